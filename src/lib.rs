@@ -1,0 +1,2 @@
+//! regrow brings hosted services back after a disaster.
+pub mod model;

@@ -1,0 +1,23 @@
+//! What a run is made of: data only, no I/O, no clock of its own.
+//!
+//! The record is the one vocabulary: the journal line, what `events --json` prints and what every view folds is
+//! [`record::Record`]. [`run::RunState`] is the one fold over records, and [`status::next`] the one table that says what
+//! a record does to a step.
+
+pub mod answer;
+pub mod fault;
+pub mod ids;
+pub mod pulse;
+pub mod record;
+pub mod run;
+pub mod secret;
+pub mod status;
+pub mod time;
+
+pub use answer::{Answer, Person, Verb};
+pub use fault::{Fault, RetryClass};
+pub use ids::{Address, OpId, RunId, Seq};
+pub use pulse::Pulse;
+pub use record::{Event, Record};
+pub use run::RunState;
+pub use status::{RunStatus, Status};
