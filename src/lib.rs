@@ -1,2 +1,4 @@
 //! regrow brings hosted services back after a disaster.
+pub mod kind;
 pub mod model;
+pub mod runbook;

@@ -5,6 +5,7 @@
 //! a record does to a step.
 
 pub mod answer;
+pub mod effect;
 pub mod fault;
 pub mod ids;
 pub mod pulse;
@@ -15,6 +16,7 @@ pub mod status;
 pub mod time;
 
 pub use answer::{Answer, Person, Verb};
+pub use effect::Effect;
 pub use fault::{Fault, RetryClass};
 pub use ids::{Address, OpId, RunId, Seq};
 pub use pulse::Pulse;

@@ -1,0 +1,174 @@
+//! What every kind promises, and what it may rely on.
+
+use std::future::Future;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::context::{ReadCx, WorkCx, WriteCx};
+use super::op::{Op, Outputs};
+use crate::model::record::LedgerEntry;
+use crate::model::{Effect, Fault};
+use crate::runbook::catalog::{Complaint, Late, Shape};
+
+/// Where a kind may stand in a runbook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Step,
+    /// Under `verify`, and as a step that reads.
+    Probe,
+    /// A step that the engine itself performs.
+    Intrinsic,
+}
+
+/// What was there before the first mutation, and what is going to change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Prepared<Prior> {
+    /// Taken once, journaled with the intent, never taken again. No secrets.
+    pub prior: Prior,
+    /// What will change, one fact a line; an approval is bound to it.
+    pub changes: Vec<String>,
+    /// What will exist afterwards; it is in the ledger before the first call.
+    pub creates: Vec<Made>,
+}
+
+/// A thing that a step is going to make.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Made {
+    /// In words: `postgres server`, `table`.
+    pub kind: String,
+    pub id: String,
+    /// What `remove` needs to find it and to know it as ours. No secrets.
+    pub details: Value,
+}
+
+/// What `find` learns about an operation whose outcome is not on disk.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Nothing of ours exists: `start`.
+    Absent,
+    /// In progress: `watch`.
+    Running,
+    /// This phase happened.
+    Done(Next),
+    /// It happened and failed.
+    Failed(Fault),
+    /// Something else stands at our place: the step fails, nothing is touched.
+    Foreign(Fault),
+    /// Nobody but a person can tell; the text is the evidence.
+    CannotTell(String),
+}
+
+/// How a phase ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    Done(Outputs),
+    /// The next phase is ready to start. `shown` is what an approval in front of it is bound to, one fact a line.
+    Phase { phase: String, facts: Value, shown: Vec<String> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    Stopped,
+    /// Cannot be stopped, will end by itself.
+    WillFinish,
+}
+
+/// What an undo did, one fact a line.
+pub type Undone = Vec<String>;
+
+/// One kind of recovery work: foresee it, prepare it, do it, find it again, take it back.
+///
+/// # What the engine promises
+/// `start` is called only after its intent (parameters, [`Prepared`], phase, operation id) is on disk, only when every
+/// need is satisfied, and only after `find` said [`Found::Absent`] if an earlier intent has no outcome. The id stays the
+/// same over attempts and resumes. No two calls for one step overlap.
+///
+/// # What a kind promises
+/// Everything but `start`, `work`, `stop`, `undo` and `remove` only reads, and may be called any number of times, in a new
+/// process. Two starts under one id make one thing. `undo` tolerates a start that never happened.
+pub trait Kind: Send + Sync + 'static {
+    /// The word after `uses:`.
+    const NAME: &'static str;
+    const ROLE: Role = Role::Step;
+    /// Whether the engine has to call `prepare` at all; without it the intent is written at once.
+    const PREPARES: bool = true;
+
+    type Params: DeserializeOwned + JsonSchema + Send + Sync;
+    type Prior: Serialize + DeserializeOwned + Send + Sync;
+
+    /// YAML of one step, tested.
+    fn example() -> &'static str;
+
+    fn check(&self, _with: &Late<'_>) -> Vec<Complaint> {
+        Vec::new()
+    }
+
+    fn effect(&self, with: &Late<'_>) -> Effect;
+
+    fn outputs(&self, with: &Late<'_>) -> Shape;
+
+    /// The names that `undo:` takes.
+    fn undos(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn prepare(
+        &self,
+        cx: &ReadCx,
+        op: &Op<Self::Params, ()>,
+    ) -> impl Future<Output = Result<Prepared<Self::Prior>, Fault>> + Send;
+
+    fn find(
+        &self,
+        cx: &ReadCx,
+        op: &Op<Self::Params, Self::Prior>,
+    ) -> impl Future<Output = Result<Found, Fault>> + Send;
+
+    fn start(
+        &self,
+        cx: &WriteCx,
+        op: &Op<Self::Params, Self::Prior>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Waits for the end of the phase. Dropping the future only stops the watching.
+    fn watch(&self, cx: &ReadCx, op: &Op<Self::Params, Self::Prior>)
+        -> impl Future<Output = Result<Next, Fault>> + Send;
+
+    fn stop(
+        &self,
+        _cx: &WriteCx,
+        _op: &Op<Self::Params, Self::Prior>,
+    ) -> impl Future<Output = Result<Stopped, Fault>> + Send {
+        async { Ok(Stopped::WillFinish) }
+    }
+
+    /// Takes the step back under one of the names of [`Kind::undos`].
+    fn undo(
+        &self,
+        _cx: &WriteCx,
+        _op: &Op<Self::Params, Self::Prior>,
+        _name: &str,
+        _outputs: &Outputs,
+    ) -> impl Future<Output = Result<Undone, Fault>> + Send {
+        async { Err(Fault::new("RG1001", "this kind of step cannot be undone")) }
+    }
+
+    /// Takes away what the ledger says this kind made. Gone already is success.
+    fn remove(&self, _cx: &WriteCx, entry: &LedgerEntry) -> impl Future<Output = Result<(), Fault>> + Send {
+        let what = format!("`{} {}` cannot be removed by this kind", entry.kind, entry.id);
+        async move { Err(Fault::new("RG1002", what)) }
+    }
+
+    /// The long work of kinds that run in a process of their own, under the supervisor: called there, never here.
+    fn work(
+        &self,
+        _cx: &WorkCx,
+        _op: &Op<Self::Params, Self::Prior>,
+    ) -> impl Future<Output = Result<Next, Fault>> + Send {
+        async { Err(Fault::new("RG1003", "this kind has no work of its own")) }
+    }
+}

@@ -1,0 +1,13 @@
+//! The contract between the engine and a step kind.
+//!
+//! The life of a step: `check` and `plan` look at it on a calm day. On the bad day `prepare` takes what was there before,
+//! once; the intent goes to disk; `find` asks whether an earlier attempt did it already; `start` acts; `watch` waits for
+//! the end, which may be the next [`contract::Phase`]; `undo` takes it back.
+
+pub mod context;
+pub mod contract;
+pub mod op;
+
+pub use context::{ReadCx, WorkCx, WriteCx};
+pub use contract::{Found, Kind, Made, Next, Prepared, Role, Stopped, Undone};
+pub use op::{Op, Outputs};

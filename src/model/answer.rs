@@ -1,0 +1,75 @@
+//! What a person says to a run.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::ids::Address;
+
+/// Who said it: a statement, not authentication.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub name: String,
+    pub uid: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<String>,
+}
+
+/// One answer, from a terminal or as a file in the inbox.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Unique, so that an answer that is delivered twice counts once.
+    pub id: String,
+    pub at: Timestamp,
+    pub who: Person,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    pub verb: Verb,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Verb {
+    Approve { step: Address, code: String },
+    Reject { step: Address },
+    Done { step: Address, outputs: Map<String, Value>, unverified: bool },
+    Skip { step: Address },
+    /// Without a step: every failed one.
+    Retry { step: Option<Address> },
+    Rerun { step: Address },
+    Pause,
+    Abort,
+    /// Without a step: the whole run.
+    Undo { step: Option<Address> },
+    Note { text: String },
+}
+
+impl Verb {
+    /// The word as it is typed.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verb::Approve { .. } => "approve",
+            Verb::Reject { .. } => "reject",
+            Verb::Done { .. } => "done",
+            Verb::Skip { .. } => "skip",
+            Verb::Retry { .. } => "retry",
+            Verb::Rerun { .. } => "rerun",
+            Verb::Pause => "pause",
+            Verb::Abort => "abort",
+            Verb::Undo { .. } => "undo",
+            Verb::Note { .. } => "note",
+        }
+    }
+
+    pub fn step(&self) -> Option<&Address> {
+        match self {
+            Verb::Approve { step, .. }
+            | Verb::Reject { step }
+            | Verb::Done { step, .. }
+            | Verb::Skip { step }
+            | Verb::Rerun { step } => Some(step),
+            Verb::Retry { step } | Verb::Undo { step } => step.as_ref(),
+            Verb::Pause | Verb::Abort | Verb::Note { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The one vocabulary: what happened, in the past tense.
+//!
+//! A [`Record`] is the journal line, what `run --json` and `events --json` print, and what [`super::run::RunState`] folds.
+//! Only data and docs live here.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::answer::{Answer, Person};
+use super::fault::Fault;
+use super::ids::{Address, OpId, RunId, Seq};
+use super::time::Moment;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub seq: Seq,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub event: Event,
+    /// Which executor of this run wrote it, counted from 1.
+    pub epoch: u64,
+    pub boot: String,
+    pub mono: u64,
+    /// Hash of the record before; the first holds zeroes.
+    pub prev: String,
+}
+
+impl Record {
+    pub fn moment(&self) -> Moment {
+        Moment { at: self.at, mono: self.mono, boot: self.boot.clone() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// The first record of a run.
+    RunStarted(Box<RunStarted>),
+    /// The first record of a later segment: everything before, folded.
+    SegmentOpened { state: Box<super::run::RunState> },
+    /// The tail of the segment before was not a clean cut; steps at the frontier are in doubt (G10).
+    TailDoubted { segment: String, offset: u64, kept_as: String },
+    ExecutorStarted { host: String, pid: u32, who: Person },
+    ExecutorStopped { reason: StopReason },
+
+    /// On disk before the first byte of the mutating call.
+    StepIntended(Box<StepIntended>),
+    /// Work of an earlier executor was found again and is watched.
+    StepAdopted { step: Address },
+    /// A phase ended; the next one waits for its intent.
+    PhaseReached { step: Address, phase: String, facts: Value, shown: Vec<String> },
+    /// A person is asked.
+    StepAsked { step: Address, ask: Ask },
+    ApprovalGiven { step: Address, who: Person, code: String },
+    /// What an approval was bound to has changed.
+    ApprovalVoided { step: Address },
+    StepSucceeded(Box<StepSucceeded>),
+    StepVerified { step: Address, checks: Vec<Check> },
+    StepUnproven { step: Address, checks: Vec<Check>, fault: Fault },
+    StepFailed { step: Address, fault: Fault },
+    /// The attempt failed and another one follows by itself.
+    RetryScheduled { step: Address, fault: Fault, delay_ms: u64 },
+    /// Still going on beyond its timeout, and not to be killed.
+    StepLate { step: Address },
+    /// An intent without outcome that no probe can settle.
+    StepDoubted { step: Address, evidence: String },
+    StepSkipped { step: Address, why: SkipReason },
+    /// A person sent it back: `retry` keeps the generation, `rerun` raises it.
+    StepReopened { step: Address, generation: u32 },
+    UndoIntended { step: Address, undo: String },
+    StepUndone { step: Address, facts: Vec<String> },
+    UndoFailed { step: Address, fault: Fault },
+
+    LedgerAdded { entry: LedgerEntry },
+    LedgerRemoved { entry_kind: String, id: String },
+
+    AnswerAccepted { answer: Answer },
+    AnswerRefused { answer: Answer, reason: String },
+    RunPaused,
+    RunUnpaused,
+    NoteAdded { text: String, who: Person },
+
+    EndingBegan { how: End },
+    RunEnded { state: End },
+}
+
+impl Event {
+    /// The step it is about.
+    pub fn step(&self) -> Option<&Address> {
+        match self {
+            Event::StepIntended(it) => Some(&it.step),
+            Event::StepSucceeded(it) => Some(&it.step),
+            Event::StepAdopted { step }
+            | Event::PhaseReached { step, .. }
+            | Event::StepAsked { step, .. }
+            | Event::ApprovalGiven { step, .. }
+            | Event::ApprovalVoided { step }
+            | Event::StepVerified { step, .. }
+            | Event::StepUnproven { step, .. }
+            | Event::StepFailed { step, .. }
+            | Event::RetryScheduled { step, .. }
+            | Event::StepLate { step }
+            | Event::StepDoubted { step, .. }
+            | Event::StepSkipped { step, .. }
+            | Event::StepReopened { step, .. }
+            | Event::UndoIntended { step, .. }
+            | Event::StepUndone { step, .. }
+            | Event::UndoFailed { step, .. } => Some(step),
+            Event::RunStarted(_)
+            | Event::SegmentOpened { .. }
+            | Event::TailDoubted { .. }
+            | Event::ExecutorStarted { .. }
+            | Event::ExecutorStopped { .. }
+            | Event::LedgerAdded { .. }
+            | Event::LedgerRemoved { .. }
+            | Event::AnswerAccepted { .. }
+            | Event::AnswerRefused { .. }
+            | Event::RunPaused
+            | Event::RunUnpaused
+            | Event::NoteAdded { .. }
+            | Event::EndingBegan { .. }
+            | Event::RunEnded { .. } => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    pub run: RunId,
+    pub runbook: String,
+    pub title: String,
+    pub severity: String,
+    pub mode: Mode,
+    /// Of the resolved plan: runbook, parameters, choices (G13).
+    pub digest: String,
+    pub params: Map<String, Value>,
+    pub objectives: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage_began: Option<Timestamp>,
+    pub on_failure: OnFailure,
+    pub concurrency: usize,
+    pub who: Person,
+    /// Left out on request, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Release that wrote it.
+    pub regrow: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Real,
+    Drill,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    Pause,
+    Abort,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// First Ctrl-C or SIGTERM.
+    Requested,
+    /// Second Ctrl-C or a hang-up: work goes on and is adopted later.
+    Detached,
+    /// Nothing can go on before a person decides.
+    Paused,
+    Waiting,
+    /// No room left.
+    Full,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepIntended {
+    pub step: Address,
+    pub op: OpId,
+    pub attempt: u32,
+    pub generation: u32,
+    /// Empty for the first phase.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub phase: String,
+    pub effect: super::effect::Effect,
+    /// The rendered `with`; a secret stands in it as `{"$secret": TEMPLATE}`.
+    pub inputs: Value,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub prior: Value,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub facts: Value,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepSucceeded {
+    pub step: Address,
+    pub outputs: Map<String, Value>,
+    /// Found done by an earlier executor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// Said by a person; kept for ever.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
+    /// Its `verify` follows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verify: bool,
+}
+
+/// One proof under `verify`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    pub probe: String,
+    pub passed: bool,
+    /// What was expected and what was seen.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Its `if` is false.
+    Condition,
+    /// A need ended outside `when`.
+    Need(Address),
+    Person,
+}
+
+/// What a person is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    pub what: AskKind,
+    /// Typed with `approve`: stands for the digest of what is shown.
+    pub code: String,
+    /// One fact a line.
+    pub shown: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+    pub minimum: u32,
+    pub by_starter: bool,
+    /// Fields a `manual.task` wants filled in.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub form: Value,
+    /// Before which phase.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub phase: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskKind {
+    Approval,
+    Task,
+    Acknowledge,
+}
+
+/// A thing that a run made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    pub kind: String,
+    pub id: String,
+    pub made_by: Address,
+    pub temporary: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
+    /// The step kind that can take it away, and what that kind needs to do so.
+    pub remover: String,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub details: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    Succeeded,
+    Failed,
+    Aborted,
+    Undone,
+}

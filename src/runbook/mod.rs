@@ -1,0 +1,2 @@
+//! Text to a typed runbook.
+pub mod catalog;
