@@ -62,7 +62,7 @@ pub enum Found {
 }
 
 /// How a phase ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Next {
     Done(Outputs),

@@ -1,0 +1,4 @@
+//! The outside world, each system as a half that reads and a half that writes.
+
+pub mod mask;
+pub mod process;
