@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::kind::Next;
+use crate::kind::{Next, RawOp};
 use crate::model::Fault;
+use crate::model::record::Mode;
 
 /// One process to run. It travels by pipe only: it holds opened secrets.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +38,8 @@ pub struct WorkRequest {
     pub kind: String,
     pub base: PathBuf,
     pub work: PathBuf,
-    pub op: Value,
+    pub mode: Mode,
+    pub op: RawOp,
 }
 
 /// The one result record.

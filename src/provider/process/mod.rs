@@ -13,6 +13,7 @@
 
 mod child;
 mod client;
+mod environment;
 mod files;
 mod job;
 mod log;
@@ -20,6 +21,7 @@ mod supervisor;
 mod work;
 
 pub use client::{Fate, fate, start, survivors, watch};
+pub use environment::{environment, work_job};
 pub use files::{JobFiles, latest_pulse};
 pub use job::{Ended, Job, Outcome, Program, WorkRequest};
 pub use supervisor::main as supervisor_main;
@@ -29,3 +31,6 @@ pub use work::main as work_main;
 pub const SUPERVISE: &str = "__supervise";
 /// First argument under which this binary does a kind's long work.
 pub const WORK: &str = "__work";
+
+/// Fault of a process that was ended because its time was up; `retry.when: [timeout]` means it.
+pub const TIMED_OUT: &str = "RG2005";

@@ -19,7 +19,8 @@ pub fn main(perform: impl FnOnce(WorkRequest, WorkCx) -> Result<Next, Fault>) ->
     let request: Result<WorkRequest, String> = read.and_then(|_| serde_json::from_str(&text).map_err(|e| e.to_string()));
     let result = match request {
         Ok(request) => {
-            let read = ReadCx { base: request.base.clone(), work: request.work.clone() };
+            let (base, work, mode) = (request.base.clone(), request.work.clone(), request.mode);
+            let read = ReadCx { base, work, mode, secrets: [].into() };
             perform(request, WorkCx::new(WriteCx::grant(read), pulses()))
         }
         Err(why) => Err(Fault::new("RG2004", format!("the work was not told what to do: {why}"))),
