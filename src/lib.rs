@@ -1,6 +1,7 @@
 //! regrow brings hosted services back after a disaster.
 pub mod journal;
 pub mod kind;
+pub mod kinds;
 pub mod model;
 pub mod provider;
 pub mod runbook;
