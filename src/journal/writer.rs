@@ -44,7 +44,7 @@ pub fn segment_number(name: &str) -> Option<u64> {
 
 impl<D: Disk> Writer<D> {
     /// Begins the next segment for a new executor. `state` is what the journal holds so far, empty for a new run.
-    pub fn open(mut disk: D, state: &RunState, now: &Moment) -> Result<(Self, Option<Record>), JournalError> {
+    pub fn open(mut disk: D, state: &RunState, now: &Moment) -> Result<(Self, Option<(Record, String)>), JournalError> {
         let newest = disk.list().map_err(|e| JournalError::io("journal", e))?.iter().filter_map(|n| segment_number(n)).max();
         let name = segment_name(newest.unwrap_or(0) + 1);
         let file = disk.create(&name).map_err(|e| JournalError::io(&name, e))?;
@@ -67,9 +67,9 @@ impl<D: Disk> Writer<D> {
             None
         } else {
             let opened = Event::SegmentOpened { state: Box::new(state.clone()) };
-            let (record, _) = writer.stage(opened, now)?;
+            let staged = writer.stage(opened, now)?;
             writer.commit()?;
-            Some(record)
+            Some(staged)
         };
         writer.disk.sync_names().map_err(|e| writer.lost(e))?;
         Ok((writer, first))
