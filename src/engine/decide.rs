@@ -68,7 +68,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
 /// A step that has no intent on disk.
 fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usize, decision: &mut Decision) {
     let address = plan.address(node);
-    match live.frontier.readiness(plan, node) {
+    match live.frontier.readiness(&plan.outline, node) {
         Readiness::Ready => {}
         Readiness::Skip(need) => return skip(plan, node, SkipReason::Need(need), decision),
         Readiness::Waits | Readiness::Blocked(_) => return,

@@ -155,7 +155,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         let (record, hash) = writer.stage(event, &now)?;
         self.state.apply(&record, &hash);
         if let Some(node) = record.event.step().and_then(|step| self.plan.find(step)) {
-            self.live.frontier.touch(self.plan, &self.state, node);
+            self.live.frontier.touch(&self.plan.outline, &self.state, node);
         }
         self.fresh.push(record);
         Ok(())

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Address, RunState, Status};
-use crate::plan::Plan;
+use crate::plan::outline::Outline;
 use crate::runbook::ast::Ended;
 
 /// What the needs of a pending step say.
@@ -33,40 +33,40 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    pub fn new(plan: &Plan, state: &RunState) -> Self {
-        let statuses = vec![Status::Pending; plan.len()];
-        let finally = (0..plan.len()).filter(|node| plan.is_finally(*node)).count();
+    pub fn new(outline: &Outline, state: &RunState) -> Self {
+        let statuses = vec![Status::Pending; outline.len()];
+        let finally = (0..outline.len()).filter(|node| outline.steps[*node].finally).count();
         let mut frontier =
-            Self { statuses, movable: BTreeSet::new(), open: plan.len() - finally, open_finally: finally };
-        for &node in plan.graph.order() {
-            frontier.touch(plan, state, node);
+            Self { statuses, movable: BTreeSet::new(), open: outline.len() - finally, open_finally: finally };
+        for &node in &outline.order {
+            frontier.touch(outline, state, node);
         }
         frontier
     }
 
     /// Takes note that records of `node` came in.
-    pub fn touch(&mut self, plan: &Plan, state: &RunState, node: usize) {
+    pub fn touch(&mut self, outline: &Outline, state: &RunState, node: usize) {
         let mut queue = vec![node];
         while let Some(node) = queue.pop() {
             let before = self.statuses[node];
-            let recorded = state.status(plan.address(node));
-            let readiness = if recorded == Status::Pending { self.readiness(plan, node) } else { Readiness::Ready };
+            let recorded = state.status(&outline.steps[node].address);
+            let readiness = if recorded == Status::Pending { self.readiness(outline, node) } else { Readiness::Ready };
             let now = if matches!(readiness, Readiness::Blocked(_)) { Status::Blocked } else { recorded };
             self.statuses[node] = now;
-            self.count(plan, node, before, now);
+            self.count(outline, node, before, now);
             if now.is_settled() || readiness == Readiness::Waits {
                 self.movable.remove(&node);
             } else {
                 self.movable.insert(node);
             }
             if now != before {
-                queue.extend(&plan.graph.nodes[node].dependents);
+                queue.extend(&outline.steps[node].dependents);
             }
         }
     }
 
-    fn count(&mut self, plan: &Plan, node: usize, before: Status, now: Status) {
-        let open = if plan.is_finally(node) { &mut self.open_finally } else { &mut self.open };
+    fn count(&mut self, outline: &Outline, node: usize, before: Status, now: Status) {
+        let open = if outline.steps[node].finally { &mut self.open_finally } else { &mut self.open };
         match (before.is_settled(), now.is_settled()) {
             (false, true) => *open -= 1,
             (true, false) => *open += 1,
@@ -88,13 +88,13 @@ impl Frontier {
     }
 
     /// What the needs of `node` say about its start.
-    pub fn readiness(&self, plan: &Plan, node: usize) -> Readiness {
+    pub fn readiness(&self, outline: &Outline, node: usize) -> Readiness {
         let mut skip = None;
         let mut waits = false;
-        for (need, when) in &plan.graph.nodes[node].needs {
-            let address = plan.address(*need);
-            let status = self.statuses[*need];
-            match verdict(status, when.as_deref(), plan.step(*need).allow_failure) {
+        for need in &outline.steps[node].needs {
+            let needed = &outline.steps[need.step];
+            let address = &needed.address;
+            match verdict(self.statuses[need.step], need.when.as_deref(), needed.allow_failure) {
                 Verdict::Satisfied => {}
                 Verdict::Open => waits = true,
                 Verdict::Skip => skip = Some(address.clone()),

@@ -41,7 +41,7 @@ impl Live {
             prepared: BTreeMap::new(),
             known: BTreeMap::new(),
             looked: BTreeMap::new(),
-            frontier: Frontier::new(plan, state),
+            frontier: Frontier::new(&plan.outline, state),
             boot: boot.to_string(),
             stopping: false,
             has_room: true,

@@ -1,5 +1,7 @@
 //! A runbook bound to a run: parameters, variables, kinds. Everything the engine decides on besides the records.
 
+pub mod outline;
+pub mod saved;
 pub mod scope;
 
 use std::collections::BTreeSet;
@@ -12,9 +14,13 @@ use sha2::{Digest, Sha256};
 use crate::graph::dag::Graph;
 use crate::kind::AnyKind;
 use crate::model::record::{Mode, OnFailure};
-use crate::model::{Address, Effect, Fault, RunId};
+use crate::model::{Address, Effect, Fault, RunId, RunState};
 use crate::runbook::ast::{Runbook, Step};
 use crate::runbook::catalog::Late;
+use crate::runbook::duration;
+use crate::runbook::tree::Tree;
+
+use outline::Outline;
 
 pub struct Plan {
     pub run: RunId,
@@ -24,6 +30,7 @@ pub struct Plan {
     pub outage_began: Option<Timestamp>,
     pub runbook: Runbook,
     pub graph: Graph,
+    pub outline: Outline,
     /// One a node.
     pub kinds: Vec<&'static dyn AnyKind>,
     pub effects: Vec<Effect>,
@@ -79,6 +86,7 @@ impl Plan {
             outage_began,
             runbook,
             graph,
+            outline: Outline::default(),
             kinds,
             effects,
             params,
@@ -91,7 +99,25 @@ impl Plan {
             digest,
         };
         plan.vars = scope::vars(&plan)?;
+        plan.outline = plan.draw_outline();
         Ok(plan)
+    }
+
+    fn draw_outline(&self) -> Outline {
+        // Before the first record: a name that needs an output keeps its template.
+        let state = RunState::default();
+        let scope = scope::RunScope::new(self, &state);
+        let text = |tree: Option<&Tree>| {
+            let tree = tree?;
+            let value = tree.render(&scope).unwrap_or_else(|_| tree.written());
+            Some(value.as_str().map_or_else(|| value.to_string(), str::to_string))
+        };
+        let name = |node: usize| text(self.step(node).name.as_ref());
+        let estimate = |node: usize| {
+            let text = text(self.step(node).estimate.as_ref())?;
+            duration::parse(&text).ok().map(|estimate| estimate.as_secs())
+        };
+        Outline::of(&self.runbook, &self.graph, &self.effects, name, estimate)
     }
 
     pub fn len(&self) -> usize {
