@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod mask;
 pub mod process;
+pub mod vault;
