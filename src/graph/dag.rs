@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::OnceLock;
 
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::bits::Bits;
@@ -190,7 +190,8 @@ fn needs(
 /// The order of the list in `finally` is only an order: a failure above does not keep the next from cleaning up.
 const ENDED: &[Ended] = &[Ended::Succeeded, Ended::Skipped, Ended::Failed, Ended::Blocked, Ended::Undone];
 
-/// One shortest ring of every tangle.
+/// One shortest ring of every tangle. Kosaraju's search, because Tarjan's recurses: a chain of 10,000 steps is sound and
+/// would end it.
 fn rings(nodes: &[Node]) -> Vec<Defect> {
     let mut graph = DiGraph::<(), ()>::with_capacity(nodes.len(), nodes.len());
     nodes.iter().for_each(|_| {
@@ -202,7 +203,7 @@ fn rings(nodes: &[Node]) -> Vec<Defect> {
         }
     }
     let tangles =
-        tarjan_scc(&graph).into_iter().map(|scc| scc.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>());
+        kosaraju_scc(&graph).into_iter().map(|scc| scc.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>());
     let knotted = tangles.filter(|tangle| {
         let first = *tangle.first().unwrap_or(&0);
         tangle.len() > 1 || nodes[first].needs.iter().any(|(needed, _)| *needed == first)

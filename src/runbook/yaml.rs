@@ -19,7 +19,7 @@ use super::source::{Source, Span};
 use super::tree::{Entry, Name, Node, Tree};
 
 /// Deep enough for any runbook, shallow enough for any stack.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 48;
 /// A file of 8 MiB cannot hold more nodes than this without aliases.
 const MAX_NODES: usize = 6_000_000;
 /// Alias expansion in one file.

@@ -41,7 +41,8 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Piece {
     Raw(String),
-    Expr(Expr),
+    /// With the `{{ … }}` it stands in.
+    Expr(Expr, Span),
 }
 
 /// One expression.
@@ -81,7 +82,7 @@ impl Template {
     /// The expression, if the text is exactly one.
     pub fn single(&self) -> Option<&Expr> {
         match self.parts.as_slice() {
-            [Piece::Expr(expr)] => Some(expr),
+            [Piece::Expr(expr, _)] => Some(expr),
             _ => None,
         }
     }
@@ -94,9 +95,10 @@ impl Template {
         }
     }
 
-    pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
+    /// Every expression with the `{{ … }}` it stands in.
+    pub fn expressions(&self) -> impl Iterator<Item = (&Expr, Span)> {
         self.parts.iter().filter_map(|piece| match piece {
-            Piece::Expr(expr) => Some(expr),
+            Piece::Expr(expr, span) => Some((expr, *span)),
             Piece::Raw(_) => None,
         })
     }
@@ -105,7 +107,7 @@ impl Template {
     pub fn masked(&self, by: &str) -> String {
         let pieces = self.parts.iter().map(|piece| match piece {
             Piece::Raw(raw) => raw.as_str(),
-            Piece::Expr(_) => by,
+            Piece::Expr(..) => by,
         });
         pieces.collect()
     }
