@@ -29,12 +29,18 @@ impl Span {
     }
 }
 
-#[derive(Debug)]
 pub struct Source {
     /// The path as it was given.
     pub name: String,
     pub text: String,
     line_starts: Vec<usize>,
+}
+
+/// Only the name: the text of a source is long, and every problem holds one.
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({})", self.name)
+    }
 }
 
 impl Source {

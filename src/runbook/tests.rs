@@ -29,7 +29,8 @@ struct Expected {
 
 fn expected(path: &Path) -> Vec<Expected> {
     let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
-    let lines = text.lines().map(|line| line.trim_start_matches('\u{feff}')).take_while(|line| line.starts_with("# RG"));
+    let lines =
+        text.lines().map(|line| line.trim_start_matches('\u{feff}')).take_while(|line| line.starts_with("# RG"));
     let read = |line: &str| {
         let mut words = line[2..].splitn(3, ' ');
         let mut next = || words.next().unwrap_or_default().to_string();
@@ -56,7 +57,10 @@ fn every_broken_runbook_is_refused_with_code_place_and_help() {
             wrong.push_str(&format!("\n{}\n", path.file_name().unwrap().to_string_lossy()));
             for problem in &found {
                 let help = problem.help.as_deref().unwrap_or_default();
-                wrong.push_str(&format!("# {} {}:{} {} | {help}\n", problem.code, problem.line, problem.column, problem.message));
+                wrong.push_str(&format!(
+                    "# {} {}:{} {} | {help}\n",
+                    problem.code, problem.line, problem.column, problem.message
+                ));
             }
         }
     }
@@ -89,8 +93,11 @@ fn ten_thousand_steps_are_judged_at_once() {
 
 #[test]
 fn places_are_right_with_returns_and_letters_beyond_ascii() {
-    let text = "version: 1\nname: ä\nseverity: partial\nsteps:\n  - id: a\n    name: \"é {{ parms.x }}\"\n    run: echo\n";
-    for (text, what) in [(text.to_string(), "plain"), (text.replace('\n', "\r\n"), "returns"), (format!("\u{feff}{text}"), "mark")] {
+    let text =
+        "version: 1\nname: ä\nseverity: partial\nsteps:\n  - id: a\n    name: \"é {{ parms.x }}\"\n    run: echo\n";
+    for (text, what) in
+        [(text.to_string(), "plain"), (text.replace('\n', "\r\n"), "returns"), (format!("\u{feff}{text}"), "mark")]
+    {
         let found = check(&parse_text("x.yaml", &text).unwrap(), &kinds());
         let places: Vec<_> = found.iter().map(|p| (p.code, p.line, p.column, p.end_column)).collect();
         assert_eq!(places, [("RG0306", 6, 14, 27)], "{what}");
@@ -100,10 +107,50 @@ fn places_are_right_with_returns_and_letters_beyond_ascii() {
 /// Pieces that make texts which come near to a runbook.
 fn fragment() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "version: 1\n", "name: x\n", "severity: partial\n", "steps:\n", "  - id: a\n", "    uses: run\n", "    with: ", "    needs: [a]\n",
-        "    if: ", "{ command: [x] }\n", "{{ params.x }}", "\"{{ steps.a.outputs.b }}\"\n", "'", "\"", "&a ", "*a", "<<: ", "- ", ": ", "\n",
-        "\t", "|\n", ">-\n", "{", "}", "[", "]", "(eq ", ")", "\\{{", "{{#if x}}", "{{!-- ", "--}}", "é", "\u{feff}", "---\n", "!x ", "? ", "~",
-        "    verify: [{probe: command, expect: {equals: 0}}]\n", "params:\n", "  p: {type: integer, default: 1}\n", "vars:\n", "  v: ",
+        "version: 1\n",
+        "name: x\n",
+        "severity: partial\n",
+        "steps:\n",
+        "  - id: a\n",
+        "    uses: run\n",
+        "    with: ",
+        "    needs: [a]\n",
+        "    if: ",
+        "{ command: [x] }\n",
+        "{{ params.x }}",
+        "\"{{ steps.a.outputs.b }}\"\n",
+        "'",
+        "\"",
+        "&a ",
+        "*a",
+        "<<: ",
+        "- ",
+        ": ",
+        "\n",
+        "\t",
+        "|\n",
+        ">-\n",
+        "{",
+        "}",
+        "[",
+        "]",
+        "(eq ",
+        ")",
+        "\\{{",
+        "{{#if x}}",
+        "{{!-- ",
+        "--}}",
+        "é",
+        "\u{feff}",
+        "---\n",
+        "!x ",
+        "? ",
+        "~",
+        "    verify: [{probe: command, expect: {equals: 0}}]\n",
+        "params:\n",
+        "  p: {type: integer, default: 1}\n",
+        "vars:\n",
+        "  v: ",
     ]);
     prop_oneof![4 => words.prop_map(String::from), 1 => ".{0,6}"]
 }
@@ -132,9 +179,53 @@ proptest! {
 
 fn template_fragment() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "{{", "}}", "{{{", "}}}", "~", "params.x", "params.l", " ", "(", ")", "eq ", "default ", "pluck ", "\"b\"", "'c'", "5", "-1", "null",
-        "true", "[", "]", "{", "}", "\\", "\\{{", "!", "!--", "--", "#if ", "/if", "else", ">", "../", "@root", "this", ".", "é", "a=", "\"",
-        "{{ params.x }}", "{{ upper run.id }}", "{{ (lower (trim run.id)) }}", "|", "as", "time_add ", "sql_name ", "\n",
+        "{{",
+        "}}",
+        "{{{",
+        "}}}",
+        "~",
+        "params.x",
+        "params.l",
+        " ",
+        "(",
+        ")",
+        "eq ",
+        "default ",
+        "pluck ",
+        "\"b\"",
+        "'c'",
+        "5",
+        "-1",
+        "null",
+        "true",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\\",
+        "\\{{",
+        "!",
+        "!--",
+        "--",
+        "#if ",
+        "/if",
+        "else",
+        ">",
+        "../",
+        "@root",
+        "this",
+        ".",
+        "é",
+        "a=",
+        "\"",
+        "{{ params.x }}",
+        "{{ upper run.id }}",
+        "{{ (lower (trim run.id)) }}",
+        "|",
+        "as",
+        "time_add ",
+        "sql_name ",
+        "\n",
     ]);
     prop_oneof![6 => words.prop_map(String::from), 1 => ".{0,4}"]
 }

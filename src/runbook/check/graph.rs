@@ -1,7 +1,7 @@
 //! Problems of the graph: ids, needs, rings.
 
-use super::nearest;
 use super::names::Names;
+use super::nearest;
 use crate::graph::{Defect, Graph};
 use crate::runbook::ast::Runbook;
 use crate::runbook::codes;
@@ -44,7 +44,12 @@ fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, report: &mut Report) {
         Defect::DuplicateNeed { node, need: at } => {
             let Some(need) = need(*node, *at) else { return };
             let message = format!("step `{}` needs `{}` twice", step(*node).id, need.step);
-            report.error_help(codes::DUPLICATE_NEED, need.span, message, "name it once, with all its ends under `when`");
+            report.error_help(
+                codes::DUPLICATE_NEED,
+                need.span,
+                message,
+                "name it once, with all its ends under `when`",
+            );
         }
         Defect::Border { node, need: at } => {
             let Some(need) = need(*node, *at) else { return };
@@ -83,7 +88,8 @@ pub fn forgotten_needs(names: &Names<'_>, report: &mut Report) {
         let changes = || names.catalog.kind(&step.kind).is_some_and(|kind| kind.changes(&names.late(index)));
         if step.needs.is_none() && changes() {
             let above = &names.runbook.steps[index - 1].id;
-            let message = format!("step `{}` changes something and does not say what it needs, so it starts at once", step.id);
+            let message =
+                format!("step `{}` changes something and does not say what it needs, so it starts at once", step.id);
             let help = format!("add `needs: [{above}]`, or `needs: []` if it may start at once");
             report.warning(codes::FORGOTTEN_NEEDS, step.span, message, help);
         }

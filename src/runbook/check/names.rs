@@ -78,7 +78,9 @@ impl<'a> Names<'a> {
     pub fn is_secret(&self, path: &[String]) -> bool {
         match path[0].as_str() {
             "secrets" => true,
-            "vars" => path.get(1).is_some_and(|name| self.secret_vars.contains(name.as_str())) && self.var_holds_secret(path),
+            "vars" => {
+                path.get(1).is_some_and(|name| self.secret_vars.contains(name.as_str())) && self.var_holds_secret(path)
+            }
             _ => false,
         }
     }
@@ -101,7 +103,9 @@ impl<'a> Names<'a> {
                 }
             }
             for (expr, span) in template.expressions() {
-                self.infer(expr, site, &mut |message, help| report.error_help(codes::ARGUMENT_TYPE, span, message, help));
+                self.infer(expr, site, &mut |message, help| {
+                    report.error_help(codes::ARGUMENT_TYPE, span, message, help)
+                });
             }
         });
     }
@@ -227,7 +231,9 @@ impl<'a> Names<'a> {
         } else if !OF_STEP.contains(&field.as_str()) {
             let message = format!("`steps.{id}` has no `{field}`");
             let help = match &self.shapes[other] {
-                Shape::Closed(outputs) if outputs.contains_key(field) => format!("did you mean `steps.{id}.outputs.{field}`?"),
+                Shape::Closed(outputs) if outputs.contains_key(field) => {
+                    format!("did you mean `steps.{id}.outputs.{field}`?")
+                }
                 _ => nearest(field, OF_STEP.iter().copied()),
             };
             report.error_help(codes::UNKNOWN_NAME, reference.span, message, help);
@@ -251,7 +257,12 @@ impl<'a> Names<'a> {
         }
         if self.graph.nodes[other].finally && !self.graph.nodes[node].finally {
             let message = format!("step `{id}` stands in `finally` and has not run when `{}` starts", step.id);
-            report.error_help(codes::NOT_ANCESTOR, reference.span, message, "move it to `steps` if others read its outputs");
+            report.error_help(
+                codes::NOT_ANCESTOR,
+                reference.span,
+                message,
+                "move it to `steps` if others read its outputs",
+            );
             return;
         }
         let mut needs: Vec<&str> = step.needs.iter().flatten().map(|need| need.step.as_str()).collect();
@@ -282,7 +293,9 @@ impl<'a> Names<'a> {
         let step = self.step(node);
         let message = format!("step `{}` has no output `{name}`", step.id);
         let help = match (outputs.is_empty(), step.kind.as_str()) {
-            (_, "run") if outputs.len() <= 1 => format!("declare it: `with: {{ outputs: {{ {name}: {{ type: string }} }} }}`"),
+            (_, "run") if outputs.len() <= 1 => {
+                format!("declare it: `with: {{ outputs: {{ {name}: {{ type: string }} }} }}`")
+            }
             (true, kind) => format!("`{kind}` puts nothing out"),
             (false, _) => nearest(name, outputs.keys().map(String::as_str)),
         };
@@ -364,7 +377,7 @@ fn of_words(reference: &Reference, known: &[&str], report: &mut Report) {
             let message = format!("`{root}` has no `{word}`");
             report.error_help(codes::UNKNOWN_NAME, reference.span, message, nearest(word, known.iter().copied()));
         }
-        None => vague(reference, &format!("name one of `{root}.{}`", known.join(&format!("`, `{root}.")), ), report),
+        None => vague(reference, &format!("name one of `{root}.{}`", known.join(&format!("`, `{root}.")),), report),
     }
 }
 

@@ -9,7 +9,9 @@ pub fn of_path(with: &Tree, path: &[String], whole: Span) -> Span {
     let (mut tree, mut key, mut depth) = (with, None::<&Name>, 0);
     for part in path {
         let next = match &tree.node {
-            Node::Map(entries) => entries.iter().find(|entry| entry.key.text == *part).map(|Entry { key, value }| (value, Some(key))),
+            Node::Map(entries) => {
+                entries.iter().find(|entry| entry.key.text == *part).map(|Entry { key, value }| (value, Some(key)))
+            }
             Node::List(items) => part.parse::<usize>().ok().and_then(|index| items.get(index)).map(|item| (item, key)),
             _ => None,
         };

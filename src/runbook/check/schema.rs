@@ -159,7 +159,13 @@ impl Walk<'_> {
         if let Some(secret) = secret.filter(|_| !at.secret && secrets::without_password(&template.text).is_none()) {
             let message = format!("`{}` is a secret, and {} would show it", secret.dotted(), at.name());
             let span = at.instead.unwrap_or(secret.span);
-            return vec![Flaw { code: codes::SECRET_MISPLACED, span, message, help: Some(secrets::MISPLACED_HELP.into()), weight: 10 }];
+            return vec![Flaw {
+                code: codes::SECRET_MISPLACED,
+                span,
+                message,
+                help: Some(secrets::MISPLACED_HELP.into()),
+                weight: 10,
+            }];
         }
         let found = match template.single() {
             Some(expr) if secret.is_none() => self.names.infer(expr, self.site, &mut |_, _| {}),
@@ -176,6 +182,7 @@ impl Walk<'_> {
         if fits {
             return Vec::new();
         }
+        let wanted: Vec<&str> = wanted.into_iter().filter(|name| *name != "null").collect();
         let message = format!("{} has to be {}, not {}", at.name(), list_words(&wanted), found.what());
         vec![Flaw { weight: WRONG_TYPE, ..at.flaw(tree, codes::WRONG_TYPE, message, None) }]
     }
@@ -193,7 +200,9 @@ impl Walk<'_> {
                 // A key with nothing behind it counts as absent.
                 (Some(_), _) if entry.value.is_null() => {}
                 (Some(rules), _) => flaws.extend(self.node(&entry.value, rules, &inside)),
-                (None, Some(Value::Object(_))) => flaws.extend(self.node(&entry.value, rest.unwrap_or(&Value::Null), &inside)),
+                (None, Some(Value::Object(_))) => {
+                    flaws.extend(self.node(&entry.value, rest.unwrap_or(&Value::Null), &inside))
+                }
                 (None, Some(Value::Bool(false))) => flaws.push(unknown_key(entry, schema, at)),
                 (None, None) if properties.is_some() => flaws.push(unknown_key(entry, schema, at)),
                 (None, _) => flaws.extend(self.unjudged(&entry.value, &inside)),
@@ -287,7 +296,10 @@ fn type_flaw(tree: &Tree, schema: &Value, at: &At<'_>, found: &str) -> Option<Fl
         return None;
     }
     // `5.0` is whole.
-    if found == "number" && wanted.contains(&"integer") && matches!(&tree.node, Node::Number(n) if n.as_f64().is_some_and(|f| f.fract() == 0.0)) {
+    if found == "number"
+        && wanted.contains(&"integer")
+        && matches!(&tree.node, Node::Number(n) if n.as_f64().is_some_and(|f| f.fract() == 0.0))
+    {
         return None;
     }
     let words: Vec<&str> = wanted.into_iter().filter(|name| *name != "null").map(in_words).collect();
@@ -314,7 +326,8 @@ fn in_words(name: &str) -> &'static str {
 }
 
 fn list_words(words: &[&str]) -> String {
-    let mut words: Vec<&str> = words.iter().map(|word| if word.contains(' ') || *word == "text" { word } else { in_words(word) }).collect();
+    let mut words: Vec<&str> =
+        words.iter().map(|word| if word.contains(' ') || *word == "text" { word } else { in_words(word) }).collect();
     words.dedup();
     words.join(" or ")
 }
@@ -338,7 +351,13 @@ fn not_allowed(tree: &Tree, at: &At<'_>, words: &[&str]) -> Flaw {
 }
 
 fn unknown_key(entry: &Entry, schema: &Value, at: &At<'_>) -> Flaw {
-    let known: Vec<&str> = schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+    let known: Vec<&str> = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
+        .collect();
     let of = at.key.map_or_else(|| "`with`".to_string(), |key| format!("`{}`", key.text));
     let message = format!("unknown key `{}` in {of}", entry.key.text);
     let span = at.instead.unwrap_or(entry.key.span);

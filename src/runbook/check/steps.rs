@@ -11,19 +11,49 @@ use crate::runbook::tree::Tree;
 
 /// Kinds of the language that this version does not have.
 const LATER: &[&str] = &[
-    "terraform.apply", "terraform.output", "terraform.no_changes", "postgres.execute", "http.get", "http.request",
-    "dns.lookup", "dns.update", "s3.restore", "s3.copy", "s3.objects", "velero.restore", "kubernetes.apply",
-    "kubernetes.delete", "kubernetes.patch", "kubernetes.scale", "kubernetes.rollout", "kubernetes.job",
-    "kubernetes.get", "kubernetes.wait", "kubernetes.ready", "rds.restore", "digitalocean.restore_database",
-    "mysql.query", "mongodb.count", "opensearch.restore", "grafana.export", "grafana.import", "openfaas.deploy",
-    "gitlab.pipeline", "github.workflow", "helm.release", "backups.inventory", "notify.webhook",
+    "terraform.apply",
+    "terraform.output",
+    "terraform.no_changes",
+    "postgres.execute",
+    "http.get",
+    "http.request",
+    "dns.lookup",
+    "dns.update",
+    "s3.restore",
+    "s3.copy",
+    "s3.objects",
+    "velero.restore",
+    "kubernetes.apply",
+    "kubernetes.delete",
+    "kubernetes.patch",
+    "kubernetes.scale",
+    "kubernetes.rollout",
+    "kubernetes.job",
+    "kubernetes.get",
+    "kubernetes.wait",
+    "kubernetes.ready",
+    "rds.restore",
+    "digitalocean.restore_database",
+    "mysql.query",
+    "mongodb.count",
+    "opensearch.restore",
+    "grafana.export",
+    "grafana.import",
+    "openfaas.deploy",
+    "gitlab.pipeline",
+    "github.workflow",
+    "helm.release",
+    "backups.inventory",
+    "notify.webhook",
 ];
 
 pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
     let step = names.step(node);
     let site = Site::step(node);
     if let Some(kind) = kind(names, &step.kind, step.kind_span, false, report) {
-        with(names, kind, &step.with, step.kind_span, &site, report);
+        if !step.with.is_null() {
+            with(names, kind, &step.with, step.kind_span, &site, report);
+        }
         undo(kind, step.undo.as_ref(), report);
     }
     let shown = step.name.iter().chain(&step.instructions).chain(&step.estimate);
@@ -56,7 +86,13 @@ fn judge_proof(names: &Names<'_>, node: usize, proof: &Proof, report: &mut Repor
 }
 
 /// The kind, if there is one and it may stand here. An empty name was reported while reading.
-fn kind<'a>(names: &Names<'a>, word: &str, span: Span, as_probe: bool, report: &mut Report) -> Option<&'a dyn KindFace> {
+fn kind<'a>(
+    names: &Names<'a>,
+    word: &str,
+    span: Span,
+    as_probe: bool,
+    report: &mut Report,
+) -> Option<&'a dyn KindFace> {
     if word.is_empty() {
         return None;
     }
@@ -86,7 +122,9 @@ fn kind<'a>(names: &Names<'a>, word: &str, span: Span, as_probe: bool, report: &
 }
 
 fn known(names: &Names<'_>, as_probe: bool) -> Vec<&'static str> {
-    let fits = |name: &&str| names.catalog.kind(name).is_some_and(|kind| if as_probe { kind.is_probe() } else { kind.is_step() });
+    let fits = |name: &&str| {
+        names.catalog.kind(name).is_some_and(|kind| if as_probe { kind.is_probe() } else { kind.is_step() })
+    };
     names.catalog.names().into_iter().filter(fits).collect()
 }
 
@@ -134,6 +172,11 @@ fn roles(names: &Names<'_>, node: usize, report: &mut Report) {
     let Some(approval) = names.step(node).approval.as_ref().filter(|_| !known.is_empty()) else { return };
     for role in approval.from.iter().filter(|role| !known.contains_key(&role.text)) {
         let message = format!("`responders` has no role `{}`", role.text);
-        report.error_help(codes::UNKNOWN_ROLE, role.span, message, nearest(&role.text, known.keys().map(String::as_str)));
+        report.error_help(
+            codes::UNKNOWN_ROLE,
+            role.span,
+            message,
+            nearest(&role.text, known.keys().map(String::as_str)),
+        );
     }
 }

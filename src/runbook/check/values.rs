@@ -17,7 +17,9 @@ pub fn sql(with: &Tree, report: &mut Report) {
     });
     for span in found {
         let tag = report.source.slice(span).to_string();
-        let help = format!("write `$1` in the text and `values: ['{tag}']` beside it; for a name write `{{{{ sql_name … }}}}`");
+        let help = format!(
+            "write `$1` in the text and `values: ['{tag}']` beside it; for a name write `{{{{ sql_name … }}}}`"
+        );
         report.error_help(codes::TEMPLATE_IN_SQL, span, "a template stands in SQL text", help);
     }
 }
