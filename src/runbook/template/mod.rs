@@ -13,6 +13,8 @@ mod eval;
 mod helpers;
 mod lists;
 mod open;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use serde_json::Value;
