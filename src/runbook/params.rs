@@ -345,7 +345,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_all_at_once() {
-        let cases: &[(&[(&str, &str)], &[&str])] = &[
+        type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+        let cases: &[Case] = &[
             (&[], &[codes::PARAM_MISSING]),
             (&[("table", "Orders")], &[codes::PARAM_PATTERN]),
             (&[("table", "a"), ("n", "5x")], &[codes::PARAM_TYPE]),

@@ -292,7 +292,7 @@ fn types(schema: &Value) -> Vec<&str> {
 fn type_flaw(tree: &Tree, schema: &Value, at: &At<'_>, found: &str) -> Option<Flaw> {
     let wanted = types(schema);
     let fits = |name: &&str| *name == found || (*name == "number" && found == "integer");
-    if wanted.is_empty() || wanted.iter().any(|name| fits(&name)) {
+    if wanted.is_empty() || wanted.iter().any(fits) {
         return None;
     }
     // `5.0` is whole.
