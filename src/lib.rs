@@ -1,7 +1,5 @@
 //! regrow brings hosted services back after a disaster.
-pub mod cli {
-    pub mod problems;
-}
+pub mod cli;
 pub mod engine;
 pub mod graph;
 pub mod journal;

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use crate::kind::{AnyKind, Role};
-use crate::model::Effect;
+use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Catalog, Complaint, KindFace, Late, Shape};
 
 /// Every kind that `uses:` and `probe:` can name.
@@ -84,4 +84,14 @@ impl KindFace for Face {
     fn undos(&self) -> &'static [&'static str] {
         self.kind.undos()
     }
+}
+
+/// The process of a kind's own long work.
+pub fn work() -> i32 {
+    crate::provider::process::work_main(|request, cx| {
+        let kind = find(&request.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", request.kind)))?;
+        let runtime = tokio::runtime::Runtime::new()
+            .map_err(|e| Fault::new("RG1006", "cannot start a runtime for the work").caused_by(&e))?;
+        runtime.block_on(kind.work(&cx, &request.op))
+    })
 }

@@ -34,6 +34,10 @@ impl ParamFile {
         Self::parse(&source)
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(known, ..)| known == name)
+    }
+
     pub fn parse(source: &Arc<Source>) -> Result<Self, Vec<Problem>> {
         let mut report = Report::new(source);
         let tree = yaml::parse(&mut report).map_err(|problem| vec![*problem])?;
