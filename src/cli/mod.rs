@@ -7,6 +7,7 @@ mod context;
 pub mod exit;
 mod failure;
 mod follow;
+mod plan;
 pub mod problems;
 mod resume;
 mod run;
@@ -40,6 +41,7 @@ pub fn main() -> u8 {
 fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
     match command {
         Command::Check { files } => check::check(context, &files),
+        Command::Plan(args) => plan::plan(context, args),
         Command::Run(args) => run::run(context, args),
         Command::Resume(args) => resume::resume(context, args),
         other => answer::answer(context, other),
