@@ -104,8 +104,22 @@ fn default_state() -> PathBuf {
 /// Who answers: a statement, recorded with uid and terminal.
 pub fn person(name: Option<&str>) -> Person {
     let uid = rustix::process::getuid().as_raw();
-    let login = || std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
-    let name = name.map_or_else(|| login().unwrap_or_else(|_| format!("uid-{uid}")), str::to_string);
+    let said = name.map(str::to_string).or_else(|| std::env::var("SUDO_USER").ok());
     let terminal = std::fs::read_link("/proc/self/fd/0").ok().map(|path| path.display().to_string());
-    Person { name, uid, terminal: terminal.filter(|path| path.starts_with("/dev/")) }
+    Person {
+        name: said.or_else(|| login(uid)).unwrap_or_else(|| format!("uid-{uid}")),
+        uid,
+        terminal: terminal.filter(|path| path.starts_with("/dev/pts/") || path.starts_with("/dev/tty")),
+    }
+}
+
+/// The login of `uid`: as the user database says it, since an environment can say anything.
+fn login(uid: u32) -> Option<String> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let name = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_string())
+    };
+    users.lines().find_map(name)
 }

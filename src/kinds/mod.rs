@@ -1,5 +1,6 @@
 //! The list of kinds. Adding one touches its folder and this file.
 
+mod command;
 mod ledger_cleanup;
 mod manual;
 mod report_write;
@@ -16,6 +17,7 @@ use crate::runbook::catalog::{Catalog, Complaint, KindFace, Late, Shape};
 /// Every kind that `uses:` and `probe:` can name.
 pub static KINDS: &[&dyn AnyKind] = &[
     &run::Run,
+    &command::Command,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,
