@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::driver::{Driver, Halt};
-use super::world::{Audience, RealWorld, Setting, WriteReport};
+use super::world::{Audience, RealWorld, Setting, WriteReport, pending};
 use crate::journal::disk::Folder;
 use crate::journal::lease::Lease;
 use crate::journal::store::{RunDir, Store, write_private};
@@ -107,11 +107,10 @@ fn drive(
     let Hands { secrets, audience, write_report, find_kind, no_wait, answers, .. } = hands;
     let setting = Setting { cx, run: run.clone(), audience, write_report, find_kind };
     let world = RealWorld::new(plan, setting).map_err(io_error("cannot start the workers"))?;
-    for answer in answers {
-        let _ = world.sender().send(super::command::Happening::Answered(answer));
-    }
+    let waiting = pending(&run.inbox()).into_iter().map(|(_, answer)| answer);
+    let answers = answers.into_iter().chain(waiting).collect();
     let mut driver = Driver::new(plan, state, writer, world, secrets, no_wait);
-    let halt = driver.run(first);
+    let halt = driver.run(first, answers);
     let (failed_finally, syncs) = (driver.failed_finally(), driver.syncs());
     let (state, _, world) = driver.into_parts();
     world.close();
