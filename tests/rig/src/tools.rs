@@ -73,7 +73,10 @@ pub fn install(tools: &[Tool]) -> Result<Installed> {
     }
     eprintln!("rig: installing what is missing: {}", packages.join(" "));
     prevent_cluster()?;
-    apt(&["update"])?;
+    // A source that does not answer need not be the one that has our packages.
+    if let Err(error) = apt(&["update"]) {
+        eprintln!("rig: {error:#}; going on with the lists that are there");
+    }
     apt(&[
         &["install", "--yes", "--no-install-recommends"],
         &packages[..],
