@@ -23,5 +23,6 @@ pub mod reaper;
 pub mod scratch;
 pub mod servers;
 pub mod tools;
+pub mod workspace;
 
 pub use scratch::Scratch;

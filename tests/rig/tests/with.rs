@@ -78,24 +78,15 @@ struct Bench {
     rig: Child,
     folder: PathBuf,
     everyone: BTreeSet<Identity>,
-    cache: Cache,
-}
-
-struct Cache(PathBuf);
-
-impl Drop for Cache {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
+    cache: tempfile::TempDir,
 }
 
 impl Bench {
     /// The command is a shell with a child of its own.
-    fn start(name: &str) -> Bench {
-        let cache =
-            Cache(std::env::temp_dir().join(format!("rig-test-{name}-{}", std::process::id())));
+    fn start() -> Bench {
+        let cache = tempfile::tempdir().unwrap();
         let script = r#"dirname "$(dirname "$RIG_POSTGRES_ARCHIVE")"; sleep 300; true"#;
-        let mut rig = with_cache(&cache.0, script)
+        let mut rig = with_cache(cache.path(), script)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -183,7 +174,7 @@ fn name_of(process: Identity) -> String {
 
 #[test]
 fn sigkill_leaves_nothing() {
-    let mut bench = Bench::start("sigkill");
+    let mut bench = Bench::start();
     bench.root().signal(Signal::KILL);
     bench.assert_nothing_is_left_within(Duration::from_secs(5));
     bench.rig.wait().unwrap();
@@ -192,7 +183,7 @@ fn sigkill_leaves_nothing() {
 #[test]
 fn sigterm_and_sigint_are_passed_on_and_leave_nothing() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut bench = Bench::start(&format!("sig{}", signal.as_raw()));
+        let mut bench = Bench::start();
         // A shell waits for its child before it minds SIGINT; so both get it, as from a terminal.
         let sleep = *bench
             .everyone
@@ -210,12 +201,12 @@ fn sigterm_and_sigint_are_passed_on_and_leave_nothing() {
 
 #[test]
 fn when_the_reaper_is_killed_too_the_next_start_cleans_up() {
-    let mut bench = Bench::start("both");
+    let mut bench = Bench::start();
     bench.reaper().signal(Signal::KILL);
     bench.root().signal(Signal::KILL);
     bench.rig.wait().unwrap();
     assert!(bench.folder.exists());
-    let output = with_cache(&bench.cache.0, "true").output().unwrap();
+    let output = with_cache(bench.cache.path(), "true").output().unwrap();
     let said = text(&output.stderr);
     assert!(
         said.contains(&format!("removing {}", bench.folder.display())),

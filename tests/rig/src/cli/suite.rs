@@ -4,17 +4,16 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::Command;
 
 use super::{exit, ready};
 use crate::process::Tree;
+use crate::workspace::cargo;
 use crate::{leftovers, tools};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -113,28 +112,6 @@ fn arguments(part: Part, args: &[OsString]) -> Vec<OsString> {
         }
     }
     arguments
-}
-
-/// The cargo that runs us, in the workspace, without what `cargo run` says about the package `rig` alone: it would make
-/// build scripts of other packages run again.
-fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&name);
-        }
-    }
-    command
-        .env("CARGO_INCREMENTAL", "1")
-        .current_dir(workspace());
-    command
-}
-
-/// Where `Cargo.toml` of the workspace lies.
-pub fn workspace() -> PathBuf {
-    let known = std::env::var_os("CARGO_WORKSPACE_DIR").map(PathBuf::from);
-    known.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.."))
 }
 
 /// Passes the lines on and keeps those that say that something was not run.

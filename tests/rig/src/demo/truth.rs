@@ -74,6 +74,8 @@ impl Truth {
 
     fn compare(&self, table: Table, is: &Rows, memory: &Memory, verdict: &mut Verdict) {
         let mut must = self.tables.get(&table).cloned().unwrap_or_default();
+        let back = must.keys().filter(|id| is.contains_key(id)).count();
+        verdict.back.insert(table, back);
         for ((_, id), hash) in memory.later.iter().filter(|((of, _), _)| *of == table) {
             must.insert(*id, *hash);
             let survived = is.get(id) == Some(hash);
@@ -122,6 +124,8 @@ pub struct Later {
 #[must_use = "a verdict nobody looks at proves nothing"]
 pub struct Verdict {
     pub later: HashMap<Table, Later>,
+    /// Rows of the truth that are there, whatever they hold now.
+    pub back: HashMap<Table, usize>,
     /// Count and checksum of each table now.
     pub rows: HashMap<Table, (usize, String)>,
     pub problems: Vec<String>,
