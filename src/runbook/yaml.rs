@@ -287,3 +287,50 @@ fn unquoted_template(source: &Arc<Source>, span: Span) -> Option<Problem> {
     );
     Some(problem.help(format!("write `{}{quoted}{rest}`", text[..open].trim_start())))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(text: &str) -> Value {
+        parse(&mut Report::new(&Source::new("x", text))).unwrap().written()
+    }
+
+    #[test]
+    fn scalars_are_those_of_yaml_1_2() {
+        let text = "a: NO\nb: yes\nc: 0755\nd: 1_000\ne: 0x1F\nf: 1.50\ng: true\nh: ~\ni:\nj: 2026-11-22\nk: 12:30:45\nl: on\n";
+        let expected = json!({
+            "a": "NO", "b": "yes", "c": "0755", "d": "1_000", "e": 31, "f": 1.5, "g": true, "h": null, "i": null,
+            "j": "2026-11-22", "k": "12:30:45", "l": "on",
+        });
+        assert_eq!(read(text), expected);
+    }
+
+    #[test]
+    fn merged_keys_give_way_to_written_ones() {
+        let text = "base: &b { x: 1, y: 2 }\nuse: { <<: *b, x: 5 }\n";
+        assert_eq!(read(text), json!({ "base": { "x": 1, "y": 2 }, "use": { "x": 5, "y": 2 } }));
+    }
+
+    #[test]
+    fn an_alias_is_placed_where_it_is_used() {
+        let mut report = Report::new(&Source::new("x", "a: &v [1]\nb: *v\n"));
+        let tree = parse(&mut report).unwrap();
+        assert_eq!(report.source.place(tree.get("b").unwrap().span.offset), (2, 4));
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_costs_anything() {
+        let mut text = String::from("x0: &a0 [1,1,1,1,1,1,1,1,1,1]\n");
+        for level in 1..9 {
+            let inner = vec![format!("*a{}", level - 1); 10].join(",");
+            text.push_str(&format!("x{level}: &a{level} [{inner}]\n"));
+        }
+        let started = std::time::Instant::now();
+        assert_eq!(parse(&mut Report::new(&Source::new("x", text))).unwrap_err().code, codes::ALIAS_BOMB);
+        // 0.2 s without optimisation; a whole expansion would take hours.
+        assert!(started.elapsed().as_secs() < 10);
+    }
+}
