@@ -101,12 +101,17 @@ impl<K: Kind> AnyKind for K {
 
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found> {
         Box::pin(async move {
-            if K::WORKS {
-                if let Some(found) = find_work(cx, op)? {
-                    return Ok(found);
-                }
+            if !K::WORKS {
+                return Kind::find(self, cx, &typed::<K>(op)?).await;
             }
-            Kind::find(self, cx, &typed::<K>(op)?).await
+            if let Some(found) = find_work(cx, op)? {
+                return Ok(found);
+            }
+            // There is no process left to wait for: what goes on by itself is taken up by new work under the same id.
+            Ok(match Kind::find(self, cx, &typed::<K>(op)?).await? {
+                Found::Running => Found::Absent,
+                other => other,
+            })
         })
     }
 

@@ -3,8 +3,10 @@
 mod command;
 mod ledger_cleanup;
 mod manual;
+mod postgres_restore;
 mod report_write;
 mod run;
+mod tcp_connect;
 
 use std::sync::OnceLock;
 
@@ -18,6 +20,8 @@ use crate::runbook::catalog::{Catalog, Complaint, KindFace, Late, Shape};
 pub static KINDS: &[&dyn AnyKind] = &[
     &run::Run,
     &command::Command,
+    &tcp_connect::TcpConnect,
+    &postgres_restore::PostgresRestore,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,
