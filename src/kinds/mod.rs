@@ -1,0 +1,3 @@
+//! The kinds of recovery work, each in its own folder.
+#[cfg(feature = "postgres")]
+pub mod postgres_query;
