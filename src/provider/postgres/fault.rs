@@ -18,14 +18,41 @@ pub fn fault(code: &str, message: impl Into<String>, error: &Error) -> Fault {
             }
             fault.causes.push(cause);
             if let Some(place) = db.where_() {
-                // "COPY orders, line 17, column total": the place without the value, which stands behind a colon.
-                let place = place.lines().next().unwrap_or_default();
-                fault.causes.push(place.split(": ").next().unwrap_or_default().to_owned());
+                fault.causes.push(place_only(place));
             }
             fault
         }
         None => fault.caused_by(error),
     }
+}
+
+/// The same for a session that speaks the protocol itself.
+pub(super) fn server_fault(
+    place: &str,
+    severity: &str,
+    state: &str,
+    message: &str,
+    constraint: &str,
+    context: &str,
+) -> Fault {
+    let (code, text) = if state.starts_with("57P") {
+        ("RG2104", format!("the connection to {place} was cut"))
+    } else {
+        ("RG2106", format!("the server at {place} refuses a statement"))
+    };
+    let mut fault = Fault::new(code, text).retry(class_of(state));
+    let named = if constraint.is_empty() { String::new() } else { format!(" (constraint `{constraint}`)") };
+    fault.causes.push(format!("{severity} {state}: {message}{named}"));
+    if !context.is_empty() {
+        fault.causes.push(place_only(context));
+    }
+    fault
+}
+
+/// "COPY orders, line 17, column total": the place without the value, which stands behind a colon.
+fn place_only(context: &str) -> String {
+    let line = context.lines().next().unwrap_or_default();
+    line.split(": ").next().unwrap_or_default().to_owned()
 }
 
 pub fn sql_state(error: &Error) -> Option<&str> {
@@ -38,10 +65,11 @@ pub fn is_lock_refused(error: &Error) -> bool {
 }
 
 fn class(error: &Error) -> RetryClass {
-    let Some(state) = sql_state(error) else {
-        // No state: the connection could not be made or was cut.
-        return RetryClass::Now;
-    };
+    // No state: the connection could not be made or was cut.
+    sql_state(error).map_or(RetryClass::Now, class_of)
+}
+
+fn class_of(state: &str) -> RetryClass {
     match state {
         // Too many connections, starting up, shutting down: it will be back.
         "53300" | "57P01" | "57P02" | "57P03" => RetryClass::Later,

@@ -6,15 +6,18 @@
 //! fault, a name or a log line.
 
 mod connection;
+mod copy;
 mod fault;
 mod identity;
 mod name;
+mod raw;
 mod session;
 #[cfg(test)]
 pub mod testing;
 mod tls;
 
 pub use connection::{Connection, SslMode};
+pub use copy::{Progress, Wire, stream};
 pub use fault::{fault, is_lock_refused, sql_state};
 pub use identity::Identity;
 pub use name::{Name, literal, quote};

@@ -12,9 +12,9 @@ use tokio_postgres::{Client, Config, Row};
 
 use super::connection::{Connection, SslMode};
 use super::identity::Identity;
-use super::{fault, tls};
+use super::{Wire, fault, raw, tls};
 use crate::kind::{ReadCx, WriteCx};
-use crate::model::{Fault, OpId};
+use crate::model::{Fault, OpId, RetryClass};
 
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -47,6 +47,7 @@ pub fn application_name(op: &OpId) -> String {
 pub struct Session {
     client: Client,
     driver: JoinHandle<()>,
+    stream: raw::Tapping,
     pid: i32,
     version: i32,
     place: String,
@@ -64,16 +65,15 @@ impl Session {
         let config = to.config()?;
         let mode = to.connection.sslmode();
         let tls = tls::connector(mode, to.connection.ca().map(|ca| cx.path(ca)).as_deref())?;
-        let connect = tokio::time::timeout(CONNECT + Duration::from_secs(2), config.connect(tls));
-        let (client, connection) = connect
+        let tapped = tokio::time::timeout(CONNECT, raw::connect(&config, tls))
             .await
-            .map_err(|_| cannot_connect(&place).retry(crate::model::RetryClass::Now))?
-            .map_err(|error| refused(&place, &error))?;
-        let driver = tokio::spawn(async move {
-            // Its errors reach the caller through the client's next call.
-            let _ = connection.await;
-        });
-        let mut session = Self { client, driver, pid: 0, version: 0, place };
+            .map_err(|_| cannot_connect(&place).retry(RetryClass::Now))?
+            .map_err(|problem| match problem {
+                raw::Problem::Socket(error) => cannot_connect(&place).retry(RetryClass::Now).caused_by(&error),
+                raw::Problem::Driver(error) => refused(&place, &error),
+            })?;
+        let raw::Tapped { client, driver, stream } = tapped;
+        let mut session = Self { client, driver, stream, pid: 0, version: 0, place };
         session.batch(settings).await?;
         let row = session
             .query_one("select pg_catalog.pg_backend_pid(), current_setting('server_version_num')::int", &[])
@@ -144,6 +144,14 @@ impl Session {
         self.client.batch_execute(sql).await.map_err(|error| self.failed(&error))
     }
 
+    /// Takes the byte stream from the driver, which has nothing under way: every call here waits for its end.
+    async fn into_wire(mut self) -> Result<Wire, Fault> {
+        self.driver.abort();
+        let _ = (&mut self.driver).await;
+        let stream = self.stream.take().ok_or_else(|| Fault::new("RG2104", "the connection is gone"))?;
+        Ok(Wire::new(stream, self.place.clone()))
+    }
+
     /// Begins what sees one moment only, and cannot write.
     pub async fn begin_snapshot(&self, snapshot: Option<&str>) -> Result<(), Fault> {
         let import = snapshot.map(|id| format!("; set transaction snapshot {}", super::literal(id))).unwrap_or_default();
@@ -178,6 +186,13 @@ impl ReadSession {
     }
 }
 
+impl ReadSession {
+    /// For a COPY that reads: the settings made so far stay.
+    pub async fn into_wire(self) -> Result<Wire, Fault> {
+        self.0.into_wire().await
+    }
+}
+
 impl Deref for ReadSession {
     type Target = Session;
 
@@ -202,6 +217,10 @@ impl WriteSession {
     /// Statements without values, in one message.
     pub async fn run(&self, sql: &str) -> Result<(), Fault> {
         self.0.batch(sql).await
+    }
+
+    pub async fn into_wire(self) -> Result<Wire, Fault> {
+        self.0.into_wire().await
     }
 
     /// How many rows it touched.
@@ -229,14 +248,7 @@ impl Endpoint {
             SslMode::Prefer => Driver::Prefer,
             SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => Driver::Require,
         };
-        config
-            .application_name(&self.application)
-            .ssl_mode(mode)
-            .connect_timeout(CONNECT)
-            .keepalives(true)
-            .keepalives_idle(Duration::from_secs(30))
-            .keepalives_interval(Duration::from_secs(10))
-            .keepalives_retries(3);
+        config.application_name(&self.application).ssl_mode(mode);
         Ok(config)
     }
 }
@@ -257,12 +269,12 @@ fn refused(place: &str, error: &tokio_postgres::Error) -> Fault {
         Some(_) => fault("RG2101", format!("the server at {place} refuses the connection"), error),
         None if error.to_string().contains("TLS") => {
             fault("RG2103", format!("no TLS connection to {place}"), error)
-                .retry(crate::model::RetryClass::Never)
+                .retry(RetryClass::Never)
                 .hint("check `sslmode` and `ca` of the connection")
         }
         None if error.to_string().contains("password missing") => {
             fault("RG2102", format!("the server at {place} asks for a password"), error)
-                .retry(crate::model::RetryClass::Never)
+                .retry(RetryClass::Never)
                 .hint("give one: `{url: …, password: \"{{ secrets.NAME }}\"}`")
         }
         None => {
