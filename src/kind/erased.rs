@@ -27,7 +27,7 @@ pub trait AnyKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn role(&self) -> Role;
     fn prepares(&self) -> bool;
-    fn approved_phase(&self) -> &'static str;
+    fn asks_before_phase(&self) -> bool;
     fn schema(&self) -> Value;
     fn example(&self) -> &'static str;
     fn main_value(&self, outputs: &Outputs) -> Value;
@@ -58,8 +58,8 @@ impl<K: Kind> AnyKind for K {
         K::PREPARES
     }
 
-    fn approved_phase(&self) -> &'static str {
-        K::APPROVED_PHASE
+    fn asks_before_phase(&self) -> bool {
+        K::ASKS_BEFORE_PHASE
     }
 
     fn schema(&self) -> Value {

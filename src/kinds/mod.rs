@@ -3,6 +3,8 @@
 mod command;
 mod ledger_cleanup;
 mod manual;
+mod postgres_dump_and_load;
+mod postgres_query;
 mod postgres_restore;
 mod report_write;
 mod run;
@@ -22,6 +24,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &command::Command,
     &tcp_connect::TcpConnect,
     &postgres_restore::PostgresRestore,
+    &postgres_dump_and_load::PostgresDumpAndLoad,
+    &postgres_query::PostgresQuery,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,
