@@ -9,7 +9,7 @@ pub fn settings(table: &Table, given: &[Grant], new: bool) -> Vec<String> {
     let place = table.place();
     let at = place.sql();
     let mut all = vec![format!("alter table only {at} owner to {}", quote(&table.owner))];
-    all.extend(revoke("table", &at, given));
+    all.extend(revoke("table", &at, given, &table.owner));
     all.extend(grant("table", &at, &table.grants));
     for column in &table.columns {
         all.extend(column.grants.iter().map(|it| {
@@ -52,14 +52,12 @@ fn grant<'a>(what: &'a str, at: &'a str, grants: &'a [Grant]) -> impl Iterator<I
     grants.iter().map(move |it| format!("grant {} on {what} {at} to {}{}", it.privilege, it.to(), option(it)))
 }
 
-fn revoke(what: &str, at: &str, given: &[Grant]) -> Vec<String> {
-    let mut from: Vec<String> = given.iter().map(Grant::to).collect();
+/// The owner too: it took over what the maker had, and may have had less.
+fn revoke(what: &str, at: &str, given: &[Grant], owner: &str) -> Vec<String> {
+    let mut from: Vec<String> = given.iter().map(Grant::to).chain([quote(owner)]).collect();
     from.sort();
     from.dedup();
-    // By the number of the new owner, who took over what the maker had.
-    let mut all: Vec<String> = from.into_iter().map(|it| format!("revoke all on {what} {at} from {it} cascade")).collect();
-    all.push(format!("revoke all on {what} {at} from current_user cascade"));
-    all
+    from.into_iter().map(|it| format!("revoke all on {what} {at} from {it} cascade")).collect()
 }
 
 fn comment(on: &str, text: &Option<String>) -> Option<String> {
@@ -104,7 +102,7 @@ fn sequence(at: &str, table: &Table, sequence: &Sequence, new: bool) -> Vec<Stri
     }
     // An identity sequence is a new one; one of its own stays and has what it had.
     if new || sequence.bond == SequenceBond::Identity {
-        all.push(format!("revoke all on sequence {name} from current_user cascade"));
+        all.extend(revoke("sequence", &name, &[], &sequence.owner));
         all.extend(grant("sequence", &name, &sequence.grants));
         all.extend(comment(&format!("sequence {name}"), &sequence.comment));
     }

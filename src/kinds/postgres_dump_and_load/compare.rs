@@ -63,10 +63,10 @@ async fn by_key(session: &Session, table: &Table, live: &Name, copy: &Name, key:
         format!("row({})", columns.join(", "))
     };
     let first = quote(&key[0]);
-    // `*<>` compares the stored bytes: it needs no equality of the type, and sees what that would overlook (1.0 and 1.00).
+    // This compares the stored bytes: it needs no equality of the type, and sees what that would overlook (1.0 and 1.00).
     let sql = format!(
         "select count(*) filter (where c.{first} is null), count(*) filter (where l.{first} is null),
-                count(*) filter (where l.{first} is not null and c.{first} is not null and {} *<> {})
+                count(*) filter (where l.{first} is not null and c.{first} is not null and record_image_ne({}, {}))
          from {} l full join {} c on {}",
         row("l"),
         row("c"),

@@ -87,7 +87,7 @@ fn update(table: &Table, staged: &Name) -> Option<String> {
     let sets: Vec<String> = free.iter().map(|it| format!("{it} = s.{it}")).collect();
     let same: Vec<String> = key.iter().map(|it| format!("l.{0} = s.{0}", quote(it))).collect();
     Some(format!(
-        "update {} l set {} from {} s where {} and row({}) *<> row({})",
+        "update {} l set {} from {} s where {} and record_image_ne(row({}), row({}))",
         table.place().sql(),
         sets.join(", "),
         staged.sql(),

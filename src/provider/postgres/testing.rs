@@ -47,7 +47,11 @@ fn pair() -> &'static Pair {
             "UTF8", "--locale=C.UTF-8",
         ]);
         assert!(initdb, "initdb failed");
-        Pair { live: start(&home, "live"), copy: start(&home, "copy") }
+        let pair = Pair { live: start(&home, "live"), copy: start(&home, "copy") };
+        for server in [&pair.live, &pair.copy] {
+            server.psql("postgres", "create role ana; create role \"Ben B\"");
+        }
+        pair
     })
 }
 
@@ -153,11 +157,48 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), sql.as_bytes()).unwrap();
+        // It may stop reading at an error, which it then tells.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), sql.as_bytes());
         let (mut out, mut err) = (String::new(), String::new());
         child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        assert!(child.wait().unwrap().success(), "{sql}\n{err}");
+        let begin: String = sql.chars().take(300).collect();
+        assert!(child.wait().unwrap().success(), "{begin}\n{err}");
         out.trim_end().to_owned()
+    }
+}
+
+/// What `pg_dump` says, without what we keep: for holding a database against its past.
+impl Server {
+    pub fn dump(&self, database: &str, args: &[&str]) -> String {
+        let out = Command::new(format!("{BIN}/pg_dump"))
+            .args(["-h", "127.0.0.1", "-U", "regrow", "-p", &self.port.to_string(), "-d", database])
+            .args(["--exclude-table=*.*__old_*", "--exclude-schema=regrow_*"])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let text = String::from_utf8(out.stdout).unwrap();
+        // A token of each call.
+        text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Lab {
+    /// The copy's database becomes what the live one is now.
+    pub fn back_up(&self) {
+        self.copy.psql("postgres", &format!("drop database {0} with (force); create database {0}", self.database));
+        let dump = self.live.dump(&self.database, &[]);
+        self.copy.psql(&self.database, &dump);
+    }
+
+    /// Everything but rows, as text.
+    pub fn shape(&self) -> String {
+        self.live.dump(&self.database, &["--schema-only"])
+    }
+
+    /// Rows of a table, sorted.
+    pub fn rows(&self, table: &str) -> String {
+        self.live(&format!("select t::text from {table} t order by 1"))
     }
 }

@@ -6,19 +6,19 @@ rows_of as (select t.oid from pg_type t join mine on mine.oid = t.typrelid
 identities as (select d.objid as oid from pg_depend d join mine on mine.oid = d.refobjid
     where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype = 'i' and d.refobjsubid > 0),
 hanging as (
-    select d.classid, d.objid, d.refobjid from pg_depend d join mine on mine.oid = d.refobjid
+    select d.classid, d.objid, d.objsubid from pg_depend d join mine on mine.oid = d.refobjid
         where d.refclassid = 'pg_class'::regclass
-    union select d.classid, d.objid, d.refobjid from pg_depend d join rows_of on rows_of.oid = d.refobjid
+    union select d.classid, d.objid, d.objsubid from pg_depend d join rows_of on rows_of.oid = d.refobjid
         where d.refclassid = 'pg_type'::regclass
-    union select d.classid, d.objid, d.refobjid from pg_depend d join identities on identities.oid = d.refobjid
+    union select d.classid, d.objid, d.objsubid from pg_depend d join identities on identities.oid = d.refobjid
         where d.refclassid = 'pg_class'::regclass
 )
 select to_jsonb(case
         when h.classid = 'pg_rewrite'::regclass then (select case c.relkind when 'v' then 'view ' when 'm' then
             'materialized view ' else 'rule ' || quote_ident(r.rulename) || ' of ' end || c.oid::regclass::text
             from pg_rewrite r join pg_class c on c.oid = r.ev_class where r.oid = h.objid)
-        else pg_describe_object(h.classid, h.objid, 0) end)
-from (select distinct classid, objid from hanging) h
+        else pg_describe_object(h.classid, h.objid, h.objsubid) end)
+from hanging h
 where not (h.classid = 'pg_attrdef'::regclass and exists (
         select from pg_attrdef d join mine on mine.oid = d.adrelid where d.oid = h.objid))
     and not (h.classid = 'pg_constraint'::regclass and exists (
