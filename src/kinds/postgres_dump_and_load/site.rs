@@ -24,12 +24,15 @@ pub struct Site {
 }
 
 pub fn endpoints<P>(op: &Op<Params, P>) -> (Endpoint, Endpoint) {
-    let to = |connection: &crate::provider::postgres::Connection| Endpoint {
+    // A restored server brings no database in its URL: the tables lie in it under the same name as in the target.
+    let common = op.params.database.clone();
+    let named = common.clone().or_else(|| op.params.source.database()).or_else(|| op.params.target.database());
+    let to = |connection: &crate::provider::postgres::Connection, database: Option<String>| Endpoint {
         connection: connection.clone(),
-        database: op.params.database.clone(),
+        database,
         application: application_name(&op.id),
     };
-    (to(&op.params.source), to(&op.params.target))
+    (to(&op.params.source, named), to(&op.params.target, common))
 }
 
 impl Site {

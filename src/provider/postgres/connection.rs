@@ -62,6 +62,11 @@ impl Connection {
         &self.url
     }
 
+    /// The database that the URL names.
+    pub fn database(&self) -> Option<String> {
+        Config::from_str(&self.url).ok()?.get_dbname().map(str::to_owned)
+    }
+
     pub fn ca(&self) -> Option<&str> {
         self.ca.as_deref()
     }
