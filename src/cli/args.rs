@@ -125,12 +125,6 @@ pub struct RunArgs {
     pub run_id: Option<String>,
     #[command(flatten)]
     pub going: Going,
-    /// Do not ask before the start; approvals are asked all the same
-    #[arg(long)]
-    pub yes: bool,
-    /// When the outage began: the RTO clock starts there
-    #[arg(long, value_name = "TIME")]
-    pub outage_began: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -144,6 +138,12 @@ pub struct Going {
     /// Who you are [default: $SUDO_USER, else the login]
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
+    /// Do not ask before the start; approvals are asked all the same
+    #[arg(long)]
+    pub yes: bool,
+    /// When the outage began: the RTO clock starts there
+    #[arg(long, value_name = "TIME")]
+    pub outage_began: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
