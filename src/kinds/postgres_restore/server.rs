@@ -27,6 +27,7 @@ pub fn start(place: &Place, prior: &Prior) -> Result<(), Fault> {
         fs::File::create(&log).map_err(|error| io("making", &log, &error))?;
         own(&log, &prior.account)?;
     }
+    bury(&place.data)?;
     let mut command = prior.account.command(&prior.bin.join("pg_ctl"));
     command.args(["start", "-W", "-s", "-D"]).arg(&place.data).arg("-l").arg(&log);
     let said = capture(&mut command)?;
@@ -36,6 +37,20 @@ pub fn start(place: &Place, prior: &Prior) -> Result<(), Fault> {
     let mut fault = Fault::new("RG2416", format!("the server in `{}` does not start", place.data.display()));
     fault.causes = said.complaint();
     Err(fault.hint(format!("its log is `{}`", log.display())))
+}
+
+/// Takes away the pid file of a server that is dead but was never waited for, as in a container whose first process does
+/// not. The new server would take its number for a living one. Children that still hold shared memory are found by it
+/// all the same, by the folder's inode.
+fn bury(data: &Path) -> Result<(), Fault> {
+    let file = data.join("postmaster.pid");
+    let pid = fs::read_to_string(&file).ok().and_then(|text| text.lines().next()?.trim().parse::<i32>().ok());
+    let stat = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+    let is_zombie = stat.is_some_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')));
+    match is_zombie {
+        true => fs::remove_file(&file).map_err(|error| io("removing", &file, &error)),
+        false => Ok(()),
+    }
 }
 
 /// Ends it and waits until it is gone: in order where it serves, at once where it is thrown away.
