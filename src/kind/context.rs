@@ -3,8 +3,11 @@
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::model::Pulse;
+use crate::model::record::Mode;
+use crate::model::secret::Secret;
 
 /// Leave to look.
 #[derive(Clone, Debug)]
@@ -13,6 +16,9 @@ pub struct ReadCx {
     pub base: PathBuf,
     /// Where supervised processes of this run keep their files.
     pub work: PathBuf,
+    pub mode: Mode,
+    /// Every secret of the run: what a process prints is masked with them.
+    pub secrets: Arc<[Secret]>,
 }
 
 impl ReadCx {

@@ -62,7 +62,7 @@ pub enum Found {
 }
 
 /// How a phase ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Next {
     Done(Outputs),
@@ -96,12 +96,22 @@ pub trait Kind: Send + Sync + 'static {
     const ROLE: Role = Role::Step;
     /// Whether the engine has to call `prepare` at all; without it the intent is written at once.
     const PREPARES: bool = true;
+    /// Whether it is done by [`Kind::work`], in a process of its own. Then `start` and `watch` are not called, and `find`
+    /// only when that process is gone and left no result.
+    const WORKS: bool = false;
+    /// The phase that an `approval` stands in front of: the one that changes what is live.
+    const APPROVED_PHASE: &'static str = "";
 
     type Params: DeserializeOwned + JsonSchema + Send + Sync;
     type Prior: Serialize + DeserializeOwned + Send + Sync;
 
     /// YAML of one step, tested.
     fn example() -> &'static str;
+
+    /// For probes: the value that `expect` looks at when no part is named.
+    fn main_value(_outputs: &Outputs) -> Value {
+        Value::Null
+    }
 
     fn check(&self, _with: &Late<'_>) -> Vec<Complaint> {
         Vec::new()
@@ -130,13 +140,20 @@ pub trait Kind: Send + Sync + 'static {
 
     fn start(
         &self,
-        cx: &WriteCx,
-        op: &Op<Self::Params, Self::Prior>,
-    ) -> impl Future<Output = Result<(), Fault>> + Send;
+        _cx: &WriteCx,
+        _op: &Op<Self::Params, Self::Prior>,
+    ) -> impl Future<Output = Result<(), Fault>> + Send {
+        async { Err(Fault::new("RG1003", "this kind has no start of its own")) }
+    }
 
     /// Waits for the end of the phase. Dropping the future only stops the watching.
-    fn watch(&self, cx: &ReadCx, op: &Op<Self::Params, Self::Prior>)
-        -> impl Future<Output = Result<Next, Fault>> + Send;
+    fn watch(
+        &self,
+        _cx: &ReadCx,
+        _op: &Op<Self::Params, Self::Prior>,
+    ) -> impl Future<Output = Result<Next, Fault>> + Send {
+        async { Err(Fault::new("RG1003", "this kind has no watch of its own")) }
+    }
 
     fn stop(
         &self,
@@ -146,12 +163,12 @@ pub trait Kind: Send + Sync + 'static {
         async { Ok(Stopped::WillFinish) }
     }
 
-    /// Takes the step back under one of the names of [`Kind::undos`].
+    /// Takes the step back: `undo` is one of the names of [`Kind::undos`], or what this kind takes instead.
     fn undo(
         &self,
         _cx: &WriteCx,
         _op: &Op<Self::Params, Self::Prior>,
-        _name: &str,
+        _undo: &Value,
         _outputs: &Outputs,
     ) -> impl Future<Output = Result<Undone, Fault>> + Send {
         async { Err(Fault::new("RG1001", "this kind of step cannot be undone")) }

@@ -6,8 +6,10 @@
 
 pub mod context;
 pub mod contract;
+pub mod erased;
 pub mod op;
 
 pub use context::{ReadCx, WorkCx, WriteCx};
 pub use contract::{Found, Kind, Made, Next, Prepared, Role, Stopped, Undone};
+pub use erased::{AnyKind, RawOp};
 pub use op::{Op, Outputs};

@@ -1,5 +1,6 @@
 //! One operation on the outside world, as a kind sees it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::{Address, OpId, RunId};
@@ -7,7 +8,7 @@ use crate::model::{Address, OpId, RunId};
 pub type Outputs = Map<String, Value>;
 
 /// What is done, under which name. Everything in it but the opened secrets is on disk before the first call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Op<Params, Prior> {
     /// The same on every attempt: what the outside world is asked by.
     pub id: OpId,
@@ -21,19 +22,25 @@ pub struct Op<Params, Prior> {
     pub prior: Prior,
     /// What the phase before found; null in the first.
     pub facts: Value,
+    pub timeout_ms: Option<u64>,
+    /// Which boot of the machine the intent was written in.
+    pub boot: String,
 }
 
 impl<Params, Prior> Op<Params, Prior> {
-    pub fn map<P, Q>(self, params: impl FnOnce(Params) -> P, prior: impl FnOnce(Prior) -> Q) -> Op<P, Q> {
+    /// The same operation with other types.
+    pub fn with<P, Q>(&self, params: P, prior: Q) -> Op<P, Q> {
         Op {
-            id: self.id,
-            run: self.run,
-            step: self.step,
+            id: self.id.clone(),
+            run: self.run.clone(),
+            step: self.step.clone(),
             attempt: self.attempt,
-            phase: self.phase,
-            params: params(self.params),
-            prior: prior(self.prior),
-            facts: self.facts,
+            phase: self.phase.clone(),
+            params,
+            prior,
+            facts: self.facts.clone(),
+            timeout_ms: self.timeout_ms,
+            boot: self.boot.clone(),
         }
     }
 }

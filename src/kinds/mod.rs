@@ -1,4 +1,103 @@
-//! The step kinds, each in a folder of its own. None uses another.
-#[cfg(feature = "postgres")]
-pub mod postgres_restore;
-pub mod tcp_connect;
+//! The list of kinds. Adding one touches its folder and this file.
+
+mod command;
+mod ledger_cleanup;
+mod manual;
+mod postgres_restore;
+mod report_write;
+mod run;
+mod tcp_connect;
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::kind::{AnyKind, Role};
+use crate::model::{Effect, Fault};
+use crate::runbook::catalog::{Catalog, Complaint, KindFace, Late, Shape};
+
+/// Every kind that `uses:` and `probe:` can name.
+pub static KINDS: &[&dyn AnyKind] = &[
+    &run::Run,
+    &command::Command,
+    &tcp_connect::TcpConnect,
+    &postgres_restore::PostgresRestore,
+    &manual::Task,
+    &manual::Approval,
+    &manual::Notice,
+    &ledger_cleanup::LedgerCleanup,
+    &report_write::ReportWrite,
+];
+
+/// The kind of that name.
+pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
+    KINDS.iter().copied().find(|kind| kind.name() == name)
+}
+
+/// The kinds as the language sees them.
+pub struct Kinds;
+
+/// One kind and its schema, made once.
+struct Face {
+    kind: &'static dyn AnyKind,
+    schema: Value,
+}
+
+fn faces() -> &'static [Face] {
+    static FACES: OnceLock<Vec<Face>> = OnceLock::new();
+    FACES.get_or_init(|| KINDS.iter().map(|kind| Face { kind: *kind, schema: kind.schema() }).collect())
+}
+
+impl Catalog for Kinds {
+    fn kind(&self, name: &str) -> Option<&dyn KindFace> {
+        faces().iter().find(|face| face.kind.name() == name).map(|face| face as &dyn KindFace)
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        KINDS.iter().map(|kind| kind.name()).collect()
+    }
+}
+
+impl KindFace for Face {
+    fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    fn is_probe(&self) -> bool {
+        self.kind.role() == Role::Probe
+    }
+
+    fn is_step(&self) -> bool {
+        true
+    }
+
+    fn changes(&self, with: &Late<'_>) -> bool {
+        !matches!(self.kind.effect(with), Effect::Read | Effect::Human)
+    }
+
+    fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
+        self.kind.check(with)
+    }
+
+    fn outputs(&self, with: &Late<'_>) -> Shape {
+        self.kind.outputs(with)
+    }
+
+    fn undos(&self) -> &'static [&'static str] {
+        self.kind.undos()
+    }
+}
+
+/// The process of a kind's own long work.
+pub fn work() -> i32 {
+    crate::provider::process::work_main(|request, cx| {
+        let kind = find(&request.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", request.kind)))?;
+        let runtime = tokio::runtime::Runtime::new()
+            .map_err(|e| Fault::new("RG1006", "cannot start a runtime for the work").caused_by(&e))?;
+        runtime.block_on(kind.work(&cx, &request.op))
+    })
+}

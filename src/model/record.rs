@@ -71,6 +71,8 @@ pub enum Event {
     UndoIntended { step: Address, undo: String },
     StepUndone { step: Address, facts: Vec<String> },
     UndoFailed { step: Address, fault: Fault },
+    /// What is taken back, in this order. `all`: the run ends with it.
+    UndoBegan { steps: Vec<Address>, all: bool },
 
     LedgerAdded { entry: LedgerEntry },
     LedgerRemoved { entry_kind: String, id: String },
@@ -112,6 +114,7 @@ impl Event {
             | Event::TailDoubted { .. }
             | Event::ExecutorStarted { .. }
             | Event::ExecutorStopped { .. }
+            | Event::UndoBegan { .. }
             | Event::LedgerAdded { .. }
             | Event::LedgerRemoved { .. }
             | Event::AnswerAccepted { .. }
@@ -269,6 +272,9 @@ pub struct LedgerEntry {
     pub temporary: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
+    /// How long it stays after it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_for_ms: Option<u64>,
     /// The step kind that can take it away, and what that kind needs to do so.
     pub remover: String,
     #[serde(default, skip_serializing_if = "Value::is_null")]

@@ -1,5 +1,7 @@
 //! The fold: a run as its records tell it. The engine decides on it, every view shows it.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,8 @@ pub struct RunState {
     pub ledger: Vec<LedgerEntry>,
     /// Asked for by a person.
     pub paused: bool,
+    /// What is being taken back.
+    pub undoing: Option<Undoing>,
     pub ending: Option<End>,
     pub ended: Option<End>,
     pub notes: Vec<Note>,
@@ -38,6 +42,15 @@ pub struct RunState {
     pub answers: Vec<Judged>,
     /// Damaged tails that were set aside.
     pub doubts: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undoing {
+    /// Newest first.
+    pub steps: Vec<Address>,
+    pub all: bool,
+    /// Tried, whether it worked or not.
+    pub done: Vec<Address>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -313,6 +326,9 @@ impl RunState {
         if let Some(step) = record.event.step() {
             let state = self.steps.entry(step.clone()).or_insert_with(StepState::pending);
             state.apply(&record.event, &moment, record.epoch);
+            if let (Event::StepUndone { .. } | Event::UndoFailed { .. }, Some(undoing)) = (&record.event, &mut self.undoing) {
+                undoing.done.push(step.clone());
+            }
         } else {
             self.apply_to_run(&record.event, &moment);
         }
@@ -331,9 +347,14 @@ impl RunState {
                 self.stopped = None;
             }
             Event::ExecutorStopped { reason } => self.stopped = Some(*reason),
+            Event::UndoBegan { steps, all } => {
+                self.undoing = Some(Undoing { steps: steps.clone(), all: *all, done: Vec::new() });
+            },
             Event::LedgerAdded { entry } => {
                 self.ledger.retain(|old| (&old.kind, &old.id) != (&entry.kind, &entry.id));
-                self.ledger.push(entry.clone());
+                let keep = entry.keep_for_ms.map(Duration::from_millis);
+                let keep_until = keep.and_then(|keep| moment.at.checked_add(keep).ok());
+                self.ledger.push(LedgerEntry { keep_until, ..entry.clone() });
             }
             Event::LedgerRemoved { entry_kind, id } => {
                 self.ledger.retain(|old| (&old.kind, &old.id) != (entry_kind, id));

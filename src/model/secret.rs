@@ -28,7 +28,13 @@ impl fmt::Debug for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from).map(Self)
+        // `PORT: 5432` in an environment is text too.
+        match serde_json::Value::deserialize(from)? {
+            serde_json::Value::String(text) => Ok(Self(text)),
+            serde_json::Value::Number(number) => Ok(Self(number.to_string())),
+            serde_json::Value::Bool(yes) => Ok(Self(yes.to_string())),
+            _ => Err(serde::de::Error::custom("expected text")),
+        }
     }
 }
 
@@ -45,6 +51,6 @@ impl JsonSchema for Secret {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({"type": "string", "x-regrow-secret": true})
+        schemars::json_schema!({"type": ["string", "number", "boolean"], "x-regrow-secret": true})
     }
 }

@@ -139,6 +139,7 @@ pub fn next(status: Status, event: &Event) -> Status {
         | Event::TailDoubted { .. }
         | Event::ExecutorStarted { .. }
         | Event::ExecutorStopped { .. }
+        | Event::UndoBegan { .. }
         | Event::LedgerAdded { .. }
         | Event::LedgerRemoved { .. }
         | Event::AnswerAccepted { .. }

@@ -4,12 +4,46 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// A `with` whose templated parts are not known yet.
+/// The kinds there are.
+pub trait Catalog {
+    fn kind(&self, name: &str) -> Option<&dyn KindFace>;
+
+    fn names(&self) -> Vec<&'static str>;
+}
+
+/// One kind as the language sees it.
+pub trait KindFace {
+    fn name(&self) -> &'static str;
+
+    /// May stand under `verify`.
+    fn is_probe(&self) -> bool;
+
+    /// May stand as a step.
+    fn is_step(&self) -> bool;
+
+    /// Whether it changes the world; such a step has to say what it needs.
+    fn changes(&self, with: &Late<'_>) -> bool;
+
+    /// JSON schema of `with`; places that take a secret carry [`crate::model::secret::TAKES_SECRET`].
+    fn schema(&self) -> &Value;
+
+    /// What the schema cannot say. Called only for a `with` that fits it.
+    fn check(&self, with: &Late<'_>) -> Vec<Complaint>;
+
+    fn outputs(&self, with: &Late<'_>) -> Shape;
+
+    /// The names that `undo` takes.
+    fn undos(&self) -> &'static [&'static str];
+}
+
+/// A `with` as it is written, in which everything templated is not known yet.
+#[derive(Clone, Copy, Debug)]
 pub struct Late<'a> {
     pub value: &'a Value,
 }
 
 /// What is known of one place in a [`Late`].
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Known<'a> {
     Known(&'a Value),
     Unknown,
@@ -17,23 +51,49 @@ pub enum Known<'a> {
 }
 
 impl<'a> Late<'a> {
+    /// Looks at a path; list items are named by their index. What lies inside of something templated is unknown.
     pub fn get(&self, path: &[&str]) -> Known<'a> {
         let mut value = self.value;
         for key in path {
-            match value.get(key) {
+            let inner = match value {
+                Value::Object(map) => map.get(*key),
+                Value::Array(list) => key.parse::<usize>().ok().and_then(|index| list.get(index)),
+                Value::String(text) if is_templated(text) => return Known::Unknown,
+                _ => None,
+            };
+            match inner {
                 Some(inner) => value = inner,
                 None => return Known::Absent,
             }
         }
         match value {
-            Value::String(text) if text.contains("{{") => Known::Unknown,
+            Value::String(text) if is_templated(text) => Known::Unknown,
+            Value::Null => Known::Absent,
             known => Known::Known(known),
         }
     }
+
+    /// The text at a path, if it is there, known and text.
+    pub fn text(&self, path: &[&str]) -> Option<&'a str> {
+        match self.get(path) {
+            Known::Known(value) => value.as_str(),
+            Known::Unknown | Known::Absent => None,
+        }
+    }
+
+    pub fn has(&self, path: &[&str]) -> bool {
+        self.get(path) != Known::Absent
+    }
+}
+
+fn is_templated(text: &str) -> bool {
+    text.contains("{{")
 }
 
 /// What a kind finds wrong in a `with`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
+    /// Where in `with`; empty: the kind as a whole. List items are named by their index.
     pub path: Vec<String>,
     pub code: &'static str,
     pub message: String,
@@ -41,6 +101,7 @@ pub struct Complaint {
 }
 
 /// The outputs of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
     Closed(BTreeMap<String, OutputType>),
     /// Only the run can tell.
@@ -58,4 +119,19 @@ pub enum OutputType {
     Map,
     /// A connection to a server.
     Connection,
+}
+
+/// A catalog without kinds, for texts that have no steps.
+#[cfg(test)]
+pub(crate) struct NoKinds;
+
+#[cfg(test)]
+impl Catalog for NoKinds {
+    fn kind(&self, _: &str) -> Option<&dyn KindFace> {
+        None
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 }

@@ -64,6 +64,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + S
 
 impl Kind for PostgresRestore {
     const NAME: &'static str = "postgres.restore";
+    const WORKS: bool = true;
 
     type Params = Params;
     type Prior = Prior;
@@ -109,14 +110,6 @@ with:
         self.settle(cx, op).await
     }
 
-    async fn start(&self, _cx: &WriteCx, _op: &Op<Params, Prior>) -> Result<(), Fault> {
-        Err(not_here())
-    }
-
-    async fn watch(&self, _cx: &ReadCx, _op: &Op<Params, Prior>) -> Result<Next, Fault> {
-        Err(not_here())
-    }
-
     async fn remove(&self, _cx: &WriteCx, entry: &LedgerEntry) -> Result<(), Fault> {
         let entry = entry.clone();
         blocking(move || remove::remove(&entry)).await
@@ -127,7 +120,3 @@ with:
     }
 }
 
-/// Until the process that carries `work` is there.
-fn not_here() -> Fault {
-    Fault::new("RG1003", "this kind works in a process of its own")
-}

@@ -77,6 +77,10 @@ with:
 "
     }
 
+    fn main_value(outputs: &Outputs) -> Value {
+        outputs.get("value").cloned().unwrap_or_default()
+    }
+
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
         let complain = |name: &str, code, fault: Option<Fault>| {
             fault.map(|it| Complaint { path: vec![name.into()], code, message: it.message, help: it.hint })

@@ -14,7 +14,7 @@ use super::super::exec::{Account, is_root};
 use super::super::place::{Place, own};
 use super::super::{Params, PostgresRestore, Prior, server};
 use crate::kind::{Kind, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx};
-use crate::model::record::LedgerEntry;
+use crate::model::record::{LedgerEntry, Mode};
 use crate::model::{Address, Fault, OpId, Pulse};
 
 pub const BIN: &str = "/usr/lib/postgresql/15/bin";
@@ -171,11 +171,14 @@ impl Lab {
             params: serde_json::from_value(with.clone()).unwrap(),
             prior: (),
             facts: Value::Null,
+            timeout_ms: None,
+            boot: String::new(),
         }
     }
 
     pub fn read(&self) -> ReadCx {
-        ReadCx { base: self.folder.path().into(), work: self.folder.path().into() }
+        let folder = self.folder.path();
+        ReadCx { base: folder.into(), work: folder.into(), mode: Mode::Real, secrets: [].into() }
     }
 
     pub fn write(&self) -> WriteCx {
@@ -194,7 +197,7 @@ impl Lab {
     pub async fn prepared(&self, op: Op<Params, ()>) -> Op<Params, Prior> {
         let prepared = self.prepare(&op).await.unwrap();
         let prior = serde_json::from_str(&serde_json::to_string(&prepared.prior).unwrap()).unwrap();
-        op.map(|params| params, |()| prior)
+        op.with(op.params.clone(), prior)
     }
 
     pub async fn work(&self, op: &Op<Params, Prior>) -> Result<Outputs, Fault> {
@@ -216,6 +219,7 @@ impl Lab {
             made_by: Address::top("restore"),
             temporary: true,
             keep_until: None,
+            keep_for_ms: None,
             remover: "postgres.restore".into(),
             details: json!({"op": op, "data_directory": self.path(data)}),
         }

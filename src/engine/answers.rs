@@ -1,0 +1,180 @@
+//! Judges what people say: accepted answers become records, refused ones get a reason that says what to do instead.
+//!
+//! Pure, so that a command can judge its own answer where nobody executes the run.
+
+use serde_json::{Map, Value};
+
+use super::undo;
+use crate::model::record::{AskKind, End, Event, SkipReason, StepSucceeded};
+use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
+use crate::plan::Plan;
+
+type Judgement = Result<Vec<Event>, String>;
+
+/// The records an answer leads to, without the one that says it was accepted.
+pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
+    let because = answer.because.as_deref().unwrap_or("").trim();
+    if needs_reason(&answer.verb) && because.is_empty() {
+        return Err(format!("`{}` needs a reason: --because TEXT", answer.verb.word()));
+    }
+    if state.ended.is_some() && !matches!(answer.verb, Verb::Undo { .. } | Verb::Note { .. }) {
+        return Err("the run has ended".into());
+    }
+    match &answer.verb {
+        Verb::Approve { step, code } => approve(plan, state, answer, step, code),
+        Verb::Reject { step } => reject(plan, state, answer, step, because),
+        Verb::Done { step, outputs, unverified } => done(plan, state, step, outputs, *unverified),
+        Verb::Skip { step } => skip(plan, state, step),
+        Verb::Retry { step: Some(step) } => retry(plan, state, step, because),
+        Verb::Retry { step: None } => retry_all(plan, state),
+        Verb::Rerun { step } => rerun(plan, state, step),
+        Verb::Pause => Ok(vec![Event::RunPaused]),
+        Verb::Abort => match state.ending {
+            Some(_) => Err("the run is ending already".into()),
+            None => Ok(vec![Event::EndingBegan { how: End::Aborted }]),
+        },
+        Verb::Undo { step } => take_back(plan, state, step.as_ref()),
+        Verb::Note { text } => Ok(vec![Event::NoteAdded { text: text.clone(), who: answer.who.clone() }]),
+    }
+}
+
+fn needs_reason(verb: &Verb) -> bool {
+    match verb {
+        Verb::Reject { .. }
+        | Verb::Done { .. }
+        | Verb::Skip { .. }
+        | Verb::Rerun { .. }
+        | Verb::Pause
+        | Verb::Abort
+        | Verb::Undo { .. } => true,
+        Verb::Approve { .. } | Verb::Retry { .. } | Verb::Note { .. } => false,
+    }
+}
+
+fn node_of(plan: &Plan, step: &Address) -> Result<usize, String> {
+    plan.find(step).ok_or_else(|| format!("there is no step `{step}` in this run"))
+}
+
+fn approve(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, code: &str) -> Judgement {
+    node_of(plan, step)?;
+    let asked = state.step(step).ask.as_ref().ok_or_else(|| format!("`{step}` asks for no approval now"))?;
+    match asked.ask.what {
+        AskKind::Approval => {}
+        AskKind::Task | AskKind::Acknowledge => return Err(format!("`{step}` is answered with `regrow done {step}`")),
+    }
+    if !asked.ask.code.eq_ignore_ascii_case(code) {
+        let hint = format!("`regrow show {step}` prints what is asked now and its code");
+        return Err(format!("the code does not stand for what `{step}` shows now; {hint}"));
+    }
+    let name = &answer.who.name;
+    let starter = state.started().map(|started| started.who.name.as_str());
+    if !asked.ask.by_starter && starter == Some(name) {
+        return Err(format!("`{name}` started the run; `{step}` wants somebody else's approval"));
+    }
+    if !has_role(plan, name, &asked.ask.from) {
+        return Err(format!("`{name}` has none of the roles {}", asked.ask.from.join(", ")));
+    }
+    if state.step(step).approved_by.contains(name) {
+        return Err(format!("`{name}` approved `{step}` already; {} people are needed", asked.ask.minimum));
+    }
+    let (who, code) = (answer.who.clone(), asked.ask.code.clone());
+    Ok(vec![Event::ApprovalGiven { step: step.clone(), who, code }])
+}
+
+/// Without a people file any name may take any role.
+fn has_role(plan: &Plan, name: &str, wanted: &[String]) -> bool {
+    if wanted.is_empty() || plan.people.is_empty() {
+        return true;
+    }
+    let roles = plan.people.get(name).and_then(Value::as_array);
+    roles.is_some_and(|roles| roles.iter().filter_map(Value::as_str).any(|role| wanted.iter().any(|w| w == role)))
+}
+
+fn reject(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, because: &str) -> Judgement {
+    node_of(plan, step)?;
+    if state.step(step).ask.is_none() {
+        return Err(format!("`{step}` asks nothing now"));
+    }
+    let fault = Fault::new("RG5003", format!("rejected by {}: {because}", answer.who.name));
+    Ok(vec![Event::StepFailed { step: step.clone(), fault }])
+}
+
+fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Value>, unverified: bool) -> Judgement {
+    let node = node_of(plan, step)?;
+    match state.status(step) {
+        Status::Pending | Status::Waiting | Status::Failed | Status::Unknown | Status::Unproven | Status::Undone => {}
+        status => return Err(format!("`{step}` is {}; only what has not succeeded can be said to be done", status.word())),
+    }
+    super::by_hand::check(plan, node, state, outputs)?;
+    let verify = !plan.step(node).verify.is_empty() && !unverified;
+    let succeeded = StepSucceeded { step: step.clone(), outputs: outputs.clone(), adopted: false, by_hand: true, verify };
+    Ok(vec![Event::StepSucceeded(Box::new(succeeded))])
+}
+
+fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
+    node_of(plan, step)?;
+    match state.status(step) {
+        Status::Pending | Status::Waiting | Status::Failed | Status::Unproven | Status::Undone => {
+            Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }])
+        }
+        Status::Unknown => Err(format!(
+            "it is not known whether `{step}` happened; say `regrow done {step}` or `regrow retry {step} --because …` first"
+        )),
+        status => Err(format!("`{step}` is {}; it cannot be skipped", status.word())),
+    }
+}
+
+fn retry(plan: &Plan, state: &RunState, step: &Address, because: &str) -> Judgement {
+    node_of(plan, step)?;
+    match state.status(step) {
+        Status::Failed | Status::Undone => Ok(vec![reopened(state, step, 0)]),
+        Status::Unproven => Ok(vec![prove_again(state, step)]),
+        Status::Unknown if because.is_empty() => {
+            Err(format!("`retry {step}` says that it did not happen; give the reason: --because TEXT"))
+        }
+        Status::Unknown => Ok(vec![reopened(state, step, 0)]),
+        status => Err(format!("`{step}` is {}; only a failed step can be tried again", status.word())),
+    }
+}
+
+fn retry_all(plan: &Plan, state: &RunState) -> Judgement {
+    let all = (0..plan.len()).map(|node| plan.address(node));
+    let events: Vec<Event> = all
+        .filter_map(|step| match state.status(step) {
+            Status::Failed => Some(reopened(state, step, 0)),
+            Status::Unproven => Some(prove_again(state, step)),
+            _ => None,
+        })
+        .collect();
+    if events.is_empty() { Err("no step has failed".into()) } else { Ok(events) }
+}
+
+fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
+    node_of(plan, step)?;
+    let status = state.status(step);
+    if status.is_settled() {
+        return Ok(vec![reopened(state, step, 1)]);
+    }
+    let instead = if status == Status::Unknown { format!("; say `done` or `retry` of `{step}` first") } else { String::new() };
+    Err(format!("`{step}` is {}; only a step that has ended can be done again{instead}", status.word()))
+}
+
+fn reopened(state: &RunState, step: &Address, raise: u32) -> Event {
+    Event::StepReopened { step: step.clone(), generation: state.step(step).generation + raise }
+}
+
+/// The outcome is kept, only its proof is taken again.
+fn prove_again(state: &RunState, step: &Address) -> Event {
+    let outputs = state.step(step).outputs.clone().unwrap_or_default();
+    let again = StepSucceeded { step: step.clone(), outputs, adopted: false, by_hand: false, verify: true };
+    Event::StepSucceeded(Box::new(again))
+}
+
+fn take_back(plan: &Plan, state: &RunState, step: Option<&Address>) -> Judgement {
+    let node = step.map(|step| node_of(plan, step)).transpose()?;
+    let preview = undo::preview(plan, state, node);
+    if preview.steps.is_empty() {
+        return Err("nothing of this can be taken back".into());
+    }
+    Ok(vec![Event::UndoBegan { steps: preview.steps, all: step.is_none() }])
+}

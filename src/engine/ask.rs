@@ -1,0 +1,187 @@
+//! What people are asked, and the steps that the engine itself performs.
+//!
+//! An approval is bound to what it shows: its code is made of the run, the step, the inputs and the shown facts. If they
+//! change before the step starts, the approval is void and people are asked again.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::command::Command;
+use super::decide::{Decision, begin, done_at_once};
+use super::intent;
+use super::live::Live;
+use crate::kind::Role;
+use crate::model::record::{Ask, AskKind, Event, StepIntended};
+use crate::model::run::Reached;
+use crate::model::{Effect, OpId, RunState};
+use crate::plan::Plan;
+use crate::runbook::ast::{Approval, Minimum};
+
+/// Whether an approval stands in front of that phase.
+pub fn is_wanted(plan: &Plan, node: usize, phase: &str) -> bool {
+    let kind = plan.kinds[node];
+    plan.step(node).approval.is_some() && kind.role() != Role::Intrinsic && kind.approved_phase() == phase
+}
+
+/// The question in front of a step's first phase.
+pub fn approval(plan: &Plan, state: &RunState, live: &Live, node: usize, phase: &str, inputs: &Value) -> Event {
+    let mut shown = live.prepared.get(&node).map(|prepared| prepared.changes.clone()).unwrap_or_default();
+    if shown.is_empty() {
+        shown.push(format!("start `{}` ({})", plan.address(node), plan.kinds[node].name()));
+    }
+    approval_of(plan, state, node, phase, inputs, shown)
+}
+
+/// The question in front of a phase that was reached.
+pub fn phase_approval(plan: &Plan, state: &RunState, node: usize, reached: &Reached) -> Event {
+    approval_of(plan, state, node, &reached.phase, &reached.facts, reached.shown.clone())
+}
+
+fn approval_of(
+    plan: &Plan,
+    state: &RunState,
+    node: usize,
+    phase: &str,
+    bound_to: &Value,
+    shown: Vec<String>,
+) -> Event {
+    let wanted = plan.step(node).approval.clone().unwrap_or(Approval {
+        from: Vec::new(),
+        minimum: Minimum::Count(1),
+        by_starter: true,
+        escalate_after: None,
+    });
+    let from: Vec<String> = wanted.from.iter().map(|role| role.text.clone()).collect();
+    let ask = Ask {
+        what: AskKind::Approval,
+        code: code(plan, state, node, phase, bound_to, &shown),
+        shown,
+        minimum: count(plan, wanted.minimum, &from),
+        from,
+        by_starter: wanted.by_starter,
+        form: Value::Null,
+        phase: phase.to_string(),
+    };
+    Event::StepAsked { step: plan.address(node).clone(), ask }
+}
+
+fn count(plan: &Plan, minimum: Minimum, from: &[String]) -> u32 {
+    match minimum {
+        Minimum::Count(count) => count.max(1),
+        Minimum::All => {
+            let has_role = |roles: &Value| from.is_empty() || from.iter().any(|role| roles.as_array().is_some_and(|r| r.contains(&json!(role))));
+            let people = plan.people.values().filter(|roles| has_role(roles)).count();
+            u32::try_from(people).unwrap_or(1).max(1)
+        }
+    }
+}
+
+/// Six letters and digits that stand for all that is shown.
+fn code(plan: &Plan, state: &RunState, node: usize, phase: &str, bound_to: &Value, shown: &[String]) -> String {
+    const ALPHABET: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
+    let address = plan.address(node);
+    let generation = state.step(address).generation;
+    let bound = json!([plan.run, address, generation, phase, bound_to, shown, plan.digest]);
+    let hash = Sha256::digest(bound.to_string().as_bytes());
+    hash[..6].iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])).collect()
+}
+
+/// A step that waits for people: goes on once enough of them approved what still stands.
+pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
+    let step = state.step(plan.address(node));
+    let Some(asked) = &step.ask else { return };
+    let enough = u32::try_from(step.approved_by.len()).unwrap_or(u32::MAX) >= asked.ask.minimum;
+    if asked.ask.what != AskKind::Approval || !enough {
+        return;
+    }
+    if plan.kinds[node].role() == Role::Intrinsic {
+        let outputs = Map::from_iter([("approved_by".to_string(), json!(step.approved_by))]);
+        decision.events.push(done_at_once(plan, node, outputs));
+        return;
+    }
+    if let Some(reached) = &step.reached {
+        return intent::write_phase(plan, state, live, node, reached, decision);
+    }
+    if plan.kinds[node].prepares() && !live.prepared.contains_key(&node) {
+        return begin(plan, state, live, node, decision);
+    }
+    let Ok(inputs) = intent::inputs(plan, state, node) else { return };
+    let Event::StepAsked { ask, .. } = approval(plan, state, live, node, "", &inputs) else { return };
+    if ask.code == asked.ask.code {
+        begin(plan, state, live, node, decision);
+    } else {
+        decision.events.push(Event::ApprovalVoided { step: plan.address(node).clone() });
+    }
+}
+
+/// Steps that need the engine: people, the ledger, the report.
+pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
+    let address = plan.address(node);
+    let step = state.step(address);
+    let inputs = match intent::inputs(plan, state, node) {
+        Ok(inputs) => inputs,
+        Err(fault) => return decision.events.push(Event::StepFailed { step: address.clone(), fault }),
+    };
+    let is_human = plan.effects[node] == Effect::Human;
+    if !is_human && live.working() >= plan.concurrency {
+        return;
+    }
+    let intended = StepIntended {
+        step: address.clone(),
+        op: OpId::new(&plan.run, address, step.generation),
+        attempt: step.attempts + 1,
+        generation: step.generation,
+        phase: String::new(),
+        effect: plan.effects[node],
+        inputs: inputs.clone(),
+        prior: Value::Null,
+        facts: Value::Null,
+        changes: Vec::new(),
+    };
+    decision.events.push(Event::StepIntended(Box::new(intended)));
+    if is_human {
+        decision.events.push(human(plan, state, node, &inputs));
+    } else {
+        live.busy.insert(node);
+        decision.commands.push(machine(plan, state, node, inputs));
+    }
+}
+
+/// Does again what an earlier executor began: both commands may be repeated.
+pub fn machine(plan: &Plan, state: &RunState, node: usize, inputs: Value) -> Command {
+    if plan.kinds[node].name() == "report.write" {
+        return Command::Report { node, inputs };
+    }
+    let only_temporary = inputs.get("only").is_some();
+    let entries = state.ledger.iter().filter(|entry| entry.temporary || !only_temporary).cloned().collect();
+    Command::Cleanup { node, entries }
+}
+
+fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Event {
+    let text = |name: &str| inputs.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
+    let lines = |text: Option<String>| text.unwrap_or_default().lines().map(str::to_string).collect::<Vec<_>>();
+    let names = |name: &str| -> Vec<String> { serde_json::from_value(inputs[name].clone()).unwrap_or_default() };
+    let (what, shown) = match plan.kinds[node].name() {
+        "manual.approval" => (AskKind::Approval, lines(text("show"))),
+        "manual.notice" => {
+            let acknowledged = inputs.get("acknowledge").and_then(Value::as_bool).unwrap_or(false);
+            if !acknowledged {
+                return done_at_once(plan, node, Map::new());
+            }
+            (AskKind::Acknowledge, lines(text("message")))
+        }
+        _ => (AskKind::Task, lines(text("instructions"))),
+    };
+    let minimum = inputs.get("minimum").and_then(Value::as_u64).unwrap_or(1);
+    let ask = Ask {
+        what,
+        code: code(plan, state, node, "", inputs, &shown),
+        shown,
+        from: names("from"),
+        minimum: u32::try_from(minimum).unwrap_or(1).max(1),
+        by_starter: inputs.get("by_starter").and_then(Value::as_bool).unwrap_or(true),
+        form: inputs.get("form").cloned().unwrap_or_default(),
+        phase: String::new(),
+    };
+    Event::StepAsked { step: plan.address(node).clone(), ask }
+}

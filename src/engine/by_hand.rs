@@ -1,0 +1,102 @@
+//! "I did it by hand": outputs that a person gives must be of the kind's types and hold what later steps read.
+
+use serde_json::{Map, Value};
+
+use crate::model::RunState;
+use crate::plan::Plan;
+use crate::runbook::catalog::{Known, Late, OutputType, Shape};
+
+/// Refuses unknown names, wrong types, and missing outputs that a later step reads without `default`.
+pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Value>) -> Result<(), String> {
+    let step = plan.step(node);
+    let asked = state.step(plan.address(node)).ask.as_ref().map(|asked| &asked.ask.form);
+    if let Some(form) = asked.filter(|form| form.is_object()) {
+        return check_form(&step.id, form, given);
+    }
+    let with = step.with.written();
+    if let Shape::Closed(shape) = plan.kinds[node].outputs(&Late { value: &with }) {
+        for (name, value) in given {
+            match shape.get(name) {
+                None => {
+                    let known = shape.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                    return Err(format!("`{}` has no output `{name}`; it has {known}", step.id));
+                }
+                Some(kind) if !fits(*kind, value) => {
+                    return Err(format!("output `{name}` of `{}` should be {}", step.id, word(*kind)));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    let missing: Vec<String> =
+        needed(plan, &step.id).into_iter().filter(|name| !given.contains_key(name)).map(|name| format!("`{name}`")).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!("later steps read {} of `{}`: --output NAME=VALUE", missing.join(", "), step.id))
+}
+
+fn check_form(id: &str, form: &Value, given: &Map<String, Value>) -> Result<(), String> {
+    let form = Late { value: form };
+    let fields = form.value.as_object().into_iter().flatten();
+    for (name, _) in fields {
+        let required = !matches!(form.get(&[name, "required"]), Known::Known(Value::Bool(false)));
+        let Some(value) = given.get(name) else {
+            if required {
+                return Err(format!("`{id}` asks for `{name}`: --output {name}=VALUE"));
+            }
+            continue;
+        };
+        if let Known::Known(Value::Array(choices)) = form.get(&[name, "enum"]) {
+            if !choices.contains(value) {
+                let choices = choices.iter().map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_string)).collect::<Vec<_>>();
+                return Err(format!("`{name}` of `{id}` is one of {}", choices.join(", ")));
+            }
+        }
+    }
+    match given.keys().find(|name| form.value.get(name.as_str()).is_none()) {
+        Some(name) => Err(format!("`{id}` does not ask for `{name}`")),
+        None => Ok(()),
+    }
+}
+
+/// Outputs of `id` that some step reads where a missing one would be an error.
+fn needed(plan: &Plan, id: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (_, step) in plan.runbook.all_steps() {
+        let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
+        for reference in trees.flat_map(|tree| tree.references()).filter(|reference| !reference.optional) {
+            if let ["steps", of, "outputs", name, ..] = reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                if of == id && !names.iter().any(|known| known == name) {
+                    names.push(name.to_string());
+                }
+            }
+        }
+    }
+    names
+}
+
+fn fits(kind: OutputType, value: &Value) -> bool {
+    match kind {
+        OutputType::Text | OutputType::Timestamp => value.is_string(),
+        OutputType::Integer => value.is_i64() || value.is_u64(),
+        OutputType::Number => value.is_number(),
+        OutputType::Boolean => value.is_boolean(),
+        OutputType::List => value.is_array(),
+        OutputType::Map => value.is_object(),
+        OutputType::Connection => value.is_string() || value.is_object(),
+    }
+}
+
+fn word(kind: OutputType) -> &'static str {
+    match kind {
+        OutputType::Text => "text",
+        OutputType::Timestamp => "a timestamp",
+        OutputType::Integer => "an integer",
+        OutputType::Number => "a number",
+        OutputType::Boolean => "true or false",
+        OutputType::List => "a list",
+        OutputType::Map => "a map",
+        OutputType::Connection => "a connection: a URL, or `{url: …}`",
+    }
+}

@@ -1,0 +1,189 @@
+//! What to do next: a pure function of the plan, the folded journal, what this executor knows, and the time (G14).
+//!
+//! One call looks at every step that can move and says which records follow and what is to be done once they are on disk.
+//! It is called again after those records were folded, until nothing follows any more.
+
+use super::ask;
+use super::command::Command;
+use super::ending;
+use super::frontier::Readiness;
+use super::intent;
+use super::live::{Known, Live};
+use super::retry;
+use super::undo;
+use crate::kind::Role;
+use crate::model::record::{Event, SkipReason, StepSucceeded};
+use crate::model::time::Moment;
+use crate::model::{Effect, Fault, RunState, Status};
+use crate::plan::Plan;
+use crate::plan::scope::RunScope;
+
+/// Records that follow, commands to issue once they are on disk, and when to look again.
+#[derive(Debug, Default)]
+pub struct Decision {
+    pub events: Vec<Event>,
+    pub commands: Vec<Command>,
+    /// Milliseconds until a retry is due.
+    pub wake_in: Option<u64>,
+}
+
+impl Decision {
+    pub fn wake_in(&mut self, millis: u64) {
+        self.wake_in = Some(self.wake_in.map_or(millis, |sooner| sooner.min(millis)));
+    }
+
+    fn fail(&mut self, plan: &Plan, node: usize, fault: Fault) {
+        self.events.push(Event::StepFailed { step: plan.address(node).clone(), fault });
+    }
+}
+
+/// The engine's one decision. Marks in `live` what it gives out commands for.
+pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> Decision {
+    let mut decision = Decision::default();
+    // Before all else: an ended run can still be taken back.
+    if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() {
+        return decision;
+    }
+    let may_start = !live.stopping && !state.paused;
+    for node in live.frontier.movable() {
+        if live.busy.contains(&node) || !ending::is_turn(plan, state, live, node) {
+            continue;
+        }
+        match live.frontier.statuses[node] {
+            Status::Pending if may_start => consider(plan, state, live, now, node, &mut decision),
+            Status::Waiting if may_start => ask::consider(plan, state, live, node, &mut decision),
+            Status::Running | Status::Late => go_on(plan, state, live, node, may_start, &mut decision),
+            Status::Verifying => intent::verify(plan, state, live, node, &mut decision),
+            _ => {}
+        }
+    }
+    if decision.events.is_empty() && decision.commands.is_empty() {
+        ending::decide(plan, state, live, &mut decision);
+    }
+    decision
+}
+
+/// A step that has no intent on disk.
+fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usize, decision: &mut Decision) {
+    let address = plan.address(node);
+    match live.frontier.readiness(&plan.outline, node) {
+        Readiness::Ready => {}
+        Readiness::Skip(need) => return skip(plan, node, SkipReason::Need(need), decision),
+        Readiness::Waits | Readiness::Blocked(_) => return,
+    }
+    if plan.skipped.contains(address) {
+        return skip(plan, node, SkipReason::Person, decision);
+    }
+    if let Some(millis) = retry::due_in(state.step(address), now) {
+        return decision.wake_in(millis);
+    }
+    match conditions(plan, state, node) {
+        Ok(true) => {}
+        Ok(false) => return skip(plan, node, SkipReason::Condition, decision),
+        Err(fault) => return decision.fail(plan, node, fault),
+    }
+    if plan.kinds[node].role() == Role::Intrinsic {
+        return ask::intrinsic(plan, state, live, node, decision);
+    }
+    begin(plan, state, live, node, decision);
+}
+
+/// Evaluates `if` and `require`.
+fn conditions(plan: &Plan, state: &RunState, node: usize) -> Result<bool, Fault> {
+    let step = plan.step(node);
+    let scope = RunScope::new(plan, state);
+    if let Some(condition) = &step.condition {
+        if !condition.eval(&scope)? {
+            return Ok(false);
+        }
+    }
+    for requirement in &step.require {
+        if !requirement.that.eval(&scope)? {
+            let advice = requirement.otherwise.render(&scope)?;
+            let advice = advice.as_str().map_or_else(|| advice.to_string(), str::to_string);
+            return Err(Fault::new("RG5001", "what this step requires is not so").hint(advice));
+        }
+    }
+    Ok(true)
+}
+
+fn skip(plan: &Plan, node: usize, why: SkipReason, decision: &mut Decision) {
+    decision.events.push(Event::StepSkipped { step: plan.address(node).clone(), why });
+}
+
+/// Prepares, asks, and writes the intent, as far as it comes.
+pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
+    if live.working() >= plan.concurrency || !live.has_room {
+        return;
+    }
+    let rendered = match intent::inputs(plan, state, node) {
+        Ok(inputs) => inputs,
+        Err(fault) => return decision.fail(plan, node, fault),
+    };
+    if plan.kinds[node].prepares() && !live.prepared.contains_key(&node) {
+        let op = intent::fresh_op(plan, state, node, rendered);
+        live.busy.insert(node);
+        decision.commands.push(Command::Prepare { node, op });
+        return;
+    }
+    if ask::is_wanted(plan, node, "") && state.step(plan.address(node)).ask.is_none() {
+        let event = ask::approval(plan, state, live, node, "", &rendered);
+        decision.events.push(event);
+        return;
+    }
+    intent::write(plan, state, live, node, rendered, decision);
+}
+
+/// A step with an intent on disk and no outcome, and nobody of this executor on it.
+fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start: bool, decision: &mut Decision) {
+    let address = plan.address(node);
+    let step = state.step(address);
+    if let Some(reached) = &step.reached {
+        if state.ending.is_some() {
+            let what = format!("the run ended before `{}` of this step began", reached.phase);
+            return decision.fail(plan, node, Fault::new("RG5006", what));
+        }
+        if may_start && ask::is_wanted(plan, node, &reached.phase) {
+            decision.events.push(ask::phase_approval(plan, state, node, reached));
+        } else if may_start {
+            intent::write_phase(plan, state, live, node, reached, decision);
+        }
+        return;
+    }
+    let Some(op) = intent::op(plan, state, node) else { return };
+    if plan.kinds[node].role() == Role::Intrinsic {
+        live.busy.insert(node);
+        decision.commands.push(ask::machine(plan, state, node, op.params));
+        return;
+    }
+    let command = match live.known.remove(&node) {
+        Some(Known::Absent) if !may_start => return,
+        Some(Known::Absent) => Command::Start { node, op },
+        Some(Known::Running) => {
+            decision.events.push(Event::StepAdopted { step: address.clone() });
+            Command::Watch { node, op }
+        }
+        None => {
+            *live.looked.entry(node).or_default() += 1;
+            Command::Find { node, op }
+        }
+    };
+    live.busy.insert(node);
+    decision.commands.push(command);
+}
+
+/// The records of a step that is done with nothing to watch.
+pub(super) fn done_at_once(plan: &Plan, node: usize, outputs: crate::kind::Outputs) -> Event {
+    let verify = !plan.step(node).verify.is_empty();
+    let step = plan.address(node).clone();
+    Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted: false, by_hand: false, verify }))
+}
+
+/// Whether an attempt that has an intent must be looked for before it is started again (G5).
+pub(super) fn must_look_first(effect: Effect, attempt: u32, in_doubt: bool) -> bool {
+    match effect {
+        Effect::KeyedCreate | Effect::ConvergentSet => attempt > 1 || in_doubt,
+        Effect::Opaque => in_doubt,
+        Effect::Read | Effect::Human => false,
+    }
+}

@@ -1,0 +1,301 @@
+//! The one loop: wait for something to happen, write down what follows, and only then do it and tell it.
+//!
+//! Everything that follows from a batch of happenings lies in one write and one sync: the outcome of a step and the intents
+//! of those it releases (G2, G3). After a journal error nothing more is done: the loop returns and its process ends (G11).
+
+use super::answers;
+use super::command::{Command, Happening, World};
+use super::decide::decide;
+use super::ending;
+use super::live::Live;
+use super::react::react;
+use crate::journal::{Disk, JournalError, Writer};
+use crate::kind::RawOp;
+use crate::model::record::{Event, Record, StopReason};
+use crate::model::{Answer, Fault, RunState, Status};
+use crate::plan::Plan;
+use crate::plan::scope::RunScope;
+use crate::provider::mask::Masker;
+use crate::runbook::template::{Secrets, open};
+
+pub struct Driver<'a, W: World, D: Disk> {
+    plan: &'a Plan,
+    state: RunState,
+    live: Live,
+    /// Absent only while the next segment is begun.
+    writer: Option<Writer<D>>,
+    world: W,
+    secrets: Secrets,
+    masker: Masker,
+    /// Leave instead of waiting for people.
+    no_wait: bool,
+    /// Staged, not yet on disk, not yet told.
+    fresh: Vec<Record>,
+    /// What could not be handed out.
+    failed: Vec<Happening>,
+}
+
+/// Why the loop came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// The run is over.
+    Ended,
+    /// A failure keeps it from going on.
+    Paused,
+    /// A person asked for it.
+    PausedByPerson,
+    Waiting,
+    Unknown,
+    Stopped,
+    Detached,
+    Full,
+}
+
+impl<'a, W: World, D: Disk> Driver<'a, W, D> {
+    pub fn new(plan: &'a Plan, state: RunState, writer: Writer<D>, world: W, secrets: Secrets, no_wait: bool) -> Self {
+        let boot = world.now().boot;
+        let live = Live::new(plan, &state, &boot);
+        let masker = Masker::new(secrets.values());
+        let (fresh, failed) = (Vec::new(), Vec::new());
+        Self { plan, state, live, writer: Some(writer), world, secrets, masker, no_wait, fresh, failed }
+    }
+
+    /// Executes the run as far as it goes. `first` is written before anything else, and `answers` that lie there already are
+    /// judged before anything new begins.
+    pub fn run(&mut self, first: Vec<Event>, answers: Vec<Answer>) -> Result<Halt, JournalError> {
+        first.into_iter().try_for_each(|event| self.stage(event))?;
+        answers.into_iter().try_for_each(|answer| self.take(Happening::Answered(answer)))?;
+        loop {
+            let wake_in = self.advance()?;
+            if self.live.busy.is_empty() && self.failed.is_empty() && wake_in.is_none() {
+                if let Some(halt) = self.halt() {
+                    return self.leave(halt);
+                }
+            }
+            let mut happenings = std::mem::take(&mut self.failed);
+            if happenings.is_empty() {
+                happenings = self.world.wait(wake_in);
+            }
+            if happenings.iter().any(|happening| matches!(happening, Happening::DetachRequested)) {
+                return self.leave(Halt::Detached);
+            }
+            for happening in happenings {
+                self.take(happening)?;
+            }
+        }
+    }
+
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    pub fn syncs(&self) -> u64 {
+        self.writer.as_ref().map_or(0, Writer::syncs)
+    }
+
+    /// Whether the clean-up at the end failed.
+    pub fn failed_finally(&self) -> bool {
+        ending::failed_finally(self.plan, &self.live)
+    }
+
+    pub fn into_parts(self) -> (RunState, Option<D>, W) {
+        (self.state, self.writer.map(Writer::into_disk), self.world)
+    }
+
+    fn take(&mut self, happening: Happening) -> Result<(), JournalError> {
+        let events = match happening {
+            Happening::Answered(answer) => self.judge(answer),
+            other => {
+                let chance = self.world.chance();
+                react(self.plan, &self.state, &mut self.live, other, chance)
+            }
+        };
+        events.into_iter().try_for_each(|event| self.stage(event))
+    }
+
+    fn judge(&mut self, answer: Answer) -> Vec<Event> {
+        if self.state.judged(&answer.id).is_some() {
+            return Vec::new();
+        }
+        match answers::judge(self.plan, &self.state, &answer) {
+            Ok(events) => std::iter::once(Event::AnswerAccepted { answer }).chain(events).collect(),
+            Err(reason) => vec![Event::AnswerRefused { answer, reason }],
+        }
+    }
+
+    /// Decides until nothing follows, makes it durable, tells it, and hands out the commands.
+    fn advance(&mut self) -> Result<Option<u64>, JournalError> {
+        let mut commands = Vec::new();
+        let mut wake_in;
+        loop {
+            let in_flight = self.live.busy.len();
+            self.live.has_room = self.writer.as_mut().is_some_and(|writer| writer.has_room_for(in_flight));
+            let now = self.world.now();
+            let decision = decide(self.plan, &self.state, &mut self.live, &now);
+            commands.extend(decision.commands);
+            wake_in = decision.wake_in;
+            if decision.events.is_empty() {
+                break;
+            }
+            for event in decision.events {
+                self.stage(event)?;
+            }
+        }
+        self.commit()?;
+        for command in commands {
+            self.hand_out(command);
+        }
+        Ok(wake_in)
+    }
+
+    fn stage(&mut self, event: Event) -> Result<(), JournalError> {
+        let event = self.masked(event);
+        let now = self.world.now();
+        let Some(writer) = self.writer.as_mut() else { return Ok(()) };
+        let (record, hash) = writer.stage(event, &now)?;
+        self.state.apply(&record, &hash);
+        if let Some(node) = record.event.step().and_then(|step| self.plan.find(step)) {
+            self.live.frontier.touch(&self.plan.outline, &self.state, node);
+        }
+        self.fresh.push(record);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), JournalError> {
+        if self.fresh.is_empty() {
+            return Ok(());
+        }
+        let Some(mut writer) = self.writer.take() else { return Ok(()) };
+        writer.commit()?;
+        if writer.is_full() {
+            let now = self.world.now();
+            let (next, opened) = Writer::open(writer.into_disk(), &self.state, &now)?;
+            writer = next;
+            if let Some((record, hash)) = opened {
+                self.state.apply(&record, &hash);
+            }
+        }
+        self.writer = Some(writer);
+        self.world.publish(&self.fresh, &self.state);
+        self.fresh.clear();
+        Ok(())
+    }
+
+    /// Whatever a provider or a person said, no secret gets into a record.
+    fn masked(&self, event: Event) -> Event {
+        let Ok(mut value) = serde_json::to_value(&event) else { return event };
+        if self.secrets.is_empty() || !self.masker.finds(value.to_string().as_bytes()) {
+            return event;
+        }
+        self.masker.mask_value(&mut value);
+        serde_json::from_value(value).unwrap_or(event)
+    }
+
+    /// Opens the placeholders of secrets for the one call that needs them.
+    fn hand_out(&mut self, mut command: Command) {
+        let node = node_of(&command);
+        match self.opened(&mut command) {
+            Ok(()) => self.world.perform(command),
+            Err(fault) => self.failed.push(refused(&command, node, fault)),
+        }
+    }
+
+    fn opened(&self, command: &mut Command) -> Result<(), Fault> {
+        let scope = RunScope::new(self.plan, &self.state);
+        let open_op = |op: &mut RawOp| {
+            op.params = open(&op.params, &scope, &self.secrets)?;
+            Ok(())
+        };
+        match command {
+            Command::Prepare { op, .. }
+            | Command::Find { op, .. }
+            | Command::Start { op, .. }
+            | Command::Watch { op, .. }
+            | Command::Undo { op, .. } => open_op(op),
+            Command::Verify { proofs, .. } => proofs.iter_mut().try_for_each(|proof| {
+                proof.with = open(&proof.with, &scope, &self.secrets)?;
+                proof.op.params = proof.with.clone();
+                Ok(())
+            }),
+            Command::Cleanup { .. } | Command::Report { .. } => Ok(()),
+        }
+    }
+
+    /// Why nothing can go on by itself; `None` where it is worth waiting.
+    fn halt(&self) -> Option<Halt> {
+        if self.state.ended.is_some() {
+            return Some(Halt::Ended);
+        }
+        if self.live.stopping {
+            return Some(Halt::Stopped);
+        }
+        if self.state.paused {
+            return Some(Halt::PausedByPerson);
+        }
+        if !self.live.has_room {
+            return Some(Halt::Full);
+        }
+        let in_turn = |node: &usize| self.plan.is_finally(*node) == self.state.ending.is_some();
+        let any = |wanted: &dyn Fn(usize) -> bool| (0..self.plan.len()).filter(in_turn).any(wanted);
+        let status = |node: usize| self.live.frontier.statuses[node];
+        let unknown = any(&|node| status(node) == Status::Unknown);
+        let waiting = any(&|node| status(node) == Status::Waiting);
+        let failed = any(&|node| self.needs_attention(node));
+        match (unknown, failed, waiting) {
+            (true, ..) if self.no_wait => Some(Halt::Unknown),
+            (_, true, _) if self.no_wait => Some(Halt::Paused),
+            (.., true) if self.no_wait => Some(Halt::Waiting),
+            (true, ..) | (_, _, true) => None,
+            _ => Some(Halt::Paused),
+        }
+    }
+
+    fn needs_attention(&self, node: usize) -> bool {
+        match self.live.frontier.statuses[node] {
+            Status::Failed => !self.plan.step(node).allow_failure,
+            Status::Unproven | Status::Undone => true,
+            _ => false,
+        }
+    }
+
+    fn leave(&mut self, halt: Halt) -> Result<Halt, JournalError> {
+        let reason = match halt {
+            Halt::Ended => return Ok(halt),
+            Halt::Paused | Halt::PausedByPerson => StopReason::Paused,
+            Halt::Waiting | Halt::Unknown => StopReason::Waiting,
+            Halt::Stopped => StopReason::Requested,
+            Halt::Detached => StopReason::Detached,
+            // There may be no room for a word of farewell.
+            Halt::Full => return Ok(halt),
+        };
+        self.stage(Event::ExecutorStopped { reason })?;
+        self.commit()?;
+        Ok(halt)
+    }
+}
+
+fn node_of(command: &Command) -> usize {
+    match command {
+        Command::Prepare { node, .. }
+        | Command::Find { node, .. }
+        | Command::Start { node, .. }
+        | Command::Watch { node, .. }
+        | Command::Verify { node, .. }
+        | Command::Undo { node, .. }
+        | Command::Cleanup { node, .. }
+        | Command::Report { node, .. } => *node,
+    }
+}
+
+/// What a command that could not be handed out comes to. Nothing was begun.
+fn refused(command: &Command, node: usize, fault: Fault) -> Happening {
+    match command {
+        Command::Prepare { .. } => Happening::Prepared { node, result: Err(fault) },
+        Command::Find { .. } => Happening::Found { node, result: Err(fault) },
+        Command::Verify { .. } => Happening::Verified { node, checks: Vec::new(), fault: Some(fault) },
+        Command::Undo { .. } => Happening::Undone { node, result: Err(fault) },
+        Command::Start { .. } | Command::Watch { .. } | Command::Cleanup { .. } | Command::Report { .. } => {
+            Happening::Ended { node, result: Err(fault) }
+        }
+    }
+}

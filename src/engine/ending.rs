@@ -1,0 +1,80 @@
+//! When a run ends, and what still happens then.
+
+use super::decide::Decision;
+use super::live::Live;
+use crate::model::record::{End, Event, OnFailure};
+use crate::model::{RunState, Status};
+use crate::plan::Plan;
+
+/// Whether steps of that part of the runbook may move at this point of the run.
+pub fn is_turn(plan: &Plan, state: &RunState, live: &Live, node: usize) -> bool {
+    let in_flight = |status: Status| status.is_in_flight() || status == Status::Verifying;
+    match (plan.is_finally(node), state.ending) {
+        (false, None) => true,
+        // What is under way is seen to its end; nothing else begins.
+        (false, Some(_)) => in_flight(live.frontier.statuses[node]),
+        (true, None) => false,
+        (true, Some(_)) => !(0..plan.len()).any(|other| !plan.is_finally(other) && in_flight(live.frontier.statuses[other])),
+    }
+}
+
+/// Called when nothing else follows.
+pub fn decide(plan: &Plan, state: &RunState, live: &Live, decision: &mut Decision) {
+    if !live.busy.is_empty() || live.stopping {
+        return;
+    }
+    match state.ending {
+        None if !state.paused => {
+            if let Some(how) = ending_of(plan, live) {
+                decision.events.push(Event::EndingBegan { how });
+            }
+        }
+        None => {}
+        Some(how) if live.frontier.is_finally_settled() => {
+            let state = if failed_finally(plan, live) && how == End::Succeeded { End::Failed } else { how };
+            decision.events.push(Event::RunEnded { state });
+        }
+        Some(_) => {}
+    }
+}
+
+fn ending_of(plan: &Plan, live: &Live) -> Option<End> {
+    let failed = |node: &usize| match live.frontier.statuses[*node] {
+        Status::Failed => !plan.step(*node).allow_failure,
+        Status::Unproven => true,
+        _ => false,
+    };
+    let steps = || (0..plan.len()).filter(|node| !plan.is_finally(*node));
+    if plan.on_failure == OnFailure::Abort && steps().any(|node| failed(&node)) {
+        return Some(End::Failed);
+    }
+    if !live.frontier.is_settled() {
+        return None;
+    }
+    let well = |node: usize| match live.frontier.statuses[node] {
+        Status::Succeeded | Status::Skipped | Status::Superseded => true,
+        Status::Failed => plan.step(node).allow_failure,
+        // Blocked for good where only a failure that is allowed, and not repaired, stands behind it.
+        Status::Blocked => blocked_for_good(plan, live, node),
+        _ => false,
+    };
+    steps().all(well).then_some(End::Succeeded)
+}
+
+/// Blocked by nothing but failures that the runbook allows: nobody will come to lift it.
+fn blocked_for_good(plan: &Plan, live: &Live, node: usize) -> bool {
+    plan.graph.nodes[node].needs.iter().all(|(need, _)| match live.frontier.statuses[*need] {
+        Status::Failed => plan.step(*need).allow_failure,
+        Status::Blocked => blocked_for_good(plan, live, *need),
+        Status::Undone => false,
+        _ => true,
+    })
+}
+
+/// Whether the clean-up failed: the run's code is 1 then, however it ended.
+pub fn failed_finally(plan: &Plan, live: &Live) -> bool {
+    let is_bad = |status: Status| matches!(status, Status::Failed | Status::Unproven);
+    (0..plan.len()).any(|node| {
+        plan.is_finally(node) && is_bad(live.frontier.statuses[node]) && !plan.step(node).allow_failure
+    })
+}

@@ -1,0 +1,206 @@
+//! From a step that may start to an intent, and from an intent on disk to the operation it names.
+
+use serde_json::{Map, Value, json};
+
+use super::command::{Command, RenderedProof};
+use super::decide::{Decision, must_look_first};
+use super::live::Live;
+use crate::kind::{Made, Op, RawOp};
+use crate::model::record::{Check, Event, LedgerEntry, StepIntended};
+use crate::model::run::{Reached, StepState};
+use crate::model::{Fault, OpId, RunState};
+use crate::plan::Plan;
+use crate::plan::scope::RunScope;
+
+/// The rendered `with`, secrets as placeholders.
+pub fn inputs(plan: &Plan, state: &RunState, node: usize) -> Result<Value, Fault> {
+    plan.step(node).with.render(&RunScope::new(plan, state))
+}
+
+/// The operation that the next intent of a step will name.
+pub fn fresh_op(plan: &Plan, state: &RunState, node: usize, params: Value) -> RawOp {
+    let step = state.step(plan.address(node));
+    raw(plan, node, step, step.attempts + 1, params)
+}
+
+/// The operation that the intent on disk names.
+pub fn op(plan: &Plan, state: &RunState, node: usize) -> Option<RawOp> {
+    let step = state.step(plan.address(node));
+    let intent = step.intent.as_ref()?;
+    let mut op = raw(plan, node, step, step.attempts, intent.inputs.clone());
+    op.phase.clone_from(&intent.phase);
+    op.prior = intent.prior.clone();
+    op.facts = intent.facts.clone();
+    op.boot.clone_from(&intent.at.boot);
+    Some(op)
+}
+
+fn raw(plan: &Plan, node: usize, step: &StepState, attempt: u32, params: Value) -> RawOp {
+    let address = plan.address(node);
+    Op {
+        id: OpId::new(&plan.run, address, step.generation),
+        run: plan.run.clone(),
+        step: address.clone(),
+        attempt,
+        phase: String::new(),
+        params,
+        prior: Value::Null,
+        facts: Value::Null,
+        timeout_ms: plan.step(node).timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+        boot: String::new(),
+    }
+}
+
+/// Intent and start of the first phase.
+pub fn write(plan: &Plan, state: &RunState, live: &mut Live, node: usize, inputs: Value, decision: &mut Decision) {
+    let step = state.step(plan.address(node));
+    let prepared = live.prepared.remove(&node);
+    let (prior, changes, creates) = prepared.map_or_else(Default::default, |p| (p.prior, p.changes, p.creates));
+    match ledger(plan, state, node, creates) {
+        Ok(entries) => decision.events.extend(entries.into_iter().map(|entry| Event::LedgerAdded { entry })),
+        Err(fault) => {
+            decision.events.push(Event::StepFailed { step: plan.address(node).clone(), fault });
+            return;
+        }
+    }
+    let attempt = step.attempts + 1;
+    let intended = StepIntended {
+        step: plan.address(node).clone(),
+        op: OpId::new(&plan.run, plan.address(node), step.generation),
+        attempt,
+        generation: step.generation,
+        phase: String::new(),
+        effect: plan.effects[node],
+        inputs,
+        prior,
+        facts: Value::Null,
+        changes,
+    };
+    issue(plan, state, live, node, intended, decision);
+}
+
+/// Intent and start of a phase that was reached. The whole operation counts as one attempt.
+pub fn write_phase(
+    plan: &Plan,
+    state: &RunState,
+    live: &mut Live,
+    node: usize,
+    reached: &Reached,
+    decision: &mut Decision,
+) {
+    let step = state.step(plan.address(node));
+    let Some(intent) = &step.intent else { return };
+    let intended = StepIntended {
+        step: plan.address(node).clone(),
+        op: intent.op.clone(),
+        attempt: step.attempts,
+        generation: step.generation,
+        phase: reached.phase.clone(),
+        effect: intent.effect,
+        inputs: intent.inputs.clone(),
+        prior: intent.prior.clone(),
+        facts: reached.facts.clone(),
+        changes: reached.shown.clone(),
+    };
+    issue(plan, state, live, node, intended, decision);
+}
+
+fn issue(
+    plan: &Plan,
+    state: &RunState,
+    live: &mut Live,
+    node: usize,
+    intended: StepIntended,
+    decision: &mut Decision,
+) {
+    let step = state.step(plan.address(node));
+    let mut op = raw(plan, node, step, intended.attempt, intended.inputs.clone());
+    op.phase.clone_from(&intended.phase);
+    op.prior = intended.prior.clone();
+    op.facts = intended.facts.clone();
+    // Begun in this very boot: the driver's clock is the one the intent is written with.
+    op.boot.clone_from(&live.boot);
+    let look = must_look_first(intended.effect, intended.attempt, !state.doubts.is_empty());
+    decision.events.push(Event::StepIntended(Box::new(intended)));
+    live.busy.insert(node);
+    decision.commands.push(if look { Command::Find { node, op } } else { Command::Start { node, op } });
+}
+
+/// What the ledger will hold: what `prepare` announced, and what `creates` of the step says.
+fn ledger(plan: &Plan, state: &RunState, node: usize, made: Vec<Made>) -> Result<Vec<LedgerEntry>, Fault> {
+    let step = plan.step(node);
+    let scope = RunScope::new(plan, state);
+    let entry = |kind: String, id: String, details: Value| LedgerEntry {
+        kind,
+        id,
+        made_by: plan.address(node).clone(),
+        temporary: step.temporary.is_some(),
+        keep_for_ms: step.temporary.and_then(|t| t.keep_for).map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
+        keep_until: None,
+        remover: step.kind.clone(),
+        details,
+    };
+    let mut entries: Vec<_> = made.into_iter().map(|made| entry(made.kind, made.id, made.details)).collect();
+    for creates in &step.creates {
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+        let details = json!({ "remove": creates.remove.render(&scope)? });
+        entries.push(entry(text(creates.kind.render(&scope)?), text(creates.id.render(&scope)?), details));
+    }
+    Ok(entries)
+}
+
+/// Starts the proofs of a step that says it is done.
+pub fn verify(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
+    let address = plan.address(node);
+    match proofs(plan, state, node) {
+        Ok(proofs) => {
+            live.busy.insert(node);
+            decision.commands.push(Command::Verify { node, proofs });
+        }
+        Err(fault) => {
+            let checks: Vec<Check> = Vec::new();
+            decision.events.push(Event::StepUnproven { step: address.clone(), checks, fault });
+        }
+    }
+}
+
+fn proofs(plan: &Plan, state: &RunState, node: usize) -> Result<Vec<RenderedProof>, Fault> {
+    let step = state.step(plan.address(node));
+    let scope = RunScope { plan, state, own: step.outputs.as_ref() };
+    let mut proofs = Vec::new();
+    for proof in &plan.step(node).verify {
+        let with = proof.with.render(&scope)?;
+        let op = raw(plan, node, step, step.attempts.max(1), with.clone());
+        proofs.push(RenderedProof { proof: proof.clone(), with, op, names: names(plan, state, step, proof) });
+    }
+    Ok(proofs)
+}
+
+/// The values that the templates of `expect` name, as one tree.
+fn names(plan: &Plan, state: &RunState, step: &StepState, proof: &crate::runbook::ast::Proof) -> Value {
+    use crate::runbook::template::Scope;
+    let scope = RunScope { plan, state, own: step.outputs.as_ref() };
+    let mut root = Map::new();
+    for reference in proof.expect.trees().into_iter().flat_map(|tree| tree.references()) {
+        let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+        if let Some(value) = scope.get(&path) {
+            insert(&mut root, &path, value);
+        }
+    }
+    Value::Object(root)
+}
+
+fn insert(map: &mut Map<String, Value>, path: &[&str], value: Value) {
+    match path {
+        [] => {}
+        [last] => {
+            map.insert((*last).to_string(), value);
+        }
+        [first, rest @ ..] => {
+            let inner = map.entry((*first).to_string()).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}

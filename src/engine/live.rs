@@ -1,0 +1,55 @@
+//! What only this executor knows: gone with it, and never needed to understand a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::kind::Prepared;
+use crate::model::RunState;
+use crate::plan::Plan;
+
+use super::frontier::Frontier;
+
+#[derive(Debug)]
+pub struct Live {
+    /// Nodes with a command under way.
+    pub busy: BTreeSet<usize>,
+    pub prepared: BTreeMap<usize, Prepared<Value>>,
+    /// What `find` said of an intent without outcome.
+    pub known: BTreeMap<usize, Known>,
+    /// How often in a row an intent without outcome was looked for.
+    pub looked: BTreeMap<usize, u32>,
+    pub frontier: Frontier,
+    /// Which boot of the machine this is.
+    pub boot: String,
+    /// Nothing new is started any more.
+    pub stopping: bool,
+    /// Whether the journal has room for the records of one more step.
+    pub has_room: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    Absent,
+    Running,
+}
+
+impl Live {
+    pub fn new(plan: &Plan, state: &RunState, boot: &str) -> Self {
+        Self {
+            busy: BTreeSet::new(),
+            prepared: BTreeMap::new(),
+            known: BTreeMap::new(),
+            looked: BTreeMap::new(),
+            frontier: Frontier::new(&plan.outline, state),
+            boot: boot.to_string(),
+            stopping: false,
+            has_room: true,
+        }
+    }
+
+    /// How many steps take one of the places that `--concurrency` gives.
+    pub fn working(&self) -> usize {
+        self.busy.len()
+    }
+}

@@ -1,0 +1,34 @@
+//! The engine: from records to what happens next.
+//!
+//! ```text
+//!            ┌──────────── happenings ◄─────────────┐
+//!            ▼                                      │
+//!   react / answers ──► records ──► fold ──► decide │      one write, one sync
+//!                                              │    │
+//!                          commit ◄────────────┘    │
+//!                            │                      │
+//!                            ├──► publish           │
+//!                            └──► commands ──► World┘
+//! ```
+//!
+//! [`driver`] is the loop. [`decide`] says what follows from plan, state and time; [`react`] what a happening means;
+//! [`answers`] judges people. All three are pure. The [`command::World`] does things: the real one in [`world`], a simulated
+//! one in the tests.
+
+pub mod answers;
+mod ask;
+mod by_hand;
+pub mod command;
+pub mod decide;
+pub mod driver;
+pub mod executor;
+mod ending;
+pub mod frontier;
+mod intent;
+pub mod live;
+mod react;
+mod retry;
+pub mod undo;
+pub mod world;
+
+pub use driver::{Driver, Halt};

@@ -1,0 +1,135 @@
+//! What a happening means: the records that follow from it.
+
+use super::command::Happening;
+use super::live::{Known, Live};
+use super::retry;
+use crate::kind::{Found, Next};
+use crate::model::record::{Event, StepSucceeded};
+use crate::model::{Fault, RetryClass, RunState, Status};
+use crate::plan::Plan;
+
+/// An outcome that cannot be told is looked for this often before a person is asked.
+const MOST_LOOKS: u32 = 3;
+
+/// Takes note of `happening` in `live`, and says what goes to the journal. Answers are judged elsewhere.
+pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happening, chance: f64) -> Vec<Event> {
+    match happening {
+        Happening::Prepared { node, result } => {
+            live.busy.remove(&node);
+            match result {
+                Ok(prepared) => {
+                    live.prepared.insert(node, prepared);
+                    Vec::new()
+                }
+                Err(fault) => vec![failed(plan, state, node, fault, chance)],
+            }
+        }
+        Happening::Found { node, result } => {
+            live.busy.remove(&node);
+            found(plan, state, live, node, result, chance)
+        }
+        Happening::Ended { node, result } => {
+            live.busy.remove(&node);
+            ended(plan, state, live, node, result, false, chance)
+        }
+        Happening::Verified { node, checks, fault } => {
+            live.busy.remove(&node);
+            let step = plan.address(node).clone();
+            vec![match fault {
+                None => Event::StepVerified { step, checks },
+                Some(fault) => Event::StepUnproven { step, checks, fault },
+            }]
+        }
+        Happening::Undone { node, result } => {
+            live.busy.remove(&node);
+            live.prepared.remove(&node);
+            let step = plan.address(node).clone();
+            vec![match result {
+                Ok(facts) => Event::StepUndone { step, facts },
+                Err(fault) => Event::UndoFailed { step, fault },
+            }]
+        }
+        Happening::Removed { entry } => vec![Event::LedgerRemoved { entry_kind: entry.kind, id: entry.id }],
+        Happening::StopRequested | Happening::DetachRequested => {
+            live.stopping = true;
+            Vec::new()
+        }
+        Happening::Answered(_) => Vec::new(),
+    }
+}
+
+fn found(
+    plan: &Plan,
+    state: &RunState,
+    live: &mut Live,
+    node: usize,
+    result: Result<Found, Fault>,
+    chance: f64,
+) -> Vec<Event> {
+    let doubted = |evidence: String| vec![Event::StepDoubted { step: plan.address(node).clone(), evidence }];
+    match result {
+        Ok(Found::Absent) => {
+            live.known.insert(node, Known::Absent);
+            Vec::new()
+        }
+        Ok(Found::Running) => {
+            live.known.insert(node, Known::Running);
+            Vec::new()
+        }
+        Ok(Found::Done(next)) => ended(plan, state, live, node, Ok(next), true, chance),
+        Ok(Found::Failed(fault)) => ended(plan, state, live, node, Err(fault), true, chance),
+        Ok(Found::Foreign(fault)) => vec![Event::StepFailed { step: plan.address(node).clone(), fault }],
+        Ok(Found::CannotTell(evidence)) => doubted(evidence),
+        // Looking only reads, so it is simply done again; but not for ever.
+        Err(fault) if fault.retry.is_transient() && live.looked.get(&node).is_none_or(|n| *n < MOST_LOOKS) => Vec::new(),
+        Err(fault) => doubted(format!("it cannot be looked for: {fault}")),
+    }
+}
+
+fn ended(
+    plan: &Plan,
+    state: &RunState,
+    live: &mut Live,
+    node: usize,
+    result: Result<Next, Fault>,
+    adopted: bool,
+    chance: f64,
+) -> Vec<Event> {
+    let step = plan.address(node).clone();
+    match result {
+        Ok(Next::Done(outputs)) => {
+            live.looked.remove(&node);
+            let verify = !plan.step(node).verify.is_empty();
+            let by_hand = false;
+            vec![Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify }))]
+        }
+        Ok(Next::Phase { phase, facts, shown }) => {
+            live.looked.remove(&node);
+            vec![Event::PhaseReached { step, phase, facts, shown }]
+        }
+        Err(fault) if fault.retry == RetryClass::Unknown => {
+            // Nothing is recorded: the intent stands without outcome, and the next decision looks for it.
+            let looks = live.looked.get(&node).copied().unwrap_or(0);
+            if looks >= MOST_LOOKS {
+                return vec![Event::StepDoubted { step, evidence: fault.to_string() }];
+            }
+            Vec::new()
+        }
+        Err(fault) => vec![failed(plan, state, node, fault, chance)],
+    }
+}
+
+fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, chance: f64) -> Event {
+    let step = plan.address(node).clone();
+    let runbook_step = plan.step(node);
+    let attempts = state.step(&step).attempts.max(1);
+    if let Some(delay_ms) = retry::delay(&runbook_step.retry, attempts, &fault, chance) {
+        return Event::RetryScheduled { step, fault, delay_ms };
+    }
+    let began = state.step(&step).status == Status::Running;
+    if runbook_step.succeeds_if_verified && began && !runbook_step.verify.is_empty() {
+        let outputs = crate::kind::Outputs::new();
+        return Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted: false, by_hand: false, verify: true }));
+    }
+    Event::StepFailed { step, fault }
+}

@@ -1,0 +1,98 @@
+//! Taking steps back: newest first, one at a time, whatever state they are in.
+
+use std::cmp::Reverse;
+
+use serde_json::Value;
+
+use super::command::Command;
+use super::decide::Decision;
+use super::intent;
+use super::live::Live;
+use crate::kind::Outputs;
+use crate::model::record::{End, Event};
+use crate::model::{Address, RunState, Status};
+use crate::plan::Plan;
+use crate::plan::scope::RunScope;
+use crate::runbook::ast::Undo;
+
+/// What an undo would take back, in order, and what would stay because it cannot be.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Preview {
+    pub steps: Vec<Address>,
+    pub stay: Vec<Address>,
+}
+
+/// `step` and all that needed it, or everything.
+pub fn preview(plan: &Plan, state: &RunState, step: Option<usize>) -> Preview {
+    let mut nodes: Vec<usize> = match step {
+        Some(node) => std::iter::once(node).chain(plan.graph.descendants(node)).collect(),
+        None => (0..plan.len()).filter(|node| !plan.is_finally(*node)).collect(),
+    };
+    // What started last goes first; among steps that never started the order does not matter.
+    nodes.sort_by_key(|node| Reverse(state.step(plan.address(*node)).started_at.as_ref().map(|m| m.at)));
+    let mut preview = Preview::default();
+    for node in nodes {
+        let step = state.step(plan.address(node));
+        if step.intent.is_none() || step.status == Status::Undone || !may_have_changed(plan, node) {
+            continue;
+        }
+        let list = if plan.step(node).undo.is_some() { &mut preview.steps } else { &mut preview.stay };
+        list.push(plan.address(node).clone());
+    }
+    preview
+}
+
+fn may_have_changed(plan: &Plan, node: usize) -> bool {
+    use crate::model::Effect;
+    !matches!(plan.effects[node], Effect::Read | Effect::Human)
+}
+
+/// Moves an undo on. True while one is under way: nothing else is decided then.
+pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Decision) -> bool {
+    let Some(undoing) = &state.undoing else { return false };
+    let left = undoing.steps.iter().find(|step| !undoing.done.contains(step));
+    let Some(step) = left else {
+        if undoing.all {
+            let failed = undoing.steps.iter().any(|step| state.status(step) == Status::Failed);
+            conclude(state, if failed { End::Failed } else { End::Undone }, decision);
+        }
+        // A partial undo is over; what needed the steps is blocked until somebody does them again.
+        return false;
+    };
+    if !live.busy.is_empty() {
+        return true;
+    }
+    let Some(node) = plan.find(step) else { return false };
+    match command(plan, state, node) {
+        Ok((undo, command)) => {
+            if state.status(step) != Status::Undoing {
+                decision.events.push(Event::UndoIntended { step: step.clone(), undo: undo.to_string() });
+            }
+            live.busy.insert(node);
+            decision.commands.push(command);
+        }
+        Err(fault) => decision.events.push(Event::UndoFailed { step: step.clone(), fault }),
+    }
+    true
+}
+
+/// A whole run that was taken back ends so, also if it had ended otherwise before.
+fn conclude(state: &RunState, how: End, decision: &mut Decision) {
+    match (state.ending, state.ended) {
+        (None, _) => decision.events.push(Event::EndingBegan { how }),
+        (Some(_), Some(ended)) if ended != how => decision.events.push(Event::RunEnded { state: how }),
+        _ => {}
+    }
+}
+
+fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command), crate::model::Fault> {
+    let undo = match &plan.step(node).undo {
+        Some(Undo::Named(name)) => Value::String(name.text.clone()),
+        Some(Undo::Command(tree)) => tree.render(&RunScope::new(plan, state))?,
+        None => Value::Null,
+    };
+    let missing = || crate::model::Fault::new("RG5002", "there is nothing to take back");
+    let op = intent::op(plan, state, node).ok_or_else(missing)?;
+    let outputs: Outputs = state.step(plan.address(node)).outputs.clone().unwrap_or_default();
+    Ok((undo.clone(), Command::Undo { node, op, undo, outputs }))
+}

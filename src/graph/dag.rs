@@ -1,0 +1,329 @@
+//! Steps and their needs as a directed graph without rings.
+//!
+//! Nodes are numbered in the order of the file, first `steps`, then `finally`. The steps of `finally` wait only for one
+//! another: for the one above, unless they say otherwise. Only `needs` makes an edge, never a reference in a template.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::sync::OnceLock;
+
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::bits::Bits;
+use crate::model::Address;
+use crate::runbook::ast::{Ended, Runbook, Step};
+
+#[derive(Debug)]
+pub struct Graph {
+    pub nodes: Vec<Node>,
+    by_id: HashMap<String, usize>,
+    order: Vec<usize>,
+    ancestors: OnceLock<Vec<Bits>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    pub address: Address,
+    /// Place in [`Runbook::steps`], or in [`Runbook::finally`] if `finally`.
+    pub step: usize,
+    pub finally: bool,
+    pub needs: Vec<Edge>,
+    /// The nodes that need this one, in order.
+    pub dependents: Vec<usize>,
+}
+
+/// A need: the node, and the ends that satisfy; `None` is succeeded or skipped.
+pub type Edge = (usize, Option<Vec<Ended>>);
+
+/// What keeps the steps from being a graph. Steps are named by node, needs by their place in [`Step::needs`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Defect {
+    DuplicateId {
+        node: usize,
+    },
+    UnknownNeed {
+        node: usize,
+        need: usize,
+    },
+    DuplicateNeed {
+        node: usize,
+        need: usize,
+    },
+    /// A need across the border of `finally`.
+    Border {
+        node: usize,
+        need: usize,
+    },
+    /// Each node needs the next, the last one the first. Begins with the one that stands first in the file.
+    Ring {
+        nodes: Vec<usize>,
+    },
+}
+
+impl Graph {
+    /// Builds what can be built and says what is wrong. Without defects every node is in [`Graph::order`].
+    pub fn build(runbook: &Runbook) -> (Self, Vec<Defect>) {
+        let mut defects = Vec::new();
+        let (mut nodes, by_id) = nodes(runbook, &mut defects);
+        for index in 0..nodes.len() {
+            let needs = needs(runbook, &nodes, &by_id, index, &mut defects);
+            needs.iter().for_each(|(needed, _)| nodes[*needed].dependents.push(index));
+            nodes[index].needs = needs;
+        }
+        defects.extend(rings(&nodes));
+        let order = order(&nodes);
+        (Self { nodes, by_id, order, ancestors: OnceLock::new() }, defects)
+    }
+
+    /// The graph of a runbook that was checked; the error is a sentence.
+    pub fn of(runbook: &Runbook) -> Result<Self, String> {
+        match Self::build(runbook) {
+            (graph, defects) if defects.is_empty() => Ok(graph),
+            (_, defects) => Err(format!("the steps are no graph: {:?}", defects[0])),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    pub fn find(&self, address: &str) -> Option<usize> {
+        self.by_id.get(address).copied()
+    }
+
+    /// The step behind a node.
+    pub fn step<'a>(&self, runbook: &'a Runbook, node: usize) -> &'a Step {
+        step_of(runbook, &self.nodes[node])
+    }
+
+    /// Every node behind all that it needs; among the free, the one that stands first in the file.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    pub fn is_ancestor(&self, ancestor: usize, of: usize) -> bool {
+        self.all_ancestors()[of].contains(ancestor)
+    }
+
+    /// All that a node waits for, directly or not, in the order of the file.
+    pub fn ancestors(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        self.all_ancestors()[node].iter()
+    }
+
+    /// All that waits for a node, directly or not, in the order of the file.
+    pub fn descendants(&self, node: usize) -> Vec<usize> {
+        let mut found = BTreeSet::new();
+        let mut queue = vec![node];
+        while let Some(next) = queue.pop() {
+            queue.extend(self.nodes[next].dependents.iter().copied().filter(|dependent| found.insert(*dependent)));
+        }
+        found.into_iter().collect()
+    }
+
+    fn all_ancestors(&self) -> &[Bits] {
+        self.ancestors.get_or_init(|| {
+            let mut all = vec![Bits::new(self.nodes.len()); self.nodes.len()];
+            for &node in &self.order {
+                let mut own = std::mem::take(&mut all[node]);
+                for (needed, _) in &self.nodes[node].needs {
+                    own.insert(*needed);
+                    own.join(&all[*needed]);
+                }
+                all[node] = own;
+            }
+            all
+        })
+    }
+}
+
+fn step_of<'a>(runbook: &'a Runbook, node: &Node) -> &'a Step {
+    if node.finally { &runbook.finally[node.step] } else { &runbook.steps[node.step] }
+}
+
+fn nodes(runbook: &Runbook, defects: &mut Vec<Defect>) -> (Vec<Node>, HashMap<String, usize>) {
+    let mut nodes: Vec<Node> = Vec::with_capacity(runbook.steps.len() + runbook.finally.len());
+    let mut by_id = HashMap::with_capacity(nodes.capacity());
+    for (finally, step) in runbook.all_steps() {
+        let index = nodes.len();
+        let place = if finally { index - runbook.steps.len() } else { index };
+        if by_id.contains_key(&step.id) {
+            defects.push(Defect::DuplicateId { node: index });
+        } else {
+            by_id.insert(step.id.clone(), index);
+        }
+        nodes.push(Node { address: Address::top(&step.id), step: place, finally, needs: vec![], dependents: vec![] });
+    }
+    (nodes, by_id)
+}
+
+fn needs(
+    runbook: &Runbook,
+    nodes: &[Node],
+    by_id: &HashMap<String, usize>,
+    node: usize,
+    defects: &mut Vec<Defect>,
+) -> Vec<Edge> {
+    let this = &nodes[node];
+    let Some(written) = &step_of(runbook, this).needs else {
+        let above = this.finally && this.step > 0;
+        return if above { vec![(node - 1, Some(ENDED.to_vec()))] } else { Vec::new() };
+    };
+    let mut edges: Vec<Edge> = Vec::with_capacity(written.len());
+    for (need, wanted) in written.iter().enumerate() {
+        match by_id.get(&wanted.step) {
+            None => defects.push(Defect::UnknownNeed { node, need }),
+            Some(other) if nodes[*other].finally != this.finally => defects.push(Defect::Border { node, need }),
+            Some(other) if edges.iter().any(|(held, _)| held == other) => {
+                defects.push(Defect::DuplicateNeed { node, need });
+            }
+            Some(other) => edges.push((*other, wanted.when.clone())),
+        }
+    }
+    edges
+}
+
+/// The order of the list in `finally` is only an order: a failure above does not keep the next from cleaning up.
+const ENDED: &[Ended] = &[Ended::Succeeded, Ended::Skipped, Ended::Failed, Ended::Blocked, Ended::Undone];
+
+/// One shortest ring of every tangle. Kosaraju's search, because Tarjan's recurses: a chain of 10,000 steps is sound and
+/// would end it.
+fn rings(nodes: &[Node]) -> Vec<Defect> {
+    let mut graph = DiGraph::<(), ()>::with_capacity(nodes.len(), nodes.len());
+    nodes.iter().for_each(|_| {
+        graph.add_node(());
+    });
+    for (index, node) in nodes.iter().enumerate() {
+        for (needed, _) in &node.needs {
+            graph.add_edge(NodeIndex::new(index), NodeIndex::new(*needed), ());
+        }
+    }
+    let tangles =
+        kosaraju_scc(&graph).into_iter().map(|scc| scc.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>());
+    let knotted = tangles.filter(|tangle| {
+        let first = *tangle.first().unwrap_or(&0);
+        tangle.len() > 1 || nodes[first].needs.iter().any(|(needed, _)| *needed == first)
+    });
+    let mut found: Vec<_> = knotted.map(|tangle| Defect::Ring { nodes: shortest_ring(nodes, &tangle) }).collect();
+    found.sort_by_key(|defect| match defect {
+        Defect::Ring { nodes } => nodes[0],
+        _ => usize::MAX,
+    });
+    found
+}
+
+/// Breadth first from each member, but not from all of a very large tangle: any ring shows the mistake.
+fn shortest_ring(nodes: &[Node], tangle: &BTreeSet<usize>) -> Vec<usize> {
+    const TRIED: usize = 64;
+    let mut best: Vec<usize> = Vec::new();
+    for &start in tangle.iter().take(TRIED) {
+        let ring = ring_from(nodes, tangle, start);
+        if best.is_empty() || ring.len() < best.len() {
+            best = ring;
+        }
+    }
+    let first = best.iter().enumerate().min_by_key(|(_, node)| **node).map_or(0, |(at, _)| at);
+    best.rotate_left(first);
+    best
+}
+
+fn ring_from(nodes: &[Node], tangle: &BTreeSet<usize>, start: usize) -> Vec<usize> {
+    let mut came_from: HashMap<usize, usize> = HashMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(node) = queue.pop_front() {
+        for (needed, _) in nodes[node].needs.iter().filter(|(needed, _)| tangle.contains(needed)) {
+            if *needed == start {
+                let mut ring = vec![node];
+                while let Some(before) = came_from.get(&ring[ring.len() - 1]) {
+                    ring.push(*before);
+                }
+                ring.reverse();
+                return ring;
+            }
+            if *needed != start && !came_from.contains_key(needed) {
+                came_from.insert(*needed, node);
+                queue.push_back(*needed);
+            }
+        }
+    }
+    vec![start]
+}
+
+/// Kahn's order with a heap, so that the file's order decides among the free.
+fn order(nodes: &[Node]) -> Vec<usize> {
+    let mut missing: Vec<usize> = nodes.iter().map(|node| node.needs.len()).collect();
+    let free = missing.iter().enumerate().filter(|(_, count)| **count == 0).map(|(node, _)| Reverse(node));
+    let mut heap: BinaryHeap<_> = free.collect();
+    let mut order = Vec::with_capacity(nodes.len());
+    while let Some(Reverse(node)) = heap.pop() {
+        order.push(node);
+        for &dependent in &nodes[node].dependents {
+            missing[dependent] -= 1;
+            if missing[dependent] == 0 {
+                heap.push(Reverse(dependent));
+            }
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::parse_text;
+
+    fn graph(steps: &str, finally: &str) -> (Graph, Vec<Defect>) {
+        let one = |line: &str| {
+            let (id, needs) = line.split_once(':').unwrap_or((line, "-"));
+            let needs = if needs == "-" { String::new() } else { format!("    needs: [{needs}]\n") };
+            format!("  - id: {id}\n    run: echo\n{needs}")
+        };
+        let all = |lines: &str| lines.split_whitespace().map(one).collect::<String>();
+        let text = format!("version: 1\nname: x\nseverity: partial\nsteps:\n{}finally:\n{}", all(steps), all(finally));
+        Graph::build(&parse_text("x", &text).unwrap().runbook)
+    }
+
+    fn ids(graph: &Graph, nodes: &[usize]) -> Vec<String> {
+        nodes.iter().map(|node| graph.nodes[*node].address.to_string()).collect()
+    }
+
+    #[test]
+    fn order_follows_needs_and_else_the_file() {
+        let (graph, defects) = graph("d:b,c c:a b:a a: e:", "x y z:");
+        assert_eq!(defects, []);
+        assert_eq!(ids(&graph, graph.order()), ["a", "c", "b", "d", "e", "x", "y", "z"]);
+        let d = graph.find("d").unwrap();
+        assert_eq!(ids(&graph, &graph.ancestors(d).collect::<Vec<_>>()), ["c", "b", "a"]);
+        assert_eq!(ids(&graph, &graph.descendants(graph.find("a").unwrap())), ["d", "c", "b"]);
+        assert!(graph.is_ancestor(graph.find("a").unwrap(), d));
+        assert!(!graph.is_ancestor(d, graph.find("a").unwrap()));
+    }
+
+    #[test]
+    fn finally_is_a_list_unless_it_says_otherwise() {
+        let (graph, _) = graph("a", "x y z:");
+        let needs: Vec<_> =
+            graph.nodes.iter().map(|node| node.needs.iter().map(|edge| edge.0).collect::<Vec<_>>()).collect();
+        assert_eq!(needs, [vec![], vec![], vec![1], vec![]]);
+        assert_eq!(graph.nodes[2].needs[0].1.as_deref(), Some(ENDED));
+        assert!(graph.nodes[1].finally && graph.nodes[1].step == 0);
+    }
+
+    #[test]
+    fn rings_are_the_shortest_of_their_tangle() {
+        let (graph, defects) = graph("a:b b:c,d c:a d:b e:e", "");
+        assert_eq!(defects, [Defect::Ring { nodes: vec![1, 3] }, Defect::Ring { nodes: vec![4] }]);
+        assert!(graph.order().is_empty());
+    }
+
+    #[test]
+    fn a_large_tangle_ends() {
+        let steps: String = (0..3000).map(|i| format!("s{i}:s{},s{} ", (i + 1) % 3000, (i * 7) % 3000)).collect();
+        let (_, defects) = graph(&steps, "");
+        assert!(defects.iter().any(|defect| matches!(defect, Defect::Ring { .. })));
+    }
+}

@@ -1,0 +1,166 @@
+//! Appends records to the journal. After [`Writer::commit`] returned, the records survive a power cut; observers are told
+//! only then.
+//!
+//! Records are staged first: they get their place in the chain and can be folded, so that the outcome of one step and the
+//! intents of those it releases lie in one write and one sync. Every writer makes a segment of its own; no file is ever
+//! appended to by a second process. After any error the writer is spent: nothing may be retried on it (G11).
+
+use super::disk::Disk;
+use super::error::JournalError;
+use super::frame::{self, GENESIS, MAX_PAYLOAD};
+use crate::model::time::Moment;
+use crate::model::{Event, Record, RunState, Seq};
+
+/// A new segment is begun beyond this.
+pub const MAX_SEGMENT: u64 = 64 << 20;
+/// Room that is kept for the closing records of one step in flight.
+const CLOSING: u64 = 16 * 1024;
+/// How much more is reserved at a time.
+const AHEAD: u64 = 1 << 20;
+
+pub struct Writer<D: Disk> {
+    disk: D,
+    file: D::File,
+    name: String,
+    epoch: u64,
+    /// The newest staged record, and its hash.
+    seq: Seq,
+    head: String,
+    /// The newest record known to be on disk.
+    durable: Seq,
+    staged: Vec<u8>,
+    written: u64,
+    reserved: u64,
+    syncs: u64,
+}
+
+pub fn segment_name(number: u64) -> String {
+    format!("journal.{number:06}")
+}
+
+pub fn segment_number(name: &str) -> Option<u64> {
+    name.strip_prefix("journal.")?.parse().ok()
+}
+
+impl<D: Disk> Writer<D> {
+    /// Begins the next segment for a new executor. `state` is what the journal holds so far, empty for a new run.
+    pub fn open(mut disk: D, state: &RunState, now: &Moment) -> Result<(Self, Option<(Record, String)>), JournalError> {
+        let newest = disk.list().map_err(|e| JournalError::io("journal", e))?.iter().filter_map(|n| segment_number(n)).max();
+        let name = segment_name(newest.unwrap_or(0) + 1);
+        let file = disk.create(&name).map_err(|e| JournalError::io(&name, e))?;
+        let fresh = state.seq == Seq(0);
+        let head = if fresh { GENESIS.to_string() } else { state.head.clone() };
+        let mut writer = Self {
+            disk,
+            file,
+            name,
+            epoch: state.epoch + 1,
+            seq: state.seq,
+            head,
+            durable: state.seq,
+            staged: Vec::new(),
+            written: 0,
+            reserved: 0,
+            syncs: 0,
+        };
+        let first = if fresh {
+            None
+        } else {
+            let opened = Event::SegmentOpened { state: Box::new(state.clone()) };
+            let staged = writer.stage(opened, now)?;
+            writer.commit()?;
+            Some(staged)
+        };
+        writer.disk.sync_names().map_err(|e| writer.lost(e))?;
+        Ok((writer, first))
+    }
+
+    /// Gives `event` its place in the chain. It is on disk after the next [`Writer::commit`].
+    pub fn stage(&mut self, event: Event, now: &Moment) -> Result<(Record, String), JournalError> {
+        let seq = Seq(self.seq.0 + 1);
+        let record = Record {
+            seq,
+            at: now.at,
+            event,
+            epoch: self.epoch,
+            boot: now.boot.clone(),
+            mono: now.mono,
+            prev: self.head.clone(),
+        };
+        let payload = serde_json::to_vec(&record).map_err(|e| JournalError::encode(&self.name, &e))?;
+        let hash = frame::hash(&payload);
+        let kind = kind_of(&payload).to_string();
+        let line = if payload.len() > MAX_PAYLOAD { self.aside(&record, &kind, &payload, &hash)? } else { payload };
+        frame::encode(&mut self.staged, &kind, &line, seq, self.durable, self.epoch);
+        self.seq = seq;
+        self.head.clone_from(&hash);
+        Ok((record, hash))
+    }
+
+    /// One write and one sync for everything staged.
+    pub fn commit(&mut self) -> Result<(), JournalError> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        let staged = std::mem::take(&mut self.staged);
+        self.disk.write(&mut self.file, &staged).map_err(|e| self.lost(e))?;
+        self.disk.sync(&mut self.file).map_err(|e| self.lost(e))?;
+        self.syncs += 1;
+        self.written += staged.len() as u64;
+        self.durable = self.seq;
+        Ok(())
+    }
+
+    /// Whether the closing records of `in_flight` steps fit; keeps the room if so (G12).
+    pub fn has_room_for(&mut self, in_flight: usize) -> bool {
+        let need = self.written + self.staged.len() as u64 + CLOSING * (in_flight as u64 + 1);
+        if need <= self.reserved {
+            return true;
+        }
+        let to = need + AHEAD;
+        if self.disk.reserve(&mut self.file, self.reserved, to - self.reserved).is_err() {
+            return false;
+        }
+        self.reserved = to;
+        true
+    }
+
+    /// Whether this segment has grown so long that the next record should begin another one.
+    pub fn is_full(&self) -> bool {
+        self.written > MAX_SEGMENT
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub fn syncs(&self) -> u64 {
+        self.syncs
+    }
+
+    pub fn into_disk(self) -> D {
+        self.disk
+    }
+
+    /// Puts a payload that is too long for a line into a blob, synced before the line that names it.
+    fn aside(&mut self, record: &Record, kind: &str, payload: &[u8], hash: &str) -> Result<Vec<u8>, JournalError> {
+        let name = format!("blob.{hash}");
+        let mut file = self.disk.create(&name).map_err(|e| self.lost(e))?;
+        self.disk.write(&mut file, payload).map_err(|e| self.lost(e))?;
+        self.disk.sync(&mut file).map_err(|e| self.lost(e))?;
+        self.disk.sync_names().map_err(|e| self.lost(e))?;
+        frame::reference(record, kind, &name).map_err(|e| JournalError::encode(&self.name, &e))
+    }
+
+    fn lost(&self, error: std::io::Error) -> JournalError {
+        JournalError::lost(&self.name, self.written, error)
+    }
+}
+
+/// The record's kind as its payload says it, for the header.
+fn kind_of(payload: &[u8]) -> &str {
+    const KEY: &[u8] = b"\"kind\":\"";
+    let start = payload.windows(KEY.len()).position(|w| w == KEY).map_or(0, |at| at + KEY.len());
+    let end = payload[start..].iter().position(|b| *b == b'"').map_or(start, |at| start + at);
+    std::str::from_utf8(&payload[start..end]).unwrap_or("record")
+}

@@ -1,0 +1,197 @@
+//! Every kind under one type, over JSON: what the engine holds.
+//!
+//! The blanket implementation types what the journal gives it, and routes kinds that work in a process of their own to the
+//! supervisor, so that no such kind can get the crash rules wrong.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::context::{ReadCx, WorkCx, WriteCx};
+use super::contract::{Found, Kind, Next, Prepared, Role, Stopped, Undone};
+use super::op::{Op, Outputs};
+use crate::model::record::LedgerEntry;
+use crate::model::{Effect, Fault, RetryClass};
+use crate::provider::process::{self, Fate, JobFiles, Outcome};
+use crate::runbook::catalog::{Complaint, Late, Shape};
+
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
+
+/// An operation as the journal holds it; secrets are opened.
+pub type RawOp = Op<Value, Value>;
+
+/// See [`Kind`]: the same promises.
+pub trait AnyKind: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn role(&self) -> Role;
+    fn prepares(&self) -> bool;
+    fn approved_phase(&self) -> &'static str;
+    fn schema(&self) -> Value;
+    fn example(&self) -> &'static str;
+    fn main_value(&self, outputs: &Outputs) -> Value;
+    fn check(&self, with: &Late<'_>) -> Vec<Complaint>;
+    fn effect(&self, with: &Late<'_>) -> Effect;
+    fn outputs(&self, with: &Late<'_>) -> Shape;
+    fn undos(&self) -> &'static [&'static str];
+    fn prepare<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Prepared<Value>>;
+    fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found>;
+    fn start<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, ()>;
+    fn watch<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Next>;
+    fn stop<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, Stopped>;
+    fn undo<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp, undo: &'a Value, outputs: &'a Outputs) -> Boxed<'a, Undone>;
+    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry) -> Boxed<'a, ()>;
+    fn work<'a>(&'a self, cx: &'a WorkCx, op: &'a RawOp) -> Boxed<'a, Next>;
+}
+
+impl<K: Kind> AnyKind for K {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn role(&self) -> Role {
+        K::ROLE
+    }
+
+    fn prepares(&self) -> bool {
+        K::PREPARES
+    }
+
+    fn approved_phase(&self) -> &'static str {
+        K::APPROVED_PHASE
+    }
+
+    fn schema(&self) -> Value {
+        schemars::schema_for!(K::Params).to_value()
+    }
+
+    fn example(&self) -> &'static str {
+        K::example()
+    }
+
+    fn main_value(&self, outputs: &Outputs) -> Value {
+        K::main_value(outputs)
+    }
+
+    fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
+        Kind::check(self, with)
+    }
+
+    fn effect(&self, with: &Late<'_>) -> Effect {
+        Kind::effect(self, with)
+    }
+
+    fn outputs(&self, with: &Late<'_>) -> Shape {
+        Kind::outputs(self, with)
+    }
+
+    fn undos(&self) -> &'static [&'static str] {
+        Kind::undos(self)
+    }
+
+    fn prepare<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Prepared<Value>> {
+        Box::pin(async move {
+            let op = op.with(params::<K>(op)?, ());
+            let Prepared { prior, changes, creates } = Kind::prepare(self, cx, &op).await?;
+            let prior = serde_json::to_value(prior).map_err(|e| unreadable::<K>("prior state", &e.to_string()))?;
+            Ok(Prepared { prior, changes, creates })
+        })
+    }
+
+    fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found> {
+        Box::pin(async move {
+            if !K::WORKS {
+                return Kind::find(self, cx, &typed::<K>(op)?).await;
+            }
+            if let Some(found) = find_work(cx, op)? {
+                return Ok(found);
+            }
+            // There is no process left to wait for: what goes on by itself is taken up by new work under the same id.
+            Ok(match Kind::find(self, cx, &typed::<K>(op)?).await? {
+                Found::Running => Found::Absent,
+                other => other,
+            })
+        })
+    }
+
+    fn start<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, ()> {
+        Box::pin(async move {
+            if K::WORKS {
+                return process::start(cx, &op.id, &JobFiles::of(&cx.work, op), &process::work_job::<K>(cx, op)?).await;
+            }
+            Kind::start(self, cx, &typed::<K>(op)?).await
+        })
+    }
+
+    fn watch<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Next> {
+        Box::pin(async move {
+            if K::WORKS {
+                return worked(process::watch(&op.id, &JobFiles::of(&cx.work, op)).await?);
+            }
+            Kind::watch(self, cx, &typed::<K>(op)?).await
+        })
+    }
+
+    fn stop<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, Stopped> {
+        Box::pin(async move { Kind::stop(self, cx, &typed::<K>(op)?).await })
+    }
+
+    fn undo<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp, undo: &'a Value, outputs: &'a Outputs) -> Boxed<'a, Undone> {
+        Box::pin(async move { Kind::undo(self, cx, &typed::<K>(op)?, undo, outputs).await })
+    }
+
+    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry) -> Boxed<'a, ()> {
+        Box::pin(Kind::remove(self, cx, entry))
+    }
+
+    fn work<'a>(&'a self, cx: &'a WorkCx, op: &'a RawOp) -> Boxed<'a, Next> {
+        Box::pin(async move { Kind::work(self, cx, &typed::<K>(op)?).await })
+    }
+}
+
+/// What the work's own process tells; `None` where only the outside world can.
+fn find_work(cx: &ReadCx, op: &RawOp) -> Result<Option<Found>, Fault> {
+    let same_boot = op.boot == crate::provider::clock::boot();
+    Ok(match process::fate(&op.id, &JobFiles::of(&cx.work, op), same_boot)? {
+        Fate::Supervised | Fate::Orphaned(_) => Some(Found::Running),
+        Fate::NeverBegan => Some(Found::Absent),
+        Fate::Lost => None,
+        Fate::Ended(outcome) => match worked(*outcome) {
+            Ok(next) => Some(Found::Done(next)),
+            Err(fault) if fault.retry == RetryClass::Unknown => None,
+            Err(fault) => Some(Found::Failed(fault)),
+        },
+    })
+}
+
+fn worked(outcome: Outcome) -> Result<Next, Fault> {
+    match (outcome.ended, outcome.work) {
+        (process::Ended::TimedOut, _) => Err(Fault::new(process::TIMED_OUT, "the work was ended because its time was up")),
+        (_, Some(result)) => result,
+        (ended, None) => {
+            let fault = Fault::new("RG2003", format!("the work {ended} without a result"));
+            Err(fault.retry(RetryClass::Unknown))
+        }
+    }
+}
+
+fn typed<K: Kind>(op: &RawOp) -> Result<Op<K::Params, K::Prior>, Fault> {
+    Ok(op.with(params::<K>(op)?, read::<K, K::Prior>("prior state", &op.prior)?))
+}
+
+fn params<K: Kind>(op: &RawOp) -> Result<K::Params, Fault> {
+    read::<K, K::Params>("with", &op.params)
+}
+
+fn read<K: Kind, T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, Fault> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let place = if path == "." { what.to_string() } else { format!("{what}.{path}") };
+        unreadable::<K>(&place, &error.inner().to_string())
+    })
+}
+
+fn unreadable<K: Kind>(place: &str, why: &str) -> Fault {
+    Fault::new("RG1004", format!("`{}` cannot take its `{place}`: {why}", K::NAME))
+}

@@ -1,0 +1,159 @@
+//! Steps that people do. The engine asks and takes the answers; these say what may stand in the runbook.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::kind::{Found, Kind, Op, Prepared, ReadCx, Role};
+use crate::model::{Effect, Fault};
+use crate::runbook::catalog::{Known, Late, OutputType, Shape};
+
+/// `manual.task`: a person does something and says so, filling in a form if there is one.
+pub struct Task;
+/// `manual.approval`: people agree before anything after it happens.
+pub struct Approval;
+/// `manual.notice`: people are told something.
+pub struct Notice;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the engine reads the rendered fields; the type is their schema")]
+pub struct TaskParams {
+    /// What to do, for somebody who has not slept.
+    instructions: String,
+    /// What to report back, by name.
+    #[serde(default)]
+    form: IndexMap<String, Field>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "see above")]
+struct Field {
+    #[serde(default, rename = "type")]
+    kind: FieldType,
+    /// Fields are required unless this says no.
+    #[serde(default)]
+    required: Option<bool>,
+    #[serde(default, rename = "enum")]
+    choices: Vec<Value>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum FieldType {
+    #[default]
+    String,
+    Integer,
+    Number,
+    Boolean,
+    Timestamp,
+    List,
+    Map,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "see above")]
+pub struct ApprovalParams {
+    /// What is agreed to.
+    show: String,
+    /// Roles that may agree; anybody unless said.
+    #[serde(default)]
+    from: Vec<String>,
+    /// How many distinct people.
+    #[serde(default)]
+    minimum: Option<u32>,
+    /// Whether who started the run counts; yes unless said.
+    #[serde(default)]
+    by_starter: Option<bool>,
+    #[serde(default)]
+    escalate_after: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "see above")]
+pub struct NoticeParams {
+    /// Who should read it.
+    #[serde(default)]
+    audience: Option<String>,
+    message: String,
+    /// Wait until somebody says that it was read.
+    #[serde(default)]
+    acknowledge: bool,
+}
+
+/// What the engine performs itself never gets as far as a provider.
+macro_rules! by_people {
+    ($kind:ty, $name:literal, $params:ty, $example:literal, $outputs:expr) => {
+        impl Kind for $kind {
+            const NAME: &'static str = $name;
+            const ROLE: Role = Role::Intrinsic;
+            const PREPARES: bool = false;
+            type Params = $params;
+            type Prior = Value;
+
+            fn example() -> &'static str {
+                $example
+            }
+
+            fn effect(&self, _: &Late<'_>) -> Effect {
+                Effect::Human
+            }
+
+            fn outputs(&self, with: &Late<'_>) -> Shape {
+                let outputs: fn(&Late<'_>) -> Shape = $outputs;
+                outputs(with)
+            }
+
+            async fn prepare(&self, _: &ReadCx, _: &Op<$params, ()>) -> Result<Prepared<Value>, Fault> {
+                Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
+            }
+
+            async fn find(&self, _: &ReadCx, _: &Op<$params, Value>) -> Result<Found, Fault> {
+                Ok(Found::Absent)
+            }
+        }
+    };
+}
+
+by_people!(
+    Task,
+    "manual.task",
+    TaskParams,
+    "id: call\nuses: manual.task\nneeds: []\nwith:\n  instructions: Call the provider and ask for a ticket.\n  form: { ticket: { type: string } }\n",
+    form
+);
+by_people!(
+    Approval,
+    "manual.approval",
+    ApprovalParams,
+    "id: go\nuses: manual.approval\nneeds: []\nwith:\n  show: The site goes down for ten minutes now.\n  from: [commander]\n",
+    |_| Shape::Closed(BTreeMap::from([("approved_by".to_string(), OutputType::List)]))
+);
+by_people!(
+    Notice,
+    "manual.notice",
+    NoticeParams,
+    "id: tell\nuses: manual.notice\nneeds: []\nwith:\n  audience: teachers\n  message: Grades of the last hour have to be entered again.\n",
+    |_| Shape::Closed(BTreeMap::new())
+);
+
+/// The outputs of a task are the fields of its form.
+fn form(with: &Late<'_>) -> Shape {
+    let Known::Known(Value::Object(fields)) = with.get(&["form"]) else { return Shape::Closed(BTreeMap::new()) };
+    let kind = |field: &Value| match serde_json::from_value(field["type"].clone()).unwrap_or_default() {
+        FieldType::String => OutputType::Text,
+        FieldType::Integer => OutputType::Integer,
+        FieldType::Number => OutputType::Number,
+        FieldType::Boolean => OutputType::Boolean,
+        FieldType::Timestamp => OutputType::Timestamp,
+        FieldType::List => OutputType::List,
+        FieldType::Map => OutputType::Map,
+    };
+    Shape::Closed(fields.iter().map(|(name, field)| (name.clone(), kind(field))).collect())
+}

@@ -1,0 +1,61 @@
+//! `report.write`: writes the report of the run so far, also to another place.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::kind::{Found, Kind, Op, Prepared, ReadCx, Role};
+use crate::model::{Effect, Fault};
+use crate::runbook::catalog::{Late, OutputType, Shape};
+
+pub struct ReportWrite;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the engine reads the rendered fields; the type is their schema")]
+pub struct Params {
+    /// Markdown, HTML and JSON unless said.
+    #[serde(default)]
+    formats: Vec<Format>,
+    /// A folder beside the run's own, relative to the runbook.
+    #[serde(default)]
+    to: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    Markdown,
+    Html,
+    Json,
+}
+
+impl Kind for ReportWrite {
+    const NAME: &'static str = "report.write";
+    const ROLE: Role = Role::Intrinsic;
+    const PREPARES: bool = false;
+    type Params = Params;
+    type Prior = Value;
+
+    fn example() -> &'static str {
+        "id: report\nuses: report.write\nneeds: []\nwith: { formats: [markdown], to: reports }\n"
+    }
+
+    fn effect(&self, _: &Late<'_>) -> Effect {
+        Effect::ConvergentSet
+    }
+
+    fn outputs(&self, _: &Late<'_>) -> Shape {
+        Shape::Closed(BTreeMap::from([("files".to_string(), OutputType::List)]))
+    }
+
+    async fn prepare(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Prepared<Value>, Fault> {
+        Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
+    }
+
+    async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {
+        Ok(Found::Absent)
+    }
+}

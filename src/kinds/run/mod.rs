@@ -1,0 +1,219 @@
+//! `run`: a command or a script, under the supervisor.
+//!
+//! Exit code 0 is success. After a crash its result is taken, or it is watched again; dead without result it is run again
+//! only where the runbook says that this is harmless (`effect`), else `probe` or a person decides.
+
+mod output;
+mod params;
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+pub use params::Params;
+use params::{EffectParam, OutputKind};
+
+use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Undone, WriteCx};
+use crate::model::record::LedgerEntry;
+use crate::model::{Effect, Fault, RetryClass};
+use crate::provider::clock;
+use crate::provider::process::{self, Ended, Fate, Job, JobFiles, Outcome, Program};
+use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
+
+pub struct Run;
+
+type RunOp = Op<Params, Value>;
+
+impl Kind for Run {
+    const NAME: &'static str = "run";
+    const PREPARES: bool = false;
+    type Params = Params;
+    type Prior = Value;
+
+    fn example() -> &'static str {
+        "\
+id: count
+uses: run
+needs: []
+with:
+  script: |
+    echo \"files=$(ls | wc -l)\" >> \"$REGROW_OUTPUT\"
+  outputs: { files: { type: integer } }
+  effect: read
+"
+    }
+
+    fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
+        let given = |name: &str| !matches!(with.get(&[name]), Known::Absent);
+        let complaint = |path: &str, message: &str, help: &str| Complaint {
+            path: vec![path.into()],
+            code: "RG0507",
+            message: message.into(),
+            help: Some(help.into()),
+        };
+        match (given("command"), given("script")) {
+            (true, true) => vec![complaint("script", "`run` takes `command` or `script`, not both", "leave one of them out")],
+            (false, false) => vec![Complaint {
+                path: Vec::new(),
+                code: "RG0507",
+                message: "`run` needs a `command` or a `script`".into(),
+                help: Some("write `command: [program, argument]`, or `run: |` with a script".into()),
+            }],
+            _ => Vec::new(),
+        }
+    }
+
+    fn effect(&self, with: &Late<'_>) -> Effect {
+        match with.get(&["effect"]) {
+            Known::Known(Value::String(word)) if word == "read" => Effect::Read,
+            Known::Known(Value::String(word)) if word == "convergent" => Effect::ConvergentSet,
+            _ => Effect::Opaque,
+        }
+    }
+
+    fn outputs(&self, with: &Late<'_>) -> Shape {
+        let mut shape = BTreeMap::from([("exit_code".to_string(), OutputType::Integer)]);
+        if let Known::Known(Value::Object(declared)) = with.get(&["outputs"]) {
+            shape.extend(declared.iter().map(|(name, spec)| (name.clone(), output_type(spec))));
+        }
+        Shape::Closed(shape)
+    }
+
+    async fn prepare(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Prepared<Value>, Fault> {
+        Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
+    }
+
+    async fn find(&self, cx: &ReadCx, op: &RunOp) -> Result<Found, Fault> {
+        let evidence = match process::fate(&op.id, &JobFiles::of(&cx.work, op), op.boot == clock::boot())? {
+            Fate::Supervised | Fate::Orphaned(_) => return Ok(Found::Running),
+            Fate::NeverBegan => return Ok(Found::Absent),
+            Fate::Ended(outcome) => {
+                return Ok(match ended(*outcome, &op.params) {
+                    Ok(next) => Found::Done(next),
+                    Err(fault) => Found::Failed(fault),
+                });
+            }
+            Fate::Lost => "it began and is gone; its supervisor left no result",
+        };
+        match op.params.effect {
+            EffectParam::Read | EffectParam::Convergent => Ok(Found::Absent),
+            EffectParam::Opaque => probe(cx, op, evidence).await,
+        }
+    }
+
+    async fn start(&self, cx: &WriteCx, op: &RunOp) -> Result<(), Fault> {
+        let argv = match (&op.params.command, &op.params.script) {
+            (Some(command), _) => command.clone(),
+            (None, Some(script)) => vec!["/bin/sh".into(), "-euc".into(), script.clone()],
+            (None, None) => return Err(Fault::new("RG0507", "`run` needs a `command` or a `script`")),
+        };
+        let files = JobFiles::of(&cx.work, op);
+        process::start(cx, &op.id, &files, &job(cx, op, argv, &files)).await
+    }
+
+    async fn watch(&self, cx: &ReadCx, op: &RunOp) -> Result<Next, Fault> {
+        ended(process::watch(&op.id, &JobFiles::of(&cx.work, op)).await?, &op.params)
+    }
+
+    async fn undo(&self, cx: &WriteCx, op: &RunOp, undo: &Value, _: &Outputs) -> Result<Undone, Fault> {
+        let argv: Vec<String> = serde_json::from_value(undo.clone())
+            .map_err(|_| Fault::new("RG2104", "`undo` of `run` is a list: the program and its arguments"))?;
+        let mut undone = op.with(op.params.clone(), Value::Null);
+        undone.phase = "undo".into();
+        let files = JobFiles::of(&cx.work, &undone);
+        process::start(cx, &op.id, &files, &job(cx, &undone, argv.clone(), &files)).await?;
+        ended(process::watch(&op.id, &files).await?, &op.params)?;
+        Ok(vec![format!("ran `{}`", argv.join(" "))])
+    }
+
+    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry) -> Result<(), Fault> {
+        let argv: Vec<String> = serde_json::from_value(entry.details.get("remove").cloned().unwrap_or_default())
+            .map_err(|_| Fault::new("RG2104", format!("the ledger does not say how to remove `{}`", entry.id)))?;
+        let code = quiet(cx, &argv, &[]).await?;
+        if code == Some(0) {
+            return Ok(());
+        }
+        Err(Fault::new("RG2101", format!("`{}` failed to remove `{} {}`", argv.join(" "), entry.kind, entry.id)))
+    }
+}
+
+fn output_type(spec: &Value) -> OutputType {
+    match serde_json::from_value(spec.get("type").cloned().unwrap_or_default()).unwrap_or_default() {
+        OutputKind::String => OutputType::Text,
+        OutputKind::Integer => OutputType::Integer,
+        OutputKind::Number => OutputType::Number,
+        OutputKind::Boolean => OutputType::Boolean,
+        OutputKind::Timestamp => OutputType::Timestamp,
+        OutputKind::List => OutputType::List,
+        OutputKind::Map => OutputType::Map,
+    }
+}
+
+fn job(cx: &WriteCx, op: &RunOp, argv: Vec<String>, files: &JobFiles) -> Job {
+    let own = op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()));
+    Job {
+        program: Program::Command(argv),
+        dir: op.params.dir.as_ref().map_or_else(|| cx.base.clone(), |dir| cx.path(dir)),
+        env: process::environment(cx, op, own),
+        stdin: op.params.stdin.as_ref().map(|text| text.expose().to_string()),
+        secrets: cx.secrets.iter().map(|secret| secret.expose().to_string()).collect(),
+        timeout_ms: op.timeout_ms,
+        files: files.base().to_path_buf(),
+    }
+}
+
+/// Makes a result of what the supervisor left.
+fn ended(outcome: Outcome, params: &Params) -> Result<Next, Fault> {
+    match outcome.ended {
+        Ended::Exit(0) if outcome.leaked => Err(Fault::new("RG2102", "an output holds a secret")
+            .hint("outputs are written down; leave the secret out")),
+        Ended::Exit(0) => {
+            let mut outputs = output::parse(&outcome.output, &params.outputs)?;
+            outputs.insert("exit_code".into(), json!(0));
+            Ok(Next::Done(outputs))
+        }
+        Ended::TimedOut => Err(failed(process::TIMED_OUT, "was ended because its time was up".into(), &outcome.tail)),
+        other => Err(failed("RG2101", other.to_string(), &outcome.tail)),
+    }
+}
+
+/// The text ends with what the command wrote to stderr last: `repair` matches on it.
+fn failed(code: &str, how: String, tail: &str) -> Fault {
+    let mut fault = Fault::new(code, format!("the command {how}"));
+    if !tail.trim().is_empty() {
+        fault.causes.push(tail.trim_end().to_string());
+    }
+    fault
+}
+
+async fn probe(cx: &ReadCx, op: &RunOp, evidence: &str) -> Result<Found, Fault> {
+    let Some(argv) = &op.params.probe else { return Ok(Found::CannotTell(evidence.to_string())) };
+    let own = op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()));
+    let code = quiet(cx, argv, &process::environment(cx, op, own)).await?;
+    Ok(match code {
+        Some(0) => Found::Done(Next::Done(Outputs::new())),
+        Some(1) => Found::Absent,
+        Some(2) => Found::CannotTell(format!("{evidence}; its probe says that it still runs")),
+        other => Found::CannotTell(format!("{evidence}; its probe cannot tell (exit code {other:?})")),
+    })
+}
+
+/// Runs a short command of the author to its end without keeping what it prints.
+async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result<Option<i32>, Fault> {
+    let Some(program) = argv.first() else { return Err(Fault::new("RG2104", "the command is empty")) };
+    let status = tokio::process::Command::new(program)
+        .args(&argv[1..])
+        .env_clear()
+        .envs(env.iter().map(|(name, value)| (name, value)))
+        .current_dir(&cx.base)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await
+        .map_err(|e| Fault::new("RG2101", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never))?;
+    Ok(status.code())
+}
+

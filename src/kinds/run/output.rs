@@ -1,0 +1,96 @@
+//! Reads what a command wrote to `$REGROW_OUTPUT`: `name=value`, or `name<<WORD`, lines, `WORD`.
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::params::{OutputKind, OutputSpec};
+use crate::kind::Outputs;
+use crate::model::Fault;
+
+/// Takes the declared names, typed. A name that is declared and not written is left out; reading it is an error later.
+pub fn parse(text: &str, declared: &IndexMap<String, OutputSpec>) -> Result<Outputs, Fault> {
+    let mut outputs = Map::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let (name, value) = entry(line, &mut lines)?;
+        if let Some(spec) = declared.get(name) {
+            outputs.insert(name.to_string(), typed(name, &value, spec.kind)?);
+        }
+    }
+    Ok(outputs)
+}
+
+fn entry<'a>(line: &'a str, lines: &mut std::str::Lines<'a>) -> Result<(&'a str, String), Fault> {
+    let heredoc = line.split_once("<<").filter(|(name, _)| !name.contains('='));
+    let Some((name, word)) = heredoc else {
+        return match line.split_once('=') {
+            Some((name, value)) => Ok((name.trim(), value.to_string())),
+            None => Err(bad(format!("`{}` is neither `name=value` nor `name<<WORD`", short(line)))),
+        };
+    };
+    let word = word.trim();
+    let mut body = Vec::new();
+    for next in lines.by_ref() {
+        if next.trim_end() == word {
+            return Ok((name.trim(), body.join("\n")));
+        }
+        body.push(next);
+    }
+    Err(bad(format!("`{name}<<{word}` has no line `{word}` that ends it")))
+}
+
+fn typed(name: &str, text: &str, kind: OutputKind) -> Result<Value, Fault> {
+    let wrong = |what: &str| bad(format!("output `{name}` should be {what}, and is `{}`", short(text)));
+    let json = |what: &str, fits: fn(&Value) -> bool| match serde_json::from_str::<Value>(text.trim()) {
+        Ok(value) if fits(&value) => Ok(value),
+        _ => Err(wrong(what)),
+    };
+    match kind {
+        OutputKind::String => Ok(text.into()),
+        OutputKind::Integer => json("an integer", |v| v.is_i64() || v.is_u64()),
+        OutputKind::Number => json("a number", Value::is_number),
+        OutputKind::Boolean => json("`true` or `false`", Value::is_boolean),
+        OutputKind::List => json("a list as JSON", Value::is_array),
+        OutputKind::Map => json("a map as JSON", Value::is_object),
+        OutputKind::Timestamp => match text.trim().parse::<jiff::Timestamp>() {
+            Ok(at) => Ok(at.to_string().into()),
+            Err(_) => Err(wrong("a timestamp with an offset")),
+        },
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+fn bad(message: String) -> Fault {
+    Fault::new("RG2103", message).hint("write `name=value` or `name<<EOT`, lines, `EOT` to \"$REGROW_OUTPUT\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(names: &[(&str, OutputKind)]) -> IndexMap<String, OutputSpec> {
+        names.iter().map(|(name, kind)| ((*name).to_string(), OutputSpec { kind: *kind, secret: false })).collect()
+    }
+
+    #[test]
+    fn declared_names_are_taken_and_typed() {
+        let text = "rows=12\nnote<<EOT\ntwo\nlines=x\nEOT\nlist=[1,2]\nother=ignored\n";
+        let wanted = [("rows", OutputKind::Integer), ("note", OutputKind::String), ("list", OutputKind::List)];
+        let outputs = parse(text, &declared(&wanted)).unwrap();
+        assert_eq!(serde_json::to_string(&outputs).unwrap(), r#"{"rows":12,"note":"two\nlines=x","list":[1,2]}"#);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_its_name() {
+        let fault = parse("rows=many\n", &declared(&[("rows", OutputKind::Integer)])).unwrap_err();
+        assert!(fault.message.contains("`rows` should be an integer"), "{fault}");
+        assert!(parse("note<<EOT\nno end\n", &declared(&[])).is_err());
+        assert!(parse("just words\n", &declared(&[])).is_err());
+    }
+}

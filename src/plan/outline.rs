@@ -1,0 +1,80 @@
+//! The steps of a run without what is in them: enough to say where it stands. Kept in the run's folder, so that a view needs
+//! neither the runbook nor the kinds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::graph::dag::Graph;
+use crate::model::{Address, Effect};
+use crate::runbook::ast::{Ended, Runbook};
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Outline {
+    pub steps: Vec<OutlineStep>,
+    /// Every step behind all that it needs.
+    pub order: Vec<usize>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutlineStep {
+    pub address: Address,
+    /// As written for people; the address where nothing is.
+    pub name: String,
+    pub kind: String,
+    pub effect: Effect,
+    pub needs: Vec<OutlineNeed>,
+    /// The steps that need this one.
+    pub dependents: Vec<usize>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finally: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_failure: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutlineNeed {
+    pub step: usize,
+    /// The ends that satisfy; absent: succeeded or skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Vec<Ended>>,
+}
+
+impl Outline {
+    /// `name` and `estimate` give the rendered texts.
+    pub fn of(
+        runbook: &Runbook,
+        graph: &Graph,
+        effects: &[Effect],
+        name: impl Fn(usize) -> Option<String>,
+        estimate: impl Fn(usize) -> Option<u64>,
+    ) -> Self {
+        let steps = graph.nodes.iter().enumerate().map(|(node, at)| {
+            let step = graph.step(runbook, node);
+            let needs = at.needs.iter().map(|(step, when)| OutlineNeed { step: *step, when: when.clone() });
+            OutlineStep {
+                address: at.address.clone(),
+                name: name(node).unwrap_or_else(|| at.address.to_string()),
+                kind: step.kind.clone(),
+                effect: effects[node],
+                needs: needs.collect(),
+                dependents: at.dependents.clone(),
+                finally: at.finally,
+                allow_failure: step.allow_failure,
+                estimate_seconds: estimate(node),
+                owner: step.owner.clone(),
+            }
+        });
+        Self { steps: steps.collect(), order: graph.order().to_vec() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}

@@ -1,0 +1,77 @@
+//! The plan as it lies in the run's folder: what `resume` binds the runbook's copy to, and what views read.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::outline::Outline;
+use super::{Binding, Plan};
+use crate::journal::store::RunDir;
+use crate::model::record::{Mode, OnFailure};
+use crate::model::{Address, RunId};
+
+/// `plan.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedPlan {
+    pub version: u32,
+    pub run: RunId,
+    pub mode: Mode,
+    /// The runbook as it was named on the command line, made absolute.
+    pub runbook: PathBuf,
+    pub base: PathBuf,
+    /// Of the runbook's text.
+    pub source_digest: String,
+    pub digest: String,
+    pub started_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage_began: Option<Timestamp>,
+    pub params: Map<String, Value>,
+    pub on_failure: OnFailure,
+    pub concurrency: usize,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Address>,
+    pub outline: Outline,
+}
+
+impl SavedPlan {
+    pub fn of(plan: &Plan, runbook: &Path, source_digest: &str) -> Self {
+        Self {
+            version: 1,
+            run: plan.run.clone(),
+            mode: plan.mode,
+            runbook: runbook.to_path_buf(),
+            base: plan.base.clone(),
+            source_digest: source_digest.to_string(),
+            digest: plan.digest.clone(),
+            started_at: plan.started_at,
+            outage_began: plan.outage_began,
+            params: plan.params.clone(),
+            on_failure: plan.on_failure,
+            concurrency: plan.concurrency,
+            skipped: plan.skipped.iter().cloned().collect(),
+            outline: plan.outline.clone(),
+        }
+    }
+
+    pub fn read(run: &RunDir) -> io::Result<Self> {
+        serde_json::from_slice(&fs::read(run.plan())?).map_err(io::Error::other)
+    }
+
+    pub fn binding(&self) -> Binding {
+        Binding {
+            run: self.run.clone(),
+            mode: self.mode,
+            started_at: self.started_at,
+            outage_began: self.outage_began,
+            params: self.params.clone(),
+            on_failure: self.on_failure,
+            concurrency: self.concurrency,
+            skipped: self.skipped.iter().cloned().collect(),
+            base: self.base.clone(),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Where the templates of a run get their values from: parameters, variables, and what steps have put out so far.
+
+use serde_json::{Map, Value, json};
+
+use super::Plan;
+use crate::kind::Outputs;
+use crate::model::record::Mode;
+use crate::model::{Fault, RunState, Status};
+use crate::runbook::template::{Scope, dig};
+use crate::runbook::vars::resolve;
+
+/// A run as a template sees it.
+pub struct RunScope<'a> {
+    pub plan: &'a Plan,
+    pub state: &'a RunState,
+    /// `self.outputs`, in a step's own `verify`.
+    pub own: Option<&'a Outputs>,
+}
+
+impl<'a> RunScope<'a> {
+    pub fn new(plan: &'a Plan, state: &'a RunState) -> Self {
+        Self { plan, state, own: None }
+    }
+}
+
+impl Scope for RunScope<'_> {
+    fn get(&self, path: &[&str]) -> Option<Value> {
+        match path {
+            ["params", name, rest @ ..] => at(&self.plan.params, name, rest),
+            ["vars", name, rest @ ..] => at(&self.plan.vars, name, rest),
+            ["self", "outputs", name, rest @ ..] => at(self.own?, name, rest),
+            ["run", name] => fact(self.plan, name),
+            ["steps", id, rest @ ..] => self.step(id, rest),
+            _ => None,
+        }
+    }
+}
+
+impl RunScope<'_> {
+    fn step(&self, id: &str, rest: &[&str]) -> Option<Value> {
+        let node = self.plan.graph.find(id)?;
+        let step = self.state.step(self.plan.address(node));
+        let has_outputs = matches!(step.status, Status::Succeeded | Status::Verifying | Status::Unproven);
+        match rest {
+            ["outputs", name, rest @ ..] if has_outputs => at(step.outputs.as_ref()?, name, rest),
+            ["outputs"] if has_outputs => Some(Value::Object(step.outputs.clone()?)),
+            ["started_at"] => Some(step.started_at.as_ref()?.at.to_string().into()),
+            ["ended_at"] => Some(step.ended_at.as_ref()?.at.to_string().into()),
+            _ => None,
+        }
+    }
+}
+
+fn at(map: &Map<String, Value>, name: &str, rest: &[&str]) -> Option<Value> {
+    dig(map.get(name)?, rest).cloned()
+}
+
+fn fact(plan: &Plan, name: &str) -> Option<Value> {
+    Some(match name {
+        "id" | "short_id" => plan.run.to_string().into(),
+        "started_at" => plan.started_at.to_string().into(),
+        "outage_began" => json!(plan.outage_began?.to_string()),
+        "mode" => match plan.mode {
+            Mode::Real => "real".into(),
+            Mode::Drill => "drill".into(),
+        },
+        _ => return None,
+    })
+}
+
+/// The variables of a plan, computed once. Only they may read the environment.
+pub fn vars(plan: &Plan) -> Result<Map<String, Value>, Fault> {
+    struct Early<'a>(&'a Plan);
+
+    impl Scope for Early<'_> {
+        fn get(&self, path: &[&str]) -> Option<Value> {
+            match path {
+                ["params", name, rest @ ..] => at(&self.0.params, name, rest),
+                ["run", name] => fact(self.0, name),
+                ["env", name] => Some(std::env::var(name).ok()?.into()),
+                _ => None,
+            }
+        }
+    }
+
+    resolve(&plan.runbook, &Early(plan))
+}

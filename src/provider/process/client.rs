@@ -1,0 +1,107 @@
+//! The executor's side: start a supervisor, find it again, wait for its end.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+
+use super::SUPERVISE;
+use super::files::{JobFiles, Written};
+use super::job::{Job, Outcome};
+use crate::journal::disk::private;
+use crate::journal::lease::is_locked;
+use crate::kind::WriteCx;
+use crate::model::{Fault, OpId, RetryClass};
+
+/// What became of a supervised process.
+#[derive(Debug)]
+pub enum Fate {
+    /// Its supervisor lives.
+    Supervised,
+    Ended(Box<Outcome>),
+    /// It certainly never began.
+    NeverBegan,
+    /// It may have begun. Its supervisor is gone and left no result.
+    Lost,
+    /// The same, and processes of it live on.
+    Orphaned(Vec<u32>),
+}
+
+/// Starts `job` under a supervisor of its own. Returns once the supervisor has the job.
+pub async fn start(_: &WriteCx, op: &OpId, files: &JobFiles, job: &Job) -> Result<(), Fault> {
+    let failed = |what: &str, error: &io::Error| {
+        Fault::new("RG2001", format!("cannot start a process for `{op}`: {what}")).caused_by(error)
+    };
+    let lock = private().create(true).truncate(false).write(true).open(files.job()).map_err(|e| failed("its job file", &e))?;
+    lock.try_lock().map_err(|_| {
+        Fault::new("RG2002", format!("`{op}` is running already")).hint("another executor may have started it")
+    })?;
+    lock.set_len(0).map_err(|e| failed("its job file", &e))?;
+    let text = serde_json::to_vec(job).map_err(|e| failed("its job", &io::Error::other(e)))?;
+    let mut supervisor = tokio::process::Command::new("/proc/self/exe")
+        .arg(SUPERVISE)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(lock)
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| failed("the supervisor", &e))?;
+    // Dropped without a wait: the runtime collects it when it ends, and the lock tells when that is.
+    let pipe = supervisor.stdin.take();
+    let Some(mut pipe) = pipe else { return Err(failed("its pipe", &io::ErrorKind::BrokenPipe.into())) };
+    pipe.write_all(&text).await.map_err(|e| failed("its pipe", &e))?;
+    pipe.shutdown().await.map_err(|e| failed("its pipe", &e))
+}
+
+/// What became of the process of `files`. `same_boot`: whether its intent was written since the machine started.
+pub fn fate(op: &OpId, files: &JobFiles, same_boot: bool) -> Result<Fate, Fault> {
+    if is_locked(&files.job()) {
+        return Ok(Fate::Supervised);
+    }
+    let written = files.read().map_err(|e| Fault::new("RG2001", "cannot read a job file").caused_by(&e))?;
+    Ok(match written {
+        Some(Written::Result(outcome)) => Fate::Ended(outcome),
+        // After a power cut a missing mark proves nothing: it was never synced.
+        None | Some(Written::Nothing) if same_boot => Fate::NeverBegan,
+        None | Some(Written::Nothing | Written::Begun) => match survivors(op) {
+            pids if pids.is_empty() => Fate::Lost,
+            pids => Fate::Orphaned(pids),
+        },
+    })
+}
+
+/// Waits until the supervisor has ended, then says what became of the process.
+pub async fn watch(op: &OpId, files: &JobFiles) -> Result<Outcome, Fault> {
+    let path = files.job();
+    let waited = tokio::task::spawn_blocking(move || File::open(path)?.lock_shared()).await;
+    let lost = || {
+        Fault::new("RG2003", format!("the supervisor of `{op}` is gone and left no result")).retry(RetryClass::Unknown)
+    };
+    match waited {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(lost().caused_by(&error)),
+        Err(error) => return Err(lost().caused_by(&error)),
+    }
+    // The supervisor may have been killed: then the command is alone, and its end is all that can be waited for.
+    loop {
+        match fate(op, files, true)? {
+            Fate::Ended(outcome) => return Ok(*outcome),
+            Fate::Supervised | Fate::Orphaned(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            Fate::NeverBegan | Fate::Lost => return Err(lost()),
+        }
+    }
+}
+
+/// Processes that carry `op` in their environment.
+pub fn survivors(op: &OpId) -> Vec<u32> {
+    let mark = format!("REGROW_OP_ID={op}");
+    let carries = |pid: &u32| {
+        let environ = fs::read(Path::new("/proc").join(pid.to_string()).join("environ")).unwrap_or_default();
+        environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+    };
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter(carries).collect()
+}

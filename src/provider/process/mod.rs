@@ -1,0 +1,36 @@
+//! Processes that outlive the executor.
+//!
+//! Every local process of a run is started by a supervisor: this same binary under a hidden name, in a session of its own.
+//! The supervisor keeps the output masked and capped, enforces the timeout, and writes one result; the executor may die and
+//! a later one takes the result, or goes on watching. Three files tell everything, named after the operation and attempt:
+//!
+//! - `X.job` is locked for as long as the supervisor lives. It holds a mark before the command begins, and the result.
+//! - `X.log` is what the command printed. It exists once there is something in it.
+//! - `X.pulse` is the latest progress of work that reports any.
+//!
+//! Nothing of this is synced: a killed executor loses nothing, because the page cache outlives it, and after a power cut the
+//! command is dead too; a torn or missing result then reads as no result, and the journal's intent says *unknown*.
+
+mod child;
+mod client;
+mod environment;
+mod files;
+mod job;
+mod log;
+mod supervisor;
+mod work;
+
+pub use client::{Fate, fate, start, survivors, watch};
+pub use environment::{environment, work_job};
+pub use files::{JobFiles, latest_pulse};
+pub use job::{Ended, Job, Outcome, Program, WorkRequest};
+pub use supervisor::main as supervisor_main;
+pub use work::main as work_main;
+
+/// First argument under which this binary is a supervisor, looked at before anything else.
+pub const SUPERVISE: &str = "__supervise";
+/// First argument under which this binary does a kind's long work.
+pub const WORK: &str = "__work";
+
+/// Fault of a process that was ended because its time was up; `retry.when: [timeout]` means it.
+pub const TIMED_OUT: &str = "RG2005";

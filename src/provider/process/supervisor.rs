@@ -1,0 +1,165 @@
+//! The supervisor's own process: entered before any runtime or argument parser starts.
+//!
+//! It gets its job on stdin and the locked job file as stdout. It writes the mark, runs the command, writes the result, and
+//! ends; the lock goes with it. It makes no sync.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+
+use serde::{Deserialize, Serialize};
+
+use super::child::{self, Sink};
+use super::files::{self, JobFiles};
+use super::job::{Ended, Job, Outcome, Program};
+use super::log::{Log, Stream};
+use crate::journal::disk::private;
+use crate::kind::Next;
+use crate::model::secret::Secret;
+use crate::model::{Fault, Pulse, RetryClass};
+use crate::provider::mask::Masker;
+
+/// One line that a kind's own work prints for the supervisor.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkLine {
+    Pulse(Pulse),
+    Ended(Box<Result<Next, Fault>>),
+}
+
+/// Runs one job and returns the exit code of the supervisor itself, which nobody reads.
+pub fn main() -> i32 {
+    // The terminal's signals are for the executor. Fails only where this is a session of its own already.
+    let _ = rustix::process::setsid();
+    let mut text = Vec::new();
+    if io::stdin().lock().read_to_end(&mut text).is_err() {
+        return 1;
+    }
+    // The executor died while it wrote: nothing began, and the missing mark says so.
+    let Ok(job) = serde_json::from_slice::<Job>(&text) else { return 1 };
+    drop(text);
+    if write_job_file(files::begun()).is_err() {
+        return 1;
+    }
+    let outcome = supervise(&job).unwrap_or_else(|error| Outcome::of(Ended::NotStarted(error.to_string())));
+    i32::from(write_job_file(&files::encode(&outcome)).is_err())
+}
+
+fn supervise(job: &Job) -> io::Result<Outcome> {
+    let secrets: Vec<Secret> = job.secrets.iter().map(Secret::new).collect();
+    let masker = Masker::new(&secrets);
+    let files = JobFiles::at(job.files.clone());
+    let mut running = child::spawn(job)?;
+    let log = Log::new(files.log());
+    match &job.program {
+        Program::Command(_) => {
+            let mut sink = Printed { log, stdout: Stream::new(masker.stream()), stderr: Stream::new(masker.stream()) };
+            let ended = running.attend(&mut sink)?;
+            let tail = sink.finish();
+            let output = running.output();
+            let leaked = masker.finds(&output);
+            let output = masker.mask(&String::from_utf8_lossy(&output));
+            Ok(Outcome { ended, output, leaked, tail, work: None })
+        }
+        Program::Work(_) => {
+            let stderr = Stream::new(masker.stream());
+            let mut sink = Worked { log, stderr, line: Vec::new(), result: None, pulse: None, files: &files, masker: &masker };
+            let ended = running.attend(&mut sink)?;
+            Ok(sink.finish(ended))
+        }
+    }
+}
+
+/// Output of somebody else's command: everything goes to the log.
+struct Printed<'a> {
+    log: Log,
+    stdout: Stream<'a>,
+    stderr: Stream<'a>,
+}
+
+impl Sink for Printed<'_> {
+    fn stdout(&mut self, chunk: &[u8]) {
+        // What the log cannot take any more need not be masked: nobody will see it.
+        if !self.log.is_full() {
+            self.stdout.push(chunk, &mut self.log);
+        }
+    }
+
+    fn stderr(&mut self, chunk: &[u8]) {
+        self.stderr.push(chunk, &mut self.log);
+    }
+}
+
+impl Printed<'_> {
+    fn finish(&mut self) -> String {
+        self.stdout.finish(&mut self.log);
+        self.stderr.finish(&mut self.log);
+        self.stderr.tail()
+    }
+}
+
+/// Output of a kind's own work: pulses and the result on stdout, words for the log on stderr.
+struct Worked<'a> {
+    log: Log,
+    stderr: Stream<'a>,
+    line: Vec<u8>,
+    result: Option<Result<Next, Fault>>,
+    pulse: Option<File>,
+    files: &'a JobFiles,
+    masker: &'a Masker,
+}
+
+impl Sink for Worked<'_> {
+    fn stdout(&mut self, chunk: &[u8]) {
+        self.line.extend_from_slice(chunk);
+        while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.line.drain(..=end).collect();
+            match serde_json::from_slice(&line) {
+                Ok(WorkLine::Pulse(pulse)) => self.keep(&pulse),
+                Ok(WorkLine::Ended(result)) => self.result = Some(*result),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn stderr(&mut self, chunk: &[u8]) {
+        self.stderr.push(chunk, &mut self.log);
+    }
+}
+
+impl Worked<'_> {
+    /// Keeps the latest pulse where any process can read it, padded so that a shorter one covers a longer one.
+    fn keep(&mut self, pulse: &Pulse) {
+        if self.pulse.is_none() {
+            self.pulse = private().create(true).truncate(true).write(true).open(self.files.pulse()).ok();
+        }
+        let Ok(text) = serde_json::to_string(pulse) else { return };
+        if let Some(file) = &self.pulse {
+            let _ = file.write_all_at(format!("{text:<512}").as_bytes(), 0);
+        }
+    }
+
+    fn finish(mut self, ended: Ended) -> Outcome {
+        self.stderr.finish(&mut self.log);
+        let tail = self.stderr.tail();
+        let died = || {
+            let fault = Fault::new("RG2003", format!("the work {ended} before it could say how it went"));
+            Err(fault.retry(RetryClass::Unknown))
+        };
+        let mut result = self.result.take().unwrap_or_else(died);
+        if let Err(fault) = &mut result {
+            fault.message = self.masker.mask(&fault.message);
+            fault.causes.iter_mut().for_each(|cause| *cause = self.masker.mask(cause));
+        }
+        Outcome { tail, work: Some(result), ..Outcome::of(ended) }
+    }
+}
+
+fn write_job_file(bytes: &[u8]) -> io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let written = rustix::io::write(rustix::stdio::stdout(), rest)?;
+        rest = &rest[written..];
+    }
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! A runbook as typed data: what [`super::read`] makes of the tree and the engine executes.
+//!
+//! Shapes are judged while reading; whether names, kinds and references exist is judged by [`super::check`].
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
+
+use super::expect::Expect;
+use super::source::Span;
+use super::template::Condition;
+use super::tree::{Name, Tree};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Runbook {
+    pub name: String,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub severity: RunbookSeverity,
+    pub objectives: Objectives,
+    /// Who has to be there, by role.
+    pub responders: IndexMap<String, Minimum>,
+    pub params: IndexMap<String, ParamSpec>,
+    pub secrets: IndexMap<String, SecretSpec>,
+    /// See [`super::vars::resolve`].
+    pub vars: IndexMap<String, Tree>,
+    /// In the order of the file.
+    pub steps: Vec<Step>,
+    pub finally: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunbookSeverity {
+    Complete,
+    Partial,
+    RestoreOnly,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Objectives {
+    /// Longest time to recover.
+    pub rto: Option<Duration>,
+    /// Longest stretch of data that may be lost.
+    pub rpo: Rpo,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Rpo {
+    #[default]
+    Unsaid,
+    All(Duration),
+    ByStore(IndexMap<String, Duration>),
+}
+
+/// How many distinct people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Minimum {
+    Count(u32),
+    All,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParamSpec {
+    pub kind: ParamType,
+    /// Without one the parameter is required.
+    pub default: Option<Value>,
+    /// The allowed values; empty: any.
+    pub choices: Vec<Value>,
+    /// A regular expression the whole of a text has to match as far as it is anchored.
+    pub pattern: Option<String>,
+    /// Type of the items of a list or of the values of a map.
+    pub items: Option<ParamType>,
+    pub example: Option<Value>,
+    pub description: Option<String>,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParamType {
+    String,
+    Integer,
+    Number,
+    Boolean,
+    Timestamp,
+    Duration,
+    List,
+    Map,
+    Url,
+}
+
+/// Where a secret is read from, each time anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSpec {
+    Env { key: String },
+    File { path: String },
+    Command { command: Vec<String> },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub id: String,
+    pub name: Option<Tree>,
+    /// The word after `uses:`; `run` for `run: |`.
+    pub kind: String,
+    /// A map; null if it could not be read, which is a problem of its own.
+    pub with: Tree,
+    /// `None`: nothing is said, so the step starts at once; in `finally`, after the one above.
+    pub needs: Option<Vec<Need>>,
+    pub condition: Option<Condition>,
+    pub require: Vec<Requirement>,
+    pub retry: Retry,
+    /// Covers one attempt.
+    pub timeout: Option<Duration>,
+    pub approval: Option<Approval>,
+    pub verify: Vec<Proof>,
+    /// `succeeds_if: verify`: the call's own failure does not count.
+    pub succeeds_if_verified: bool,
+    pub undo: Option<Undo>,
+    pub temporary: Option<Temporary>,
+    pub allow_failure: bool,
+    /// A duration, perhaps a template.
+    pub estimate: Option<Tree>,
+    pub owner: Option<String>,
+    pub instructions: Option<Tree>,
+    pub creates: Vec<Creates>,
+    /// The id.
+    pub span: Span,
+    /// The word that names the kind.
+    pub kind_span: Span,
+    /// The key `needs`, if it is there, else the id.
+    pub needs_span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    pub step: String,
+    /// The ends that satisfy; `None`: succeeded or skipped.
+    pub when: Option<Vec<Ended>>,
+    pub span: Span,
+}
+
+/// How a step that is needed can have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    Succeeded,
+    Skipped,
+    Failed,
+    Blocked,
+    Undone,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requirement {
+    pub that: Condition,
+    /// Advice for the person who reads the failure.
+    pub otherwise: Tree,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retry {
+    /// All attempts together; 1: no retry.
+    pub attempts: u32,
+    pub delay: Duration,
+    pub backoff: Backoff,
+    pub when: Vec<RetryOn>,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 1,
+            delay: Duration::from_secs(5),
+            backoff: Backoff::Factor(2.0),
+            when: vec![RetryOn::Transient],
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Backoff {
+    Constant,
+    /// One more `delay` each time.
+    Linear,
+    /// `delay` times this, each time again. `exponential` is 2.
+    Factor(f64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RetryOn {
+    Transient,
+    Failed,
+    Timeout,
+    /// A fault's code.
+    Code(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Roles; empty: anybody.
+    pub from: Vec<Name>,
+    pub minimum: Minimum,
+    /// Whether who started the run may approve.
+    pub by_starter: bool,
+    pub escalate_after: Option<Duration>,
+}
+
+/// One proof that what the step did is so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proof {
+    pub probe: String,
+    pub with: Tree,
+    pub expect: Expect,
+    /// Waits this long for it.
+    pub within: Option<Duration>,
+    /// Wants it held this long.
+    pub stable_for: Option<Duration>,
+    /// The word that names the probe.
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Undo {
+    /// One that the kind offers.
+    Named(Name),
+    /// An argv, for `run`: a list of texts that may be templates.
+    Command(Tree),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Temporary {
+    pub keep_for: Option<Duration>,
+}
+
+/// Something that a `run` makes and the ledger keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Creates {
+    pub kind: Tree,
+    pub id: Tree,
+    /// An argv; a list of texts.
+    pub remove: Tree,
+}
+
+impl ParamType {
+    pub const ALL: &'static [(&'static str, ParamType)] = &[
+        ("string", ParamType::String),
+        ("integer", ParamType::Integer),
+        ("number", ParamType::Number),
+        ("boolean", ParamType::Boolean),
+        ("timestamp", ParamType::Timestamp),
+        ("duration", ParamType::Duration),
+        ("list", ParamType::List),
+        ("map", ParamType::Map),
+        ("url", ParamType::Url),
+    ];
+
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("string", |(word, _)| word)
+    }
+}
+
+impl Backoff {
+    /// How long to wait after the given attempt (from 1) failed.
+    pub fn wait(self, delay: Duration, attempt: u32) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(86_400);
+        let times = match self {
+            Backoff::Constant => 1.0,
+            Backoff::Linear => f64::from(attempt),
+            Backoff::Factor(factor) => factor.powi(i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX)),
+        };
+        Duration::try_from_secs_f64(delay.as_secs_f64() * times).unwrap_or(LONGEST).min(LONGEST)
+    }
+}
+
+impl Runbook {
+    /// Every step with whether it stands in `finally`.
+    pub fn all_steps(&self) -> impl Iterator<Item = (bool, &Step)> {
+        self.steps.iter().map(|step| (false, step)).chain(self.finally.iter().map(|step| (true, step)))
+    }
+
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.all_steps().map(|(_, step)| step).find(|step| step.id == id)
+    }
+}
+
+/// A number that is whole and not negative, however it is written.
+pub(crate) fn whole(number: &Number) -> Option<u64> {
+    number.as_u64().or_else(|| number.as_f64().filter(|f| f.fract() == 0.0 && *f >= 0.0 && *f < 9e15).map(|f| f as u64))
+}

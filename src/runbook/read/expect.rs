@@ -1,0 +1,157 @@
+//! `verify`: proofs, each a probe and what is expected of it. `expect` is a mapping of operators, or of names of parts to
+//! mappings of operators.
+
+use super::fields::{Fields, Keys};
+use super::scalars;
+use crate::runbook::ast::Proof;
+use crate::runbook::codes;
+use crate::runbook::diagnostic::Report;
+use crate::runbook::expect::{Expect, Operator, Test, Want};
+use crate::runbook::source::Span;
+use crate::runbook::suggest;
+use crate::runbook::tree::{Entry, Name, Node, Tree};
+
+pub fn proofs(entry: Entry, report: &mut Report) -> Vec<Proof> {
+    const KEYS: Keys = Keys { of: "a proof", known: &["probe", "with", "expect", "within", "stable_for"], later: &[] };
+    let key = entry.key.clone();
+    let items = match entry.value.node {
+        Node::Map(_) => vec![entry.value],
+        _ => scalars::list(entry, report).unwrap_or_default(),
+    };
+    let read = items.into_iter().filter_map(|item| {
+        let mut fields = Fields::open(item, Some(&key), &KEYS, report)?;
+        let probe = fields.require("probe", report)?;
+        let span = probe.value.span;
+        let with = fields.take("with");
+        let wanted = fields.require("expect", report).map(|entry| expect(entry, report));
+        Some(Proof {
+            probe: scalars::text(&probe, report)?,
+            with: with.map_or_else(|| Tree::empty_map(span), |entry| scalars::templated(entry, report)),
+            expect: wanted.unwrap_or_default(),
+            within: fields.take("within").and_then(|entry| scalars::duration(&entry, report)),
+            stable_for: fields.take("stable_for").and_then(|entry| scalars::duration(&entry, report)),
+            span,
+        })
+    });
+    read.collect()
+}
+
+fn expect(entry: Entry, report: &mut Report) -> Expect {
+    let span = scalars::place(&entry.value, Some(&entry.key));
+    let entries = match entry.value.node {
+        Node::Map(entries) => entries,
+        // `expect: 3` and `expect: true` say plainly what is meant.
+        Node::Number(_) | Node::Bool(_) | Node::Text(_) => {
+            return Expect {
+                main: operator_test(Operator::Equals, entry, report).into_iter().collect(),
+                parts: vec![],
+                span,
+            };
+        }
+        _ => {
+            scalars::wrong_type(&entry, "a mapping of operators", report);
+            return Expect::default();
+        }
+    };
+    if entries.is_empty() {
+        report.error_help(codes::MISSING_FIELD, span, "`expect` asks for nothing", "write for example `{ equals: 0 }`");
+    }
+    let mut expect = Expect { span, ..Expect::default() };
+    for entry in entries {
+        // Operators win over parts of the same name; a part is known by the mapping behind it.
+        if let Some(operator) = Operator::parse(&entry.key.text) {
+            expect.main.extend(operator_test(operator, entry, report));
+        } else if later(&entry.key, report) {
+        } else if let Node::Map(inner) = entry.value.node {
+            let tests = inner.into_iter().filter_map(|entry| test(entry, report)).collect();
+            expect.parts.push((entry.key, tests));
+        } else {
+            unknown(&entry.key, report);
+        }
+    }
+    expect
+}
+
+fn later(key: &Name, report: &mut Report) -> bool {
+    let later = key.text == "same_across_items";
+    if later {
+        report.error(codes::VALUE_LATER, key.span, "`same_across_items` is not in this version");
+    }
+    later
+}
+
+fn unknown(key: &Name, report: &mut Report) {
+    let words: Vec<&str> = Operator::ALL.iter().map(|(word, _)| *word).collect();
+    let help = suggest::help(&key.text, words).unwrap_or_default();
+    report.error_help(codes::UNKNOWN_OPERATOR, key.span, format!("`expect` has no operator `{}`", key.text), help);
+}
+
+fn test(entry: Entry, report: &mut Report) -> Option<Test> {
+    if later(&entry.key, report) {
+        return None;
+    }
+    match Operator::parse(&entry.key.text) {
+        Some(operator) => operator_test(operator, entry, report),
+        None => {
+            unknown(&entry.key, report);
+            None
+        }
+    }
+}
+
+fn tests(tree: Tree, report: &mut Report) -> Vec<Test> {
+    match tree.node {
+        Node::Map(entries) => entries.into_iter().filter_map(|entry| test(entry, report)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn operator_test(operator: Operator, entry: Entry, report: &mut Report) -> Option<Test> {
+    let nests = matches!(operator, Operator::Not | Operator::All | Operator::Any);
+    let want = match entry.value.node {
+        Node::Map(_) if nests => Want::Tests(tests(entry.value, report)),
+        Node::List(items)
+            if nests && !items.is_empty() && items.iter().all(|item| matches!(item.node, Node::Map(_))) =>
+        {
+            Want::Several(items.into_iter().map(|item| tests(item, report)).collect())
+        }
+        _ => {
+            if !fits(operator, &entry, report) {
+                return None;
+            }
+            Want::Value(scalars::templated(entry, report))
+        }
+    };
+    Some(Test { operator, want })
+}
+
+/// What can be told of an operand before the run.
+fn fits(operator: Operator, entry: &Entry, report: &mut Report) -> bool {
+    let is_template = entry.value.as_text().is_some_and(|text| text.contains("{{"));
+    let wrong = |wanted: &str, report: &mut Report| {
+        scalars::wrong_type(entry, wanted, report);
+        false
+    };
+    match (operator, &entry.value.node) {
+        _ if is_template => true,
+        (Operator::Between, Node::List(items)) if items.len() == 2 => true,
+        (Operator::Between, _) => wrong("a list of two, the least and the most", report),
+        (Operator::AtLeast | Operator::AtMost, Node::Number(_) | Node::Text(_)) => true,
+        (Operator::AtLeast | Operator::AtMost, _) => wrong("a number, a timestamp or a duration", report),
+        (Operator::Matches, Node::Text(pattern)) => pattern_fits(pattern, entry.value.span, report),
+        (Operator::Matches, _) => wrong("text: a regular expression", report),
+        (Operator::All | Operator::Any, Node::List(_)) => true,
+        (Operator::All | Operator::Any, _) => wrong("a list", report),
+        (Operator::Refused, Node::Bool(_)) => true,
+        (Operator::Refused, _) => wrong("`true` or `false`", report),
+        (Operator::Equals | Operator::Contains | Operator::Not, _) => true,
+    }
+}
+
+fn pattern_fits(pattern: &str, span: Span, report: &mut Report) -> bool {
+    let good = regex::Regex::new(pattern).is_ok();
+    if !good {
+        report.error(codes::BAD_PATTERN, span, format!("`{pattern}` is no regular expression"));
+    }
+    good
+}

@@ -1,0 +1,24 @@
+//! The tree of a file to a typed [`Runbook`], collecting every problem of shape on the way.
+//!
+//! Reading goes on after a problem: what is wrong is left out or given a harmless value, so that one pass finds
+//! everything and [`super::check`] can still judge the rest.
+
+mod expect;
+mod fields;
+mod params;
+mod policy;
+mod scalars;
+mod script;
+mod step;
+mod top;
+
+use super::ast::Runbook;
+use super::diagnostic::Report;
+use super::tree::Tree;
+
+pub(crate) use params::{is_secret_name, value as param_value};
+
+/// Reads the whole file. `None` if it is no mapping at all.
+pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
+    top::runbook(tree, report)
+}

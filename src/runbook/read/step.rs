@@ -1,0 +1,160 @@
+//! One step.
+
+use super::fields::{Fields, Keys};
+use super::{expect, policy, scalars, script};
+use crate::runbook::ast::Step;
+use crate::runbook::codes;
+use crate::runbook::diagnostic::Report;
+use crate::runbook::tree::{Entry, Name, Node, Tree};
+
+const STEP: Keys = Keys {
+    of: "a step",
+    known: &[
+        "id",
+        "name",
+        "uses",
+        "with",
+        "run",
+        "needs",
+        "if",
+        "require",
+        "retry",
+        "timeout",
+        "approval",
+        "verify",
+        "succeeds_if",
+        "undo",
+        "owner",
+        "temporary",
+        "creates",
+        "instructions",
+        "estimate",
+        "allow_failure",
+    ],
+    later: &[
+        "steps",
+        "include",
+        "try",
+        "under",
+        "foreach",
+        "key",
+        "max_parallel",
+        "order",
+        "on_item_failure",
+        "repair",
+        "deadline",
+        "not_before",
+        "window",
+        "lock",
+        "in_place",
+        "outputs",
+        "drill",
+    ],
+};
+
+const ID_HELP: &str = "ids are a-z, 0-9, `_` and `-`, begin with a letter and have at most 63 characters";
+
+pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
+    // A block that is not in this version has no `uses`, and that is no second problem.
+    let later = tree.entries().iter().any(|entry| matches!(entry.key.text.as_str(), "steps" | "include" | "try"));
+    let mut fields = Fields::open(tree, None, &STEP, report)?;
+    let id = fields.require("id", report).and_then(|entry| id(&entry, report));
+    let start = fields.span;
+    let needs_span = fields.key_span("needs");
+    let body = body(&mut fields, later, report);
+    let (kind, with) = body.unwrap_or_else(|| (Name { text: String::new(), span: start }, Tree::empty_map(start)));
+    let id = id.unwrap_or(Name { text: String::new(), span: start });
+    let step = Step {
+        name: fields.take("name").and_then(|entry| scalars::templated_text(entry, report)),
+        needs: fields.take("needs").map(|entry| policy::needs(entry, report)),
+        condition: fields.take("if").and_then(|entry| scalars::condition(&entry, report)),
+        require: fields.take("require").map(|entry| policy::requirements(entry, report)).unwrap_or_default(),
+        retry: fields.take("retry").map(|entry| policy::retry(entry, report)).unwrap_or_default(),
+        timeout: fields.take("timeout").and_then(|entry| scalars::duration(&entry, report)),
+        approval: fields.take("approval").and_then(|entry| policy::approval(entry, report)),
+        verify: fields.take("verify").map(|entry| expect::proofs(entry, report)).unwrap_or_default(),
+        succeeds_if_verified: fields.take("succeeds_if").is_some_and(|entry| policy::succeeds_if(&entry, report)),
+        undo: fields.take("undo").and_then(|entry| policy::undo(entry, &kind, report)),
+        temporary: fields.take("temporary").and_then(|entry| policy::temporary(entry, report)),
+        allow_failure: fields.take("allow_failure").and_then(|entry| scalars::boolean(&entry, report)).unwrap_or(false),
+        estimate: fields.take("estimate").and_then(|entry| policy::estimate(entry, report)),
+        owner: fields.take("owner").and_then(|entry| scalars::text(&entry, report)),
+        instructions: fields.take("instructions").and_then(|entry| scalars::templated_text(entry, report)),
+        creates: fields.take("creates").map(|entry| policy::creates(entry, &kind, report)).unwrap_or_default(),
+        with,
+        kind_span: kind.span,
+        kind: kind.text,
+        needs_span: needs_span.unwrap_or(id.span),
+        span: id.span,
+        id: id.text,
+    };
+    if step.succeeds_if_verified && step.verify.is_empty() {
+        report.error_help(codes::MISSING_FIELD, step.span, "`succeeds_if: verify` needs a `verify`", "add `verify:`");
+    }
+    Some(step)
+}
+
+fn id(entry: &Entry, report: &mut Report) -> Option<Name> {
+    let text = scalars::text(entry, report)?;
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if !text.starts_with(|c: char| c.is_ascii_lowercase()) || text.len() > 63 || !text.chars().all(fits) {
+        report.error_help(codes::BAD_ID, entry.value.span, format!("`{text}` is no id of a step"), ID_HELP);
+    }
+    Some(Name { text, span: entry.value.span })
+}
+
+/// What the step does: `uses` with `with`, or `run`, which is short for it.
+fn body(fields: &mut Fields, later: bool, report: &mut Report) -> Option<(Name, Tree)> {
+    let (uses, run) = (fields.take("uses"), fields.take("run"));
+    let with = fields.take("with");
+    if let (Some(_), Some(run)) = (&uses, &run) {
+        report.error_help(codes::ONE_OF, run.key.span, "a step has either `uses` or `run`", "take one of the two away");
+    }
+    let kind = match (&uses, &run) {
+        (Some(uses), _) => Name { text: scalars::text(uses, report)?, span: uses.value.span },
+        (None, Some(run)) => Name { text: "run".into(), span: run.key.span },
+        (None, None) => {
+            if !later {
+                let message = "a step lacks what it does";
+                report.error_help(
+                    codes::ONE_OF,
+                    fields.span,
+                    message,
+                    "add `uses: KIND` with `with:`, or `run:` with a script",
+                );
+            }
+            return None;
+        }
+    };
+    let mut with = match with {
+        Some(entry) if matches!(entry.value.node, Node::Map(_)) => entry.value,
+        Some(entry) => {
+            scalars::wrong_type(&entry, "a mapping", report);
+            return Some((kind, unreadable(entry.value)));
+        }
+        None => Tree::empty_map(kind.span),
+    };
+    if let (None, Some(run)) = (&uses, run)
+        && !script::add(&mut with, run, report)
+    {
+        return Some((kind, unreadable(with)));
+    }
+    compile(&mut with, &kind, report);
+    Some((kind, with))
+}
+
+/// Null stands for a `with` that nothing more can be said of.
+fn unreadable(with: Tree) -> Tree {
+    Tree { node: Node::Null, span: with.span }
+}
+
+fn compile(with: &mut Tree, kind: &Name, report: &mut Report) {
+    let Node::Map(entries) = &mut with.node else { return };
+    for entry in entries {
+        if entry.key.text == "script" && matches!(kind.text.as_str(), "run" | "command") {
+            script::settle(entry, report);
+        } else {
+            entry.value.compile(report);
+        }
+    }
+}

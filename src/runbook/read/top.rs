@@ -1,0 +1,237 @@
+//! The top level of a runbook.
+
+use indexmap::IndexMap;
+
+use super::fields::{Fields, Keys};
+use super::{params, scalars, step};
+use crate::runbook::ast::{Minimum, Objectives, Rpo, Runbook, RunbookSeverity, SecretSpec};
+use crate::runbook::codes;
+use crate::runbook::diagnostic::Report;
+use crate::runbook::tree::{Entry, Node, Tree};
+
+const TOP: Keys = Keys {
+    of: "the runbook",
+    known: &[
+        "version",
+        "name",
+        "title",
+        "description",
+        "severity",
+        "objectives",
+        "responders",
+        "params",
+        "secrets",
+        "vars",
+        "steps",
+        "finally",
+    ],
+    later: &["people", "defaults", "holds", "tell", "drill"],
+};
+
+const SEVERITIES: &[(&str, RunbookSeverity)] = &[
+    ("complete", RunbookSeverity::Complete),
+    ("partial", RunbookSeverity::Partial),
+    ("restore-only", RunbookSeverity::RestoreOnly),
+];
+
+pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
+    if !matches!(tree.node, Node::Map(_)) {
+        let what = if tree.is_null() {
+            "the file is empty".to_string()
+        } else {
+            format!("the file is {}, not a mapping", tree.what())
+        };
+        let help = "a runbook begins with `version: 1`, `name:`, `severity:` and `steps:`";
+        report.error_help(codes::NO_MAPPING, tree.span, what, help);
+        return None;
+    }
+    let mut top = Fields::open(tree, None, &TOP, report)?;
+    version(&mut top, report);
+    let name = top.require("name", report).and_then(|entry| name(&entry, report));
+    let severity =
+        top.require("severity", report).and_then(|entry| scalars::word(&entry.value, &entry.key, SEVERITIES, report));
+    let mut optional = |key: &str, report: &mut Report| top.take(key).and_then(|entry| scalars::text(&entry, report));
+    let (title, description) = (optional("title", report), optional("description", report));
+    Some(Runbook {
+        name: name.unwrap_or_default(),
+        title,
+        description,
+        severity: severity.unwrap_or(RunbookSeverity::Complete),
+        objectives: top.take("objectives").map(|entry| objectives(entry, report)).unwrap_or_default(),
+        responders: top.take("responders").map(|entry| responders(entry, report)).unwrap_or_default(),
+        params: top.take("params").map(|entry| params::specs(entry, report)).unwrap_or_default(),
+        secrets: top.take("secrets").map(|entry| secrets(entry, report)).unwrap_or_default(),
+        vars: top.take("vars").map(|entry| vars(entry, report)).unwrap_or_default(),
+        steps: steps(&mut top, report),
+        finally: top
+            .take("finally")
+            .and_then(|entry| scalars::list(entry, report))
+            .map(|list| each(list, report))
+            .unwrap_or_default(),
+    })
+}
+
+fn version(top: &mut Fields, report: &mut Report) {
+    let Some(entry) = top.require("version", report) else { return };
+    if !matches!(&entry.value.node, Node::Number(number) if number.as_u64() == Some(1)) {
+        let at = scalars::place(&entry.value, Some(&entry.key));
+        report.error_help(codes::VERSION, at, "the version of a runbook is the number 1", "write `version: 1`");
+    }
+}
+
+fn name(entry: &Entry, report: &mut Report) -> Option<String> {
+    let text = scalars::text(entry, report)?;
+    if text.trim().is_empty() || text.len() > 200 || text.contains(['\n', '\r']) {
+        report.error(codes::BAD_FORMAT, entry.value.span, "`name` is one line of 1 to 200 characters");
+        return None;
+    }
+    Some(text)
+}
+
+fn steps(top: &mut Fields, report: &mut Report) -> Vec<crate::runbook::ast::Step> {
+    let Some(entry) = top.require("steps", report) else { return Vec::new() };
+    let at = scalars::place(&entry.value, Some(&entry.key));
+    let Some(list) = scalars::list(entry, report) else { return Vec::new() };
+    if list.is_empty() {
+        report.error(codes::MISSING_FIELD, at, "`steps` holds no step");
+    }
+    each(list, report)
+}
+
+fn each(list: Vec<Tree>, report: &mut Report) -> Vec<crate::runbook::ast::Step> {
+    list.into_iter().filter_map(|tree| step::step(tree, report)).collect()
+}
+
+fn objectives(entry: Entry, report: &mut Report) -> Objectives {
+    const KEYS: Keys = Keys { of: "`objectives`", known: &["rto", "rpo"], later: &[] };
+    let Some(mut fields) = Fields::open(entry.value, Some(&entry.key), &KEYS, report) else {
+        return Objectives::default();
+    };
+    let rto = fields.take("rto").and_then(|entry| scalars::duration(&entry, report));
+    let rpo = fields.take("rpo").map(|entry| rpo(entry, report)).unwrap_or_default();
+    Objectives { rto, rpo }
+}
+
+fn rpo(entry: Entry, report: &mut Report) -> Rpo {
+    match entry.value.node {
+        Node::Map(stores) => {
+            let read = stores
+                .into_iter()
+                .filter_map(|store| Some((store.key.text.clone(), scalars::duration_or_zero(&store, report)?)));
+            Rpo::ByStore(read.collect())
+        }
+        _ => scalars::duration_or_zero(&entry, report).map_or(Rpo::Unsaid, Rpo::All),
+    }
+}
+
+/// `minimum: 2` or `minimum: all`.
+pub fn minimum(entry: &Entry, report: &mut Report) -> Option<Minimum> {
+    match &entry.value.node {
+        Node::Text(_) => scalars::word(&entry.value, &entry.key, &[("all", Minimum::All)], report),
+        _ => scalars::integer(entry, 1, report).map(Minimum::Count),
+    }
+}
+
+fn responders(entry: Entry, report: &mut Report) -> IndexMap<String, Minimum> {
+    const KEYS: Keys = Keys { of: "a responder", known: &["minimum"], later: &[] };
+    let mut roles = IndexMap::new();
+    for role in named(entry, "roles", report) {
+        let Some(mut fields) = Fields::open(role.value, Some(&role.key), &KEYS, report) else { continue };
+        let least = fields.take("minimum").and_then(|entry| minimum(&entry, report));
+        roles.insert(role.key.text, least.unwrap_or(Minimum::Count(1)));
+    }
+    roles
+}
+
+/// The entries of a mapping from names to something.
+pub fn named(entry: Entry, of: &str, report: &mut Report) -> Vec<Entry> {
+    let Node::Map(entries) = entry.value.node else {
+        scalars::wrong_type(&entry, &format!("a mapping of {of}"), report);
+        return Vec::new();
+    };
+    let fits = |entry: &Entry, report: &mut Report| {
+        let good = is_name(&entry.key.text);
+        if !good {
+            let message = format!("`{}` is no name", entry.key.text);
+            let help = "names are letters, digits, `_` and `-`, beginning with a letter";
+            report.error_help(codes::BAD_ID, entry.key.span, message, help);
+        }
+        good
+    };
+    entries.into_iter().filter(|entry| fits(entry, report)).collect()
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.len() <= 63
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+fn vars(entry: Entry, report: &mut Report) -> IndexMap<String, Tree> {
+    named(entry, "variables", report)
+        .into_iter()
+        .map(|mut var| {
+            var.value.compile(report);
+            (var.key.text, var.value)
+        })
+        .collect()
+}
+
+fn secrets(entry: Entry, report: &mut Report) -> IndexMap<String, SecretSpec> {
+    let mut specs = IndexMap::new();
+    for secret in named(entry, "secrets", report) {
+        // A spec that cannot be read still has its name, so that references to it are no second problem.
+        let spec = secret_spec(secret.value, &secret.key, report);
+        specs.insert(secret.key.text, spec.unwrap_or(SecretSpec::Env { key: String::new() }));
+    }
+    specs
+}
+
+fn secret_spec(tree: Tree, name: &crate::runbook::tree::Name, report: &mut Report) -> Option<SecretSpec> {
+    const KEYS: Keys =
+        Keys { of: "a secret", known: &["from", "key", "path", "command"], later: &["namespace", "name"] };
+    #[derive(Clone, Copy, PartialEq)]
+    enum From {
+        Env,
+        File,
+        Command,
+        Kubernetes,
+    }
+    const SOURCES: &[(&str, From)] =
+        &[("env", From::Env), ("file", From::File), ("command", From::Command), ("kubernetes", From::Kubernetes)];
+    if tree.as_text().is_some() {
+        let message = format!("the secret `{}` stands in clear text", name.text);
+        let help = format!("name where to read it: `{}: {{ from: env, key: NAME }}`", name.text);
+        report.error_help(codes::SECRET_IN_CLEAR, tree.span, message, help);
+        return None;
+    }
+    let mut fields = Fields::open(tree, Some(name), &KEYS, report)?;
+    let from = fields.require("from", report)?;
+    match scalars::word(&from.value, &from.key, SOURCES, report)? {
+        From::Env => {
+            let key = fields.require("key", report).and_then(|entry| scalars::text(&entry, report))?;
+            Some(SecretSpec::Env { key })
+        }
+        From::File => {
+            let path = fields.require("path", report).and_then(|entry| scalars::text(&entry, report))?;
+            Some(SecretSpec::File { path })
+        }
+        From::Command => {
+            let entry = fields.require("command", report)?;
+            let at = scalars::place(&entry.value, Some(&entry.key));
+            if !matches!(entry.value.node, Node::List(_)) {
+                scalars::wrong_type(&entry, "a list: the program and its arguments", report);
+                return None;
+            }
+            let command: Vec<_> = scalars::names(entry, report).into_iter().map(|name| name.text).collect();
+            if command.is_empty() {
+                report.error(codes::MISSING_FIELD, at, "`command` names no program");
+            }
+            Some(SecretSpec::Command { command })
+        }
+        From::Kubernetes => {
+            report.error(codes::VALUE_LATER, from.value.span, "`from: kubernetes` is not in this version");
+            None
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The placeholder of a secret, and the one way from it to the real text.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::Template;
+use super::eval::{Cx, Scope};
+use crate::model::{Fault, secret::Secret};
+use crate::runbook::codes;
+
+/// The only key of a placeholder.
+pub const SECRET: &str = "$secret";
+
+/// Secrets at hand: by name for `secrets.NAME`, by dotted path for sealed outputs (`steps.x.outputs.token`).
+pub type Secrets = BTreeMap<String, Secret>;
+
+/// Placeholders that lead to placeholders; a variable may hold one, and that is all.
+const MAX_DEPTH: usize = 8;
+
+pub(super) fn placeholder(text: &str) -> Value {
+    json!({ SECRET: text })
+}
+
+/// Whether a placeholder is in the value.
+pub fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.contains_key(SECRET) || map.values().any(holds_secret),
+        Value::Array(list) => list.iter().any(holds_secret),
+        _ => false,
+    }
+}
+
+/// Replaces every placeholder in `value` by the real text. The result must not be written down.
+pub fn open(value: &Value, scope: &dyn Scope, secrets: &Secrets) -> Result<Value, Fault> {
+    open_at(value, scope, secrets, 0)
+}
+
+fn open_at(value: &Value, scope: &dyn Scope, secrets: &Secrets, depth: usize) -> Result<Value, Fault> {
+    match value {
+        Value::Object(map) => match map.get(SECRET) {
+            Some(Value::String(text)) if map.len() == 1 => reveal(text, scope, secrets, depth),
+            Some(_) => Err(Fault::new(
+                codes::RESERVED_KEY,
+                format!("a value holds the key `{SECRET}`, which belongs to regrow"),
+            )),
+            None => {
+                let pairs = map.iter().map(|(key, inner)| Ok((key.clone(), open_at(inner, scope, secrets, depth)?)));
+                Ok(Value::Object(pairs.collect::<Result<Map<_, _>, Fault>>()?))
+            }
+        },
+        Value::Array(list) => list.iter().map(|inner| open_at(inner, scope, secrets, depth)).collect(),
+        other => Ok(other.clone()),
+    }
+}
+
+fn reveal(text: &str, scope: &dyn Scope, secrets: &Secrets, depth: usize) -> Result<Value, Fault> {
+    if depth >= MAX_DEPTH {
+        return Err(Fault::new(
+            codes::SECRET_MISSING,
+            format!("`{text}` leads from one secret to the next without an end"),
+        ));
+    }
+    let template = Template::compile(text, None)
+        .map_err(|flaw| Fault::new(codes::SECRET_MISSING, format!("`{text}` cannot be opened: {}", flaw.message)))?;
+    for reference in template.references() {
+        let dotted = reference.dotted();
+        if reference.root() == "secrets" && !secrets.contains_key(dotted.trim_start_matches("secrets.")) {
+            return Err(Fault::new(codes::SECRET_MISSING, format!("the secret `{dotted}` is not at hand")));
+        }
+    }
+    template.compute(&mut Cx::opening(&Opened { scope, secrets, depth }))
+}
+
+/// A scope in which secrets have their values.
+struct Opened<'a> {
+    scope: &'a dyn Scope,
+    secrets: &'a Secrets,
+    depth: usize,
+}
+
+impl Scope for Opened<'_> {
+    fn get(&self, path: &[&str]) -> Option<Value> {
+        let text = |name: &str| self.secrets.get(name).map(|secret| Value::String(secret.expose().to_string()));
+        if let ["secrets", name] = path {
+            return text(name);
+        }
+        if let Some(sealed) = text(&path.join(".")) {
+            return Some(sealed);
+        }
+        let value = self.scope.get(path)?;
+        if !holds_secret(&value) {
+            return Some(value);
+        }
+        // A fault inside becomes "has no value" here; the references were checked before.
+        open_at(&value, self.scope, self.secrets, self.depth + 1).ok()
+    }
+}
