@@ -12,7 +12,8 @@ async fn comes_back(lab: &Lab, op: &Op<Params, Prior>, when: &str) {
     let outputs = lab.work(op).await.unwrap_or_else(|fault| panic!("{when}: {fault:?}"));
     assert_eq!(ask(&outputs, "select count(*) from orders").await, "1500", "{when}");
     assert_eq!(outputs["timeline"], 2, "{when}");
-    assert!(matches!(PostgresRestore.settle(&lab.read(), op).await.unwrap(), Found::Done(_)), "{when}");
+    let found = PostgresRestore.settle(&lab.read(), op).await.unwrap();
+    assert!(matches!(found, Found::Done(_)), "{when}: {found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
