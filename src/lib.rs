@@ -1,7 +1,5 @@
 //! regrow brings hosted services back after a disaster.
-pub mod cli {
-    pub mod problems;
-}
+pub mod cli;
 pub mod engine;
 pub mod graph;
 pub mod journal;
@@ -10,4 +8,6 @@ pub mod kinds;
 pub mod model;
 pub mod plan;
 pub mod provider;
+pub mod report;
 pub mod runbook;
+pub mod view;

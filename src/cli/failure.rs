@@ -1,0 +1,140 @@
+//! The one printer of errors.
+//!
+//! A [`Failure`] goes to stderr, so that stdout stays data: for people as `error`, causes and hint, with `--json` as one
+//! object `{"error": {"code", "message", "hint", "causes"}}`.
+
+use std::error::Error;
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::exit;
+use crate::journal::JournalError;
+use crate::model::Fault;
+
+/// Why a command did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub exit: u8,
+    /// As in `explain CODE`; absent for slips at the command line.
+    pub code: Option<String>,
+    /// One sentence, present tense, without a final dot.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    pub causes: Vec<String>,
+    /// Everything was said already: only the exit code is left.
+    pub said: bool,
+}
+
+impl Failure {
+    pub fn new(exit: u8, message: impl Into<String>) -> Self {
+        Self { exit, code: None, message: message.into(), hint: None, causes: Vec::new(), said: false }
+    }
+
+    /// Nothing was started.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(exit::NOT_STARTED, message)
+    }
+
+    /// Ends with `exit` and prints nothing more.
+    pub fn silent(exit: u8) -> Self {
+        Self { said: true, ..Self::new(exit, "") }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn code(mut self, code: &str) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Adds `error` and everything beneath it.
+    pub fn caused_by(mut self, error: &(dyn Error + '_)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let text = error.to_string();
+            if self.causes.last() != Some(&text) {
+                self.causes.push(text);
+            }
+            next = error.source();
+        }
+        self
+    }
+
+    pub fn of_fault(exit: u8, fault: &Fault) -> Self {
+        let (code, hint, causes) = (Some(fault.code.clone()), fault.hint.clone(), fault.causes.clone());
+        Self { code, hint, causes, ..Self::new(exit, fault.message.clone()) }
+    }
+
+    pub fn of_journal(exit: u8, error: &JournalError) -> Self {
+        let failure = Self::new(exit, error.to_string()).hint(error.hint());
+        match error.source() {
+            Some(cause) => failure.caused_by(cause),
+            None => failure,
+        }
+    }
+
+    /// Tells it on stderr. What cannot be told is not worth another error.
+    pub fn print(&self, as_json: bool) {
+        let _ = self.write(&mut io::stderr().lock(), as_json);
+    }
+
+    pub fn write(&self, out: &mut dyn Write, as_json: bool) -> io::Result<()> {
+        if self.said {
+            return Ok(());
+        }
+        if as_json {
+            let error = json!({"code": self.code, "message": self.message, "hint": self.hint, "causes": self.causes});
+            return writeln!(out, "{}", json!({ "error": error }));
+        }
+        let code = self.code.as_ref().map(|code| format!("[{code}]")).unwrap_or_default();
+        writeln!(out, "error{code}: {}", self.message)?;
+        for cause in &self.causes {
+            writeln!(out, "  because: {}", cause.trim_end().replace('\n', "\n           "))?;
+        }
+        match &self.hint {
+            Some(hint) => writeln!(out, "  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A pipe that nobody reads any more is no failure; anything else that keeps output from coming out is.
+pub fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(exit::FAILED, "the output cannot be written").caused_by(&error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(failure: &Failure, as_json: bool) -> String {
+        let mut out = Vec::new();
+        failure.write(&mut out, as_json).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_failure_says_what_why_and_what_next() {
+        let fault = Fault::new("RG2104", "the lock is taken").hint("wait for `alice`");
+        let failure = Failure::of_fault(exit::FAILED, &fault);
+        assert_eq!(printed(&failure, false), "error[RG2104]: the lock is taken\n  hint: wait for `alice`\n");
+        let expected = "{\"error\":{\"code\":\"RG2104\",\"message\":\"the lock is taken\",\"hint\":\"wait for `alice`\",\"causes\":[]}}\n";
+        assert_eq!(printed(&failure, true), expected);
+        assert_eq!(printed(&Failure::silent(1), false), "");
+    }
+
+    #[test]
+    fn a_broken_pipe_is_no_failure() {
+        assert_eq!(written(Err(io::ErrorKind::BrokenPipe.into())), Ok(()));
+        assert!(written(Err(io::ErrorKind::StorageFull.into())).is_err());
+    }
+}
