@@ -11,7 +11,10 @@ pub mod commands;
 pub mod derive;
 pub mod follow;
 pub mod json;
+pub mod logs;
+pub mod paint;
 pub mod read;
+pub mod summary;
 pub mod tell;
 #[cfg(test)]
 pub mod testing;

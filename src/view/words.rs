@@ -90,12 +90,12 @@ pub fn key_outputs(outputs: &Map<String, Value>) -> String {
     if all.len() > 3 { format!("{shown}, …") } else { shown }
 }
 
-/// The inputs as a person reads them: a secret stands as `***`.
-pub fn hide_secrets(value: &Value) -> Value {
+/// The inputs as a person reads them: where a secret goes, the template that names it stands.
+pub fn with_placeholders(value: &Value) -> Value {
     match value {
-        Value::Object(map) if map.contains_key("$secret") => Value::String("***".into()),
-        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), hide_secrets(value))).collect(),
-        Value::Array(list) => list.iter().map(hide_secrets).collect(),
+        Value::Object(map) if map.contains_key("$secret") => map["$secret"].clone(),
+        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), with_placeholders(value))).collect(),
+        Value::Array(list) => list.iter().map(with_placeholders).collect(),
         other => other.clone(),
     }
 }
@@ -130,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_stands_as_stars_and_a_word_is_quoted() {
+    fn a_secret_stands_as_its_template_and_a_word_is_quoted() {
         let inputs = serde_json::json!({"url": "x", "password": {"$secret": "{{ secrets.p }}"}});
-        assert_eq!(hide_secrets(&inputs), serde_json::json!({"url": "x", "password": "***"}));
+        assert_eq!(with_placeholders(&inputs), serde_json::json!({"url": "x", "password": "{{ secrets.p }}"}));
         assert_eq!(shell_word("db/load:orders"), "db/load:orders");
         assert_eq!(shell_word("load:a b"), "'load:a b'");
     }
