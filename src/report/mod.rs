@@ -11,6 +11,7 @@ pub mod json_lines;
 pub mod lines;
 pub mod markdown;
 pub mod postmortem;
+mod scene;
 pub mod terminal;
 
 use std::fs;
