@@ -38,7 +38,9 @@ fn line(view: &RunView, paint: Paint, out: &mut String) {
     remarks.extend((view.mode() == Some(Mode::Drill)).then(|| "drill".into()));
     remarks.extend(view.is_abandoned().then(|| paint.alarm("NOBODY EXECUTES THIS RUN")));
     let overdue = view.overdue().count();
-    remarks.extend((overdue > 0).then(|| format!("{} overdue: {}", count(overdue, "temporary thing"), view.commands.cleanup())));
+    remarks.extend(
+        (overdue > 0).then(|| format!("{} overdue: {}", count(overdue, "temporary thing"), view.commands.cleanup())),
+    );
     remarks.extend(view.troubles.iter().map(|trouble| trouble.message.clone()));
     let _ = writeln!(out, "{:8}  {state}  {started:20}  {}", view.id.as_str(), remarks.join(", "));
 }

@@ -39,9 +39,10 @@ pub fn logs(ctx: &Looking, run: Option<&str>, step: &str, wish: Wish) -> Result<
         return Ok(());
     }
     let mut out = io::stdout().lock();
-    written(so_far(&logs, wish.tail, &mut out).and_then(|shown| {
-        if wish.follow { follow(&dir, &address, shown, &mut out) } else { Ok(()) }
-    }))
+    written(
+        so_far(&logs, wish.tail, &mut out)
+            .and_then(|shown| if wish.follow { follow(&dir, &address, shown, &mut out) } else { Ok(()) }),
+    )
 }
 
 /// A log and how much of it was shown.
@@ -59,7 +60,8 @@ fn so_far(logs: &[StepLog], tail: Option<usize>, out: &mut dyn Write) -> io::Res
     let mut from = Vec::new();
     for text in texts.iter().rev() {
         let part = left.map_or(&text[..], |most| last_lines(text, most));
-        let lines = part.iter().filter(|byte| **byte == b'\n').count() + usize::from(!part.is_empty() && !part.ends_with(b"\n"));
+        let lines = part.iter().filter(|byte| **byte == b'\n').count()
+            + usize::from(!part.is_empty() && !part.ends_with(b"\n"));
         left = left.map(|most| most.saturating_sub(lines));
         from.push(part);
     }
@@ -126,7 +128,9 @@ mod tests {
     fn the_tail_reaches_over_attempts() {
         let run = with_logs();
         let logs = of_step(&run.dir, &testing::at("copy"));
-        for (tail, expected) in [(None, "one\ntwo\nthree\nfour\n"), (Some(3), "two\nthree\nfour\n"), (Some(1), "four\n")] {
+        for (tail, expected) in
+            [(None, "one\ntwo\nthree\nfour\n"), (Some(3), "two\nthree\nfour\n"), (Some(1), "four\n")]
+        {
             let mut out = Vec::new();
             so_far(&logs, tail, &mut out).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), expected);

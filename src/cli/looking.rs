@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::exit;
 use super::failure::{Failure, written};
@@ -49,7 +50,8 @@ impl Looking {
         let ids = self.runs()?;
         let newest = ids.first().ok_or_else(|| {
             let place = self.store.root().display();
-            Failure::usage(format!("there is no run in `{place}`")).hint("`regrow run FILE` starts one; `--state` says where runs lie")
+            Failure::usage(format!("there is no run in `{place}`"))
+                .hint("`regrow run FILE` starts one; `--state` says where runs lie")
         })?;
         Ok(self.store.run(newest))
     }
@@ -92,8 +94,10 @@ pub fn print(text: &str) -> Result<(), Failure> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-pub fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
-    print(&format!("{value:#}\n"))
+pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let result = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+    written(result.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
 }
 
 /// Says something beside the data. On a closed stderr nobody listens, and that is all right.

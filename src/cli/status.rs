@@ -17,7 +17,7 @@ const MOST_LISTED: usize = 60;
 pub fn status(ctx: &Looking, run: Option<&str>, line: bool) -> Result<(), Failure> {
     let view = ctx.view(run)?;
     if ctx.json {
-        return print_json(&json::status(&view));
+        return print_json(&json::Status(&view));
     }
     if line {
         return print(&format!("{}\n", view.sentence()));
@@ -84,7 +84,8 @@ fn steps(view: &RunView, paint: Paint, all: bool, out: &mut String) {
     let width = shown.iter().map(|step| step.address.as_str().chars().count()).max().unwrap_or(0).min(40);
     let _ = writeln!(out, "\n{}: {}", count(view.steps.len(), "step"), view.counts());
     for step in &shown {
-        let line = format!("  {}  {:width$}  {}", paint.status(step.status, 9), step.address.as_str(), remark(view, step));
+        let line =
+            format!("  {}  {:width$}  {}", paint.status(step.status, 9), step.address.as_str(), remark(view, step));
         let _ = writeln!(out, "{}", line.trim_end());
     }
     if shown.len() < view.steps.len() {

@@ -73,7 +73,10 @@ impl Chain {
         let missing = record.seq.0 != self.seq + 1;
         if self.broken.is_none() && (missing || record.prev != self.head) {
             let what = if missing {
-                format!("it goes on with record {}, and what stands before it ends with record {}", record.seq, self.seq)
+                format!(
+                    "it goes on with record {}, and what stands before it ends with record {}",
+                    record.seq, self.seq
+                )
             } else {
                 format!("record {} was not written behind the one that stands before it", record.seq)
             };
@@ -88,7 +91,8 @@ impl Chain {
 fn text(dir: &RunDir, verified: &Verified) -> String {
     let mut out = String::new();
     let segments = count(verified.segments, "segment");
-    let _ = writeln!(out, "the journal of `{}` is whole: {} records in {segments}", dir.id(), grouped(verified.records));
+    let _ =
+        writeln!(out, "the journal of `{}` is whole: {} records in {segments}", dir.id(), grouped(verified.records));
     let _ = writeln!(out, "head {}", verified.head);
     match verified.tail {
         Tail::Clean => {}
@@ -96,7 +100,10 @@ fn text(dir: &RunDir, verified: &Verified) -> String {
             let _ = writeln!(out, "behind it lies a line that was cut (byte {offset}); it was never reported");
         }
         Tail::Doubtful { offset } => {
-            let _ = writeln!(out, "behind it lies something that is no clean cut (byte {offset}); `regrow resume` keeps it aside");
+            let _ = writeln!(
+                out,
+                "behind it lies something that is no clean cut (byte {offset}); `regrow resume` keeps it aside"
+            );
         }
     }
     out
@@ -137,7 +144,10 @@ mod tests {
         }
         std::fs::copy(other.segment(), &first).unwrap();
         let error = verify(&run.dir).unwrap_err().to_string();
-        assert!(error.contains("`journal.000002` is damaged") && error.contains("record 8 was not written behind"), "{error}");
+        assert!(
+            error.contains("`journal.000002` is damaged") && error.contains("record 8 was not written behind"),
+            "{error}"
+        );
         std::fs::remove_file(first).unwrap();
         let error = verify(&run.dir).unwrap_err().to_string();
         assert!(error.contains("ends with record 0"), "{error}");

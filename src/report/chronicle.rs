@@ -212,7 +212,8 @@ impl Writer {
 
     fn finish(mut self) -> Chronicle {
         // Notes come as answers too, but not from every release.
-        let is_known = |note: &Said, answers: &[Said]| answers.iter().any(|it| it.at == note.at && it.text == note.text);
+        let is_known =
+            |note: &Said, answers: &[Said]| answers.iter().any(|it| it.at == note.at && it.text == note.text);
         for note in &self.state.notes {
             let (at, who, text) = (note.at, note.who.name.clone(), note.text.clone());
             let said = Said { at, who, text, step: None, because: None, refused: None };
@@ -274,6 +275,9 @@ fn is_of_executor(event: &Event) -> bool {
 fn is_worth_a_line(event: &Event) -> bool {
     !matches!(
         event,
-        Event::SegmentOpened { .. } | Event::LedgerAdded { .. } | Event::LedgerRemoved { .. } | Event::PhaseReached { .. }
+        Event::SegmentOpened { .. }
+            | Event::LedgerAdded { .. }
+            | Event::LedgerRemoved { .. }
+            | Event::PhaseReached { .. }
     )
 }

@@ -92,7 +92,9 @@ fn troubles(report: &Postmortem, out: &mut String) {
     let _ = writeln!(out, "## What went wrong\n");
     for step in troubled {
         let _ = writeln!(out, "- `{}` is {}", step.id, step.state.word());
-        step.evidence.iter().for_each(|it| out.push_str(&format!("  - nobody can tell whether it happened: {}\n", plain(it))));
+        step.evidence
+            .iter()
+            .for_each(|it| out.push_str(&format!("  - nobody can tell whether it happened: {}\n", plain(it))));
         let Some(fault) = &step.fault else { continue };
         let _ = writeln!(out, "  - `{}` {}", fault.code, plain(&fault.message));
         fault.causes.iter().for_each(|it| out.push_str(&format!("  - because: {}\n", plain(it))));

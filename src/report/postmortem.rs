@@ -198,7 +198,12 @@ fn objectives(view: &RunView) -> Vec<Objective> {
             // One a store: which store a step restored is not known here.
             Value::Object(stores) => objectives.extend(stores.iter().filter_map(|(store, text)| {
                 let wanted_seconds = duration::parse(text.as_str()?).ok()?.as_secs();
-                Some(Objective { name: format!("{name} of {store}"), wanted_seconds, measured_seconds: None, met: None })
+                Some(Objective {
+                    name: format!("{name} of {store}"),
+                    wanted_seconds,
+                    measured_seconds: None,
+                    met: None,
+                })
             })),
             _ => {}
         }

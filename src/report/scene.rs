@@ -113,7 +113,12 @@ impl Scene {
         let asks = held.ask.as_ref().map(|asked| Asks {
             who: who(&asked.ask),
             since: asked.since.at,
-            command: self.commands.ways(step, held, held.status).first().map(|way| way.command.clone()).unwrap_or_default(),
+            command: self
+                .commands
+                .ways(step, held, held.status)
+                .first()
+                .map(|way| way.command.clone())
+                .unwrap_or_default(),
         });
         let notable = Notable {
             status: held.status,
@@ -147,7 +152,8 @@ impl Scene {
     }
 
     fn header(&self, now: Timestamp) -> String {
-        let done = self.statuses.values().filter(|status| matches!(status, Status::Succeeded | Status::Skipped)).count();
+        let done =
+            self.statuses.values().filter(|status| matches!(status, Status::Succeeded | Status::Skipped)).count();
         let elapsed = self.began.map(|began| span(between(began, now))).unwrap_or_default();
         let left = self.rto_seconds.zip(self.outage.or(self.began)).map(|(rto, from)| {
             let left = rto - now.duration_since(from).as_secs();
@@ -281,7 +287,8 @@ mod tests {
     #[test]
     fn more_steps_than_fit_are_counted() {
         let ids: Vec<String> = (0..30).map(|n| format!("s{n:02}")).collect();
-        let steps: Vec<(&str, &str, &str, &[&str])> = ids.iter().map(|id| (id.as_str(), "run", id.as_str(), &[][..])).collect();
+        let steps: Vec<(&str, &str, &str, &[&str])> =
+            ids.iter().map(|id| (id.as_str(), "run", id.as_str(), &[][..])).collect();
         let mut run = Golden::new(testing::outline(&steps));
         ids.iter().for_each(|id| {
             run.starts(id);

@@ -168,7 +168,6 @@ impl Canvas {
         }
         for (bar, line) in self.bars.iter().zip(lines) {
             bar.set_message(line);
-            bar.tick();
         }
     }
 

@@ -106,7 +106,10 @@ fn every_golden_run_has_a_report_in_every_format() {
         let json: serde_json::Value = serde_json::from_str(&render(&report, Format::Json)).unwrap();
         assert!(json["steps"].is_array() && json["times"]["machine_ms"].is_u64());
     }
-    assert_has(&render(&postmortem(&testing::damaged()), Format::Markdown), &["> Not complete: `journal.000001` is damaged"]);
+    assert_has(
+        &render(&postmortem(&testing::damaged()), Format::Markdown),
+        &["> Not complete: `journal.000001` is damaged"],
+    );
 }
 
 #[test]

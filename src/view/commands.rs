@@ -56,10 +56,9 @@ impl Commands {
         let because = " --because TEXT";
         match status {
             Status::Waiting => state.ask.as_ref().map(|asked| self.answers(step, &asked.ask)).unwrap_or_default(),
-            Status::Unknown => vec![
-                way("it happened", "done", because),
-                way("it did not happen: do it", "retry", because),
-            ],
+            Status::Unknown => {
+                vec![way("it happened", "done", because), way("it did not happen: do it", "retry", because)]
+            }
             Status::Unproven => vec![
                 way("prove it again", "retry", ""),
                 way("do it again", "rerun", because),
@@ -78,9 +77,10 @@ impl Commands {
     fn answers(&self, step: &Address, ask: &Ask) -> Vec<Way> {
         let reject = Way { means: "no", command: self.about("reject", step, " --because TEXT") };
         let yes = match ask.what {
-            AskKind::Approval => {
-                Way { means: "yes", command: self.about("approve", step, &format!(" --code {}", shell_word(&ask.code))) }
-            }
+            AskKind::Approval => Way {
+                means: "yes",
+                command: self.about("approve", step, &format!(" --code {}", shell_word(&ask.code))),
+            },
             AskKind::Task => {
                 let fields = ask.form.as_object().into_iter().flatten().filter(|(_, field)| is_required(field));
                 let outputs: String = fields.map(|(name, _)| format!(" --output {}=VALUE", shell_word(name))).collect();

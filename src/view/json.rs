@@ -1,14 +1,39 @@
 //! `status --json` and `list --json`, as the contract has them: every field is there, `null` where nobody knows.
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::commands::{what, who};
 use super::{RunView, StepView, derive};
 use crate::model::record::LedgerEntry;
-use crate::model::{Fault, Status};
+use crate::model::{Fault, Status as StepStatus};
 
-/// The object of `status --json`.
-pub fn status(view: &RunView) -> Value {
+/// The object of `status --json`. It is written step by step: ten thousand steps as one tree take more memory than all
+/// else.
+pub struct Status<'a>(pub &'a RunView);
+
+impl Serialize for Status<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        for (name, value) in all_but_steps(self.0).as_object().into_iter().flatten() {
+            match name.as_str() {
+                "steps" => map.serialize_entry(name, &Steps(self.0))?,
+                _ => map.serialize_entry(name, value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+struct Steps<'a>(&'a RunView);
+
+impl Serialize for Steps<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.steps.iter().map(|it| step(self.0, it)))
+    }
+}
+
+fn all_but_steps(view: &RunView) -> Value {
     let started = view.state.started();
     let executor = view.state.executor.as_ref();
     json!({
@@ -31,7 +56,8 @@ pub fn status(view: &RunView) -> Value {
             "host": executor.map(|it| &it.host),
             "pid": executor.map(|it| it.pid),
         },
-        "steps": view.steps.iter().map(|it| step(view, it)).collect::<Vec<_>>(),
+        // Holds their place in the order.
+        "steps": null,
         "holds": [],
         "ledger": view.state.ledger.iter().map(|it| ledger(view, it)).collect::<Vec<_>>(),
         "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
@@ -59,9 +85,8 @@ pub fn list_entry(view: &RunView) -> Value {
 /// One element of `steps`.
 pub fn step(view: &RunView, step: &StepView) -> Value {
     let state = view.state_of(step);
-    let progress = step.pulse.as_ref().map(|it| {
-        json!({"done": it.done, "total": it.total, "unit": it.unit, "doing": it.doing})
-    });
+    let progress =
+        step.pulse.as_ref().map(|it| json!({"done": it.done, "total": it.total, "unit": it.unit, "doing": it.doing}));
     json!({
         "id": step.address,
         "name": step.name,
@@ -88,7 +113,7 @@ fn asks(view: &RunView, step: &StepView) -> Value {
     let ways = view.commands.ways(&step.address, state, step.status);
     let command = ways.first().map(|way| &way.command);
     match (&state.ask, step.status) {
-        (Some(asked), Status::Waiting) => json!({
+        (Some(asked), StepStatus::Waiting) => json!({
             "who": who(&asked.ask),
             "since": asked.since.at,
             "what": what(&asked.ask),
@@ -101,7 +126,7 @@ fn asks(view: &RunView, step: &StepView) -> Value {
             "form": asked.ask.form,
             "approved_by": state.approved_by,
         }),
-        (_, Status::Unknown) => json!({
+        (_, StepStatus::Unknown) => json!({
             "who": "anybody",
             "since": null,
             "what": "decision",

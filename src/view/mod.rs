@@ -182,7 +182,7 @@ fn steps(outline: Option<&Outline>, state: &RunState) -> Vec<StepView> {
     };
     let frontier = Frontier::new(outline, state);
     let mut steps: Vec<StepView> = (0..outline.len()).map(|node| planned(outline, state, &frontier, node)).collect();
-    if state.steps.len() > 0 {
+    if !state.steps.is_empty() {
         let known: std::collections::HashSet<&Address> = outline.steps.iter().map(|step| &step.address).collect();
         let extra = state.steps.iter().filter(|(address, _)| !known.contains(address));
         steps.extend(extra.map(|(address, step)| unplanned(address, step)));

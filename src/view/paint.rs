@@ -33,9 +33,12 @@ impl Paint {
             Status::Failed | Status::Unproven | Status::Unknown => Style::new().red().bold(),
             Status::Waiting | Status::Late => Style::new().yellow().bold(),
             Status::Running | Status::Verifying | Status::Undoing => Style::new().cyan(),
-            Status::Pending | Status::Queued | Status::Skipped | Status::Blocked | Status::Undone | Status::Superseded => {
-                Style::new().dim()
-            }
+            Status::Pending
+            | Status::Queued
+            | Status::Skipped
+            | Status::Blocked
+            | Status::Undone
+            | Status::Superseded => Style::new().dim(),
         };
         self.with(style, &format!("{:width$}", status.word()))
     }

@@ -17,7 +17,8 @@ impl RunView {
     pub fn todos(&self) -> Vec<Todo<'_>> {
         let is_todo = |step: &&StepView| step.status == Status::Waiting || derive::needs_attention(step);
         // What is taken back stays so once the run has ended.
-        let mut steps: Vec<&StepView> = self.steps.iter().filter(is_todo).filter(|_| self.state.ended.is_none()).collect();
+        let mut steps: Vec<&StepView> =
+            self.steps.iter().filter(is_todo).filter(|_| self.state.ended.is_none()).collect();
         steps.sort_by_key(|step| match step.status {
             Status::Waiting => 0,
             Status::Unknown => 1,

@@ -182,7 +182,11 @@ fn took(step: &Address, state: &RunState) -> String {
 
 fn step_verified(checks: &[Check]) -> String {
     let proofs: Vec<&str> = checks.iter().map(|check| check.text.as_str()).collect();
-    if proofs.is_empty() { "succeeded and is proven".into() } else { format!("succeeded and is proven: {}", proofs.join("; ")) }
+    if proofs.is_empty() {
+        "succeeded and is proven".into()
+    } else {
+        format!("succeeded and is proven: {}", proofs.join("; "))
+    }
 }
 
 fn step_unproven(checks: &[Check], fault: &Fault) -> String {

@@ -77,7 +77,8 @@ impl Golden {
         let now = Moment { at: began, mono: 0, boot: "boot".into() };
         let state = RunState::default();
         let writer = Writer::open(Folder::new(&dir.path), &state, &now).unwrap().0;
-        let mut golden = Self { _folder: folder, store, dir, outline, state, now, records: Vec::new(), writer: Some(writer) };
+        let mut golden =
+            Self { _folder: folder, store, dir, outline, state, now, records: Vec::new(), writer: Some(writer) };
         golden.add(Event::RunStarted(Box::new(run_started(&id, began))));
         golden.add(executor());
         golden
@@ -95,23 +96,20 @@ impl Golden {
     }
 
     pub fn add(&mut self, event: Event) -> &mut Self {
+        self.add_unsynced(event).sync()
+    }
+
+    /// Not on disk before [`Golden::sync`].
+    pub fn add_unsynced(&mut self, event: Event) -> &mut Self {
         let writer = self.writer.as_mut().unwrap();
         let (record, hash) = writer.stage(event, &self.now).unwrap();
-        writer.commit().unwrap();
         self.state.apply(&record, &hash);
         self.records.push(record);
         self
     }
 
-    /// Many records in one write.
-    pub fn add_all(&mut self, events: impl IntoIterator<Item = Event>) -> &mut Self {
-        let writer = self.writer.as_mut().unwrap();
-        for event in events {
-            let (record, hash) = writer.stage(event, &self.now).unwrap();
-            self.state.apply(&record, &hash);
-            self.records.push(record);
-        }
-        writer.commit().unwrap();
+    pub fn sync(&mut self) -> &mut Self {
+        self.writer.as_mut().unwrap().commit().unwrap();
         self
     }
 
@@ -127,6 +125,11 @@ impl Golden {
     }
 
     pub fn starts(&mut self, id: &str) -> &mut Self {
+        let intended = self.intended(id);
+        self.add(intended)
+    }
+
+    pub fn intended(&self, id: &str) -> Event {
         let attempt = self.state.step(&at(id)).attempts + 1;
         let intended = StepIntended {
             step: at(id),
@@ -140,7 +143,7 @@ impl Golden {
             facts: Value::Null,
             changes: vec![format!("`{id}` changes one thing")],
         };
-        self.add(Event::StepIntended(Box::new(intended)))
+        Event::StepIntended(Box::new(intended))
     }
 
     pub fn succeeds(&mut self, id: &str, outputs: Value) -> &mut Self {
@@ -222,11 +225,18 @@ impl Golden {
 
 pub fn succeeded(id: &str, outputs: Value) -> Event {
     let outputs: Map<String, Value> = serde_json::from_value(outputs).unwrap();
-    Event::StepSucceeded(Box::new(StepSucceeded { step: at(id), outputs, adopted: false, by_hand: false, verify: false }))
+    Event::StepSucceeded(Box::new(StepSucceeded {
+        step: at(id),
+        outputs,
+        adopted: false,
+        by_hand: false,
+        verify: false,
+    }))
 }
 
 pub fn fault() -> Fault {
-    let mut fault = Fault::new("RG2104", "the lock on `enrolments` was not had").hint("end process 412 of `lms`, then retry");
+    let mut fault =
+        Fault::new("RG2104", "the lock on `enrolments` was not had").hint("end process 412 of `lms`, then retry");
     fault.causes = vec!["canceling statement due to lock timeout".into()];
     fault
 }
@@ -293,7 +303,8 @@ pub fn ok() -> Golden {
     let Event::StepSucceeded(mut done) = succeeded("load", tables()) else { unreachable!() };
     done.verify = true;
     run.add(Event::StepSucceeded(done)).wait(2);
-    let check = Check { probe: "postgres.query".into(), passed: true, text: "`select count(*)` is 412, at least 412".into() };
+    let check =
+        Check { probe: "postgres.query".into(), passed: true, text: "`select count(*)` is 412, at least 412".into() };
     run.add(Event::StepVerified { step: at("load"), checks: vec![check] });
     run.add(Event::StepSkipped { step: at("tell"), why: SkipReason::Condition });
     run.add(Event::NoteAdded { text: "customers were told".into(), who: person("cleo") });

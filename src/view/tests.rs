@@ -4,6 +4,10 @@ use super::testing::{self, Golden};
 use super::*;
 use crate::model::record::Event;
 
+fn as_json(view: &RunView) -> serde_json::Value {
+    serde_json::to_value(super::json::Status(view)).unwrap()
+}
+
 fn statuses(view: &RunView) -> Vec<(&str, &str)> {
     view.steps.iter().map(|step| (step.address.as_str(), step.status.word())).collect()
 }
@@ -102,16 +106,32 @@ fn a_run_without_plan_or_journal_still_has_a_view() {
     let view = run.view();
     assert_eq!(view.troubles.len(), 2);
     assert!(view.steps.is_empty());
-    let shown = super::json::status(&view);
+    let shown = as_json(&view);
     assert_eq!(shown["run"], "7qk2");
 }
 
 #[test]
 fn status_json_has_every_field_of_the_contract() {
-    let shown = super::json::status(&testing::waiting().view());
+    let shown = as_json(&testing::waiting().view());
     for field in [
-        "run", "head", "runbook", "title", "severity", "mode", "state", "started_at", "ended_at", "outage_began",
-        "objectives", "elapsed_seconds", "expected_end", "rto_left_seconds", "executor", "steps", "holds", "ledger",
+        "run",
+        "head",
+        "runbook",
+        "title",
+        "severity",
+        "mode",
+        "state",
+        "started_at",
+        "ended_at",
+        "outage_began",
+        "objectives",
+        "elapsed_seconds",
+        "expected_end",
+        "rto_left_seconds",
+        "executor",
+        "steps",
+        "holds",
+        "ledger",
     ] {
         assert!(shown.get(field).is_some(), "`{field}` is missing");
     }
@@ -119,8 +139,19 @@ fn status_json_has_every_field_of_the_contract() {
     assert_eq!(shown["executor"], json!({"alive": false, "host": "ops1", "pid": 4242}));
     let load = &shown["steps"][1];
     for field in [
-        "id", "name", "kind", "state", "attempts", "started_at", "ended_at", "by_hand", "adopted", "progress", "asks",
-        "outputs", "fault",
+        "id",
+        "name",
+        "kind",
+        "state",
+        "attempts",
+        "started_at",
+        "ended_at",
+        "by_hand",
+        "adopted",
+        "progress",
+        "asks",
+        "outputs",
+        "fault",
     ] {
         assert!(load.get(field).is_some(), "`{field}` of a step is missing");
     }
@@ -128,7 +159,7 @@ fn status_json_has_every_field_of_the_contract() {
     assert_eq!(load["asks"]["who"], "firefighter");
     assert_eq!(shown["ledger"][0]["keep_until"], "2026-11-25T10:00:00Z");
     assert_eq!(shown["ledger"][0]["remove"], "regrow cleanup 7qk2");
-    let failed = super::json::status(&testing::failed().view());
+    let failed = as_json(&testing::failed().view());
     let fault = &failed["steps"][0]["fault"];
     assert_eq!(fault["causes"], json!(["canceling statement due to lock timeout"]));
     assert_eq!(fault["retry"], "never");
@@ -143,6 +174,41 @@ fn a_follower_sees_what_comes_and_crosses_segments() {
     assert_eq!(follower.poll().len(), 1);
     run.wait(5).resume().fails("copy");
     let kinds: Vec<Event> = follower.poll().into_iter().map(|record| record.event).collect();
-    assert!(matches!(kinds[..], [Event::SegmentOpened { .. }, Event::ExecutorStarted { .. }, Event::StepFailed { .. }]));
+    assert!(matches!(
+        kinds[..],
+        [Event::SegmentOpened { .. }, Event::ExecutorStarted { .. }, Event::StepFailed { .. }]
+    ));
     assert_eq!(follower.poll(), []);
+}
+
+#[test]
+fn ten_thousand_steps_are_seen_at_a_glance() {
+    let ids: Vec<String> = (0..10_000).map(|n| format!("step-{n:05}")).collect();
+    let needs: Vec<Vec<&str>> =
+        (0..ids.len()).map(|n| if n < 50 { vec![] } else { vec![ids[n - 50].as_str()] }).collect();
+    let mut outline = testing::outline(&[]);
+    for (n, id) in ids.iter().enumerate() {
+        let mut one = testing::outline(&[(id, "run", id, &[])]);
+        let mut step = one.steps.remove(0);
+        step.needs = needs[n].iter().map(|_| crate::plan::outline::OutlineNeed { step: n - 50, when: None }).collect();
+        step.dependents = if n + 50 < ids.len() { vec![n + 50] } else { vec![] };
+        outline.steps.push(step);
+    }
+    outline.order = (0..ids.len()).collect();
+    let mut run = Golden::new(outline);
+    for id in &ids {
+        let intended = run.intended(id);
+        run.add_unsynced(intended);
+        run.add_unsynced(testing::succeeded(id, json!({"exit_code": 0, "seconds": 12})));
+    }
+    run.sync();
+    let began = std::time::Instant::now();
+    let view = run.view();
+    let shown = serde_json::to_string(&super::json::Status(&view)).unwrap();
+    let took = began.elapsed();
+    assert_eq!(view.count(Status::Succeeded), 10_000);
+    assert!(shown.len() > 1_000_000);
+    // Measured on two shared cores: 1.1 s and 47 MiB in a debug build, 0.28 s and 45 MiB with optimisation. One second is
+    // promised of a release build.
+    assert!(took.as_secs() < 5, "{took:?}");
 }

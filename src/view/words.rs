@@ -56,7 +56,7 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn lengths_are_written_in_two_units() {
-        let cases = [(0, "0ms"), (340, "340ms"), (4200, "4.2s"), (42_000, "42s"), (192_000, "3m12s"), (3_900_000, "1h05m")];
+        let cases =
+            [(0, "0ms"), (340, "340ms"), (4200, "4.2s"), (42_000, "42s"), (192_000, "3m12s"), (3_900_000, "1h05m")];
         for (millis, text) in cases {
             assert_eq!(span(millis), text);
         }
