@@ -59,8 +59,8 @@ impl Teller<'_> {
         loop {
             // Asked before reading, so that the last words of an executor that leaves are not missed.
             let alive = lease::is_held(&dir.path);
-            for record in follower.poll() {
-                self.tell(&record, "")?;
+            for (record, hash) in follower.poll() {
+                self.tell(&record, &hash)?;
             }
             self.out.flush()?;
             if self.state.ended.is_some() {

@@ -71,7 +71,7 @@ impl Failure {
     }
 
     pub fn of_journal(exit: u8, error: &JournalError) -> Self {
-        let failure = Self::new(exit, error.to_string()).hint(error.hint());
+        let failure = Self::new(exit, error.to_string()).code(journal_code(error)).hint(error.hint());
         match error.source() {
             Some(cause) => failure.caused_by(cause),
             None => failure,
@@ -103,11 +103,24 @@ impl Failure {
     }
 }
 
+/// Codes of the journal: RG70.
+fn journal_code(error: &JournalError) -> &'static str {
+    match error {
+        JournalError::Lost { .. } => "RG7001",
+        JournalError::Full { .. } => "RG7002",
+        JournalError::Io { .. } => "RG7003",
+        JournalError::Newer { .. } => "RG7004",
+        JournalError::Damaged { .. } => "RG7005",
+        JournalError::Missing => "RG7006",
+        JournalError::Encode { .. } => "RG7007",
+    }
+}
+
 /// A pipe that nobody reads any more is no failure; anything else that keeps output from coming out is.
 pub fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::new(exit::FAILED, "the output cannot be written").caused_by(&error)),
+        Err(error) => Err(Failure::new(exit::FAILED, "the output cannot be written").code("RG8005").caused_by(&error)),
         Ok(()) => Ok(()),
     }
 }

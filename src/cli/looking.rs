@@ -1,5 +1,6 @@
 //! What the commands that look have in common: which run is meant, how it is shown, where it goes.
 //!
+//! RG80 are its codes: no such run, several, runs that cannot be read, no such step, output that cannot be written.
 //! They take no lock and write nothing, and end with 0 when they could show something.
 
 use std::io::{self, IsTerminal, Write};
@@ -38,10 +39,13 @@ impl Looking {
         match found {
             Ok(id) => Ok(self.store.run(&id)),
             Err(NoRun::Unknown) => Err(Failure::usage(format!("there is no run `{beginning}`"))
+                .code("RG8001")
                 .hint("`regrow list` names the runs; `--state` says where they lie")),
             Err(NoRun::Ambiguous(ids)) => {
                 let ids: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
-                Err(Failure::usage(format!("`{beginning}` may be any of {}", ids.join(", "))).hint("write more of it"))
+                Err(Failure::usage(format!("`{beginning}` may be any of {}", ids.join(", ")))
+                    .code("RG8002")
+                    .hint("write more of it"))
             }
         }
     }
@@ -51,6 +55,7 @@ impl Looking {
         let newest = ids.first().ok_or_else(|| {
             let place = self.store.root().display();
             Failure::usage(format!("there is no run in `{place}`"))
+                .code("RG8001")
                 .hint("`regrow run FILE` starts one; `--state` says where runs lie")
         })?;
         Ok(self.store.run(newest))
@@ -62,7 +67,7 @@ impl Looking {
 
     fn unreadable(&self, error: &io::Error) -> Failure {
         let place = self.store.root().display();
-        Failure::new(exit::NOT_STARTED, format!("the runs in `{place}` cannot be read")).caused_by(error)
+        Failure::new(exit::NOT_STARTED, format!("the runs in `{place}` cannot be read")).code("RG8003").caused_by(error)
     }
 
     pub fn view(&self, run: Option<&str>) -> Result<RunView, Failure> {
@@ -80,7 +85,7 @@ impl Looking {
 pub fn step<'a>(view: &'a RunView, id: &str) -> Result<&'a StepView, Failure> {
     view.find(id).ok_or_else(|| {
         let ids: Vec<&str> = view.steps.iter().map(|step| step.address.as_str()).collect();
-        let failure = Failure::usage(format!("there is no step `{id}` in run `{}`", view.id));
+        let failure = Failure::usage(format!("there is no step `{id}` in run `{}`", view.id)).code("RG8004");
         match suggest::help(id, ids.iter().copied()) {
             Some(help) => failure.hint(help),
             None => failure.hint(format!("`regrow status {}` names the steps", view.id)),

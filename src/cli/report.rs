@@ -13,7 +13,7 @@ pub fn report(ctx: &Looking, run: Option<&str>, format: Format, output: Option<&
     let text = render(&Postmortem::of(&view), format);
     let Some(path) = output.filter(|path| path.as_os_str() != "-") else { return print(&text) };
     replace(path, text.as_bytes()).map_err(|error| {
-        Failure::new(exit::FAILED, format!("`{}` cannot be written", path.display())).caused_by(&error)
+        Failure::new(exit::FAILED, format!("`{}` cannot be written", path.display())).code("RG8005").caused_by(&error)
     })?;
     talk(&format!("the report is in `{}`", path.display()));
     Ok(())

@@ -43,7 +43,8 @@ fn head(view: &RunView, paint: Paint, out: &mut String) {
     if view.is_abandoned() {
         let _ = writeln!(out, "{}", paint.alarm("NOBODY EXECUTES THIS RUN"));
     }
-    let _ = writeln!(out, "state     {}, {}", paint.run_status(view.status, 0), view.done_of_all());
+    let as_of = if view.is_whole { String::new() } else { format!(", as of record {}", view.state.seq) };
+    let _ = writeln!(out, "state     {}, {}{as_of}", paint.run_status(view.status, 0), view.done_of_all());
     let _ = writeln!(out, "time      {}", view.clock_line());
     if let Some(at) = view.expected_end() {
         let _ = writeln!(out, "ends      about {}", stamp(at));
@@ -184,7 +185,7 @@ fn ledger(view: &RunView, out: &mut String) {
 fn next(view: &RunView, paint: Paint, out: &mut String) {
     let command = match view.status {
         RunStatus::Succeeded | RunStatus::Failed | RunStatus::Aborted | RunStatus::Undone => view.commands.report(),
-        _ if view.is_abandoned() => view.commands.resume(),
+        _ if view.is_abandoned() && view.is_whole => view.commands.resume(),
         _ => return,
     };
     let _ = writeln!(out, "\n{} {command}", paint.bold("next:"));
@@ -208,7 +209,7 @@ mod tests {
 7qk2  Bring back one table
 NOBODY EXECUTES THIS RUN
 state     waiting, 1 of 3 steps done
-time      3m52s, 1h16m left of RTO 1h30m
+time      3m52s since the start, 1h16m left of RTO 1h30m
 outage    2026-11-24 09:50:00Z
 started   2026-11-24 10:00:00Z by ana
 runbook   restore-only (restore-only)
@@ -258,6 +259,7 @@ next: regrow resume 7qk2
             (testing::unknown(), "  it happened:              regrow done copy --because TEXT --run 7qk2"),
             (testing::undone(), "state     undone"),
             (testing::torn(), "note: the journal's last line was cut by a crash"),
+            (testing::damaged(), "state     running, 0 of 3 steps done, as of record 3"),
             (testing::damaged(), "note: `journal.000001` is damaged at byte"),
             (testing::from_the_future(), "note: `journal.000001` was written by a newer regrow"),
         ] {

@@ -158,6 +158,7 @@ mod tests {
         let error = verify(&testing::damaged().dir).unwrap_err();
         let failure = Failure::of_journal(exit::FAILED, &error);
         assert!(failure.message.contains("`journal.000001` is damaged at byte"), "{failure:?}");
+        assert_eq!(failure.code.as_deref(), Some("RG7005"));
         assert!(failure.hint.is_some());
         assert_eq!(failure.exit, 1);
         let torn = testing::torn();

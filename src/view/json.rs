@@ -60,6 +60,7 @@ fn all_but_steps(view: &RunView) -> Value {
         "steps": null,
         "holds": [],
         "ledger": view.state.ledger.iter().map(|it| ledger(view, it)).collect::<Vec<_>>(),
+        "readable": view.is_whole,
         "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
     })
 }
@@ -78,7 +79,7 @@ pub fn list_entry(view: &RunView) -> Value {
         "ended_at": view.state.ended_at,
         "alive": view.alive,
         "overdue": view.overdue().count(),
-        "readable": view.troubles.is_empty(),
+        "readable": view.is_whole,
     })
 }
 
@@ -113,6 +114,7 @@ fn asks(view: &RunView, step: &StepView) -> Value {
     let ways = view.commands.ways(&step.address, state, step.status);
     let command = ways.first().map(|way| &way.command);
     match (&state.ask, step.status) {
+        _ if view.state.ended.is_some() => Value::Null,
         (Some(asked), StepStatus::Waiting) => json!({
             "who": who(&asked.ask),
             "since": asked.since.at,

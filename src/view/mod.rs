@@ -56,6 +56,8 @@ pub struct RunView {
     pub status: RunStatus,
     /// In the order of the runbook.
     pub steps: Vec<StepView>,
+    /// Whether the journal was read to its end. If not, nothing can go on before that is mended.
+    pub is_whole: bool,
     /// What cannot be shown, and why.
     pub troubles: Vec<Trouble>,
     pub commands: Commands,
@@ -92,7 +94,7 @@ impl RunView {
         let reading = read::fold(&dir.path);
         troubles.extend(reading.error.as_ref().map(|error| Trouble::journal(error, &reading.state)));
         troubles.extend(Trouble::tail(&reading.tail, alive));
-        let state = reading.state;
+        let (state, is_whole) = (reading.state, reading.error.is_none());
         let mut steps = steps(plan.as_ref().map(|plan| &plan.outline), &state);
         for step in &mut steps {
             step.pulse = pulse(dir, state.step(&step.address), step.status);
@@ -100,7 +102,7 @@ impl RunView {
         let status = derive::run_status(&state, &steps);
         let id = plan.as_ref().map_or_else(|| dir.id(), |plan| plan.run.clone());
         let commands = Commands::new(id.clone());
-        Self { id, dir: dir.clone(), now, plan, state, alive, status, steps, troubles, commands }
+        Self { id, dir: dir.clone(), now, plan, state, alive, status, steps, is_whole, troubles, commands }
     }
 
     pub fn state_of(&self, step: &StepView) -> &StepState {

@@ -1,7 +1,7 @@
 //! A run in a sentence: for the first line of a status, for customers, for what comes next.
 
 use super::commands::Way;
-use super::words::{count, span, span_seconds, stamp};
+use super::words::{count, grouped, span, span_seconds, stamp};
 use super::{RunView, StepView, derive};
 use crate::model::{RunStatus, Status};
 
@@ -32,7 +32,7 @@ impl RunView {
     pub fn done_of_all(&self) -> String {
         let steps = || self.steps.iter().filter(|step| !step.finally);
         let done = steps().filter(|step| matches!(step.status, Status::Succeeded | Status::Skipped)).count();
-        format!("{done} of {} done", count(steps().count(), "step"))
+        format!("{} of {} done", grouped(done as u64), count(steps().count(), "step"))
     }
 
     /// `3 succeeded, 1 running`, in the order of a step's life.
@@ -55,7 +55,7 @@ impl RunView {
             Status::Pending,
         ];
         let held = ORDER.iter().map(|status| (self.count(*status), status.word())).filter(|(count, _)| *count > 0);
-        held.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
+        held.map(|(count, word)| format!("{} {word}", grouped(count as u64))).collect::<Vec<_>>().join(", ")
     }
 
     /// The title, or the runbook's name, or the id: what people call this run.
@@ -96,6 +96,8 @@ impl RunView {
     /// Elapsed and what is left of the objective.
     pub fn clock_line(&self) -> String {
         let elapsed = self.elapsed_seconds().map_or_else(|| "?".into(), span_seconds);
+        let elapsed =
+            format!("{elapsed} {}", if self.status.is_final() { "from start to end" } else { "since the start" });
         let Some(left) = self.rto_left_seconds() else { return elapsed };
         let wanted = span_seconds(self.objective_seconds("rto").unwrap_or_default());
         let ended = self.status.is_final();

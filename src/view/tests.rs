@@ -173,12 +173,39 @@ fn a_follower_sees_what_comes_and_crosses_segments() {
     run.starts("copy");
     assert_eq!(follower.poll().len(), 1);
     run.wait(5).resume().fails("copy");
-    let kinds: Vec<Event> = follower.poll().into_iter().map(|record| record.event).collect();
+    let kinds: Vec<Event> = follower.poll().into_iter().map(|(record, _)| record.event).collect();
     assert!(matches!(
         kinds[..],
         [Event::SegmentOpened { .. }, Event::ExecutorStarted { .. }, Event::StepFailed { .. }]
     ));
     assert_eq!(follower.poll(), []);
+}
+
+#[test]
+fn a_second_commander_is_shown_what_comes_until_nobody_executes_the_run() {
+    struct Seen(Vec<u64>, std::sync::mpsc::Sender<()>);
+    impl Observer for Seen {
+        fn observe(&mut self, records: &[Record], state: &RunState) {
+            let _ = self.1.send(());
+            self.0.extend(records.iter().map(|record| record.seq.0));
+            assert!(records.last().is_none_or(|last| last.seq == state.seq));
+        }
+    }
+    let mut run = Golden::new(testing::rescue());
+    let lease = lease::Lease::take(&run.dir.path).unwrap();
+    let dir = run.dir.clone();
+    let (attending, attends) = std::sync::mpsc::channel();
+    let second = std::thread::spawn(move || {
+        let mut seen = Seen(Vec::new(), attending);
+        let state = follow::attend(&dir, &mut seen, |_| true);
+        (seen.0, state)
+    });
+    attends.recv().unwrap();
+    run.starts("copy").fails("copy");
+    drop(lease);
+    let (seen, state) = second.join().unwrap();
+    assert_eq!(seen, [3, 4]);
+    assert_eq!(state, run.state);
 }
 
 #[test]
