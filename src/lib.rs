@@ -8,4 +8,6 @@ pub mod kinds;
 pub mod model;
 pub mod plan;
 pub mod provider;
+pub mod report;
 pub mod runbook;
+pub mod view;

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::args::{AnswerArgs, Command, DoneArgs};
+use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
-use super::{Failure, exit, resume};
+use super::failure::Failure;
+use super::{exit, resume};
 use crate::engine::{answers, undo, world};
 use crate::journal::lease::{self, Lease};
 use crate::journal::store::RunDir;
@@ -34,7 +35,6 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Abort { answer } => say(context, Verb::Abort, answer),
         Command::Undo { step, yes, answer } => take_back(context, step.as_deref(), yes, answer),
         Command::Note { text, answer } => say(context, Verb::Note { text }, answer),
-        _ => Err(Failure::usage("this is no answer")),
     }
 }
 

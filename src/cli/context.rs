@@ -3,35 +3,65 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use super::args::Cli;
+use super::args::{Cli, Color};
 use super::failure::Failure;
+use super::looking::Looking;
 use crate::journal::store::{NoRun, RunDir, Store};
 use crate::journal::{Folder, recover};
 use crate::model::Person;
 use crate::model::record::Mode;
+use crate::report::lines::Volume;
 
 #[derive(Clone, Debug)]
 pub struct Context {
     pub state: PathBuf,
     pub json: bool,
+    /// Said in commands that are shown, where the state does not lie where it does by itself.
+    pub named_state: Option<PathBuf>,
+    /// Colours on stderr.
     pub color: bool,
-    pub quiet: bool,
+    pub colour_on_stdout: bool,
+    pub volume: Volume,
     /// Somebody sits there and can be asked.
     pub interactive: bool,
 }
 
 impl Context {
     pub fn of(cli: &Cli) -> Self {
-        let color = match cli.color {
-            super::args::Color::Always => true,
-            super::args::Color::Never => false,
-            super::args::Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        let colour = |is_terminal: bool| match cli.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none(),
         };
-        let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !cli.json;
-        Self { state: cli.state.clone().unwrap_or_else(default_state), json: cli.json, color, quiet: cli.quiet, interactive }
+        let volume = match (cli.quiet, cli.verbose) {
+            (true, _) => Volume::Quiet,
+            (false, 0) => Volume::Normal,
+            (false, _) => Volume::Verbose,
+        };
+        let by_environment = std::env::var_os("REGROW_STATE").is_some();
+        Self {
+            state: cli.state.clone().unwrap_or_else(default_state),
+            named_state: cli.state.clone().filter(|_| !by_environment),
+            json: cli.json,
+            color: colour(std::io::stderr().is_terminal()),
+            colour_on_stdout: colour(std::io::stdout().is_terminal()),
+            volume,
+            interactive: std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !cli.json,
+        }
     }
 
-    pub fn looking(&self) -> Store {
+    /// For the commands that only look.
+    pub fn looking(&self) -> Looking {
+        Looking {
+            store: self.store(),
+            state: self.named_state.clone(),
+            json: self.json,
+            colour: self.colour_on_stdout,
+            verbose: self.volume == Volume::Verbose,
+        }
+    }
+
+    fn store(&self) -> Store {
         Store::look(&self.state)
     }
 
@@ -42,22 +72,9 @@ impl Context {
         })
     }
 
-    /// The run that is looked at: the one named, else the newest.
-    pub fn run_to_look_at(&self, named: Option<&str>) -> Result<RunDir, Failure> {
-        let store = self.looking();
-        match named {
-            Some(beginning) => self.named(&store, beginning),
-            None => match store.list()?.first() {
-                Some(run) => Ok(store.run(run)),
-                None => Err(Failure::usage(format!("there is no run in `{}`", self.state.display()))
-                    .hint("`regrow run FILE` starts one; another state folder is named by --state DIR")),
-            },
-        }
-    }
-
     /// The run that is changed: the one named, else the only unfinished one that is no drill.
     pub fn run_to_change(&self, named: Option<&str>) -> Result<RunDir, Failure> {
-        let store = self.looking();
+        let store = self.store();
         if let Some(beginning) = named {
             return self.named(&store, beginning);
         }

@@ -6,7 +6,8 @@ use dialoguer::Input;
 
 use super::args::{Choices, RunArgs};
 use super::context::Context;
-use super::{Failure, run};
+use super::failure::Failure;
+use super::run;
 use crate::plan::Plan;
 use crate::runbook::params::ParamFile;
 use crate::runbook::Loaded;

@@ -16,7 +16,7 @@ pub mod expect;
 pub mod params;
 mod read;
 pub mod source;
-mod suggest;
+pub mod suggest;
 pub mod template;
 #[cfg(test)]
 mod testkit;
