@@ -26,6 +26,7 @@ mod ending;
 pub mod frontier;
 mod intent;
 pub mod live;
+pub mod opening;
 mod react;
 mod retry;
 pub mod undo;
