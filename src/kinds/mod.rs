@@ -3,8 +3,12 @@
 mod command;
 mod ledger_cleanup;
 mod manual;
+mod postgres_dump_and_load;
+mod postgres_query;
+mod postgres_restore;
 mod report_write;
 mod run;
+mod tcp_connect;
 
 use std::sync::OnceLock;
 
@@ -18,6 +22,10 @@ use crate::runbook::catalog::{Catalog, Complaint, KindFace, Late, Shape};
 pub static KINDS: &[&dyn AnyKind] = &[
     &run::Run,
     &command::Command,
+    &tcp_connect::TcpConnect,
+    &postgres_restore::PostgresRestore,
+    &postgres_dump_and_load::PostgresDumpAndLoad,
+    &postgres_query::PostgresQuery,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,

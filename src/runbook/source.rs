@@ -101,11 +101,13 @@ impl Source {
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, Box<Problem>> {
     use std::io::ErrorKind;
-    let about = |error: std::io::Error| Box::new(match error.kind() {
-        ErrorKind::NotFound => Problem::bare(codes::MISSING_FILE, format!("there is no file `{}`", path.display()))
-            .help("check the path; it is taken from the folder you stand in"),
-        _ => Problem::bare(codes::UNREADABLE, format!("`{}` cannot be read: {error}", path.display())),
-    });
+    let about = |error: std::io::Error| {
+        Box::new(match error.kind() {
+            ErrorKind::NotFound => Problem::bare(codes::MISSING_FILE, format!("there is no file `{}`", path.display()))
+                .help("check the path; it is taken from the folder you stand in"),
+            _ => Problem::bare(codes::UNREADABLE, format!("`{}` cannot be read: {error}", path.display())),
+        })
+    };
     let meta = std::fs::metadata(path).map_err(about)?;
     if meta.is_dir() {
         let problem = Problem::bare(codes::DIRECTORY, format!("`{}` is a directory", path.display()));

@@ -4,11 +4,13 @@
 
 mod conditions;
 mod graph;
+mod limits;
 mod names;
 mod places;
 mod schema;
 mod secrets;
 mod steps;
+mod types;
 mod values;
 
 use std::sync::Arc;

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::limits::{number_flaws, text_flaws};
 use super::names::{Names, Site};
 use super::{nearest, places, secrets};
 use crate::model::secret::TAKES_SECRET;
+use crate::runbook::codes;
 use crate::runbook::diagnostic::Problem;
 use crate::runbook::source::{Source, Span};
 use crate::runbook::template::{Template, Type};
 use crate::runbook::tree::{Entry, Name, Node, Tree};
-use crate::runbook::{codes, duration};
 
 /// Something that does not fit.
 #[derive(Clone, Debug)]
@@ -53,7 +54,7 @@ struct Walk<'a> {
 
 /// Where the walk is.
 #[derive(Clone, Copy)]
-struct At<'a> {
+pub(super) struct At<'a> {
     key: Option<&'a Name>,
     /// Where a missing field is reported, if not at the mapping.
     start: Option<Span>,
@@ -69,11 +70,17 @@ impl At<'_> {
         self.instead.unwrap_or_else(|| places::of_value(tree, self.key))
     }
 
-    fn flaw(&self, tree: &Tree, code: &'static str, message: String, help: impl Into<Option<String>>) -> Flaw {
+    pub(super) fn flaw(
+        &self,
+        tree: &Tree,
+        code: &'static str,
+        message: String,
+        help: impl Into<Option<String>>,
+    ) -> Flaw {
         Flaw { code, span: self.span(tree), message, help: help.into(), weight: 1 }
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.key.map_or_else(|| "the value".into(), |key| format!("`{}`", key.text))
     }
 }
@@ -362,43 +369,4 @@ fn unknown_key(entry: &Entry, schema: &Value, at: &At<'_>) -> Flaw {
     let message = format!("unknown key `{}` in {of}", entry.key.text);
     let span = at.instead.unwrap_or(entry.key.span);
     Flaw { code: codes::UNKNOWN_KEY, span, message, help: Some(nearest(&entry.key.text, known)), weight: 20 }
-}
-
-fn text_flaws(text: &str, tree: &Tree, schema: &Value, at: &At<'_>) -> Vec<Flaw> {
-    let rule = |name: &str| schema.get(name).and_then(Value::as_str);
-    if let Some(pattern) = rule("pattern")
-        && !regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
-    {
-        let message = format!("{} does not have the form asked for: `{text}`", at.name());
-        return vec![at.flaw(tree, codes::BAD_FORMAT, message, format!("it has to match `{pattern}`"))];
-    }
-    if schema.get("minLength").and_then(Value::as_u64).is_some_and(|least| (text.chars().count() as u64) < least) {
-        return vec![at.flaw(tree, codes::BAD_FORMAT, format!("{} is too short", at.name()), None)];
-    }
-    match rule("format") {
-        Some("duration") => match duration::parse(text) {
-            Ok(_) => Vec::new(),
-            Err(message) => vec![at.flaw(tree, codes::BAD_DURATION, message, duration::DURATION_HELP.to_string())],
-        },
-        Some("date-time") => match duration::parse_timestamp(text) {
-            Ok(_) => Vec::new(),
-            Err(message) => vec![at.flaw(tree, codes::BAD_TIMESTAMP, message, duration::TIMESTAMP_HELP.to_string())],
-        },
-        _ => Vec::new(),
-    }
-}
-
-fn number_flaws(number: f64, tree: &Tree, schema: &Value, at: &At<'_>) -> Vec<Flaw> {
-    let limit = |name: &str| schema.get(name).and_then(Value::as_f64);
-    let (least, most) = (limit("minimum"), limit("maximum"));
-    if least.is_none_or(|least| number >= least) && most.is_none_or(|most| number <= most) {
-        return Vec::new();
-    }
-    let range = match (least, most) {
-        (Some(least), Some(most)) => format!("from {least} to {most}"),
-        (Some(least), None) => format!("at least {least}"),
-        (None, Some(most)) => format!("at most {most}"),
-        (None, None) => String::new(),
-    };
-    vec![at.flaw(tree, codes::OUT_OF_RANGE, format!("{} has to be {range}, not {number}", at.name()), None)]
 }
