@@ -157,7 +157,8 @@ pub fn machine(plan: &Plan, state: &RunState, node: usize, inputs: Value) -> Com
     Command::Cleanup { node, entries }
 }
 
-fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Event {
+/// Asks a person, or tells them.
+pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Event {
     let text = |name: &str| inputs.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
     let lines = |text: Option<String>| text.unwrap_or_default().lines().map(str::to_string).collect::<Vec<_>>();
     let names = |name: &str| -> Vec<String> { serde_json::from_value(inputs[name].clone()).unwrap_or_default() };

@@ -151,6 +151,11 @@ fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start:
         return;
     }
     let Some(op) = intent::op(plan, state, node) else { return };
+    if plan.effects[node] == Effect::Human {
+        // The write that held the question was cut behind the intent: it is asked again.
+        decision.events.push(ask::human(plan, state, node, &op.params));
+        return;
+    }
     if plan.kinds[node].role() == Role::Intrinsic {
         live.busy.insert(node);
         decision.commands.push(ask::machine(plan, state, node, op.params));
