@@ -272,7 +272,10 @@ impl StepState {
 
     fn reopen(&mut self, generation: u32) {
         let attempts = self.attempts;
-        *self = Self { attempts, generation, ..Self::pending() };
+        // The same operation again: what was there before its first attempt is known only from that attempt's intent.
+        let operation = format!(".{generation}");
+        let intent = self.intent.take().filter(|intent| intent.op.as_str().ends_with(&operation));
+        *self = Self { attempts, generation, intent, ..Self::pending() };
     }
 
     fn forget_ask(&mut self) {
