@@ -162,7 +162,13 @@ fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start:
         return;
     }
     let command = match live.known.remove(&node) {
-        Some(Known::Absent) if !may_start => return,
+        Some(Known::Absent) if state.ending.is_some() && !plan.is_finally(node) => {
+            return decision.fail(plan, node, Fault::new("RG5006", "the run ended before this step began"));
+        }
+        Some(Known::Absent) if !may_start => {
+            live.known.insert(node, Known::Absent);
+            return;
+        }
         Some(Known::Absent) => Command::Start { node, op },
         Some(Known::Running) => {
             decision.events.push(Event::StepAdopted { step: address.clone() });
