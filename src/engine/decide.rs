@@ -135,7 +135,7 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
 }
 
 /// A step with an intent on disk and no outcome, and nobody of this executor on it.
-fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start: bool, decision: &mut Decision) {
+pub(super) fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start: bool, decision: &mut Decision) {
     let address = plan.address(node);
     let step = state.step(address);
     if let Some(reached) = &step.reached {

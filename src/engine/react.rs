@@ -47,6 +47,7 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
         Happening::Undone { node, result } => {
             live.busy.remove(&node);
             live.prepared.remove(&node);
+            live.known.remove(&node);
             let step = plan.address(node).clone();
             vec![match result {
                 Ok(facts) => Event::StepUndone { step, facts },
