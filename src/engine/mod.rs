@@ -20,6 +20,7 @@ mod ask;
 mod by_hand;
 pub mod command;
 pub mod decide;
+mod doubt;
 pub mod driver;
 pub mod executor;
 mod ending;

@@ -1,9 +1,11 @@
 //! Takes up a journal as a crash left it: reads it, keeps aside what is going to be dropped, begins the next segment.
 
+use super::doubt;
 use crate::journal::{Disk, JournalError, Recovered, Tail, Writer, reader, recover};
 use crate::model::record::{Event, RunStarted};
 use crate::model::time::Moment;
 use crate::model::RunState;
+use crate::plan::Plan;
 
 /// What an executor begins with.
 pub struct Opening<D: Disk> {
@@ -16,6 +18,7 @@ pub struct Opening<D: Disk> {
 /// `started` is the first record of a run without a journal; `here` says who executes from now on.
 pub fn open<D: Disk>(
     mut disk: D,
+    plan: &Plan,
     started: RunStarted,
     here: Event,
     now: &Moment,
@@ -28,6 +31,10 @@ pub fn open<D: Disk>(
         Err(JournalError::Missing) => (RunState::default(), None),
         Err(error) => return Err(error),
     };
+    if let Some(Event::TailDoubted { kept_as, .. }) = &doubt {
+        // In the head of the new segment itself: a crash right behind it must not forget the doubt.
+        doubt::mark(plan, &mut state, kept_as);
+    }
     let (writer, opened) = Writer::open(disk, &state, now)?;
     if let Some((record, hash)) = opened {
         state.apply(&record, &hash);

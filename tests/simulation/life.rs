@@ -34,7 +34,7 @@ pub fn execute(machine: &Shared, plan: &Plan) -> Left {
         let now = machine.borrow_mut().now();
         let here = Event::ExecutorStarted { host: "sim".into(), pid: 1, who: who() };
         let disk = SimDisk(machine.clone());
-        let opened = opening::open(disk, started(plan), here, &now)?;
+        let opened = opening::open(disk, plan, started(plan), here, &now)?;
         let answers = machine.borrow().inbox.clone();
         let world = SimWorld { machine: machine.clone(), plan };
         let mut driver = Driver::new(plan, opened.state, opened.writer, world, Secrets::new(), false);
