@@ -34,18 +34,18 @@ pub struct Set;
 pub struct Proc;
 /// Nothing tells what became of it.
 pub struct Opaque;
-/// Keyed, in three phases; the last is approved.
+/// Keyed, in three phases; the later ones are approved.
 pub struct Phased;
 
 pub const PHASES: [&str; 3] = ["", "load", "swap"];
 
 macro_rules! sim_kind {
-    ($kind:ty, $name:literal, $effect:expr, $prepares:literal, $approved:literal) => {
+    ($kind:ty, $name:literal, $effect:expr, $prepares:literal, $asks:literal) => {
         impl Kind for $kind {
             const NAME: &'static str = $name;
             const ROLE: Role = Role::Step;
             const PREPARES: bool = $prepares;
-            const APPROVED_PHASE: &'static str = $approved;
+            const ASKS_BEFORE_PHASE: bool = $asks;
             type Params = Behaviour;
             type Prior = Value;
 
@@ -72,12 +72,12 @@ macro_rules! sim_kind {
     };
 }
 
-sim_kind!(Read, "sim.read", Effect::Read, false, "");
-sim_kind!(Keyed, "sim.keyed", Effect::KeyedCreate, true, "");
-sim_kind!(Set, "sim.set", Effect::ConvergentSet, true, "");
-sim_kind!(Proc, "sim.proc", Effect::Opaque, false, "");
-sim_kind!(Opaque, "sim.opaque", Effect::Opaque, false, "");
-sim_kind!(Phased, "sim.phased", Effect::KeyedCreate, true, "swap");
+sim_kind!(Read, "sim.read", Effect::Read, false, false);
+sim_kind!(Keyed, "sim.keyed", Effect::KeyedCreate, true, false);
+sim_kind!(Set, "sim.set", Effect::ConvergentSet, true, false);
+sim_kind!(Proc, "sim.proc", Effect::Opaque, false, false);
+sim_kind!(Opaque, "sim.opaque", Effect::Opaque, false, false);
+sim_kind!(Phased, "sim.phased", Effect::KeyedCreate, true, true);
 
 static SIM: [&dyn AnyKind; 6] = [&Read, &Keyed, &Set, &Proc, &Opaque, &Phased];
 

@@ -6,6 +6,7 @@ use regrow::model::record::{Event, Record};
 use regrow::model::time::Moment;
 use regrow::model::{Effect, RunState};
 use regrow::plan::Plan;
+use regrow::runbook::ast::Ended;
 
 use crate::machine::{Machine, Shared};
 use crate::oracle::Deed;
@@ -151,7 +152,11 @@ impl SimWorld<'_> {
             phase: &op.phase,
             opaque: effect == Effect::Opaque,
             undo,
-            needs: needs.map(|(need, _)| self.plan.address(*need).as_str()).collect(),
+            // That a step is blocked stands in no record.
+            needs: needs
+                .filter(|(_, when)| when.as_ref().is_none_or(|when| !when.contains(&Ended::Blocked)))
+                .map(|(need, _)| self.plan.address(*need).as_str())
+                .collect(),
         }
     }
 
