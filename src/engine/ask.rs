@@ -123,7 +123,7 @@ pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, de
         Err(fault) => return decision.events.push(Event::StepFailed { step: address.clone(), fault }),
     };
     let is_human = plan.effects[node] == Effect::Human;
-    if !is_human && live.working() >= plan.concurrency {
+    if !is_human && (live.working() >= plan.concurrency || !live.has_room) {
         return;
     }
     let intended = StepIntended {
