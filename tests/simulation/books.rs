@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use regrow::model::record::{Mode, OnFailure};
 use regrow::plan::{Binding, Plan};
 use regrow::runbook;
+use regrow::runbook::ast::Ended;
 use serde_json::Map;
 
 use crate::kinds;
@@ -88,6 +89,11 @@ pub fn machine(plan: &Plan, seed: u64) -> Machine {
     let mut machine = Machine::new(seed);
     let kinds = (0..plan.len()).map(|node| (plan.address(node).to_string(), plan.kinds[node].name()));
     machine.outside.kinds = kinds.collect::<BTreeMap<_, _>>();
+    for node in &plan.graph.nodes {
+        let in_a_record = node.needs.iter().filter(|(_, when)| when.as_ref().is_none_or(|when| !when.contains(&Ended::Blocked)));
+        let needs = in_a_record.map(|(need, _)| plan.address(*need).to_string()).collect();
+        machine.oracle.needs.insert(node.address.to_string(), needs);
+    }
     machine
 }
 

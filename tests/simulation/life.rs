@@ -65,6 +65,7 @@ pub struct Summary {
     pub steps: Vec<(String, String, Option<Value>)>,
     pub keyed: Vec<(String, String)>,
     pub sets: Vec<(String, String)>,
+    pub person_settled: bool,
 }
 
 /// Executes until the run has ended. `before` may plan the next executor's stop; it is given the number of executors so far.
@@ -122,6 +123,7 @@ fn summary(machine: &Machine, plan: &Plan, state: &RunState) -> Summary {
         end: format!("{:?}", state.ended),
         steps: (0..plan.len()).map(step).collect(),
         keyed: machine.outside.keyed.iter().cloned().collect(),
+        person_settled: machine.person_settled,
         sets: machine.outside.sets.iter().map(|(step, value)| (step.clone(), value.clone())).collect(),
     }
 }

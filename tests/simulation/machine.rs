@@ -54,6 +54,8 @@ pub struct Machine {
     pub answers: u32,
     /// Questions by a person with other ideas are put at random moments.
     pub meddles: bool,
+    /// A person said of an attempt that was going to fail what became of it: the end may differ.
+    pub person_settled: bool,
     /// What was told last.
     pub told: Option<RunState>,
     /// A record on the platter was damaged, and this has to come of it.
@@ -82,6 +84,7 @@ impl Machine {
             inbox: Vec::new(),
             answers: 0,
             meddles: false,
+            person_settled: false,
             told: None,
             damage_due: None,
             trace: None,

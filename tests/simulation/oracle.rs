@@ -15,6 +15,8 @@ pub struct Oracle {
     /// Kind of every durable record.
     durable: BTreeMap<u64, String>,
     pub steps: BTreeMap<String, Known>,
+    /// What each step needs, but for needs whose end may stand in no record.
+    pub needs: BTreeMap<String, Vec<String>>,
     pub told: BTreeMap<String, Told>,
     told_seq: u64,
     /// The seq of the newest `segment_opened`: what stood behind the state it continues was dropped.
@@ -55,7 +57,6 @@ pub struct Deed<'a> {
     pub phase: &'a str,
     pub opaque: bool,
     pub undo: bool,
-    pub needs: Vec<&'a str>,
 }
 
 impl Oracle {
@@ -102,7 +103,21 @@ impl Oracle {
             if ["step_reopened", "undo_intended", "step_undone"].contains(&kind.as_str()) {
                 self.told.remove(&step);
             }
+            if kind == "step_intended" {
+                self.needs_have_ended(&step);
+            }
             self.steps.entry(step).or_default().take(&kind, record);
+        }
+    }
+
+    /// The outcome of every need lies before the intent (G3).
+    fn needs_have_ended(&mut self, step: &str) {
+        let open = |need: &&String| self.steps.get(*need).is_none_or(|need| need.outcome.is_none());
+        if let Some(need) = self.needs.get(step).into_iter().flatten().find(open) {
+            // Sent back meanwhile by a person: then the outcome it had was there.
+            if self.steps.get(need).is_none_or(|need| need.closed.is_empty()) {
+                self.broken.push(format!("G3: the intent of `{step}` lies before any outcome of `{need}`"));
+            }
         }
     }
 
@@ -172,12 +187,6 @@ impl Oracle {
             }
             if told.phases.contains(phase) {
                 return Err(format!("G1: phase `{phase}` of `{step}` was told to be over and is started again"));
-            }
-        }
-        for need in &deed.needs {
-            let ended = self.steps.get(*need).is_some_and(|need| need.outcome.is_some());
-            if !ended {
-                return Err(format!("G3: `{step}` is started, and no outcome of `{need}` is on the platter"));
             }
         }
         if deed.opaque && (1..attempt).any(|earlier| !known.closed.contains(&earlier)) {

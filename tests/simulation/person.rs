@@ -34,7 +34,9 @@ fn asked(state: &RunState, step: Address) -> Option<Verb> {
 }
 
 /// Somebody looks at the world and says what is so.
-fn unknown(machine: &Machine, state: &RunState, step: Address) -> Verb {
+fn unknown(machine: &mut Machine, state: &RunState, step: Address) -> Verb {
+    let fails = state.step(&step).intent.as_ref().is_some_and(|intent| intent.inputs.get("fails").is_some());
+    machine.person_settled |= fails;
     let op = state.step(&step).intent.as_ref().map(|intent| intent.op.to_string()).unwrap_or_default();
     if machine.outside.is_done(step.as_str(), &op) {
         let made = state.step(&step).intent.as_ref().map(|intent| format!("{op} {}", intent.inputs["text"]));

@@ -51,7 +51,7 @@ pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
     let fin = live(machine, &plan, disturb);
     let said = |what: String, trace: &[String]| format!("{text}\n{}\nseed {seed}: {what}", trace.join("\n"));
     match fin {
-        Ok(Fin::Ended(summary)) if !meddles && !damages => {
+        Ok(Fin::Ended(summary)) if !meddles && !damages && !summary.person_settled => {
             let expected = undisturbed(&plan);
             if *summary == expected {
                 return Ok(stops);

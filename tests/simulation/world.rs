@@ -6,7 +6,6 @@ use regrow::model::record::{Event, Record};
 use regrow::model::time::Moment;
 use regrow::model::{Effect, RunState};
 use regrow::plan::Plan;
-use regrow::runbook::ast::Ended;
 
 use crate::machine::{Machine, Shared};
 use crate::oracle::Deed;
@@ -133,7 +132,7 @@ impl SimWorld<'_> {
         if effect == Effect::Read && !undo {
             return;
         }
-        let deed = self.deed(node, op, effect, undo);
+        let deed = self.deed(op, effect, undo);
         if let Err(what) = machine.oracle.judge(&deed) {
             machine.broken(what);
         }
@@ -143,8 +142,7 @@ impl SimWorld<'_> {
         }
     }
 
-    fn deed<'a>(&'a self, node: usize, op: &'a RawOp, effect: Effect, undo: bool) -> Deed<'a> {
-        let needs = self.plan.graph.nodes[node].needs.iter();
+    fn deed<'a>(&'a self, op: &'a RawOp, effect: Effect, undo: bool) -> Deed<'a> {
         Deed {
             step: op.step.as_str(),
             op: op.id.as_str(),
@@ -152,11 +150,6 @@ impl SimWorld<'_> {
             phase: &op.phase,
             opaque: effect == Effect::Opaque,
             undo,
-            // That a step is blocked stands in no record.
-            needs: needs
-                .filter(|(_, when)| when.as_ref().is_none_or(|when| !when.contains(&Ended::Blocked)))
-                .map(|(need, _)| self.plan.address(*need).as_str())
-                .collect(),
         }
     }
 
