@@ -18,7 +18,7 @@ pub struct Stage {
 
 impl Stage {
     pub fn new(setup: &str) -> Self {
-        let lab = Lab::new();
+        let lab = Lab::start();
         lab.live(setup);
         lab.back_up();
         let with = json!({
