@@ -1,14 +1,69 @@
-//! Words to and from a person.
+//! Words to and from a person; exit codes.
 
+mod answer;
+mod args;
+mod check;
+mod context;
+mod events;
 pub mod exit;
-pub mod failure;
-pub mod looking;
+mod failure;
+mod follow;
+mod list;
+mod logs;
+mod looking;
+mod plan;
 pub mod problems;
+mod report;
+mod resume;
+mod run;
+mod show;
+mod start_question;
+mod status;
+mod verify_log;
 
-pub mod events;
-pub mod list;
-pub mod logs;
-pub mod report;
-pub mod show;
-pub mod status;
-pub mod verify_log;
+use clap::Parser;
+
+use args::{Cli, Command};
+use context::Context;
+pub use failure::Failure;
+
+/// Does what the command line says and returns the exit code.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { exit::USAGE } else { exit::DONE };
+        }
+    };
+    let context = Context::of(&cli);
+    match dispatch(&context, cli.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            failure.print(context.json);
+            failure.exit
+        }
+    }
+}
+
+fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Check { files } => check::check(context, &files),
+        Command::Plan(args) => plan::plan(context, args),
+        Command::Run(args) => run::run(context, args),
+        Command::Resume(args) => resume::resume(context, args),
+        Command::Status(args) => status::status(context, args.run.as_deref(), args.line).map(done),
+        Command::List => list::list(context).map(done),
+        Command::Events { run, follow } => events::events(context, run.as_deref(), follow).map(done),
+        Command::Logs(args) => logs::logs(context, &args).map(done),
+        Command::Show { step, run } => show::show(context, run.as_deref(), &step).map(done),
+        Command::Report(args) => report::report(context, &args).map(done),
+        Command::VerifyLog { run } => verify_log::verify_log(context, run.as_deref()).map(done),
+        other => answer::answer(context, other),
+    }
+}
+
+/// Looking ends with 0 when something could be shown.
+fn done(_: ()) -> u8 {
+    exit::DONE
+}

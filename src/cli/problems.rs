@@ -1,1 +1,173 @@
-//! Prints problems.
+//! Prints the problems of a runbook: the source line with a finger on the place, or JSON for programs.
+
+use std::fmt;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
+use serde_json::{Value, json};
+
+use crate::runbook::{Problem, Severity, Source};
+
+/// The problems as a person reads them, one after the other. With colours only if the reader has them.
+pub fn text(problems: &[Problem], colour: bool, width: usize) -> String {
+    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width.max(40));
+    let mut text = String::new();
+    for problem in problems {
+        // Writing into a string cannot fail, and a problem that cannot be drawn is still said.
+        if handler.render_report(&mut text, &Shown(problem)).is_err() {
+            text.push_str(&line(problem));
+        }
+        text.push('\n');
+    }
+    text.push_str(&count(problems));
+    text
+}
+
+/// One line a problem, as compilers print for editors.
+pub fn line(problem: &Problem) -> String {
+    let word = word(problem.severity);
+    let Problem { file, line, column, code, message, .. } = problem;
+    format!("{file}:{line}:{column}: {word}[{code}]: {message}\n")
+}
+
+/// What `check --json` prints.
+pub fn to_json(problems: &[Problem]) -> Value {
+    json!({ "ok": !problems.iter().any(Problem::is_error), "problems": problems })
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+/// `2 errors, 1 warning`; nothing if there is nothing to count.
+fn count(problems: &[Problem]) -> String {
+    let of = |severity: Severity| problems.iter().filter(|problem| problem.severity == severity).count();
+    let said = [Severity::Error, Severity::Warning].into_iter().filter(|severity| of(*severity) > 0).map(|severity| {
+        let n = of(severity);
+        format!("{n} {}{}", word(severity), if n == 1 { "" } else { "s" })
+    });
+    let said = said.collect::<Vec<_>>().join(", ");
+    if said.is_empty() { said } else { format!("{said}\n") }
+}
+
+/// A problem in miette's eyes.
+struct Shown<'a>(&'a Problem);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl Diagnostic for Shown<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let at = match (&self.0.source, self.0.file.as_str()) {
+            (None, file) if !file.is_empty() => format!(" ({file})"),
+            _ => String::new(),
+        };
+        Some(Box::new(format!("{}{at}", self.0.code)))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.0.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.0.source.as_deref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.0.source.as_ref()?;
+        // Only the first line of a long place is shown: a script of a hundred lines is no finger.
+        let rest = self.0.source.as_ref().map_or("", |source| source.slice(self.0.span));
+        let len = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let span = SourceSpan::new(self.0.span.offset.into(), len);
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, span))))
+    }
+}
+
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let inner = self.text.read_span(span, before, after)?;
+        let named = MietteSpanContents::new_named(
+            self.name.clone(),
+            inner.data(),
+            *inner.span(),
+            inner.line(),
+            inner.column(),
+            inner.line_count(),
+        );
+        Ok(Box::new(named))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::parse_text;
+
+    fn broken() -> Vec<Problem> {
+        parse_text("rescue.yaml", "version: 1\nname: é {{ x }}\nseverity: completee\nsteps: []\n")
+            .map(|loaded| crate::runbook::check(&loaded, &crate::runbook::catalog::NoKinds))
+            .unwrap_or_else(|problems| problems)
+    }
+
+    #[test]
+    fn a_problem_shows_its_line_with_a_finger() {
+        let shown = text(&broken(), false, 100);
+        assert!(shown.contains("rescue.yaml:3:11"), "{shown}");
+        assert!(shown.contains("severity: completee"), "{shown}");
+        assert!(shown.contains("────"), "{shown}");
+        assert!(shown.contains("did you mean `complete`?"), "{shown}");
+        assert!(shown.contains("RG0503"), "{shown}");
+        assert!(shown.contains("3 errors"), "{shown}");
+        assert!(!shown.contains('\u{1b}'), "{shown}");
+        assert!(text(&broken(), true, 100).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn json_is_as_promised() {
+        let value = to_json(&broken());
+        assert_eq!(value["ok"], false);
+        let first = &value["problems"][0];
+        assert_eq!(first["code"], "RG0302");
+        assert_eq!(first["severity"], "error");
+        assert_eq!((&first["line"], &first["column"], &first["end_column"]), (&json!(2), &json!(9), &json!(16)));
+        assert_eq!(first["file"], "rescue.yaml");
+        assert_eq!(to_json(&[])["ok"], true);
+    }
+
+    #[test]
+    fn what_has_no_text_is_said_without_a_finger() {
+        let problems = crate::runbook::load(std::path::Path::new("/nowhere/x.yaml")).unwrap_err();
+        let shown = text(&problems, false, 80);
+        assert!(shown.contains("there is no file `/nowhere/x.yaml`"), "{shown}");
+        assert_eq!(line(&problems[0]), "/nowhere/x.yaml:1:1: error[RG0110]: there is no file `/nowhere/x.yaml`\n");
+    }
+}

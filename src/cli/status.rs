@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use super::context::Context;
 use super::failure::Failure;
-use super::looking::{Looking, print, print_json};
+use super::looking::{self, print, print_json};
 use crate::model::record::Mode;
 use crate::model::{RunStatus, Status};
 use crate::view::commands::who;
@@ -14,15 +15,15 @@ use crate::view::{RunView, StepView, json};
 /// More steps than this are not listed one by one unless asked for with `-v`: only those that are about something.
 const MOST_LISTED: usize = 60;
 
-pub fn status(ctx: &Looking, run: Option<&str>, line: bool) -> Result<(), Failure> {
-    let view = ctx.view(run)?;
-    if ctx.json {
+pub fn status(context: &Context, run: Option<&str>, line: bool) -> Result<(), Failure> {
+    let view = looking::view(context, run)?;
+    if context.json {
         return print_json(&json::Status(&view));
     }
     if line {
         return print(&format!("{}\n", view.sentence()));
     }
-    print(&text(&view, Paint { colour: ctx.colour }, ctx.verbose))
+    print(&text(&view, looking::paint(context), context.verbose))
 }
 
 /// The page for people.

@@ -20,7 +20,7 @@ use crate::runbook::ast::{Approval, Minimum};
 /// Whether an approval stands in front of that phase.
 pub fn is_wanted(plan: &Plan, node: usize, phase: &str) -> bool {
     let kind = plan.kinds[node];
-    plan.step(node).approval.is_some() && kind.role() != Role::Intrinsic && kind.approved_phase() == phase
+    plan.step(node).approval.is_some() && kind.role() != Role::Intrinsic && kind.asks_before_phase() != phase.is_empty()
 }
 
 /// The question in front of a step's first phase.

@@ -40,13 +40,11 @@ impl Decision {
 /// The engine's one decision. Marks in `live` what it gives out commands for.
 pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> Decision {
     let mut decision = Decision::default();
-    if state.ended.is_some() {
+    // Before all else: an ended run can still be taken back.
+    if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() {
         return decision;
     }
     let may_start = !live.stopping && !state.paused;
-    if undo::decide(plan, state, live, &mut decision) {
-        return decision;
-    }
     for node in live.frontier.movable() {
         if live.busy.contains(&node) || !ending::is_turn(plan, state, live, node) {
             continue;
@@ -141,6 +139,10 @@ fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start:
     let address = plan.address(node);
     let step = state.step(address);
     if let Some(reached) = &step.reached {
+        if state.ending.is_some() {
+            let what = format!("the run ended before `{}` of this step began", reached.phase);
+            return decision.fail(plan, node, Fault::new("RG5006", what));
+        }
         if may_start && ask::is_wanted(plan, node, &reached.phase) {
             decision.events.push(ask::phase_approval(plan, state, node, reached));
         } else if may_start {

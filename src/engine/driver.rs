@@ -60,11 +60,11 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         Self { plan, state, live, writer: Some(writer), world, secrets, masker, no_wait, fresh, failed }
     }
 
-    /// Executes the run as far as it goes. `first` is written before anything else.
-    pub fn run(&mut self, first: Vec<Event>) -> Result<Halt, JournalError> {
-        for event in first {
-            self.stage(event)?;
-        }
+    /// Executes the run as far as it goes. `first` is written before anything else, and `answers` that lie there already are
+    /// judged before anything new begins.
+    pub fn run(&mut self, first: Vec<Event>, answers: Vec<Answer>) -> Result<Halt, JournalError> {
+        first.into_iter().try_for_each(|event| self.stage(event))?;
+        answers.into_iter().try_for_each(|answer| self.take(Happening::Answered(answer)))?;
         loop {
             let wake_in = self.advance()?;
             if self.live.busy.is_empty() && self.failed.is_empty() && wake_in.is_none() {

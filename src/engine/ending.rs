@@ -39,7 +39,11 @@ pub fn decide(plan: &Plan, state: &RunState, live: &Live, decision: &mut Decisio
 }
 
 fn ending_of(plan: &Plan, live: &Live) -> Option<End> {
-    let failed = |node: &usize| live.frontier.statuses[*node] == Status::Failed && !plan.step(*node).allow_failure;
+    let failed = |node: &usize| match live.frontier.statuses[*node] {
+        Status::Failed => !plan.step(*node).allow_failure,
+        Status::Unproven => true,
+        _ => false,
+    };
     let steps = || (0..plan.len()).filter(|node| !plan.is_finally(*node));
     if plan.on_failure == OnFailure::Abort && steps().any(|node| failed(&node)) {
         return Some(End::Failed);

@@ -21,6 +21,7 @@ mod by_hand;
 pub mod command;
 pub mod decide;
 pub mod driver;
+pub mod executor;
 mod ending;
 pub mod frontier;
 mod intent;
@@ -28,5 +29,6 @@ pub mod live;
 mod react;
 mod retry;
 pub mod undo;
+pub mod world;
 
 pub use driver::{Driver, Halt};

@@ -52,9 +52,9 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
     let Some(undoing) = &state.undoing else { return false };
     let left = undoing.steps.iter().find(|step| !undoing.done.contains(step));
     let Some(step) = left else {
-        if undoing.all && state.ending.is_none() {
+        if undoing.all {
             let failed = undoing.steps.iter().any(|step| state.status(step) == Status::Failed);
-            decision.events.push(Event::EndingBegan { how: if failed { End::Failed } else { End::Undone } });
+            conclude(state, if failed { End::Failed } else { End::Undone }, decision);
         }
         // A partial undo is over; what needed the steps is blocked until somebody does them again.
         return false;
@@ -74,6 +74,15 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         Err(fault) => decision.events.push(Event::UndoFailed { step: step.clone(), fault }),
     }
     true
+}
+
+/// A whole run that was taken back ends so, also if it had ended otherwise before.
+fn conclude(state: &RunState, how: End, decision: &mut Decision) {
+    match (state.ending, state.ended) {
+        (None, _) => decision.events.push(Event::EndingBegan { how }),
+        (Some(_), Some(ended)) if ended != how => decision.events.push(Event::RunEnded { state: how }),
+        _ => {}
+    }
 }
 
 fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command), crate::model::Fault> {

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::OnceLock;
 
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::bits::Bits;
@@ -190,7 +190,8 @@ fn needs(
 /// The order of the list in `finally` is only an order: a failure above does not keep the next from cleaning up.
 const ENDED: &[Ended] = &[Ended::Succeeded, Ended::Skipped, Ended::Failed, Ended::Blocked, Ended::Undone];
 
-/// One shortest ring of every tangle.
+/// One shortest ring of every tangle. Kosaraju's search, because Tarjan's recurses: a chain of 10,000 steps is sound and
+/// would end it.
 fn rings(nodes: &[Node]) -> Vec<Defect> {
     let mut graph = DiGraph::<(), ()>::with_capacity(nodes.len(), nodes.len());
     nodes.iter().for_each(|_| {
@@ -202,7 +203,7 @@ fn rings(nodes: &[Node]) -> Vec<Defect> {
         }
     }
     let tangles =
-        tarjan_scc(&graph).into_iter().map(|scc| scc.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>());
+        kosaraju_scc(&graph).into_iter().map(|scc| scc.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>());
     let knotted = tangles.filter(|tangle| {
         let first = *tangle.first().unwrap_or(&0);
         tangle.len() > 1 || nodes[first].needs.iter().any(|(needed, _)| *needed == first)
@@ -268,4 +269,61 @@ fn order(nodes: &[Node]) -> Vec<usize> {
         }
     }
     order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::parse_text;
+
+    fn graph(steps: &str, finally: &str) -> (Graph, Vec<Defect>) {
+        let one = |line: &str| {
+            let (id, needs) = line.split_once(':').unwrap_or((line, "-"));
+            let needs = if needs == "-" { String::new() } else { format!("    needs: [{needs}]\n") };
+            format!("  - id: {id}\n    run: echo\n{needs}")
+        };
+        let all = |lines: &str| lines.split_whitespace().map(one).collect::<String>();
+        let text = format!("version: 1\nname: x\nseverity: partial\nsteps:\n{}finally:\n{}", all(steps), all(finally));
+        Graph::build(&parse_text("x", &text).unwrap().runbook)
+    }
+
+    fn ids(graph: &Graph, nodes: &[usize]) -> Vec<String> {
+        nodes.iter().map(|node| graph.nodes[*node].address.to_string()).collect()
+    }
+
+    #[test]
+    fn order_follows_needs_and_else_the_file() {
+        let (graph, defects) = graph("d:b,c c:a b:a a: e:", "x y z:");
+        assert_eq!(defects, []);
+        assert_eq!(ids(&graph, graph.order()), ["a", "c", "b", "d", "e", "x", "y", "z"]);
+        let d = graph.find("d").unwrap();
+        assert_eq!(ids(&graph, &graph.ancestors(d).collect::<Vec<_>>()), ["c", "b", "a"]);
+        assert_eq!(ids(&graph, &graph.descendants(graph.find("a").unwrap())), ["d", "c", "b"]);
+        assert!(graph.is_ancestor(graph.find("a").unwrap(), d));
+        assert!(!graph.is_ancestor(d, graph.find("a").unwrap()));
+    }
+
+    #[test]
+    fn finally_is_a_list_unless_it_says_otherwise() {
+        let (graph, _) = graph("a", "x y z:");
+        let needs: Vec<_> =
+            graph.nodes.iter().map(|node| node.needs.iter().map(|edge| edge.0).collect::<Vec<_>>()).collect();
+        assert_eq!(needs, [vec![], vec![], vec![1], vec![]]);
+        assert_eq!(graph.nodes[2].needs[0].1.as_deref(), Some(ENDED));
+        assert!(graph.nodes[1].finally && graph.nodes[1].step == 0);
+    }
+
+    #[test]
+    fn rings_are_the_shortest_of_their_tangle() {
+        let (graph, defects) = graph("a:b b:c,d c:a d:b e:e", "");
+        assert_eq!(defects, [Defect::Ring { nodes: vec![1, 3] }, Defect::Ring { nodes: vec![4] }]);
+        assert!(graph.order().is_empty());
+    }
+
+    #[test]
+    fn a_large_tangle_ends() {
+        let steps: String = (0..3000).map(|i| format!("s{i}:s{},s{} ", (i + 1) % 3000, (i * 7) % 3000)).collect();
+        let (_, defects) = graph(&steps, "");
+        assert!(defects.iter().any(|defect| matches!(defect, Defect::Ring { .. })));
+    }
 }

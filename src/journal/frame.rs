@@ -73,8 +73,8 @@ pub fn header(bytes: &[u8]) -> Result<Header, Bad> {
     }
     let text = std::str::from_utf8(&window[..spaces[FIELDS - 1]]).map_err(|_| Bad::Garbage)?;
     let fields: Vec<&str> = text.split(' ').collect();
-    let head_crc = u32::from_str_radix(fields[6], 16).map_err(|_| Bad::Garbage)?;
-    if crc32c::crc32c(&window[..spaces[5]]) != head_crc {
+    // Compared as text: `A` and `a` are one digit, and a flipped bit all the same.
+    if format!("{:08x}", crc32c::crc32c(&window[..spaces[5]])) != fields[6] {
         return Err(Bad::Garbage);
     }
     if fields[0] != MAGIC {
@@ -86,9 +86,15 @@ pub fn header(bytes: &[u8]) -> Result<Header, Bad> {
         seq: Seq(number(fields[3])?),
         durable: Seq(number(fields[4])?),
         epoch: number(fields[5])?,
-        crc: u32::from_str_radix(fields[7], 16).map_err(|_| Bad::Garbage)?,
+        crc: checksum(fields[7])?,
         size: spaces[FIELDS - 1] + 1,
     })
+}
+
+/// Eight lower-case hex digits.
+fn checksum(field: &str) -> Result<u32, Bad> {
+    let crc = u32::from_str_radix(field, 16).map_err(|_| Bad::Garbage)?;
+    if format!("{crc:08x}") == field { Ok(crc) } else { Err(Bad::Garbage) }
 }
 
 /// A line whose checksums are right.

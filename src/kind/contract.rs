@@ -99,8 +99,8 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether it is done by [`Kind::work`], in a process of its own. Then `start` and `watch` are not called, and `find`
     /// only when that process is gone and left no result.
     const WORKS: bool = false;
-    /// The phase that an `approval` stands in front of: the one that changes what is live.
-    const APPROVED_PHASE: &'static str = "";
+    /// An `approval` stands in front of what changes what is live: the step's start, or the phase after the first.
+    const ASKS_BEFORE_PHASE: bool = false;
 
     type Params: DeserializeOwned + JsonSchema + Send + Sync;
     type Prior: Serialize + DeserializeOwned + Send + Sync;

@@ -27,7 +27,7 @@ pub trait AnyKind: Send + Sync {
     fn name(&self) -> &'static str;
     fn role(&self) -> Role;
     fn prepares(&self) -> bool;
-    fn approved_phase(&self) -> &'static str;
+    fn asks_before_phase(&self) -> bool;
     fn schema(&self) -> Value;
     fn example(&self) -> &'static str;
     fn main_value(&self, outputs: &Outputs) -> Value;
@@ -58,8 +58,8 @@ impl<K: Kind> AnyKind for K {
         K::PREPARES
     }
 
-    fn approved_phase(&self) -> &'static str {
-        K::APPROVED_PHASE
+    fn asks_before_phase(&self) -> bool {
+        K::ASKS_BEFORE_PHASE
     }
 
     fn schema(&self) -> Value {
@@ -101,12 +101,17 @@ impl<K: Kind> AnyKind for K {
 
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found> {
         Box::pin(async move {
-            if K::WORKS {
-                if let Some(found) = find_work(cx, op)? {
-                    return Ok(found);
-                }
+            if !K::WORKS {
+                return Kind::find(self, cx, &typed::<K>(op)?).await;
             }
-            Kind::find(self, cx, &typed::<K>(op)?).await
+            if let Some(found) = find_work(cx, op)? {
+                return Ok(found);
+            }
+            // There is no process left to wait for: what goes on by itself is taken up by new work under the same id.
+            Ok(match Kind::find(self, cx, &typed::<K>(op)?).await? {
+                Found::Running => Found::Absent,
+                other => other,
+            })
         })
     }
 

@@ -1,21 +1,31 @@
 //! The list of kinds. Adding one touches its folder and this file.
 
+mod command;
 mod ledger_cleanup;
 mod manual;
+mod postgres_dump_and_load;
+mod postgres_query;
+mod postgres_restore;
 mod report_write;
 mod run;
+mod tcp_connect;
 
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use crate::kind::{AnyKind, Role};
-use crate::model::Effect;
+use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Catalog, Complaint, KindFace, Late, Shape};
 
 /// Every kind that `uses:` and `probe:` can name.
 pub static KINDS: &[&dyn AnyKind] = &[
     &run::Run,
+    &command::Command,
+    &tcp_connect::TcpConnect,
+    &postgres_restore::PostgresRestore,
+    &postgres_dump_and_load::PostgresDumpAndLoad,
+    &postgres_query::PostgresQuery,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,
@@ -84,4 +94,14 @@ impl KindFace for Face {
     fn undos(&self) -> &'static [&'static str] {
         self.kind.undos()
     }
+}
+
+/// The process of a kind's own long work.
+pub fn work() -> i32 {
+    crate::provider::process::work_main(|request, cx| {
+        let kind = find(&request.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", request.kind)))?;
+        let runtime = tokio::runtime::Runtime::new()
+            .map_err(|e| Fault::new("RG1006", "cannot start a runtime for the work").caused_by(&e))?;
+        runtime.block_on(kind.work(&cx, &request.op))
+    })
 }

@@ -1,5 +1,6 @@
 //! A runbook bound to a run: parameters, variables, kinds. Everything the engine decides on besides the records.
 
+pub mod forecast;
 pub mod outline;
 pub mod saved;
 pub mod scope;

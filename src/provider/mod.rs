@@ -2,4 +2,7 @@
 
 pub mod clock;
 pub mod mask;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod process;
+pub mod vault;

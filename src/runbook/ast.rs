@@ -106,6 +106,7 @@ pub struct Step {
     pub name: Option<Tree>,
     /// The word after `uses:`; `run` for `run: |`.
     pub kind: String,
+    /// A map; null if it could not be read, which is a problem of its own.
     pub with: Tree,
     /// `None`: nothing is said, so the step starts at once; in `finally`, after the one above.
     pub needs: Option<Vec<Need>>,

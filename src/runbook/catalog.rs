@@ -120,3 +120,18 @@ pub enum OutputType {
     /// A connection to a server.
     Connection,
 }
+
+/// A catalog without kinds, for texts that have no steps.
+#[cfg(test)]
+pub(crate) struct NoKinds;
+
+#[cfg(test)]
+impl Catalog for NoKinds {
+    fn kind(&self, _: &str) -> Option<&dyn KindFace> {
+        None
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+}

@@ -18,6 +18,10 @@ mod read;
 pub mod source;
 pub mod suggest;
 pub mod template;
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod tests;
 pub mod tree;
 pub mod vars;
 mod yaml;
@@ -59,6 +63,7 @@ pub fn parse_text(name: &str, text: &str) -> Result<Loaded, Vec<Problem>> {
 fn parse(source: Arc<Source>, bytes: &[u8]) -> Result<Loaded, Vec<Problem>> {
     let mut report = Report::new(&source);
     let tree = yaml::parse(&mut report).map_err(|problem| vec![*problem])?;
+    check::urls(&tree, &mut report);
     let Some(runbook) = read::runbook(tree, &mut report) else { return Err(report.problems) };
     let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Loaded { runbook, source, digest, problems: report.problems })

@@ -34,6 +34,10 @@ impl ParamFile {
         Self::parse(&source)
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(known, ..)| known == name)
+    }
+
     pub fn parse(source: &Arc<Source>) -> Result<Self, Vec<Problem>> {
         let mut report = Report::new(source);
         let tree = yaml::parse(&mut report).map_err(|problem| vec![*problem])?;
@@ -300,4 +304,89 @@ pub(crate) fn url_with_password(text: &str) -> Option<String> {
         return Some(format!("{}@{}", &found[1], &found[2]));
     }
     IN_QUERY.as_ref()?.captures(text).map(|found| found[1].trim_end_matches(['?', '&']).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::runbook::parse_text;
+
+    fn specs() -> IndexMap<String, ParamSpec> {
+        let text = "version: 1\nname: x\nseverity: partial\nsteps: [{ id: a, run: echo }]\nparams:\n\
+                    \x20 table: { pattern: \"^[a-z]+$\", example: orders }\n\
+                    \x20 n: { type: integer, default: 1 }\n\
+                    \x20 at: { type: timestamp, default: now }\n\
+                    \x20 lost: { type: list, items: integer, default: [] }\n\
+                    \x20 mode: { enum: [swap, merge], default: swap }\n\
+                    \x20 url: { type: url, default: \"https://h/\" }\n\
+                    \x20 wait: { type: duration, default: 5m }\n\
+                    \x20 tags: { type: map, default: {} }\n";
+        parse_text("x", text).unwrap().runbook.params
+    }
+
+    fn bound(given: &[(&str, &str)], file: Option<&str>) -> Result<Map<String, Value>, Vec<(&'static str, usize)>> {
+        let given: Vec<_> = given.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
+        let file = file.map(|text| ParamFile::parse(&Source::new("p.yaml", text)).unwrap());
+        let now = "2026-11-22T10:00:00Z".parse().unwrap();
+        bind(&specs(), &given, file.as_ref(), now)
+            .map_err(|problems| problems.iter().map(|p| (p.code, p.line)).collect())
+    }
+
+    #[test]
+    fn values_are_typed_and_now_is_resolved() {
+        let all = bound(&[("table", "orders"), ("n", "5"), ("lost", "1"), ("lost", "2"), ("tags", "{\"a\":1}")], None)
+            .unwrap();
+        let expected = json!({
+            "table": "orders", "n": 5, "at": "2026-11-22T10:00:00Z", "lost": [1, 2], "mode": "swap", "url": "https://h/",
+            "wait": "5m", "tags": { "a": 1 },
+        });
+        assert_eq!(Value::Object(all), expected);
+        let file = bound(&[("n", "7")], Some("table: users\nn: 3\nlost: [4]\n")).unwrap();
+        assert_eq!((&file["table"], &file["n"], &file["lost"]), (&json!("users"), &json!(7), &json!([4])));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_all_at_once() {
+        type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+        let cases: &[Case] = &[
+            (&[], &[codes::PARAM_MISSING]),
+            (&[("table", "Orders")], &[codes::PARAM_PATTERN]),
+            (&[("table", "a"), ("n", "5x")], &[codes::PARAM_TYPE]),
+            (&[("table", "a"), ("n", "5"), ("n", "6")], &[codes::PARAM_TWICE]),
+            (&[("table", "a"), ("tabel", "b")], &[codes::PARAM_UNKNOWN]),
+            (
+                &[("table", "a"), ("mode", "swop"), ("wait", "90"), ("at", "2026-11-22")],
+                &[codes::PARAM_TYPE, codes::PARAM_ENUM, codes::PARAM_TYPE],
+            ),
+            (&[("table", "a"), ("url", "https://u:p@h/")], &[codes::URL_PASSWORD]),
+            (&[("table", "a"), ("lost", "x")], &[codes::PARAM_TYPE]),
+        ];
+        for (given, expected) in cases {
+            let found = bound(given, None).unwrap_err();
+            assert_eq!(found.iter().map(|(code, _)| *code).collect::<Vec<_>>(), *expected, "{given:?}");
+        }
+        assert_eq!(
+            bound(&[], Some("table: a\nn: x\nzz: 1\n")).unwrap_err(),
+            [(codes::PARAM_UNKNOWN, 3), (codes::PARAM_TYPE, 2)]
+        );
+        let problem = bind(&specs(), &[("tabel".into(), "b".into())], None, Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!(problem[0].help.as_deref(), Some("did you mean `table`?"));
+        assert_eq!(problem[1].help.as_deref(), Some("add `--param table=orders`"));
+    }
+
+    #[test]
+    fn passwords_in_urls_are_found() {
+        for (text, clean) in [
+            ("postgres://u:p@h/d", Some("postgres://u@h/d")),
+            ("see mysql://u:p%40@h:3306/d now", Some("mysql://u@h:3306/d")),
+            ("https://h/x?a=1&password=x", Some("https://h/x?a=1")),
+            ("postgres://u@h:5432/d", None),
+            ("https://h/a:b@c", None),
+            ("no url: at@all", None),
+        ] {
+            assert_eq!(url_with_password(text).as_deref(), clean, "{text}");
+        }
+    }
 }

@@ -29,12 +29,18 @@ impl Span {
     }
 }
 
-#[derive(Debug)]
 pub struct Source {
     /// The path as it was given.
     pub name: String,
     pub text: String,
     line_starts: Vec<usize>,
+}
+
+/// Only the name: the text of a source is long, and every problem holds one.
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({})", self.name)
+    }
 }
 
 impl Source {
@@ -93,27 +99,29 @@ impl Source {
     }
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Box<Problem>> {
     use std::io::ErrorKind;
-    let about = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => Problem::bare(codes::MISSING_FILE, format!("there is no file `{}`", path.display()))
-            .help("check the path; it is taken from the folder you stand in"),
-        _ => Problem::bare(codes::UNREADABLE, format!("`{}` cannot be read: {error}", path.display())),
+    let about = |error: std::io::Error| {
+        Box::new(match error.kind() {
+            ErrorKind::NotFound => Problem::bare(codes::MISSING_FILE, format!("there is no file `{}`", path.display()))
+                .help("check the path; it is taken from the folder you stand in"),
+            _ => Problem::bare(codes::UNREADABLE, format!("`{}` cannot be read: {error}", path.display())),
+        })
     };
     let meta = std::fs::metadata(path).map_err(about)?;
     if meta.is_dir() {
-        return Err(Problem::bare(codes::DIRECTORY, format!("`{}` is a directory", path.display()))
-            .help("name the runbook's file, such as `runbooks/complete.yaml`"));
+        let problem = Problem::bare(codes::DIRECTORY, format!("`{}` is a directory", path.display()));
+        return Err(Box::new(problem.help("name the runbook's file, such as `runbooks/complete.yaml`")));
     }
     if meta.len() > MAX_BYTES {
-        return Err(too_large(path, meta.len()));
+        return Err(Box::new(too_large(path, meta.len())));
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(about)?;
     // A pipe has no length, so the limit is held while reading, too.
     std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_BYTES + 1), &mut bytes).map_err(about)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(too_large(path, bytes.len() as u64));
+        return Err(Box::new(too_large(path, bytes.len() as u64)));
     }
     Ok(bytes)
 }

@@ -71,3 +71,22 @@ impl Scope for WithVars<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::runbook::parse_text;
+
+    #[test]
+    fn variables_use_one_another_in_any_order() {
+        let text = "version: 1\nname: x\nseverity: partial\nsteps: [{ id: a, run: echo }]\nsecrets: { s: { from: env, key: S } }\n\
+                    vars: { c: \"{{ vars.b }}/c\", b: \"{{ vars.a.home }}/b\", a: { home: \"{{ env.HOME }}\", key: \"{{ secrets.s }}\" } }\n";
+        let runbook = parse_text("x", text).unwrap().runbook;
+        let vars = resolve(&runbook, &json!({ "env": { "HOME": "/root" } })).unwrap();
+        let expected = json!({ "a": { "home": "/root", "key": { "$secret": "{{ secrets.s }}" } }, "b": "/root/b", "c": "/root/b/c" });
+        assert_eq!(Value::Object(vars), expected);
+        assert_eq!(resolve(&runbook, &json!({})).unwrap_err().code, codes::MISSING_VALUE);
+    }
+}

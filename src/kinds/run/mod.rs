@@ -52,6 +52,10 @@ with:
             message: message.into(),
             help: Some(help.into()),
         };
+        let secret = secret_outputs(with);
+        if !secret.is_empty() {
+            return secret;
+        }
         match (given("command"), given("script")) {
             (true, true) => vec![complaint("script", "`run` takes `command` or `script`, not both", "leave one of them out")],
             (false, false) => vec![Complaint {
@@ -136,6 +140,19 @@ with:
         }
         Err(Fault::new("RG2101", format!("`{}` failed to remove `{} {}`", argv.join(" "), entry.kind, entry.id)))
     }
+}
+
+/// Sealed outputs come later; until then nothing may look as if it were kept secret.
+fn secret_outputs(with: &Late<'_>) -> Vec<Complaint> {
+    let Known::Known(Value::Object(outputs)) = with.get(&["outputs"]) else { return Vec::new() };
+    let secret = outputs.iter().filter(|(_, spec)| spec.get("secret").and_then(Value::as_bool).unwrap_or(false));
+    let complain = |(name, _): (&String, &Value)| Complaint {
+        path: vec!["outputs".into(), name.clone(), "secret".into()],
+        code: "RG0601",
+        message: "outputs that are secret are not in this version".into(),
+        help: Some("let the command put the secret where the next one reads it".into()),
+    };
+    secret.map(complain).collect()
 }
 
 fn output_type(spec: &Value) -> OutputType {

@@ -17,6 +17,9 @@ pub fn parse(text: &str, declared: &IndexMap<String, OutputSpec>) -> Result<Outp
         }
         let (name, value) = entry(line, &mut lines)?;
         if let Some(spec) = declared.get(name) {
+            if spec.secret {
+                return Err(bad(format!("output `{name}` is secret, which is not in this version")));
+            }
             outputs.insert(name.to_string(), typed(name, &value, spec.kind)?);
         }
     }

@@ -1,6 +1,9 @@
-//! `expect`: a mapping of operators, or of names of parts to mappings of operators.
+//! `verify`: proofs, each a probe and what is expected of it. `expect` is a mapping of operators, or of names of parts to
+//! mappings of operators.
 
+use super::fields::{Fields, Keys};
 use super::scalars;
+use crate::runbook::ast::Proof;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::expect::{Expect, Operator, Test, Want};
@@ -8,9 +11,33 @@ use crate::runbook::source::Span;
 use crate::runbook::suggest;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
 
-pub fn expect(entry: Entry, report: &mut Report) -> Expect {
-    let span = scalars::place(&entry.value, Some(&entry.key));
+pub fn proofs(entry: Entry, report: &mut Report) -> Vec<Proof> {
+    const KEYS: Keys = Keys { of: "a proof", known: &["probe", "with", "expect", "within", "stable_for"], later: &[] };
     let key = entry.key.clone();
+    let items = match entry.value.node {
+        Node::Map(_) => vec![entry.value],
+        _ => scalars::list(entry, report).unwrap_or_default(),
+    };
+    let read = items.into_iter().filter_map(|item| {
+        let mut fields = Fields::open(item, Some(&key), &KEYS, report)?;
+        let probe = fields.require("probe", report)?;
+        let span = probe.value.span;
+        let with = fields.take("with");
+        let wanted = fields.require("expect", report).map(|entry| expect(entry, report));
+        Some(Proof {
+            probe: scalars::text(&probe, report)?,
+            with: with.map_or_else(|| Tree::empty_map(span), |entry| scalars::templated(entry, report)),
+            expect: wanted.unwrap_or_default(),
+            within: fields.take("within").and_then(|entry| scalars::duration(&entry, report)),
+            stable_for: fields.take("stable_for").and_then(|entry| scalars::duration(&entry, report)),
+            span,
+        })
+    });
+    read.collect()
+}
+
+fn expect(entry: Entry, report: &mut Report) -> Expect {
+    let span = scalars::place(&entry.value, Some(&entry.key));
     let entries = match entry.value.node {
         Node::Map(entries) => entries,
         // `expect: 3` and `expect: true` say plainly what is meant.
@@ -42,7 +69,6 @@ pub fn expect(entry: Entry, report: &mut Report) -> Expect {
             unknown(&entry.key, report);
         }
     }
-    let _ = key;
     expect
 }
 

@@ -6,7 +6,9 @@
 mod expect;
 mod fields;
 mod params;
+mod policy;
 mod scalars;
+mod script;
 mod step;
 mod top;
 

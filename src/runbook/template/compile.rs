@@ -61,9 +61,10 @@ impl Template {
         })?;
         let mut references = Vec::new();
         let mut parts = Vec::with_capacity(compiled.len());
-        for (piece, at) in compiled {
-            if let Piece::Expr(expr) = &piece {
-                let span = place.map_or_else(Span::default, |(source, scalar)| tag_span(source, scalar, text, at));
+        for (mut piece, at) in compiled {
+            if let Piece::Expr(expr, span) = &mut piece {
+                *span = place.map_or_else(Span::default, |(source, scalar)| tag_span(source, scalar, text, at));
+                let span = *span;
                 expr.paths(false, &mut |path, optional| {
                     references.push(Reference { path: path.to_vec(), optional, span });
                 });
@@ -87,7 +88,7 @@ fn compile(text: &str) -> Result<Vec<(Piece, usize)>> {
             TemplateElement::RawString(raw) => pieces.push((Piece::Raw(raw.clone()), at)),
             TemplateElement::Expression(tag) | TemplateElement::HtmlExpression(tag) => {
                 let expr = expression(tag).map_err(|flaw| flaw.at(at))?;
-                pieces.push((Piece::Expr(expr), at));
+                pieces.push((Piece::Expr(expr, Span::default()), at));
             }
             TemplateElement::Comment(_) => {}
             _ => return Err(block().at(at)),

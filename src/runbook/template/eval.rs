@@ -159,7 +159,7 @@ impl Template {
         for piece in &self.parts {
             match piece {
                 Piece::Raw(raw) => text.push_str(raw),
-                Piece::Expr(expr) => {
+                Piece::Expr(expr, _) => {
                     let value = cx.eval(expr)?;
                     if cx.secret && !cx.opening {
                         continue;

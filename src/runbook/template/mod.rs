@@ -13,6 +13,8 @@ mod eval;
 mod helpers;
 mod lists;
 mod open;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use serde_json::Value;
@@ -41,7 +43,8 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Piece {
     Raw(String),
-    Expr(Expr),
+    /// With the `{{ … }}` it stands in.
+    Expr(Expr, Span),
 }
 
 /// One expression.
@@ -81,7 +84,7 @@ impl Template {
     /// The expression, if the text is exactly one.
     pub fn single(&self) -> Option<&Expr> {
         match self.parts.as_slice() {
-            [Piece::Expr(expr)] => Some(expr),
+            [Piece::Expr(expr, _)] => Some(expr),
             _ => None,
         }
     }
@@ -94,9 +97,10 @@ impl Template {
         }
     }
 
-    pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
+    /// Every expression with the `{{ … }}` it stands in.
+    pub fn expressions(&self) -> impl Iterator<Item = (&Expr, Span)> {
         self.parts.iter().filter_map(|piece| match piece {
-            Piece::Expr(expr) => Some(expr),
+            Piece::Expr(expr, span) => Some((expr, *span)),
             Piece::Raw(_) => None,
         })
     }
@@ -105,7 +109,7 @@ impl Template {
     pub fn masked(&self, by: &str) -> String {
         let pieces = self.parts.iter().map(|piece| match piece {
             Piece::Raw(raw) => raw.as_str(),
-            Piece::Expr(_) => by,
+            Piece::Expr(..) => by,
         });
         pieces.collect()
     }

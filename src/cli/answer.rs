@@ -1,0 +1,161 @@
+//! What a person says to a run from another process: into its inbox, and the verdict back.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::args::{AnswerArgs, Command, DoneArgs};
+use super::context::{Context, person};
+use super::{Failure, exit, resume};
+use crate::engine::{answers, undo, world};
+use crate::journal::lease::{self, Lease};
+use crate::journal::store::RunDir;
+use crate::journal::{Folder, recover};
+use crate::model::{Address, Answer, RunState, Verb};
+
+/// How long a command waits for the executor's word.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Approve { step, code, answer } => say(context, Verb::Approve { step: address(&step)?, code }, answer),
+        Command::Reject { step, answer } => say(context, Verb::Reject { step: address(&step)? }, answer),
+        Command::Done(args) => done(context, args),
+        Command::Skip { step, answer } => say(context, Verb::Skip { step: address(&step)? }, answer),
+        Command::Retry { step, answer } => {
+            let step = step.as_deref().map(address).transpose()?;
+            say(context, Verb::Retry { step }, answer)
+        }
+        Command::Rerun { step, answer } => say(context, Verb::Rerun { step: address(&step)? }, answer),
+        Command::Pause { answer } => say(context, Verb::Pause, answer),
+        Command::Abort { answer } => say(context, Verb::Abort, answer),
+        Command::Undo { step, yes, answer } => take_back(context, step.as_deref(), yes, answer),
+        Command::Note { text, answer } => say(context, Verb::Note { text }, answer),
+        _ => Err(Failure::usage("this is no answer")),
+    }
+}
+
+fn address(step: &str) -> Result<Address, Failure> {
+    step.parse().map_err(Failure::usage)
+}
+
+fn done(context: &Context, args: DoneArgs) -> Result<u8, Failure> {
+    let mut outputs = match &args.outputs_file {
+        Some(file) => read_outputs(file)?,
+        None => Map::new(),
+    };
+    for output in &args.outputs {
+        let (name, value) = output.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("`--output {output}` has no value")).hint("write --output NAME=VALUE")
+        })?;
+        // JSON where it is JSON, so that numbers and lists need no other option; text otherwise.
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
+        outputs.insert(name.to_string(), value);
+    }
+    say(context, Verb::Done { step: address(&args.step)?, outputs, unverified: args.unverified }, args.answer)
+}
+
+fn read_outputs(file: &Path) -> Result<Map<String, Value>, Failure> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).map(|_| ())
+    } else {
+        std::fs::read_to_string(file).map(|read| text = read)
+    };
+    read.map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", file.display())))?;
+    serde_json::from_str(&text).map_err(|e| Failure::usage(format!("`{}` is no JSON object: {e}", file.display())))
+}
+
+/// Shows what an undo takes back and what stays, and asks.
+fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs) -> Result<u8, Failure> {
+    let dir = context.run_to_change(args.run.as_deref())?;
+    let (plan, _) = resume::bound(context, &dir)?;
+    let state = recover(&Folder::new(&dir.path))?.state;
+    let step = step.map(address).transpose()?;
+    let node = step.as_ref().and_then(|step| plan.find(step));
+    let preview = undo::preview(&plan, &state, node);
+    let mut err = std::io::stderr().lock();
+    preview.steps.iter().for_each(|step| drop(writeln!(err, "takes back `{step}`")));
+    preview.stay.iter().for_each(|step| drop(writeln!(err, "stays: `{step}` has no undo")));
+    drop(err);
+    if !yes && !(context.interactive && confirmed()?) {
+        return Err(Failure::usage("nothing was taken back").hint("--yes says that this is meant"));
+    }
+    say(context, Verb::Undo { step }, args)
+}
+
+fn confirmed() -> Result<bool, Failure> {
+    let ask = dialoguer::Confirm::new().with_prompt("take this back?").default(false);
+    ask.interact().map_err(|e| Failure::usage(e.to_string()))
+}
+
+fn say(context: &Context, verb: Verb, args: AnswerArgs) -> Result<u8, Failure> {
+    let dir = context.run_to_change(args.run.as_deref())?;
+    let answer = Answer {
+        id: answer_id(),
+        at: Timestamp::now(),
+        who: person(args.name.as_deref()),
+        because: args.because,
+        verb,
+    };
+    if lease::is_held(&dir.path) {
+        deliver(&dir, &answer)?;
+        return verdict(context, &dir, &answer);
+    }
+    judge_here(context, &dir, answer)
+}
+
+fn answer_id() -> String {
+    let random = || fastrand::u32(..);
+    format!("{:x}-{:08x}{:08x}", Timestamp::now().as_millisecond(), random(), random())
+}
+
+fn deliver(dir: &RunDir, answer: &Answer) -> Result<(), Failure> {
+    world::deliver(&dir.inbox(), answer).map_err(|e| Failure::usage(format!("the answer cannot be written: {e}")))?;
+    Ok(())
+}
+
+/// Waits for the executor to fold or refuse the answer.
+fn verdict(context: &Context, dir: &RunDir, answer: &Answer) -> Result<u8, Failure> {
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        let state = recover(&Folder::new(&dir.path))?.state;
+        match state.judged(&answer.id).map(|judged| judged.refused.clone()) {
+            Some(None) => return accepted(context, answer, &state),
+            Some(Some(reason)) => return Err(Failure::usage(reason)),
+            None => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+    let _ = writeln!(std::io::stderr().lock(), "recorded; the executor has not taken it up yet");
+    Ok(exit::DONE)
+}
+
+fn accepted(context: &Context, answer: &Answer, state: &RunState) -> Result<u8, Failure> {
+    if context.json {
+        let said = serde_json::json!({"accepted": true, "verb": answer.verb.word(), "head": state.head});
+        let _ = writeln!(std::io::stdout().lock(), "{said}");
+    } else {
+        let head = state.head.get(..12).unwrap_or(&state.head);
+        let _ = writeln!(std::io::stderr().lock(), "accepted: {} (journal head {head})", answer.verb.word());
+    }
+    Ok(exit::DONE)
+}
+
+/// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`.
+fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Failure> {
+    let (plan, choices) = resume::bound(context, dir)?;
+    let state = recover(&Folder::new(&dir.path))?.state;
+    answers::judge(&plan, &state, &answer).map_err(Failure::usage)?;
+    if matches!(answer.verb, Verb::Abort | Verb::Undo { .. }) {
+        let free = Lease::take(&dir.path)?.is_some();
+        if free {
+            return resume::act(context, dir, &plan, &choices, answer);
+        }
+    }
+    deliver(dir, &answer)?;
+    let _ = writeln!(std::io::stderr().lock(), "recorded; takes effect at `regrow resume {}`", dir.id());
+    Ok(exit::DONE)
+}

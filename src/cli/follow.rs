@@ -1,0 +1,106 @@
+//! Watching a run, one's own or another executor's, and what is left to say when it is over.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::context::Context;
+use super::{Failure, exit, looking, run, status};
+use crate::engine::executor::Left;
+use crate::engine::world::Audience;
+use crate::journal::store::{RunDir, make_private};
+use crate::model::record::Record;
+use crate::model::{Fault, RunState};
+use crate::plan::outline::Outline;
+use crate::plan::saved::SavedPlan;
+use crate::report::json_lines::JsonLines;
+use crate::report::lines::Volume;
+use crate::report::terminal::{self, Look};
+use crate::report::{self, Format};
+use crate::view::{Commands, Observer, follow};
+
+/// A display in the engine's eyes.
+struct Display(Box<dyn Observer>);
+
+impl Audience for Display {
+    fn hear(&mut self, records: &[Record], state: &RunState) {
+        self.0.observe(records, state);
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
+pub fn audience(context: &Context, dir: &RunDir, outline: &Outline) -> Vec<Box<dyn Audience>> {
+    vec![Box::new(Display(display(context, dir, outline)))]
+}
+
+fn display(context: &Context, dir: &RunDir, outline: &Outline) -> Box<dyn Observer> {
+    if context.json {
+        return Box::new(JsonLines::new(io::stdout()));
+    }
+    let volume = match (context.quiet, context.verbose) {
+        (true, _) => Volume::Quiet,
+        (false, true) => Volume::Verbose,
+        (false, false) => Volume::Normal,
+    };
+    let work = dir.work();
+    let commands = Commands { run: dir.id(), state: context.said_state() };
+    terminal::observer(&Look { outline, work: &work, commands, volume, colour: context.color })
+}
+
+/// What `report.write` does: the formats it names, also into a folder beside the run's own.
+pub fn write_report(dir: &RunDir, inputs: &Value) -> Result<Vec<String>, Fault> {
+    let failed = |error: io::Error| Fault::new("RG5101", "the report cannot be written").caused_by(&error);
+    let named: Vec<Format> = serde_json::from_value(inputs["formats"].clone()).unwrap_or_default();
+    let formats = if named.is_empty() { Format::ALL.to_vec() } else { named };
+    let mut files = report::write_to(dir, &formats, &dir.path).map_err(failed)?;
+    if let Some(to) = inputs["to"].as_str() {
+        let base = SavedPlan::read(dir).map(|plan| plan.base).unwrap_or_default();
+        let folder = base.join(to);
+        make_private(&folder).map_err(failed)?;
+        files.extend(report::write_to(dir, &formats, &folder).map_err(failed)?);
+    }
+    Ok(files.iter().map(|path| path.display().to_string()).collect())
+}
+
+/// Called at every end.
+pub fn write_reports(dir: &RunDir) -> Result<(), Failure> {
+    let written: io::Result<Vec<PathBuf>> = report::write_all(dir);
+    written.map(|_| ()).map_err(|error| {
+        Failure::new(exit::FAILED, "the run is over, but its report cannot be written")
+            .caused_by(&error)
+            .hint(format!("`regrow report {}` prints it", dir.id()))
+    })
+}
+
+/// The last words of an executor: how things stand, and what to do next.
+pub fn farewell(context: &Context, dir: &RunDir, left: &Left) {
+    farewell_of(context, dir, &left.state);
+}
+
+pub fn farewell_of(context: &Context, dir: &RunDir, _: &RunState) {
+    // Lines have told a log everything; a person at a terminal gets the page.
+    if context.json || context.quiet || !io::stderr().is_terminal() {
+        return;
+    }
+    let mut view = looking::view_of(context, dir);
+    // It leaves this very moment; the lock may still be held.
+    view.alive = false;
+    let paint = crate::view::paint::Paint { colour: context.color };
+    let _ = write!(io::stderr().lock(), "\n{}", status::text(&view, paint, context.verbose));
+}
+
+/// Shows what another executor does until it leaves.
+pub fn follow(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
+    let outline = SavedPlan::read(dir)?.outline;
+    let mut display = display(context, dir, &outline);
+    let state = follow::attend(dir, &mut *display, |_| true);
+    drop(display);
+    farewell_of(context, dir, &state);
+    Ok(if state.ended.is_some() { run::code_of_end(&state, false) } else { exit::STOPPED })
+}

@@ -1,0 +1,205 @@
+//! `plan`: the dry run. Renders every step, lets the kinds do their own reads, and changes nothing.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::args::{Choices, PlanArgs};
+use super::context::Context;
+use super::{Failure, check, exit, run};
+use crate::kind::{Made, Op, Prepared, ReadCx};
+use crate::kinds;
+use crate::model::record::{Mode, OnFailure};
+use crate::model::secret::Secret;
+use crate::model::{Fault, OpId, RunId, RunState};
+use crate::plan::forecast::{self, StepForecast, Verdict};
+use crate::plan::scope::RunScope;
+use crate::plan::{Binding, Plan};
+use crate::provider::vault;
+use crate::runbook::ast::SecretSpec;
+use crate::runbook::template::{Secrets, open};
+
+pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
+    let plan = bind(context, &args.choices)?;
+    let steps = forecast::forecast(&plan);
+    let looks = look(&plan, &steps)?;
+    if context.json {
+        let _ = writeln!(std::io::stdout().lock(), "{}", to_json(&plan, &steps, &looks));
+    } else {
+        let mut out = std::io::stdout().lock();
+        for line in to_text(&plan, &steps, &looks) {
+            if writeln!(out, "{line}").is_err() {
+                break;
+            }
+        }
+    }
+    let unfit = looks.values().any(Result::is_err);
+    Ok(if unfit { exit::USAGE } else { exit::DONE })
+}
+
+fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
+    let loaded = check::load(context, &choices.file)?;
+    let now = Timestamp::now();
+    let params = run::params_of(context, &loaded, choices, now)?;
+    let skipped = run::skipped(&loaded, choices)?;
+    let base = run::absolute(&choices.file)?.parent().map(Path::to_path_buf).unwrap_or_default();
+    let binding = Binding {
+        // Nothing is started under it; names made of it only show their form.
+        run: "plan".parse::<RunId>().map_err(Failure::usage)?,
+        mode: Mode::Real,
+        started_at: now,
+        outage_began: None,
+        params,
+        on_failure: OnFailure::Pause,
+        concurrency: usize::from(choices.concurrency),
+        skipped,
+        base,
+    };
+    let digest = loaded.digest.clone();
+    Ok(Plan::bind(loaded.runbook, &digest, binding, kinds::find)?)
+}
+
+type Looks = BTreeMap<usize, Result<Prepared<Value>, Fault>>;
+
+/// Lets every kind that can look at what it would change.
+fn look(plan: &Plan, steps: &[StepForecast]) -> Result<Looks, Failure> {
+    let secrets = harmless_secrets(plan);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let scratch = tempfile::tempdir()?;
+    let masks: Vec<Secret> = secrets.values().cloned().collect();
+    let cx = ReadCx { base: plan.base.clone(), work: scratch.path().into(), mode: plan.mode, secrets: masks.into() };
+    let state = RunState::default();
+    let scope = RunScope::new(plan, &state);
+    let mut looks = Looks::new();
+    for step in steps.iter().filter(|step| forecast::may_prepare(plan, step)) {
+        let Some(known) = &step.known else { continue };
+        let address = plan.address(step.node);
+        // A secret that only a command of the author can tell stays closed: nothing an author wrote runs here.
+        let Ok(params) = open(known, &scope, &secrets) else { continue };
+        let op = Op {
+            id: OpId::new(&plan.run, address, 1),
+            run: plan.run.clone(),
+            step: address.clone(),
+            attempt: 1,
+            phase: String::new(),
+            params,
+            prior: Value::Null,
+            facts: Value::Null,
+            timeout_ms: None,
+            boot: String::new(),
+        };
+        looks.insert(step.node, runtime.block_on(plan.kinds[step.node].prepare(&cx, &op)));
+    }
+    Ok(looks)
+}
+
+/// Secrets that can be read without running anything.
+fn harmless_secrets(plan: &Plan) -> Secrets {
+    let readable = plan.runbook.secrets.iter().filter(|(_, spec)| !matches!(spec, SecretSpec::Command { .. }));
+    let one = |(name, spec): (&String, &SecretSpec)| {
+        let specs = [(name.clone(), spec.clone())].into_iter().collect();
+        vault::open(&specs, &plan.base).ok()
+    };
+    readable.filter_map(one).flatten().collect()
+}
+
+fn to_json(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Value {
+    let id = |node: &usize| plan.address(*node).to_string();
+    let (path, seconds) = forecast::critical_path(plan);
+    let shown: Vec<Value> = steps.iter().map(|step| step_json(plan, step, looks)).collect();
+    json!({
+        "runbook": plan.runbook.name,
+        "severity": plan.runbook.severity,
+        "digest": plan.digest,
+        "objectives": run::objectives(&plan.runbook.objectives),
+        "starts_at_once": forecast::starts_at_once(plan, steps).iter().map(id).collect::<Vec<_>>(),
+        "touches": touches(looks),
+        "leaves_alone": [],
+        "steps": shown,
+        "critical_path": path.iter().map(id).collect::<Vec<_>>(),
+        "estimate_seconds": seconds,
+        "findings": findings(plan, looks),
+    })
+}
+
+fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
+    let outline = &plan.outline.steps[step.node];
+    let needs = plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).to_string());
+    let changes = looks.get(&step.node).and_then(|look| look.as_ref().ok()).map(|look| look.changes.clone());
+    json!({
+        "id": outline.address,
+        "kind": outline.kind,
+        "effect": outline.effect,
+        "needs": needs.collect::<Vec<_>>(),
+        "state": step.verdict.word(),
+        "inputs": step.inputs,
+        "outputs": step.outputs,
+        "changes": changes.unwrap_or_default(),
+        "estimate_seconds": outline.estimate_seconds,
+    })
+}
+
+fn touches(looks: &Looks) -> Vec<String> {
+    let made = looks.values().filter_map(|look| look.as_ref().ok()).flat_map(|look| &look.creates);
+    made.map(|Made { kind, id, .. }| format!("{kind} {id}")).collect()
+}
+
+fn findings(plan: &Plan, looks: &Looks) -> Vec<Value> {
+    let faults = looks.iter().filter_map(|(node, look)| Some((node, look.as_ref().err()?)));
+    faults.map(|(node, fault)| json!({"step": plan.address(*node), "fault": fault})).collect()
+}
+
+fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
+    let mut lines = vec![format!("{} · {}", plan.runbook.name, plan.runbook.title.as_deref().unwrap_or(""))];
+    lines.push(format!("digest {}", &plan.digest[..12]));
+    for step in steps {
+        lines.extend(step_text(plan, step, looks));
+    }
+    let (path, seconds) = forecast::critical_path(plan);
+    let path: Vec<String> = path.iter().map(|node| format!("`{}`", plan.address(*node))).collect();
+    lines.push(String::new());
+    lines.push(format!("longest way: {}", path.join(" → ")));
+    if let Some(seconds) = seconds {
+        lines.push(format!("estimate: {}", crate::runbook::duration::format(std::time::Duration::from_secs(seconds))));
+    }
+    lines.push("nothing was changed".to_string());
+    lines
+}
+
+fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
+    let outline = &plan.outline.steps[step.node];
+    let needs: Vec<&str> = plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).as_str()).collect();
+    let after = if needs.is_empty() { String::new() } else { format!(" after {}", needs.join(", ")) };
+    let verdict = match step.verdict {
+        Verdict::WouldRun => "+",
+        Verdict::WouldSkip => "- (left out)",
+        Verdict::UnknownUntilRun => "? (known when it runs)",
+    };
+    let mut lines = vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
+    for (name, input) in &step.inputs {
+        let text = match (input.get("value"), input.get("unknown")) {
+            (Some(value), _) => one_line(value),
+            (None, unknown) => format!("{} (known when it runs)", unknown.map(one_line).unwrap_or_default()),
+        };
+        lines.push(format!("    {name}: {text}"));
+    }
+    match looks.get(&step.node) {
+        Some(Ok(look)) => lines.extend(look.changes.iter().map(|change| format!("    ~ {change}"))),
+        Some(Err(fault)) => {
+            lines.push(format!("    ! {fault}"));
+            lines.extend(fault.hint.iter().map(|hint| format!("      hint: {hint}")));
+        }
+        None => {}
+    }
+    lines
+}
+
+fn one_line(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default().to_string();
+    if lines.next().is_some() { format!("{first} …") } else { first }
+}

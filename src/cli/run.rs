@@ -1,0 +1,278 @@
+//! `run`: from a file and parameters to a run that can be resumed, and its first executor.
+
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::args::{Choices, Going, OnFailureArg, RunArgs};
+use super::context::{Context, person};
+use super::{Failure, check, exit, follow, start_question};
+use crate::engine::executor::{self, ExecuteError, Hands, Left};
+use crate::engine::Halt;
+use crate::journal::store::RunDir;
+use crate::journal::{Folder, recover};
+use crate::kinds;
+use crate::model::record::{End, Mode, OnFailure, RunStarted};
+use crate::model::{Address, Answer, Person, RunId, RunState};
+use crate::plan::saved::SavedPlan;
+use crate::plan::{Binding, Plan};
+use crate::provider::vault;
+use crate::runbook::ast::{Objectives, Rpo};
+use crate::runbook::params::{self, ParamFile};
+use crate::runbook::{Loaded, duration};
+
+pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
+    let loaded = check::load(context, &args.choices.file)?;
+    let store = context.writing()?;
+    let run_id = match &args.run_id {
+        Some(id) => id.parse::<RunId>().map_err(Failure::usage)?,
+        None => fresh_id(&store),
+    };
+    let binding = bind(context, &loaded, &args, &run_id)?;
+    let text = read(&args.choices.file)?;
+    let digest = loaded.digest.clone();
+    let runbook = absolute(&args.choices.file)?;
+    let plan = Plan::bind(loaded.runbook, &digest, binding, kinds::find)?;
+    let saved = SavedPlan::of(&plan, &runbook, &digest);
+    if store.exists(&run_id) {
+        return again(context, &args, &store.run(&run_id), &saved);
+    }
+    // Before anything is made: a secret that is missing is a reason not to start.
+    let secrets = open_secrets(&plan)?;
+    let who = person(args.going.name.as_deref());
+    start_question::ask(context, &plan, &args)?;
+    let started = started(&plan, &who, &args.choices);
+    let dir = executor::create(&store, &plan, &saved, &text)?;
+    announce(context, &dir, &plan);
+    execute(context, &dir, &plan, started, Engaged { who, secrets, no_wait: args.going.no_wait })
+}
+
+/// Who executes, and with what.
+pub struct Engaged {
+    pub who: Person,
+    pub secrets: crate::runbook::template::Secrets,
+    pub no_wait: bool,
+}
+
+/// Executes a run and makes an exit code of how that went.
+pub fn execute(
+    context: &Context,
+    dir: &RunDir,
+    plan: &Plan,
+    started: RunStarted,
+    engaged: Engaged,
+) -> Result<u8, Failure> {
+    execute_with(context, dir, plan, started, engaged, Vec::new())
+}
+
+/// The same, with answers that were given before the run goes on.
+pub fn execute_with(
+    context: &Context,
+    dir: &RunDir,
+    plan: &Plan,
+    started: RunStarted,
+    engaged: Engaged,
+    answers: Vec<Answer>,
+) -> Result<u8, Failure> {
+    let Engaged { who, secrets, no_wait } = engaged;
+    let hands = Hands {
+        who,
+        secrets,
+        audience: follow::audience(context, dir, &plan.outline),
+        write_report: follow::write_report,
+        find_kind: kinds::find,
+        no_wait,
+        answers,
+    };
+    match executor::execute(dir, plan, started, hands) {
+        Ok(left) => {
+            if left.halt == Halt::Ended {
+                follow::write_reports(dir)?;
+            }
+            follow::farewell(context, dir, &left);
+            Ok(code(&left))
+        }
+        Err(ExecuteError::Busy(_)) if !no_wait => follow::follow(context, dir),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `run --run-id X` on a run that is there already.
+fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> Result<u8, Failure> {
+    let old = SavedPlan::read(dir)?;
+    let same = old.source_digest == saved.source_digest && old.params == saved.params && old.skipped == saved.skipped;
+    if !same {
+        return Err(Failure::usage(format!("run `{}` exists, with another runbook or other parameters", old.run))
+            .hint("name another id, or `regrow resume` the old one"));
+    }
+    if let Ok(recovered) = recover(&Folder::new(&dir.path)) {
+        if recovered.state.ended.is_some() {
+            follow::farewell_of(context, dir, &recovered.state);
+            return Ok(code_of_end(&recovered.state, false));
+        }
+    }
+    super::resume::resume_dir(context, dir, &args.going)
+}
+
+fn fresh_id(store: &crate::journal::store::Store) -> RunId {
+    loop {
+        let id = RunId::random();
+        if !store.exists(&id) {
+            return id;
+        }
+    }
+}
+
+fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Result<Binding, Failure> {
+    let now = Timestamp::now();
+    let outage_began = args.outage_began.as_deref().map(duration::parse_timestamp).transpose();
+    let outage_began = outage_began.map_err(|why| Failure::usage(format!("--outage-began: {why}")))?;
+    let params = params_of(context, loaded, &args.choices, now)?;
+    Ok(Binding {
+        run: run.clone(),
+        mode: Mode::Real,
+        started_at: now,
+        outage_began,
+        params,
+        on_failure: on_failure(&args.going),
+        concurrency: usize::from(args.choices.concurrency),
+        skipped: skipped(loaded, &args.choices)?,
+        base: base(&args.choices.file)?,
+    })
+}
+
+pub fn params_of(context: &Context, loaded: &Loaded, choices: &Choices, now: Timestamp) -> Result<Map<String, Value>, Failure> {
+    let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
+    let file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
+    let mut given = Vec::new();
+    for param in &choices.params {
+        let (name, value) = param.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("`--param {param}` has no value")).hint("write --param NAME=VALUE")
+        })?;
+        given.push((name.to_string(), value.to_string()));
+    }
+    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices)?;
+    params::bind(&loaded.runbook.params, &given, file.as_ref(), now).map_err(refused)
+}
+
+/// The steps that `--only`, `--from` and `--skip` leave out.
+pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, Failure> {
+    let graph = crate::graph::dag::Graph::of(&loaded.runbook).map_err(Failure::usage)?;
+    let find = |id: &String| {
+        let none = || Failure::usage(format!("there is no step `{id}` in `{}`", choices.file.display()));
+        graph.find(id).ok_or_else(none)
+    };
+    let mut left_out: BTreeSet<usize> = choices.skip.iter().map(find).collect::<Result<_, _>>()?;
+    if !choices.only.is_empty() {
+        let mut wanted = BTreeSet::new();
+        for id in &choices.only {
+            let node = find(id)?;
+            wanted.extend(graph.ancestors(node).chain([node]));
+        }
+        left_out.extend((0..graph.len()).filter(|node| !wanted.contains(node) && !graph.nodes[*node].finally));
+    }
+    if let Some(id) = &choices.from {
+        let node = find(id)?;
+        left_out.extend(graph.ancestors(node));
+    }
+    Ok(left_out.into_iter().map(|node| graph.nodes[node].address.clone()).collect())
+}
+
+fn on_failure(going: &Going) -> OnFailure {
+    match going.on_failure {
+        OnFailureArg::Pause => OnFailure::Pause,
+        OnFailureArg::Abort => OnFailure::Abort,
+    }
+}
+
+pub fn open_secrets(plan: &Plan) -> Result<crate::runbook::template::Secrets, Failure> {
+    vault::open(&plan.runbook.secrets, &plan.base).map_err(|faults| {
+        let mut failure = Failure::usage("secrets are missing; nothing was started");
+        failure.causes = faults.iter().map(|fault| format!("{fault}")).collect();
+        failure.hint = faults.into_iter().find_map(|fault| fault.hint);
+        failure
+    })
+}
+
+/// The first record of a run.
+pub fn started(plan: &Plan, who: &Person, choices: &Choices) -> RunStarted {
+    let book = &plan.runbook;
+    RunStarted {
+        run: plan.run.clone(),
+        runbook: book.name.clone(),
+        title: book.title.clone().unwrap_or_else(|| book.name.clone()),
+        severity: json!(book.severity).as_str().unwrap_or_default().to_string(),
+        mode: plan.mode,
+        digest: plan.digest.clone(),
+        params: plan.params.clone(),
+        objectives: objectives(&book.objectives),
+        outage_began: plan.outage_began,
+        on_failure: plan.on_failure,
+        concurrency: plan.concurrency,
+        who: who.clone(),
+        skipped: plan.skipped.iter().cloned().collect(),
+        because: choices.because.clone(),
+        regrow: env!("CARGO_PKG_VERSION").to_string(),
+    }
+}
+
+/// As the runbook says them: `{"rto": "1h30m", "rpo": "1d"}`.
+pub fn objectives(objectives: &Objectives) -> Value {
+    let mut said = Map::new();
+    if let Some(rto) = objectives.rto {
+        said.insert("rto".into(), duration::format(rto).into());
+    }
+    match &objectives.rpo {
+        Rpo::Unsaid => {}
+        Rpo::All(rpo) => {
+            said.insert("rpo".into(), duration::format(*rpo).into());
+        }
+        Rpo::ByStore(stores) => {
+            let stores = stores.iter().map(|(store, rpo)| (store.clone(), duration::format(*rpo).into()));
+            said.insert("rpo".into(), Value::Object(stores.collect()));
+        }
+    }
+    Value::Object(said)
+}
+
+fn announce(context: &Context, dir: &RunDir, plan: &Plan) {
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "run {} · {} · state in {}", plan.run, plan.runbook.name, dir.path.display());
+    if !context.quiet && !std::io::stderr().is_terminal() {
+        let _ = writeln!(err, "after a crash: regrow resume {}", plan.run);
+    }
+}
+
+pub fn code(left: &Left) -> u8 {
+    match left.halt {
+        Halt::Ended => code_of_end(&left.state, left.failed_finally),
+        Halt::Paused => exit::FAILED,
+        Halt::Waiting => exit::WAITING,
+        Halt::Unknown => exit::UNKNOWN,
+        Halt::PausedByPerson | Halt::Stopped | Halt::Detached | Halt::Full => exit::STOPPED,
+    }
+}
+
+pub fn code_of_end(state: &RunState, failed_finally: bool) -> u8 {
+    match state.ended {
+        Some(End::Failed) => exit::FAILED,
+        _ if failed_finally => exit::FAILED,
+        Some(End::Aborted | End::Undone) => exit::ABORTED,
+        Some(End::Succeeded) | None => exit::DONE,
+    }
+}
+
+pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", file.display())))
+}
+
+pub fn absolute(file: &Path) -> Result<PathBuf, Failure> {
+    file.canonicalize().map_err(|e| Failure::usage(format!("cannot find `{}`: {e}", file.display())))
+}
+
+fn base(file: &Path) -> Result<PathBuf, Failure> {
+    Ok(absolute(file)?.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf))
+}

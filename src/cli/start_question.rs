@@ -1,0 +1,88 @@
+//! What is asked before a run starts: missing parameters, and whether this is really meant.
+
+use std::io::Write;
+
+use dialoguer::Input;
+
+use super::args::{Choices, RunArgs};
+use super::context::Context;
+use super::{Failure, run};
+use crate::plan::Plan;
+use crate::runbook::params::ParamFile;
+use crate::runbook::Loaded;
+
+/// Asks for parameters that were not given, where somebody sits, and prints the command line that needs no questions.
+pub fn ask_for_missing(
+    context: &Context,
+    loaded: &Loaded,
+    given: &mut Vec<(String, String)>,
+    file: Option<&ParamFile>,
+    choices: &Choices,
+) -> Result<(), Failure> {
+    if !context.interactive {
+        return Ok(());
+    }
+    let known = |name: &str, given: &[(String, String)]| given.iter().any(|(n, _)| n == name) || file.is_some_and(|f| f.has(name));
+    let mut asked = false;
+    for (name, spec) in &loaded.runbook.params {
+        if spec.default.is_some() || known(name, given) {
+            continue;
+        }
+        let about = spec.description.clone().unwrap_or_default();
+        let example = spec.example.as_ref().map(|e| format!(", for example {e}")).unwrap_or_default();
+        let prompt = format!("{name} ({}{example}) {about}", spec.kind.word());
+        let value: String = Input::new().with_prompt(prompt).interact_text().map_err(|e| Failure::usage(e.to_string()))?;
+        given.push((name.clone(), value));
+        asked = true;
+    }
+    if asked {
+        let params: String = given.iter().map(|(name, value)| format!(" --param {name}={}", quoted(value))).collect();
+        let _ = writeln!(std::io::stderr().lock(), "next time: regrow run {}{params}", choices.file.display());
+    }
+    Ok(())
+}
+
+fn quoted(value: &str) -> String {
+    let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/+@,".contains(c));
+    if plain && !value.is_empty() { value.to_string() } else { format!("'{}'", value.replace('\'', "'\\''")) }
+}
+
+/// Reads back what is going to happen and wants the runbook's name typed. Without a terminal `--yes` says it.
+pub fn ask(context: &Context, plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
+    if args.yes {
+        return Ok(());
+    }
+    if !context.interactive {
+        return Err(Failure::usage("nobody can be asked whether this run is meant; nothing was started")
+            .hint("without a terminal say --yes; approvals are asked all the same"));
+    }
+    let mut err = std::io::stderr().lock();
+    for line in summary(plan) {
+        let _ = writeln!(err, "  {line}");
+    }
+    drop(err);
+    let name = &plan.runbook.name;
+    let typed: String = Input::new()
+        .with_prompt(format!("type `{name}` to start, anything else to leave"))
+        .allow_empty(true)
+        .interact_text()
+        .map_err(|e| Failure::usage(e.to_string()))?;
+    if typed.trim() == name { Ok(()) } else { Err(Failure::usage("not started")) }
+}
+
+fn summary(plan: &Plan) -> Vec<String> {
+    let book = &plan.runbook;
+    let mut lines = vec![format!("{} · {}", book.name, book.title.as_deref().unwrap_or("no title"))];
+    let local = plan.started_at.to_zoned(jiff::tz::TimeZone::system());
+    lines.push(format!("now: {} UTC, {} here", plan.started_at.strftime("%F %T"), local.strftime("%F %T %Z")));
+    lines.extend(plan.params.iter().map(|(name, value)| format!("{name}: {value}")));
+    let objectives = run::objectives(&book.objectives);
+    if let Some(said) = objectives.as_object().filter(|said| !said.is_empty()) {
+        lines.extend(said.iter().map(|(name, value)| format!("{name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_string))));
+    }
+    for step in plan.outline.steps.iter().filter(|step| !step.finally) {
+        let left_out = if plan.skipped.contains(&step.address) { " (left out)" } else { "" };
+        lines.push(format!("step `{}`: {} ({}){left_out}", step.address, step.name, step.kind));
+    }
+    lines
+}

@@ -1,0 +1,136 @@
+//! Takes a run in hand: makes its folder or opens what a crash left, holds its lock, and drives it.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::driver::{Driver, Halt};
+use super::world::{Audience, RealWorld, Setting, WriteReport, pending};
+use crate::journal::disk::Folder;
+use crate::journal::lease::Lease;
+use crate::journal::store::{RunDir, Store, write_private};
+use crate::journal::{JournalError, Recovered, Tail, Writer, reader, recover};
+use crate::kind::{AnyKind, ReadCx};
+use crate::model::record::{Event, RunStarted};
+use crate::model::time::Clock;
+use crate::model::{Answer, Person, RunState};
+use crate::plan::Plan;
+use crate::plan::saved::SavedPlan;
+use crate::provider::clock::SystemClock;
+use crate::runbook::template::Secrets;
+
+/// What an executor needs beside the plan.
+pub struct Hands {
+    pub who: Person,
+    pub secrets: Secrets,
+    pub audience: Vec<Box<dyn Audience>>,
+    pub write_report: WriteReport,
+    pub find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
+    pub no_wait: bool,
+    /// Given in this process, before the run goes on.
+    pub answers: Vec<Answer>,
+}
+
+/// How an executor left its run.
+#[derive(Debug)]
+pub struct Left {
+    pub halt: Halt,
+    pub state: RunState,
+    pub failed_finally: bool,
+    pub syncs: u64,
+}
+
+#[derive(Debug, Error)]
+pub enum ExecuteError {
+    #[error("another process executes run `{0}`")]
+    Busy(crate::model::RunId),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("{what}")]
+    Io { what: String, source: io::Error },
+}
+
+fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ExecuteError {
+    let what = what.into();
+    |source| ExecuteError::Io { what, source }
+}
+
+/// Makes the folder of a new run. From here on it can be resumed.
+pub fn create(store: &Store, plan: &Plan, saved: &SavedPlan, runbook: &[u8]) -> Result<RunDir, ExecuteError> {
+    let plan_json = serde_json::to_vec(saved).map_err(|e| io_error("cannot write the plan")(e.into()))?;
+    let files = [(PathBuf::from("runbook/runbook.yaml"), runbook.to_vec()), (PathBuf::from("plan.json"), plan_json)];
+    store.create(&plan.run, &files).map_err(io_error("cannot make the run's folder"))
+}
+
+/// Executes a run from its first record, or from where the journal says it stands.
+pub fn execute(run: &RunDir, plan: &Plan, started: RunStarted, hands: Hands) -> Result<Left, ExecuteError> {
+    let lease = Lease::take(&run.path).map_err(io_error("cannot take the run's lock"))?;
+    let Some(_lease) = lease else { return Err(ExecuteError::Busy(plan.run.clone())) };
+    let folder = Folder::new(&run.path);
+    let (state, tail) = match recover(&folder) {
+        Ok(Recovered { state, segment, tail }) => (state, Some((segment, tail))),
+        Err(JournalError::Missing) => (RunState::default(), None),
+        Err(error) => return Err(error.into()),
+    };
+    let doubt = tail.map(|(segment, tail)| keep_aside(run, &segment, &tail)).transpose()?.flatten();
+    let (writer, opened) = Writer::open(folder, &state, &SystemClock.now())?;
+    let mut state = state;
+    let mut first = Vec::new();
+    match opened {
+        Some((record, hash)) => state.apply(&record, &hash),
+        None => first.push(Event::RunStarted(Box::new(started))),
+    }
+    first.extend(doubt);
+    first.push(Event::ExecutorStarted { host: host(), pid: std::process::id(), who: hands.who.clone() });
+    if state.paused {
+        first.push(Event::RunUnpaused);
+    }
+    drive(run, plan, state, writer, first, hands)
+}
+
+fn drive(
+    run: &RunDir,
+    plan: &Plan,
+    state: RunState,
+    writer: Writer<Folder>,
+    first: Vec<Event>,
+    hands: Hands,
+) -> Result<Left, ExecuteError> {
+    let cx = ReadCx {
+        base: plan.base.clone(),
+        work: run.work(),
+        mode: plan.mode,
+        secrets: hands.secrets.values().cloned().collect(),
+    };
+    let Hands { secrets, audience, write_report, find_kind, no_wait, answers, .. } = hands;
+    let setting = Setting { cx, run: run.clone(), audience, write_report, find_kind };
+    let world = RealWorld::new(plan, setting).map_err(io_error("cannot start the workers"))?;
+    let waiting = pending(&run.inbox()).into_iter().map(|(_, answer)| answer);
+    let answers = answers.into_iter().chain(waiting).collect();
+    let mut driver = Driver::new(plan, state, writer, world, secrets, no_wait);
+    let halt = driver.run(first, answers);
+    let (failed_finally, syncs) = (driver.failed_finally(), driver.syncs());
+    let (state, _, world) = driver.into_parts();
+    world.close();
+    Ok(Left { halt: halt?, state, failed_finally, syncs })
+}
+
+/// Copies a tail that is going to be dropped, and says so in the journal where it is no clean cut (G9, G10).
+fn keep_aside(run: &RunDir, segment: &str, tail: &Tail) -> Result<Option<Event>, ExecuteError> {
+    let (Tail::Torn { offset } | Tail::Doubtful { offset }) = *tail else { return Ok(None) };
+    let kept_as = format!("tail.{segment}.{offset}");
+    let path = run.path.join(&kept_as);
+    if !path.exists() {
+        let bytes = reader::tail_bytes(&Folder::new(&run.path), segment, offset)?;
+        write_private(&path, &bytes).map_err(io_error("cannot keep the journal's damaged tail aside"))?;
+    }
+    let doubtful = matches!(tail, Tail::Doubtful { .. });
+    Ok(doubtful.then(|| Event::TailDoubted { segment: segment.to_string(), offset: offset as u64, kept_as }))
+}
+
+pub fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_string()
+}

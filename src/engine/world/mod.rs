@@ -1,0 +1,124 @@
+//! The real world: workers on a runtime, the inbox, signals, observers.
+
+mod inbox;
+mod proofs;
+mod signals;
+mod worker;
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::command::{Command, Happening, World};
+use crate::journal::store::RunDir;
+use crate::kind::{AnyKind, ReadCx};
+use crate::model::record::Record;
+use crate::model::time::{Clock, Moment};
+use crate::model::{Fault, RunState};
+use crate::plan::Plan;
+use crate::provider::clock::SystemClock;
+
+pub use inbox::{deliver, pending};
+
+/// Told only what is on disk.
+pub trait Audience: Send {
+    fn hear(&mut self, records: &[Record], state: &RunState);
+}
+
+/// Writes the report of a run; lives above the engine.
+pub type WriteReport = fn(&RunDir, &serde_json::Value) -> Result<Vec<String>, Fault>;
+
+pub struct RealWorld {
+    runtime: Runtime,
+    sender: Sender<Happening>,
+    happenings: Receiver<Happening>,
+    kinds: Vec<&'static dyn AnyKind>,
+    find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
+    cx: ReadCx,
+    run: RunDir,
+    audience: Vec<Box<dyn Audience>>,
+    write_report: WriteReport,
+    inbox: inbox::Inbox,
+}
+
+/// What a real world is made of.
+pub struct Setting {
+    pub cx: ReadCx,
+    pub run: RunDir,
+    pub audience: Vec<Box<dyn Audience>>,
+    pub write_report: WriteReport,
+    pub find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
+}
+
+impl RealWorld {
+    pub fn new(plan: &Plan, setting: Setting) -> std::io::Result<Self> {
+        let (sender, happenings) = channel();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            // One thread for each supervised process that is watched.
+            .max_blocking_threads(plan.concurrency + 8)
+            .thread_stack_size(512 * 1024)
+            .enable_all()
+            .build()?;
+        signals::listen(&runtime, &sender)?;
+        let Setting { cx, run, audience, write_report, find_kind } = setting;
+        let inbox = inbox::Inbox::watch(run.inbox(), sender.clone());
+        let kinds = plan.kinds.clone();
+        Ok(Self { runtime, sender, happenings, kinds, find_kind, cx, run, audience, write_report, inbox })
+    }
+
+    /// For answers that are asked for in this very terminal.
+    pub fn sender(&self) -> Sender<Happening> {
+        self.sender.clone()
+    }
+
+    /// Ends without waiting for what is still watched.
+    pub fn close(self) {
+        self.runtime.shutdown_background();
+    }
+}
+
+impl World for RealWorld {
+    fn now(&self) -> Moment {
+        SystemClock.now()
+    }
+
+    fn chance(&mut self) -> f64 {
+        fastrand::f64()
+    }
+
+    fn perform(&mut self, command: Command) {
+        if let Command::Report { node, inputs } = command {
+            let result = (self.write_report)(&self.run, &inputs).map(worker::report_outputs);
+            let _ = self.sender.send(Happening::Ended { node, result });
+            return;
+        }
+        let worker = worker::Worker {
+            cx: self.cx.clone(),
+            sender: self.sender.clone(),
+            find_kind: self.find_kind,
+            kind: worker::node_of(&command).map(|node| self.kinds[node]),
+        };
+        self.runtime.spawn(worker.perform(command));
+    }
+
+    fn wait(&mut self, millis: Option<u64>) -> Vec<Happening> {
+        let first = match millis {
+            None => self.happenings.recv().ok(),
+            Some(millis) => match self.happenings.recv_timeout(Duration::from_millis(millis)) {
+                Ok(happening) => Some(happening),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+            },
+        };
+        // Everything that came while the disk was busy shares the next write.
+        first.into_iter().chain(self.happenings.try_iter()).collect()
+    }
+
+    fn publish(&mut self, records: &[Record], state: &RunState) {
+        self.inbox.forget_judged(records);
+        for listener in &mut self.audience {
+            listener.hear(records, state);
+        }
+    }
+}

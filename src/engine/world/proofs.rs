@@ -1,0 +1,78 @@
+//! Proves what a step did: probes that only read, asked again until they hold or their time is up.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::engine::command::RenderedProof;
+use crate::kind::{AnyKind, Next, Outputs, ReadCx};
+use crate::model::Fault;
+use crate::model::record::Check;
+
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// A probe that hangs is no proof.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// All proofs in order, also after one failed: a person wants to see them all.
+pub async fn prove(
+    cx: &ReadCx,
+    proofs: &[RenderedProof],
+    find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
+) -> (Vec<Check>, Option<Fault>) {
+    let mut checks = Vec::new();
+    for proof in proofs {
+        let check = match find_kind(&proof.proof.probe) {
+            Some(kind) => hold(cx, kind, proof).await,
+            None => Check { probe: proof.proof.probe.clone(), passed: false, text: "there is no such probe".into() },
+        };
+        checks.push(check);
+    }
+    let failed: Vec<&Check> = checks.iter().filter(|check| !check.passed).collect();
+    let fault = failed.first().map(|_| {
+        let mut fault = Fault::new("RG5005", format!("{} of {} proofs failed", failed.len(), checks.len()));
+        fault.causes = failed.iter().map(|check| format!("`{}`: {}", check.probe, check.text)).collect();
+        fault.hint("`retry` proves it again, `rerun` does it again, `skip` goes on without")
+    });
+    (checks, fault)
+}
+
+/// Asks until it holds for as long as wanted, or `within` is over.
+async fn hold(cx: &ReadCx, kind: &'static dyn AnyKind, proof: &RenderedProof) -> Check {
+    let stable = proof.proof.stable_for.unwrap_or_default();
+    let within = proof.proof.within.unwrap_or_default() + stable;
+    let began = Instant::now();
+    let mut since: Option<Instant> = None;
+    loop {
+        let (passed, text) = ask(cx, kind, proof).await;
+        let held = since.get_or_insert_with(Instant::now).elapsed();
+        if passed && held >= stable {
+            return Check { probe: proof.proof.probe.clone(), passed, text };
+        }
+        if !passed {
+            since = None;
+            if began.elapsed() >= within {
+                return Check { probe: proof.proof.probe.clone(), passed, text };
+            }
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+async fn ask(cx: &ReadCx, kind: &'static dyn AnyKind, proof: &RenderedProof) -> (bool, String) {
+    let answer = tokio::time::timeout(LONGEST, kind.watch(cx, &proof.op)).await;
+    let outputs = match answer {
+        Ok(Ok(Next::Done(outputs))) => outputs,
+        Ok(Ok(Next::Phase { .. })) => return (false, "the probe did not end".into()),
+        Ok(Err(fault)) => return (false, fault.to_string()),
+        Err(_) => return (false, "no answer within a minute".into()),
+    };
+    judge(&kind.main_value(&outputs), &outputs, proof)
+}
+
+fn judge(main: &Value, outputs: &Outputs, proof: &RenderedProof) -> (bool, String) {
+    match proof.proof.expect.judge(main, outputs, &proof.names) {
+        Ok(broken) if broken.is_empty() => (true, format!("is {main}")),
+        Ok(broken) => (false, broken.join("; ")),
+        Err(fault) => (false, fault.to_string()),
+    }
+}

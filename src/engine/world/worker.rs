@@ -1,0 +1,130 @@
+//! Does one command and says how it went.
+
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::proofs;
+use crate::engine::command::{Command, Happening};
+use crate::kind::{AnyKind, Next, Outputs, RawOp, ReadCx, WriteCx};
+use crate::model::record::LedgerEntry;
+use crate::model::{Effect, Fault};
+use crate::provider::process::TIMED_OUT;
+use crate::runbook::catalog::Late;
+
+pub struct Worker {
+    pub cx: ReadCx,
+    pub sender: Sender<Happening>,
+    pub find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
+    pub kind: Option<&'static dyn AnyKind>,
+}
+
+pub fn node_of(command: &Command) -> Option<usize> {
+    match command {
+        Command::Prepare { node, .. }
+        | Command::Find { node, .. }
+        | Command::Start { node, .. }
+        | Command::Watch { node, .. }
+        | Command::Undo { node, .. } => Some(*node),
+        Command::Verify { .. } | Command::Cleanup { .. } | Command::Report { .. } => None,
+    }
+}
+
+impl Worker {
+    pub async fn perform(self, command: Command) {
+        let sender = self.sender.clone();
+        // Nobody listens any more once the executor leaves; then there is nothing left to say.
+        let _ = sender.send(self.outcome(command).await);
+    }
+
+    async fn outcome(self, command: Command) -> Happening {
+        match command {
+            Command::Verify { node, proofs } => {
+                let (checks, fault) = proofs::prove(&self.cx, &proofs, self.find_kind).await;
+                Happening::Verified { node, checks, fault }
+            }
+            Command::Cleanup { node, entries } => Happening::Ended { node, result: self.clean_up(entries).await },
+            other => match self.kind {
+                Some(kind) => self.step(kind, other).await,
+                None => unknown(node_of(&other).unwrap_or_default()),
+            },
+        }
+    }
+
+    async fn step(&self, kind: &'static dyn AnyKind, command: Command) -> Happening {
+        match command {
+            Command::Prepare { node, op } => {
+                Happening::Prepared { node, result: kind.prepare(&self.cx, &op).await }
+            }
+            Command::Find { node, op } => Happening::Found { node, result: kind.find(&self.cx, &op).await },
+            Command::Start { node, op } => Happening::Ended { node, result: self.start(kind, &op).await },
+            Command::Watch { node, op } => Happening::Ended { node, result: self.watch(kind, &op).await },
+            Command::Undo { node, op, undo, outputs } => {
+                let result = kind.undo(&WriteCx::grant(self.cx.clone()), &op, &undo, &outputs).await;
+                Happening::Undone { node, result }
+            }
+            Command::Verify { node, .. } | Command::Cleanup { node, .. } | Command::Report { node, .. } => unknown(node),
+        }
+    }
+
+    async fn start(&self, kind: &'static dyn AnyKind, op: &RawOp) -> Result<Next, Fault> {
+        kind.start(&WriteCx::grant(self.cx.clone()), op).await?;
+        self.watch(kind, op).await
+    }
+
+    /// Waits for the end. What only reads is given up when its time is over; everything else keeps its own time.
+    async fn watch(&self, kind: &'static dyn AnyKind, op: &RawOp) -> Result<Next, Fault> {
+        let only_reads = kind.effect(&Late { value: &op.params }) == Effect::Read && kind.name() != "run";
+        match op.timeout_ms.filter(|_| only_reads) {
+            None => kind.watch(&self.cx, op).await,
+            Some(millis) => {
+                let time = std::time::Duration::from_millis(millis);
+                let late = || Err(Fault::new(TIMED_OUT, "no answer came in time"));
+                tokio::time::timeout(time, kind.watch(&self.cx, op)).await.unwrap_or_else(|_| late())
+            }
+        }
+    }
+
+    /// Every entry is tried; what is too young stays.
+    async fn clean_up(&self, entries: Vec<LedgerEntry>) -> Result<Next, Fault> {
+        let cx = WriteCx::grant(self.cx.clone());
+        let (mut removed, mut kept, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in entries {
+            let what = format!("{} {}", entry.kind, entry.id);
+            if entry.keep_until.is_some_and(|until| until > Timestamp::now()) {
+                kept.push(what);
+                continue;
+            }
+            let Some(kind) = (self.find_kind)(&entry.remover) else { continue };
+            match kind.remove(&cx, &entry).await {
+                Ok(()) => {
+                    removed.push(what);
+                    let _ = self.sender.send(Happening::Removed { entry });
+                }
+                Err(fault) => faults.push(format!("{what}: {fault}")),
+            }
+        }
+        if faults.is_empty() {
+            return Ok(Next::Done(Outputs::from_iter([
+                ("removed".to_string(), json!(removed)),
+                ("kept".to_string(), json!(kept)),
+            ])));
+        }
+        let mut fault = Fault::new("RG5004", format!("{} of the ledger could not be removed", faults.len()));
+        fault.causes = faults;
+        Err(fault)
+    }
+}
+
+/// A command for a step that no kind stands behind cannot come out of a bound plan.
+fn unknown(node: usize) -> Happening {
+    Happening::Ended { node, result: Err(Fault::new("RG1005", "no kind stands behind this step")) }
+}
+
+/// The outputs of a step that wrote reports.
+pub fn report_outputs(files: Vec<String>) -> Next {
+    let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
+    Next::Done(Outputs::from_iter([("files".to_string(), json!(files))]))
+}

@@ -1,0 +1,135 @@
+//! What a load is made of, as the runbook writes it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::provider::postgres::{Connection, Name};
+use crate::runbook::catalog::{Complaint, Known, Late};
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// Where the rows come from: a restored copy, usually.
+    pub source: Connection,
+    /// Where they go: the live server.
+    pub target: Connection,
+    /// On both servers; what the connections name where it is left out.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// These tables: `orders`, `shop.orders`, `"Shop"."na.me"`.
+    #[serde(default)]
+    pub tables: Option<Vec<Name>>,
+    /// All tables of these schemas, exactly as written.
+    #[serde(default)]
+    pub schemas: Option<Vec<String>>,
+    /// All tables of the database.
+    #[serde(default)]
+    pub everything: bool,
+    #[serde(default)]
+    pub mode: Mode,
+    #[serde(default)]
+    pub newer_rows: NewerRows,
+    #[serde(default)]
+    pub on_conflict: OnConflict,
+    #[serde(default)]
+    pub compare: Compare,
+    /// How many streams and index builds at once; as many as this machine has cores, at most 4, where left out.
+    #[serde(default)]
+    pub jobs: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The table as it was takes the place of the live one, which is kept under another name.
+    #[default]
+    Swap,
+    /// Rows are put into the live table.
+    Merge,
+    /// The table must not be there yet.
+    Create,
+}
+
+/// What becomes of rows that are in the live table and not in the copy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NewerRows {
+    /// There must be none.
+    #[default]
+    Refuse,
+    Keep,
+    /// They stay in the old table only.
+    Drop,
+}
+
+/// Which row stays where both have one under the same key, when merging.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    #[default]
+    KeepLive,
+    TakeBackup,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compare {
+    /// Every row on both sides, and the copy against its source.
+    #[default]
+    Checksum,
+    /// How many rows.
+    Rows,
+    /// Nothing but what `newer_rows` needs.
+    None,
+}
+
+impl Params {
+    pub fn jobs(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.unwrap_or(cores.min(4)).clamp(1, 32)
+    }
+}
+
+pub fn check(with: &Late<'_>) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let mut complain = |path: &str, message: &str, help: &str| {
+        found.push(Complaint {
+            path: if path.is_empty() { vec![] } else { vec![path.to_owned()] },
+            code: "RG2200",
+            message: message.to_owned(),
+            help: Some(help.to_owned()),
+        });
+    };
+    let given = |name: &str| !matches!(with.get(&[name]), Known::Absent | Known::Known(Value::Null | Value::Bool(false)));
+    let chosen: Vec<&str> = ["tables", "schemas", "everything"].into_iter().filter(|name| given(name)).collect();
+    match chosen.len() {
+        0 => complain("", "nothing says what is loaded", "give one of `tables`, `schemas`, `everything: true`"),
+        1 => {}
+        _ => complain(chosen[1], "more than one of `tables`, `schemas`, `everything`", "leave one"),
+    }
+    for name in ["tables", "schemas"] {
+        if let Known::Known(Value::Array(list)) = with.get(&[name])
+            && list.is_empty()
+        {
+            complain(name, "the list is empty", "name at least one");
+        }
+    }
+    let mode = match with.get(&["mode"]) {
+        Known::Known(Value::String(mode)) => mode.as_str(),
+        Known::Absent => "swap",
+        _ => return found,
+    };
+    if given("on_conflict") && mode != "merge" {
+        complain("on_conflict", "`on_conflict` is for `mode: merge`", "leave it out, or merge");
+    }
+    if given("newer_rows") && mode != "swap" {
+        complain("newer_rows", "`newer_rows` is for `mode: swap`", "leave it out, or swap");
+    }
+    if let Known::Known(Value::Number(jobs)) = with.get(&["jobs"])
+        && !jobs.as_u64().is_some_and(|jobs| (1..=32).contains(&jobs))
+    {
+        complain("jobs", "`jobs` is from 1 to 32", "leave it out for as many as this machine has cores, at most 4");
+    }
+    found
+}

@@ -1,0 +1,8 @@
+//! On real servers: what was lost comes back, with all that hung on it; what must not happen does not.
+
+mod carried;
+mod crashes;
+mod measure;
+mod refused;
+mod stage;
+mod swapped;

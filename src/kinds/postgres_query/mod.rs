@@ -1,0 +1,74 @@
+//! `postgres.query`: asks a database one question. A probe under `verify`, and a step that reads.
+//!
+//! Promises: the statement runs in a read-only transaction of a read-only session, one statement a call, so nothing a
+//! runbook writes here can change rows; values go as bind parameters, never into the text.
+
+mod ask;
+mod params;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+pub use params::Params;
+
+use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Role, WriteCx};
+use crate::model::{Effect, Fault};
+use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
+
+pub struct PostgresQuery;
+
+impl Kind for PostgresQuery {
+    const NAME: &'static str = "postgres.query";
+    const ROLE: Role = Role::Probe;
+    const PREPARES: bool = false;
+
+    type Params = Params;
+    type Prior = ();
+
+    fn example() -> &'static str {
+        "\
+id: enrolments-are-back
+uses: postgres.query
+with:
+  connection: postgres://regrow@db.example:5432/edxapp
+  sql: select count(*) from student_courseenrollment where created < $1
+  values: [\"2026-03-01T00:00:00Z\"]
+"
+    }
+
+    /// The first column of the first row, a number where it is one; null without rows.
+    fn main_value(outputs: &Outputs) -> Value {
+        let first = outputs.get("rows").and_then(|rows| rows.get(0)).and_then(Value::as_object);
+        first.and_then(|row| row.values().next()).cloned().unwrap_or(Value::Null)
+    }
+
+    fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
+        params::check(with)
+    }
+
+    fn effect(&self, _with: &Late<'_>) -> Effect {
+        Effect::Read
+    }
+
+    fn outputs(&self, _with: &Late<'_>) -> Shape {
+        Shape::Closed([("rows".to_owned(), OutputType::List)].into())
+    }
+
+    async fn prepare(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Prepared<()>, Fault> {
+        Ok(Prepared { prior: (), changes: vec![], creates: vec![] })
+    }
+
+    /// A question leaves nothing behind: it is asked again.
+    async fn find(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Found, Fault> {
+        Ok(Found::Absent)
+    }
+
+    async fn start(&self, _cx: &WriteCx, _op: &Op<Params, ()>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {
+        ask::ask(cx, op).await.map(Next::Done)
+    }
+}

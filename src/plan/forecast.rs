@@ -1,0 +1,169 @@
+//! What a run would do, as far as it can be known before it starts. Pure: the reads of the kinds are done by who asks.
+
+use serde_json::{Map, Value, json};
+
+use super::Plan;
+use super::scope::RunScope;
+use crate::kind::Role;
+use crate::model::{Effect, RunState};
+use crate::runbook::catalog::{Late, OutputType, Shape};
+use crate::runbook::template::{SECRET, Scope};
+use crate::runbook::tree::Tree;
+
+/// What is known of one step.
+#[derive(Debug)]
+pub struct StepForecast {
+    pub node: usize,
+    pub verdict: Verdict,
+    /// By name, `{"value": …}` or `{"unknown": template}`.
+    pub inputs: Map<String, Value>,
+    /// The whole `with`, if nothing in it is unknown; secrets as placeholders.
+    pub known: Option<Value>,
+    pub outputs: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    WouldRun,
+    WouldSkip,
+    UnknownUntilRun,
+}
+
+impl Verdict {
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::WouldRun => "would_run",
+            Verdict::WouldSkip => "would_skip",
+            Verdict::UnknownUntilRun => "unknown_until_run",
+        }
+    }
+}
+
+/// Every step, in the order of the graph.
+pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
+    let state = RunState::default();
+    let scope = RunScope::new(plan, &state);
+    let mut verdicts = vec![Verdict::WouldRun; plan.len()];
+    let mut steps: Vec<StepForecast> = Vec::with_capacity(plan.len());
+    for &node in plan.graph.order() {
+        let verdict = verdict(plan, &scope, node, &verdicts);
+        verdicts[node] = verdict;
+        let with = &plan.step(node).with;
+        let inputs = with.entries().iter().map(|entry| (entry.key.text.clone(), input(&entry.value, &scope))).collect();
+        let known = if is_known(with, &scope) { with.render(&scope).ok() } else { None };
+        let outputs = outputs(plan, node);
+        steps.push(StepForecast { node, verdict, inputs, known, outputs });
+    }
+    steps.sort_by_key(|step| step.node);
+    steps
+}
+
+fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -> Verdict {
+    if plan.skipped.contains(plan.address(node)) {
+        return Verdict::WouldSkip;
+    }
+    let step = plan.step(node);
+    if let Some(condition) = &step.condition {
+        let known = condition.references().iter().all(|reference| {
+            let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+            reference.optional || scope.get(&path).is_some()
+        });
+        match condition.eval(scope) {
+            Ok(false) if known => return Verdict::WouldSkip,
+            Ok(true) if known => {}
+            _ => return Verdict::UnknownUntilRun,
+        }
+    }
+    // Only a `when` of its own makes the end of a need decide about this step.
+    let decided_late = plan.graph.nodes[node].needs.iter().any(|(need, when)| {
+        let ends_on_success = when.as_ref().is_none_or(|when| when.contains(&crate::runbook::ast::Ended::Succeeded));
+        !ends_on_success || (when.is_some() && before[*need] == Verdict::UnknownUntilRun)
+    });
+    if decided_late && !plan.is_finally(node) { Verdict::UnknownUntilRun } else { Verdict::WouldRun }
+}
+
+fn is_known(tree: &Tree, scope: &RunScope<'_>) -> bool {
+    tree.references().iter().all(|reference| {
+        let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+        path.first() == Some(&"secrets") || scope.get(&path).is_some() || (reference.optional && path[0] != "steps")
+    })
+}
+
+fn input(tree: &Tree, scope: &RunScope<'_>) -> Value {
+    if is_known(tree, scope) {
+        if let Ok(value) = tree.render(scope) {
+            return json!({ "value": shown(value) });
+        }
+    }
+    json!({ "unknown": tree.written() })
+}
+
+/// A secret is shown as what it is called.
+fn shown(value: Value) -> Value {
+    match value {
+        Value::Object(map) => match map.get(SECRET) {
+            Some(Value::String(text)) => text.clone().into(),
+            _ => map.into_iter().map(|(key, inner)| (key, shown(inner))).collect(),
+        },
+        Value::Array(items) => items.into_iter().map(shown).collect(),
+        plain => plain,
+    }
+}
+
+fn outputs(plan: &Plan, node: usize) -> Vec<String> {
+    let with = plan.step(node).with.written();
+    match plan.kinds[node].outputs(&Late { value: &with }) {
+        Shape::Closed(shape) => shape.into_iter().map(|(name, kind)| format!("{name}: {}", word(kind))).collect(),
+        Shape::Open => vec!["known when it ran".into()],
+    }
+}
+
+fn word(kind: OutputType) -> &'static str {
+    match kind {
+        OutputType::Text => "string",
+        OutputType::Integer => "integer",
+        OutputType::Number => "number",
+        OutputType::Boolean => "boolean",
+        OutputType::Timestamp => "timestamp",
+        OutputType::List => "list",
+        OutputType::Map => "map",
+        OutputType::Connection => "connection",
+    }
+}
+
+/// Whether a kind may be asked to prepare in a dry run: its own reads, on what is fully known.
+pub fn may_prepare(plan: &Plan, step: &StepForecast) -> bool {
+    let kind = plan.kinds[step.node];
+    let changes = !matches!(plan.effects[step.node], Effect::Human);
+    step.verdict == Verdict::WouldRun && changes && kind.role() == Role::Step && kind.prepares() && step.known.is_some()
+}
+
+/// The steps that start before any other has ended.
+pub fn starts_at_once(plan: &Plan, steps: &[StepForecast]) -> Vec<usize> {
+    let starts = |step: &&StepForecast| {
+        let at = &plan.graph.nodes[step.node];
+        step.verdict != Verdict::WouldSkip && at.needs.is_empty() && !at.finally
+    };
+    steps.iter().filter(starts).map(|step| step.node).collect()
+}
+
+/// The chain of needs that takes longest by the runbook's estimates, and how long, if any step of it says.
+pub fn critical_path(plan: &Plan) -> (Vec<usize>, Option<u64>) {
+    let weight = |node: usize| plan.outline.steps[node].estimate_seconds;
+    let mut best: Vec<(u64, usize, Option<usize>)> = vec![(0, 0, None); plan.len()];
+    for &node in plan.graph.order() {
+        let longest = plan.graph.nodes[node].needs.iter().map(|(need, _)| (best[*need].0, best[*need].1, Some(*need))).max();
+        let (seconds, depth, from) = longest.unwrap_or((0, 0, None));
+        best[node] = (seconds + weight(node).unwrap_or(0), depth + 1, from);
+    }
+    let last = (0..plan.len()).filter(|node| !plan.is_finally(*node)).max_by_key(|node| (best[*node].0, best[*node].1));
+    let mut path = Vec::new();
+    let mut next = last;
+    while let Some(node) = next {
+        path.push(node);
+        next = best[node].2;
+    }
+    path.reverse();
+    let known = path.iter().any(|node| weight(*node).is_some());
+    (path, last.map(|node| best[node].0).filter(|_| known))
+}

@@ -1,0 +1,97 @@
+//! Problems of the graph: ids, needs, rings.
+
+use super::names::Names;
+use super::nearest;
+use crate::graph::{Defect, Graph};
+use crate::runbook::ast::Runbook;
+use crate::runbook::codes;
+use crate::runbook::diagnostic::Report;
+
+/// More than anybody wrote by hand, few enough to be judged in half a second.
+const MAX_STEPS: usize = 10_000;
+
+pub fn judge(runbook: &Runbook, graph: &Graph, defects: &[Defect], report: &mut Report) {
+    if let Some((_, step)) = runbook.all_steps().nth(MAX_STEPS) {
+        let message = format!("the runbook has {} steps, more than 10,000", graph.len());
+        report.error_help(codes::TOO_MANY_STEPS, step.span, message, "split it into several runbooks");
+    }
+    for defect in defects {
+        one(runbook, graph, defect, report);
+    }
+}
+
+fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, report: &mut Report) {
+    let step = |node: usize| graph.step(runbook, node);
+    let need = |node: usize, need: usize| step(node).needs.as_ref().map(|needs| &needs[need]);
+    match defect {
+        Defect::DuplicateId { node } => {
+            let again = step(*node);
+            // A step without an id was reported as that.
+            if let Some(first) = graph.find(&again.id).filter(|_| !again.id.is_empty()) {
+                let line = report.source.place(step(first).span.offset).0;
+                let message = format!("a second step has the id `{}`; the first stands in line {line}", again.id);
+                report.error_help(codes::DUPLICATE_ID, again.span, message, "give one of them another id");
+            }
+        }
+        Defect::UnknownNeed { node, need: at } => {
+            let Some(need) = need(*node, *at) else { return };
+            let ids = runbook.all_steps().filter(|(finally, _)| *finally == graph.nodes[*node].finally);
+            let ids = ids.map(|(_, step)| step.id.as_str()).filter(|id| *id != step(*node).id);
+            let ids: Vec<&str> = ids.collect();
+            let message = format!("step `{}` needs unknown step `{}`", step(*node).id, need.step);
+            report.error_help(codes::UNKNOWN_NEED, need.span, message, nearest(&need.step, ids));
+        }
+        Defect::DuplicateNeed { node, need: at } => {
+            let Some(need) = need(*node, *at) else { return };
+            let message = format!("step `{}` needs `{}` twice", step(*node).id, need.step);
+            report.error_help(
+                codes::DUPLICATE_NEED,
+                need.span,
+                message,
+                "name it once, with all its ends under `when`",
+            );
+        }
+        Defect::Border { node, need: at } => {
+            let Some(need) = need(*node, *at) else { return };
+            let (message, help) = border(&step(*node).id, &need.step, graph.nodes[*node].finally);
+            report.error_help(codes::NEEDS_FINALLY, need.span, message, help);
+        }
+        Defect::Ring { nodes } => ring(runbook, graph, nodes, report),
+    }
+}
+
+fn border(step: &str, needed: &str, finally: bool) -> (String, &'static str) {
+    if finally {
+        let message = format!("step `{step}` stands in `finally` and cannot need `{needed}` of `steps`");
+        return (message, "take it away: `finally` begins when all steps have ended");
+    }
+    let message = format!("step `{step}` needs `{needed}`, which stands in `finally`");
+    (message, "`finally` runs at the end, however the run ends; move the step to `steps` if others need it")
+}
+
+fn ring(runbook: &Runbook, graph: &Graph, nodes: &[usize], report: &mut Report) {
+    let first = graph.step(runbook, nodes[0]);
+    let second = graph.step(runbook, nodes[nodes.len().min(2) - 1]);
+    let need = first.needs.iter().flatten().find(|need| need.step == second.id);
+    let span = need.map_or(first.needs_span, |need| need.span);
+    let ids: Vec<&str> = nodes.iter().chain(nodes.first()).map(|node| graph.step(runbook, *node).id.as_str()).collect();
+    let message = match ids.as_slice() {
+        [id, _] => format!("step `{id}` needs itself"),
+        _ => format!("steps need one another in a ring: {}", ids.join(" → ")),
+    };
+    report.error_help(codes::CYCLE, span, message, "take one of these needs away");
+}
+
+/// Only `needs` makes order, so a changing step that says nothing has probably been forgotten.
+pub fn forgotten_needs(names: &Names<'_>, report: &mut Report) {
+    for (index, step) in names.runbook.steps.iter().enumerate().skip(1) {
+        let changes = || names.catalog.kind(&step.kind).is_some_and(|kind| kind.changes(&names.late(index)));
+        if step.needs.is_none() && changes() {
+            let above = &names.runbook.steps[index - 1].id;
+            let message =
+                format!("step `{}` changes something and does not say what it needs, so it starts at once", step.id);
+            let help = format!("add `needs: [{above}]`, or `needs: []` if it may start at once");
+            report.warning(codes::FORGOTTEN_NEEDS, step.span, message, help);
+        }
+    }
+}

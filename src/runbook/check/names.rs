@@ -1,0 +1,342 @@
+//! The names that templates read: whether they exist, may be read where they stand, and what type they have.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::nearest;
+use crate::graph::Graph;
+use crate::runbook::ast::{Runbook, Step};
+use crate::runbook::catalog::{Catalog, Late, Shape};
+use crate::runbook::codes;
+use crate::runbook::diagnostic::Report;
+use crate::runbook::template::{Reference, Type, infer};
+use crate::runbook::tree::{Node, Tree};
+
+pub struct Names<'a> {
+    pub runbook: &'a Runbook,
+    pub graph: &'a Graph,
+    pub catalog: &'a dyn Catalog,
+    /// The `with` of every node as written.
+    written: Vec<Value>,
+    pub(super) shapes: Vec<Shape>,
+    /// Variables that hold a secret, directly or through others.
+    secret_vars: HashSet<&'a str>,
+}
+
+/// Where a template stands, which decides what it may read.
+#[derive(Clone, Copy, Debug)]
+pub struct Site {
+    /// The step; `None` in `vars`.
+    pub node: Option<usize>,
+    /// In the step's own `verify`, where `self` is its outcome.
+    pub in_verify: bool,
+    /// Whether text with a secret may stand here, where no schema says so.
+    pub takes_secret: bool,
+}
+
+const ROOTS: &[&str] = &["params", "vars", "secrets", "steps", "self", "run", "env"];
+const OF_RUN: &[&str] = &["id", "short_id", "started_at", "mode", "outage_began"];
+const OF_STEP: &[&str] = &["outputs", "started_at", "ended_at"];
+
+impl Site {
+    pub fn vars() -> Self {
+        Self { node: None, in_verify: false, takes_secret: true }
+    }
+
+    pub fn step(node: usize) -> Self {
+        Self { node: Some(node), in_verify: false, takes_secret: false }
+    }
+
+    pub fn verify(node: usize) -> Self {
+        Self { in_verify: true, ..Self::step(node) }
+    }
+}
+
+impl<'a> Names<'a> {
+    pub fn new(runbook: &'a Runbook, graph: &'a Graph, catalog: &'a dyn Catalog) -> Self {
+        let steps: Vec<&Step> = runbook.all_steps().map(|(_, step)| step).collect();
+        let written: Vec<Value> = steps.iter().map(|step| step.with.written()).collect();
+        let shape = |(step, value): (&&Step, &Value)| match catalog.kind(&step.kind) {
+            Some(kind) => kind.outputs(&Late { value }),
+            None => Shape::Open,
+        };
+        let shapes = steps.iter().zip(&written).map(shape).collect();
+        let secret_vars = secret_vars(runbook);
+        Self { runbook, graph, catalog, written, shapes, secret_vars }
+    }
+
+    pub fn late(&self, node: usize) -> Late<'_> {
+        Late { value: &self.written[node] }
+    }
+
+    pub fn step(&self, node: usize) -> &'a Step {
+        self.graph.step(self.runbook, node)
+    }
+
+    /// Whether a name leads to a secret.
+    pub fn is_secret(&self, path: &[String]) -> bool {
+        match path[0].as_str() {
+            "secrets" => true,
+            "vars" => {
+                path.get(1).is_some_and(|name| self.secret_vars.contains(name.as_str())) && self.var_holds_secret(path)
+            }
+            _ => false,
+        }
+    }
+
+    /// A path into a variable that leads beside its secret is none: `vars.live.url`.
+    fn var_holds_secret(&self, path: &[String]) -> bool {
+        let Some(tree) = self.runbook.vars.get(&path[1]) else { return false };
+        let inner = tree.at(&path[2..]);
+        inner.is_none_or(|tree| tree.references().iter().any(|reference| self.is_secret(&reference.path)))
+    }
+
+    /// Judges every template of a tree.
+    pub fn judge_tree(&self, tree: &Tree, site: &Site, report: &mut Report) {
+        tree.walk(None, &mut |_, inner| {
+            let Node::Template(template) = &inner.node else { return };
+            for reference in template.references() {
+                self.judge(reference, site, report);
+                if !site.takes_secret && self.is_secret(&reference.path) {
+                    super::secrets::misplaced(reference.span, &reference.dotted(), report);
+                }
+            }
+            for (expr, span) in template.expressions() {
+                self.infer(expr, site, &mut |message, help| {
+                    report.error_help(codes::ARGUMENT_TYPE, span, message, help)
+                });
+            }
+        });
+    }
+
+    pub fn infer(
+        &self,
+        expr: &crate::runbook::template::Expr,
+        site: &Site,
+        complain: &mut dyn FnMut(String, String),
+    ) -> Type {
+        infer(expr, &|path| self.type_of(path, site), complain)
+    }
+
+    pub fn judge(&self, reference: &Reference, site: &Site, report: &mut Report) {
+        match reference.root() {
+            "params" => self.of_map(reference, self.runbook.params.keys(), codes::UNKNOWN_PARAM, "parameter", report),
+            "vars" => self.var(reference, report),
+            "secrets" => self.of_map(reference, self.runbook.secrets.keys(), codes::UNKNOWN_SECRET, "secret", report),
+            "steps" => self.of_step(reference, site, report),
+            "self" => self.of_self(reference, site, report),
+            "run" => of_words(reference, OF_RUN, report),
+            "env" if site.node.is_some() => {
+                let help = "read it once in `vars`: `vars: { x: \"{{ env.NAME }}\" }`, and use `vars.x` here";
+                report.error_help(codes::ENV_OUTSIDE_VARS, reference.span, "`env` can be read only in `vars`", help);
+            }
+            "env" if reference.path.len() == 2 => {}
+            "env" => vague(reference, "name one variable: `env.HOME`", report),
+            "item" | "item_key" | "hold" => {
+                let message = format!("`{}` is not in this version", reference.root());
+                report.error(codes::VALUE_LATER, reference.span, message);
+            }
+            root => {
+                let message = format!("there is no `{root}` in templates");
+                let help = self.root_help(root, reference);
+                report.error_help(codes::UNKNOWN_NAME, reference.span, message, help);
+            }
+        }
+    }
+
+    /// A bare name is most often a parameter or variable whose root was left out.
+    fn root_help(&self, root: &str, reference: &Reference) -> String {
+        if self.runbook.params.contains_key(root) {
+            return format!("did you mean `params.{root}`?");
+        }
+        if self.runbook.vars.contains_key(root) {
+            return format!("did you mean `vars.{root}`?");
+        }
+        if self.graph.find(root).is_some() {
+            return format!("did you mean `steps.{}`?", reference.dotted());
+        }
+        nearest(root, ROOTS.iter().copied())
+    }
+
+    fn of_map<'k>(
+        &self,
+        reference: &Reference,
+        known: impl Iterator<Item = &'k String> + Clone,
+        code: &'static str,
+        what: &str,
+        report: &mut Report,
+    ) {
+        let Some(name) = reference.path.get(1) else {
+            vague(reference, &format!("name one {what}: `{}.NAME`", reference.root()), report);
+            return;
+        };
+        if known.clone().any(|key| key == name) {
+            return;
+        }
+        let names: Vec<&str> = known.map(String::as_str).collect();
+        let help = match names.is_empty() {
+            true => format!("declare it under `{}:`", reference.root()),
+            false => nearest(name, names),
+        };
+        report.error_help(code, reference.span, format!("there is no {what} `{name}`"), help);
+    }
+
+    fn var(&self, reference: &Reference, report: &mut Report) {
+        self.of_map(reference, self.runbook.vars.keys(), codes::UNKNOWN_VAR, "variable", report);
+        let Some(mut tree) = reference.path.get(1).and_then(|name| self.runbook.vars.get(name)) else { return };
+        for (depth, key) in reference.path.iter().enumerate().skip(2) {
+            match &tree.node {
+                Node::Map(entries) => match tree.get(key) {
+                    Some(inner) => tree = inner,
+                    None if reference.optional => return,
+                    None => {
+                        let message = format!("`{}` has no `{key}`", reference.path[..depth].join("."));
+                        let help = nearest(key, entries.iter().map(|entry| entry.key.text.as_str()));
+                        report.error_help(codes::UNKNOWN_VAR, reference.span, message, help);
+                        return;
+                    }
+                },
+                _ => return,
+            }
+        }
+    }
+
+    fn of_step(&self, reference: &Reference, site: &Site, report: &mut Report) {
+        let Some(node) = site.node else {
+            let help = "`vars` are computed when the run starts: name the output in the step that uses it";
+            report.error_help(codes::UNKNOWN_NAME, reference.span, "`steps` cannot be read in `vars`", help);
+            return;
+        };
+        let Some(id) = reference.path.get(1) else {
+            vague(reference, "name the step and its output: `steps.ID.outputs.NAME`", report);
+            return;
+        };
+        let Some(other) = self.graph.find(id) else {
+            let ids: Vec<&str> = self.runbook.all_steps().map(|(_, step)| step.id.as_str()).collect();
+            let message = format!("there is no step `{id}`");
+            report.error_help(codes::UNKNOWN_STEP, reference.span, message, nearest(id, ids));
+            return;
+        };
+        if !self.may_read(node, other) {
+            self.not_ancestor(reference, node, other, report);
+            return;
+        }
+        let Some(field) = reference.path.get(2) else {
+            vague(reference, &format!("name its output: `steps.{id}.outputs.NAME`"), report);
+            return;
+        };
+        if matches!(field.as_str(), "items" | "winner") {
+            report.error(codes::VALUE_LATER, reference.span, format!("`steps.{id}.{field}` is not in this version"));
+        } else if !OF_STEP.contains(&field.as_str()) {
+            let message = format!("`steps.{id}` has no `{field}`");
+            let help = match &self.shapes[other] {
+                Shape::Closed(outputs) if outputs.contains_key(field) => {
+                    format!("did you mean `steps.{id}.outputs.{field}`?")
+                }
+                _ => nearest(field, OF_STEP.iter().copied()),
+            };
+            report.error_help(codes::UNKNOWN_NAME, reference.span, message, help);
+        } else if field == "outputs" {
+            self.output(reference, 3, other, report);
+        }
+    }
+
+    /// A step of `finally` may look at all steps; they have ended.
+    fn may_read(&self, node: usize, other: usize) -> bool {
+        let after_all = self.graph.nodes[node].finally && !self.graph.nodes[other].finally;
+        after_all || self.graph.is_ancestor(other, node)
+    }
+
+    fn not_ancestor(&self, reference: &Reference, node: usize, other: usize, report: &mut Report) {
+        let (step, id) = (self.step(node), &self.step(other).id);
+        if node == other {
+            let message = format!("step `{id}` cannot read its own outcome here");
+            report.error_help(codes::NOT_ANCESTOR, reference.span, message, "in `verify`, write `self.outputs.NAME`");
+            return;
+        }
+        if self.graph.nodes[other].finally && !self.graph.nodes[node].finally {
+            let message = format!("step `{id}` stands in `finally` and has not run when `{}` starts", step.id);
+            report.error_help(
+                codes::NOT_ANCESTOR,
+                reference.span,
+                message,
+                "move it to `steps` if others read its outputs",
+            );
+            return;
+        }
+        let mut needs: Vec<&str> = step.needs.iter().flatten().map(|need| need.step.as_str()).collect();
+        needs.push(id);
+        let message = format!("step `{}` reads from `{id}` without needing it", step.id);
+        let help = format!("add it: `needs: [{}]`", needs.join(", "));
+        report.error_help(codes::NOT_ANCESTOR, reference.span, message, help);
+    }
+
+    fn of_self(&self, reference: &Reference, site: &Site, report: &mut Report) {
+        let Some(node) = site.node.filter(|_| site.in_verify) else {
+            let message = "`self` can be read only in the `verify` of its own step";
+            let help = "elsewhere name the step: `steps.ID.outputs.NAME`";
+            report.error_help(codes::SELF_OUTSIDE_VERIFY, reference.span, message, help);
+            return;
+        };
+        match reference.path.get(1).map(String::as_str) {
+            Some("outputs") => self.output(reference, 2, node, report),
+            _ => vague(reference, "name an output: `self.outputs.NAME`", report),
+        }
+    }
+
+    fn output(&self, reference: &Reference, at: usize, node: usize, report: &mut Report) {
+        let (Shape::Closed(outputs), Some(name)) = (&self.shapes[node], reference.path.get(at)) else { return };
+        if outputs.contains_key(name) {
+            return;
+        }
+        let step = self.step(node);
+        let message = format!("step `{}` has no output `{name}`", step.id);
+        let help = match (outputs.is_empty(), step.kind.as_str()) {
+            (_, "run") if outputs.len() <= 1 => {
+                format!("declare it: `with: {{ outputs: {{ {name}: {{ type: string }} }} }}`")
+            }
+            (true, kind) => format!("`{kind}` puts nothing out"),
+            (false, _) => nearest(name, outputs.keys().map(String::as_str)),
+        };
+        report.error_help(codes::UNKNOWN_OUTPUT, reference.span, message, help);
+    }
+}
+
+fn of_words(reference: &Reference, known: &[&str], report: &mut Report) {
+    let root = reference.root();
+    match reference.path.get(1) {
+        Some(word) if known.contains(&word.as_str()) => {}
+        Some(word) => {
+            let message = format!("`{root}` has no `{word}`");
+            report.error_help(codes::UNKNOWN_NAME, reference.span, message, nearest(word, known.iter().copied()));
+        }
+        None => vague(reference, &format!("name one of `{root}.{}`", known.join(&format!("`, `{root}.")),), report),
+    }
+}
+
+fn vague(reference: &Reference, help: &str, report: &mut Report) {
+    let message = format!("`{}` says too little", reference.dotted());
+    report.error_help(codes::VAGUE_REFERENCE, reference.span, message, help);
+}
+
+fn secret_vars(runbook: &Runbook) -> HashSet<&str> {
+    let mut secret: HashSet<&str> = HashSet::new();
+    // Variables may use one another in any order: repeat until nothing is added.
+    loop {
+        let before = secret.len();
+        for (name, tree) in &runbook.vars {
+            let holds = tree.references().iter().any(|reference| match reference.root() {
+                "secrets" => true,
+                "vars" => reference.path.get(1).is_some_and(|used| secret.contains(used.as_str())),
+                _ => false,
+            });
+            if holds {
+                secret.insert(name);
+            }
+        }
+        if secret.len() == before {
+            return secret;
+        }
+    }
+}

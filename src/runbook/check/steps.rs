@@ -1,0 +1,182 @@
+//! One step against its kind.
+
+use super::names::{Names, Site};
+use super::{conditions, nearest, places, schema, secrets, values};
+use crate::runbook::ast::{Proof, Undo};
+use crate::runbook::catalog::{KindFace, Late};
+use crate::runbook::codes;
+use crate::runbook::diagnostic::{Problem, Report};
+use crate::runbook::source::Span;
+use crate::runbook::tree::Tree;
+
+/// Kinds of the language that this version does not have.
+const LATER: &[&str] = &[
+    "terraform.apply",
+    "terraform.output",
+    "terraform.no_changes",
+    "postgres.execute",
+    "http.get",
+    "http.request",
+    "dns.lookup",
+    "dns.update",
+    "s3.restore",
+    "s3.copy",
+    "s3.objects",
+    "velero.restore",
+    "kubernetes.apply",
+    "kubernetes.delete",
+    "kubernetes.patch",
+    "kubernetes.scale",
+    "kubernetes.rollout",
+    "kubernetes.job",
+    "kubernetes.get",
+    "kubernetes.wait",
+    "kubernetes.ready",
+    "rds.restore",
+    "digitalocean.restore_database",
+    "mysql.query",
+    "mongodb.count",
+    "opensearch.restore",
+    "grafana.export",
+    "grafana.import",
+    "openfaas.deploy",
+    "gitlab.pipeline",
+    "github.workflow",
+    "helm.release",
+    "backups.inventory",
+    "notify.webhook",
+];
+
+pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
+    let step = names.step(node);
+    let site = Site::step(node);
+    if let Some(kind) = kind(names, &step.kind, step.kind_span, false, report) {
+        if !step.with.is_null() {
+            with(names, kind, &step.with, step.kind_span, &site, report);
+        }
+        undo(kind, step.undo.as_ref(), report);
+    }
+    let shown = step.name.iter().chain(&step.instructions).chain(&step.estimate);
+    let shown = shown.chain(step.require.iter().map(|requirement| &requirement.otherwise));
+    let made = step.creates.iter().flat_map(|creates| [&creates.kind, &creates.id, &creates.remove]);
+    for tree in shown.chain(made) {
+        names.judge_tree(tree, &site, report);
+    }
+    if let Some(Undo::Command(argv)) = &step.undo {
+        names.judge_tree(argv, &site, report);
+    }
+    let required = step.require.iter().map(|requirement| &requirement.that);
+    for condition in step.condition.iter().chain(required) {
+        conditions::judge(names, condition, &site, report);
+    }
+    for proof in &step.verify {
+        judge_proof(names, node, proof, report);
+    }
+    roles(names, node, report);
+}
+
+fn judge_proof(names: &Names<'_>, node: usize, proof: &Proof, report: &mut Report) {
+    let site = Site::verify(node);
+    if let Some(kind) = kind(names, &proof.probe, proof.span, true, report) {
+        with(names, kind, &proof.with, proof.span, &site, report);
+    }
+    for tree in proof.expect.trees() {
+        names.judge_tree(tree, &site, report);
+    }
+}
+
+/// The kind, if there is one and it may stand here. An empty name was reported while reading.
+fn kind<'a>(
+    names: &Names<'a>,
+    word: &str,
+    span: Span,
+    as_probe: bool,
+    report: &mut Report,
+) -> Option<&'a dyn KindFace> {
+    if word.is_empty() {
+        return None;
+    }
+    let here = |kind: &dyn KindFace| if as_probe { kind.is_probe() } else { kind.is_step() };
+    match names.catalog.kind(word) {
+        Some(kind) if here(kind) => return Some(kind),
+        Some(_) => {
+            let (message, fitting) = if as_probe {
+                (format!("`{word}` is no probe: it does not only read"), "probes")
+            } else {
+                (format!("`{word}` is a probe and cannot be a step"), "steps")
+            };
+            let known: Vec<_> = known(names, as_probe).into_iter().map(|name| format!("`{name}`")).collect();
+            report.error_help(codes::KIND_MISPLACED, span, message, format!("{fitting} are {}", known.join(", ")));
+        }
+        None if LATER.contains(&word) => {
+            let message = format!("the kind `{word}` is not in this version");
+            report.error_help(codes::KIND_LATER, span, message, nearest(word, known(names, as_probe)));
+        }
+        None => {
+            let what = if as_probe { "probe" } else { "kind" };
+            let message = format!("there is no {what} `{word}`");
+            report.error_help(codes::UNKNOWN_KIND, span, message, nearest(word, known(names, as_probe)));
+        }
+    }
+    None
+}
+
+fn known(names: &Names<'_>, as_probe: bool) -> Vec<&'static str> {
+    let fits = |name: &&str| {
+        names.catalog.kind(name).is_some_and(|kind| if as_probe { kind.is_probe() } else { kind.is_step() })
+    };
+    names.catalog.names().into_iter().filter(fits).collect()
+}
+
+fn with(names: &Names<'_>, kind: &dyn KindFace, with: &Tree, uses: Span, site: &Site, report: &mut Report) {
+    // The schema says where secrets may stand, so the names are judged without asking that.
+    names.judge_tree(with, &Site { takes_secret: true, ..*site }, report);
+    for entry in with.entries().iter().filter(|entry| !matches!(entry.key.text.as_str(), "outputs" | "form")) {
+        secrets::in_clear(&entry.value, &entry.key.text, report);
+    }
+    values::sql(with, report);
+    let flaws = schema::judge(names, with, kind.schema(), uses, site);
+    if !flaws.is_empty() {
+        for flaw in flaws {
+            report.problems.push(flaw.problem(&report.source));
+        }
+        return;
+    }
+    let written = with.written();
+    for complaint in kind.check(&Late { value: &written }) {
+        let span = places::of_path(with, &complaint.path, uses);
+        let problem = Problem::at(&report.source, complaint.code, span, complaint.message);
+        report.problems.push(match complaint.help {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
+    }
+}
+
+fn undo(kind: &dyn KindFace, undo: Option<&Undo>, report: &mut Report) {
+    let Some(Undo::Named(name)) = undo else { return };
+    if kind.undos().contains(&name.text.as_str()) {
+        return;
+    }
+    let message = format!("`{}` has no undo `{}`", kind.name(), name.text);
+    let help = match (kind.undos(), kind.name()) {
+        ([], "run") => "write the command: `undo: [program, argument]`".into(),
+        ([], _) => "take it away: this kind cannot be undone".into(),
+        (known, _) => nearest(&name.text, known.iter().copied()),
+    };
+    report.error_help(codes::UNKNOWN_UNDO, name.span, message, help);
+}
+
+fn roles(names: &Names<'_>, node: usize, report: &mut Report) {
+    let known = &names.runbook.responders;
+    let Some(approval) = names.step(node).approval.as_ref().filter(|_| !known.is_empty()) else { return };
+    for role in approval.from.iter().filter(|role| !known.contains_key(&role.text)) {
+        let message = format!("`responders` has no role `{}`", role.text);
+        report.error_help(
+            codes::UNKNOWN_ROLE,
+            role.span,
+            message,
+            nearest(&role.text, known.keys().map(String::as_str)),
+        );
+    }
+}

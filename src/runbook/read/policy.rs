@@ -1,0 +1,213 @@
+//! The fields of a step that say when it runs, how often, who agrees and what is left of it.
+
+use super::fields::{Fields, Keys};
+use super::scalars;
+use super::top::minimum;
+use crate::runbook::ast::{
+    Approval, Backoff, Creates, Ended, Minimum, Need, Requirement, Retry, RetryOn, Temporary, Undo,
+};
+use crate::runbook::diagnostic::Report;
+use crate::runbook::tree::{Entry, Name, Node, Tree};
+use crate::runbook::{codes, duration, suggest};
+
+pub fn needs(entry: Entry, report: &mut Report) -> Vec<Need> {
+    let key = entry.key.clone();
+    let items = match entry.value.node {
+        // `needs: a` is what users of other systems write, and it is plain what they mean.
+        Node::Text(_) => vec![entry.value],
+        _ => scalars::list(entry, report).unwrap_or_default(),
+    };
+    items.into_iter().filter_map(|item| need(item, &key, report)).collect()
+}
+
+fn need(item: Tree, key: &Name, report: &mut Report) -> Option<Need> {
+    const KEYS: Keys = Keys { of: "a need", known: &["step", "when"], later: &[] };
+    const ENDS: &[(&str, Ended)] = &[
+        ("succeeded", Ended::Succeeded),
+        ("skipped", Ended::Skipped),
+        ("failed", Ended::Failed),
+        ("blocked", Ended::Blocked),
+        ("undone", Ended::Undone),
+    ];
+    if !matches!(item.node, Node::Map(_)) {
+        let span = item.span;
+        return scalars::plain(&item, Some(key), report).map(|step| Need { step, when: None, span });
+    }
+    let mut fields = Fields::open(item, Some(key), &KEYS, report)?;
+    let step = fields.require("step", report)?;
+    let span = step.value.span;
+    let step = scalars::text(&step, report)?;
+    let when = fields.take("when").map(|entry| {
+        let key = entry.key.clone();
+        let at = scalars::place(&entry.value, Some(&key));
+        let words = scalars::names(entry, report);
+        if words.is_empty() {
+            report.error_help(
+                codes::MISSING_FIELD,
+                at,
+                "`when` names no end",
+                "name one or more of `succeeded`, `skipped`, `failed`",
+            );
+        }
+        let ends = words.into_iter().filter_map(|name| {
+            let tree = Tree { node: Node::Text(name.text), span: name.span };
+            scalars::word(&tree, &key, ENDS, report)
+        });
+        ends.collect()
+    });
+    Some(Need { step, when, span })
+}
+
+pub fn requirements(entry: Entry, report: &mut Report) -> Vec<Requirement> {
+    const KEYS: Keys = Keys { of: "a requirement", known: &["that", "otherwise"], later: &[] };
+    let key = entry.key.clone();
+    let items = match entry.value.node {
+        Node::Map(_) => vec![entry.value],
+        _ => scalars::list(entry, report).unwrap_or_default(),
+    };
+    let read = items.into_iter().filter_map(|item| {
+        let mut fields = Fields::open(item, Some(&key), &KEYS, report)?;
+        let that = fields.require("that", report).and_then(|entry| scalars::condition(&entry, report));
+        let otherwise = fields.require("otherwise", report).and_then(|entry| scalars::templated_text(entry, report));
+        Some(Requirement { that: that?, otherwise: otherwise? })
+    });
+    read.collect()
+}
+
+pub fn retry(entry: Entry, report: &mut Report) -> Retry {
+    const KEYS: Keys = Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "when"], later: &[] };
+    let mut retry = Retry { attempts: 3, ..Retry::default() };
+    if matches!(entry.value.node, Node::Number(_)) {
+        retry.attempts = scalars::integer(&entry, 1, report).unwrap_or(1);
+        return retry;
+    }
+    let Some(mut fields) = Fields::open(entry.value, Some(&entry.key), &KEYS, report) else { return Retry::default() };
+    if let Some(attempts) = fields.take("attempts").and_then(|entry| scalars::integer(&entry, 1, report)) {
+        retry.attempts = attempts;
+    }
+    if let Some(delay) = fields.take("delay").and_then(|entry| scalars::duration_or_zero(&entry, report)) {
+        retry.delay = delay;
+    }
+    if let Some(backoff) = fields.take("backoff").and_then(|entry| backoff(&entry, report)) {
+        retry.backoff = backoff;
+    }
+    if let Some(entry) = fields.take("when") {
+        retry.when = scalars::names(entry, report).into_iter().filter_map(|name| retry_on(name, report)).collect();
+    }
+    retry
+}
+
+fn backoff(entry: &Entry, report: &mut Report) -> Option<Backoff> {
+    const WORDS: &[(&str, Backoff)] = &[
+        ("constant", Backoff::Constant),
+        ("none", Backoff::Constant),
+        ("linear", Backoff::Linear),
+        ("exponential", Backoff::Factor(2.0)),
+    ];
+    match &entry.value.node {
+        Node::Number(number) => match number.as_f64().filter(|factor| (1.0..=100.0).contains(factor)) {
+            Some(factor) => Some(Backoff::Factor(factor)),
+            None => {
+                let message = format!("`backoff` has to be from 1 to 100, not {number}");
+                report.error(codes::OUT_OF_RANGE, entry.value.span, message);
+                None
+            }
+        },
+        _ => scalars::word(&entry.value, &entry.key, WORDS, report),
+    }
+}
+
+fn retry_on(name: Name, report: &mut Report) -> Option<RetryOn> {
+    let is_code = |text: &str| {
+        text.len() > 2 && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_' || c == '-')
+    };
+    match name.text.as_str() {
+        "transient" => Some(RetryOn::Transient),
+        "failed" => Some(RetryOn::Failed),
+        "timeout" => Some(RetryOn::Timeout),
+        code if is_code(code) => Some(RetryOn::Code(code.into())),
+        "unknown" => {
+            let help =
+                "whether an unknown outcome may be tried again is for a person to say: `regrow retry STEP --because …`";
+            report.error_help(codes::NOT_ALLOWED, name.span, "an unknown outcome is never retried by itself", help);
+            None
+        }
+        other => {
+            let help = suggest::help(other, ["transient", "failed", "timeout"]).unwrap_or_default();
+            report.error_help(
+                codes::NOT_ALLOWED,
+                name.span,
+                format!("`when` cannot be `{other}`"),
+                format!("{help}; or a fault's code such as `RG2104`"),
+            );
+            None
+        }
+    }
+}
+
+pub fn approval(entry: Entry, report: &mut Report) -> Option<Approval> {
+    const KEYS: Keys =
+        Keys { of: "`approval`", known: &["from", "minimum", "by_starter", "escalate_after"], later: &[] };
+    let mut fields = Fields::open(entry.value, Some(&entry.key), &KEYS, report)?;
+    Some(Approval {
+        from: fields.take("from").map(|entry| scalars::names(entry, report)).unwrap_or_default(),
+        minimum: fields.take("minimum").and_then(|entry| minimum(&entry, report)).unwrap_or(Minimum::Count(1)),
+        by_starter: fields.take("by_starter").and_then(|entry| scalars::boolean(&entry, report)).unwrap_or(true),
+        escalate_after: fields.take("escalate_after").and_then(|entry| scalars::duration(&entry, report)),
+    })
+}
+
+pub fn succeeds_if(entry: &Entry, report: &mut Report) -> bool {
+    scalars::word(&entry.value, &entry.key, &[("verify", true)], report).unwrap_or(false)
+}
+
+pub fn undo(entry: Entry, kind: &Name, report: &mut Report) -> Option<Undo> {
+    if matches!(entry.value.node, Node::List(_)) {
+        if kind.text != "run" && !kind.text.is_empty() {
+            let message = format!("a command as `undo` belongs to `run`, not to `{}`", kind.text);
+            report.error_help(codes::UNKNOWN_UNDO, entry.key.span, message, "name an undo that the kind offers");
+            return None;
+        }
+        return scalars::argv(entry, report).map(Undo::Command);
+    }
+    let span = entry.value.span;
+    scalars::text(&entry, report).map(|text| Undo::Named(Name { text, span }))
+}
+
+pub fn temporary(entry: Entry, report: &mut Report) -> Option<Temporary> {
+    const KEYS: Keys = Keys { of: "`temporary`", known: &["keep_for"], later: &[] };
+    if matches!(entry.value.node, Node::Map(_)) {
+        let mut fields = Fields::open(entry.value, Some(&entry.key), &KEYS, report)?;
+        return Some(Temporary {
+            keep_for: fields.take("keep_for").and_then(|entry| scalars::duration(&entry, report)),
+        });
+    }
+    scalars::boolean(&entry, report)?.then_some(Temporary { keep_for: None })
+}
+
+pub fn estimate(entry: Entry, report: &mut Report) -> Option<Tree> {
+    if entry.value.as_text().is_some_and(|text| text.contains("{{")) {
+        return Some(scalars::templated(entry, report));
+    }
+    scalars::duration(&entry, report)
+        .map(|read| Tree { node: Node::Text(duration::format(read)), span: entry.value.span })
+}
+
+pub fn creates(entry: Entry, kind: &Name, report: &mut Report) -> Vec<Creates> {
+    const KEYS: Keys = Keys { of: "an entry of `creates`", known: &["kind", "id", "remove"], later: &[] };
+    let key = entry.key.clone();
+    if kind.text != "run" && !kind.text.is_empty() {
+        let message = format!("`creates` belongs to `run`; `{}` keeps the ledger itself", kind.text);
+        report.error_help(codes::NOT_ALLOWED, key.span, message, "take it away");
+        return Vec::new();
+    }
+    let items = scalars::list(entry, report).unwrap_or_default();
+    let read = items.into_iter().filter_map(|item| {
+        let mut fields = Fields::open(item, Some(&key), &KEYS, report)?;
+        let kind = fields.require("kind", report).and_then(|entry| scalars::templated_text(entry, report));
+        let id = fields.require("id", report).and_then(|entry| scalars::templated_text(entry, report));
+        let remove = fields.require("remove", report).and_then(|entry| scalars::argv(entry, report));
+        Some(Creates { kind: kind?, id: id?, remove: remove? })
+    });
+    read.collect()
+}

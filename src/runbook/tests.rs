@@ -1,0 +1,231 @@
+//! The language as a whole: every file in `tests/broken` is refused as it says, every file in `tests/sound` is not.
+//!
+//! A broken file begins with what is expected of it, all of it, in order: `# RG0102 12:5 part of the help`.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::diagnostic::Problem;
+use super::testkit::kinds;
+use super::{check, load, parse_text};
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn problems(path: &Path) -> Vec<Problem> {
+    load(path).map(|loaded| check(&loaded, &kinds())).unwrap_or_else(|problems| problems)
+}
+
+struct Expected {
+    code: String,
+    place: String,
+    help: String,
+}
+
+fn expected(path: &Path) -> Vec<Expected> {
+    let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+    let lines =
+        text.lines().map(|line| line.trim_start_matches('\u{feff}')).take_while(|line| line.starts_with("# RG"));
+    let read = |line: &str| {
+        let mut words = line[2..].splitn(3, ' ');
+        let mut next = || words.next().unwrap_or_default().to_string();
+        Expected { code: next(), place: next(), help: next() }
+    };
+    lines.map(read).collect()
+}
+
+#[test]
+fn every_broken_runbook_is_refused_with_code_place_and_help() {
+    let mut wrong = String::new();
+    let files = files("broken");
+    for path in &files {
+        let (found, expected) = (problems(path), expected(path));
+        assert!(!expected.is_empty(), "{} expects nothing", path.display());
+        let same = found.len() == expected.len()
+            && found.iter().zip(&expected).all(|(found, expected)| {
+                let said = format!("{} {}", found.message, found.help.as_deref().unwrap_or_default());
+                found.code == expected.code
+                    && format!("{}:{}", found.line, found.column) == expected.place
+                    && said.contains(&expected.help)
+            });
+        if !same {
+            wrong.push_str(&format!("\n{}\n", path.file_name().unwrap().to_string_lossy()));
+            for problem in &found {
+                let help = problem.help.as_deref().unwrap_or_default();
+                wrong.push_str(&format!(
+                    "# {} {}:{} {} | {help}\n",
+                    problem.code, problem.line, problem.column, problem.message
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these say something else than expected:{wrong}");
+    assert!(files.len() >= 60);
+}
+
+#[test]
+fn every_sound_runbook_is_accepted() {
+    for path in files("sound") {
+        let found = problems(&path);
+        assert!(found.is_empty(), "{}: {found:#?}", path.display());
+    }
+}
+
+#[test]
+fn ten_thousand_steps_are_judged_at_once() {
+    let mut text = String::from("version: 1\nname: large\nseverity: partial\nsteps:\n");
+    for index in 0..10_000 {
+        let needs = if index == 0 { String::new() } else { format!("s{}", index - 1) };
+        text.push_str(&format!("  - id: s{index}\n    uses: run\n    needs: [{needs}]\n    with: {{ command: [echo, \"{{{{ run.id }}}}\"] }}\n"));
+    }
+    let loaded = parse_text("large.yaml", &text).unwrap();
+    assert_eq!(check(&loaded, &kinds()).len(), 0);
+    text.push_str("  - id: last\n    run: echo\n    needs: [s1]\n");
+    let loaded = parse_text("large.yaml", &text).unwrap();
+    let found = check(&loaded, &kinds());
+    assert_eq!(found.iter().map(|problem| problem.code).collect::<Vec<_>>(), [super::codes::TOO_MANY_STEPS]);
+}
+
+#[test]
+fn places_are_right_with_returns_and_letters_beyond_ascii() {
+    let text =
+        "version: 1\nname: ä\nseverity: partial\nsteps:\n  - id: a\n    name: \"é {{ parms.x }}\"\n    run: echo\n";
+    for (text, what) in
+        [(text.to_string(), "plain"), (text.replace('\n', "\r\n"), "returns"), (format!("\u{feff}{text}"), "mark")]
+    {
+        let found = check(&parse_text("x.yaml", &text).unwrap(), &kinds());
+        let places: Vec<_> = found.iter().map(|p| (p.code, p.line, p.column, p.end_column)).collect();
+        assert_eq!(places, [("RG0306", 6, 14, 27)], "{what}");
+    }
+}
+
+/// Pieces that make texts which come near to a runbook.
+fn fragment() -> impl Strategy<Value = String> {
+    let words = prop::sample::select(vec![
+        "version: 1\n",
+        "name: x\n",
+        "severity: partial\n",
+        "steps:\n",
+        "  - id: a\n",
+        "    uses: run\n",
+        "    with: ",
+        "    needs: [a]\n",
+        "    if: ",
+        "{ command: [x] }\n",
+        "{{ params.x }}",
+        "\"{{ steps.a.outputs.b }}\"\n",
+        "'",
+        "\"",
+        "&a ",
+        "*a",
+        "<<: ",
+        "- ",
+        ": ",
+        "\n",
+        "\t",
+        "|\n",
+        ">-\n",
+        "{",
+        "}",
+        "[",
+        "]",
+        "(eq ",
+        ")",
+        "\\{{",
+        "{{#if x}}",
+        "{{!-- ",
+        "--}}",
+        "é",
+        "\u{feff}",
+        "---\n",
+        "!x ",
+        "? ",
+        "~",
+        "    verify: [{probe: command, expect: {equals: 0}}]\n",
+        "params:\n",
+        "  p: {type: integer, default: 1}\n",
+        "vars:\n",
+        "  v: ",
+    ]);
+    prop_oneof![4 => words.prop_map(String::from), 1 => ".{0,6}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_the_reader_panic(pieces in prop::collection::vec(fragment(), 0..40)) {
+        let text = pieces.concat();
+        let found = parse_text("x.yaml", &text).map(|loaded| check(&loaded, &kinds())).unwrap_or_else(|problems| problems);
+        for problem in found {
+            prop_assert!(problem.span.end() <= problem.source.map_or(0, |source| source.text.len()));
+        }
+    }
+
+    #[test]
+    fn no_template_makes_the_compiler_panic(pieces in prop::collection::vec(template_fragment(), 0..12)) {
+        let text = pieces.concat();
+        if let Ok(template) = super::template::Template::compile(&text, None) {
+            let scope = serde_json::json!({"params": {"x": 1, "l": [1, "a", {"b": 2}]}, "run": {"id": "7qk2"}});
+            let _ = template.render(&scope);
+        }
+    }
+}
+
+fn template_fragment() -> impl Strategy<Value = String> {
+    let words = prop::sample::select(vec![
+        "{{",
+        "}}",
+        "{{{",
+        "}}}",
+        "~",
+        "params.x",
+        "params.l",
+        " ",
+        "(",
+        ")",
+        "eq ",
+        "default ",
+        "pluck ",
+        "\"b\"",
+        "'c'",
+        "5",
+        "-1",
+        "null",
+        "true",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\\",
+        "\\{{",
+        "!",
+        "!--",
+        "--",
+        "#if ",
+        "/if",
+        "else",
+        ">",
+        "../",
+        "@root",
+        "this",
+        ".",
+        "é",
+        "a=",
+        "\"",
+        "{{ params.x }}",
+        "{{ upper run.id }}",
+        "{{ (lower (trim run.id)) }}",
+        "|",
+        "as",
+        "time_add ",
+        "sql_name ",
+        "\n",
+    ]);
+    prop_oneof![6 => words.prop_map(String::from), 1 => ".{0,4}"]
+}

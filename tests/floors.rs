@@ -1,0 +1,69 @@
+//! Holds the code to its floors: a module uses its own floor and those below it, kinds never use the engine or one another.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FLOORS: [(&str, u8); 13] = [
+    ("model", 0),
+    ("graph", 1),
+    ("runbook", 1),
+    ("journal", 2),
+    ("kind", 2),
+    ("provider", 2),
+    ("engine", 3),
+    ("kinds", 3),
+    ("plan", 3),
+    ("report", 4),
+    ("view", 4),
+    ("live", 4),
+    ("cli", 5),
+];
+
+fn floor(module: &str) -> Option<u8> {
+    FLOORS.iter().find(|(name, _)| *name == module).map(|(_, floor)| *floor)
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every `crate::a::b` of a text, without what stands in comments.
+fn uses(text: &str) -> Vec<(String, String)> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let word = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let after = |rest: &str| {
+        let first = word(rest);
+        let second = rest[first.len()..].strip_prefix("::").map(word).unwrap_or_default();
+        (first, second)
+    };
+    code.split("crate::").skip(1).map(after).collect()
+}
+
+#[test]
+fn modules_only_look_down() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut wrong = Vec::new();
+    for file in files {
+        let place = file.strip_prefix(&root).unwrap().with_extension("");
+        let parts: Vec<&str> = place.iter().map(|part| part.to_str().unwrap()).collect();
+        let Some(own) = floor(parts[0]) else { continue };
+        for (module, inner) in uses(&fs::read_to_string(&file).unwrap()) {
+            let upward = floor(&module).is_some_and(|theirs| theirs > own);
+            let kind_uses_engine = parts[0] == "kinds" && ["engine"].contains(&module.as_str());
+            let kinds_meet = parts[0] == "kinds" && module == "kinds" && parts.len() > 2 && !inner.is_empty() && inner != parts[1];
+            if upward || kind_uses_engine || kinds_meet {
+                wrong.push(format!("{} uses crate::{module}::{inner}", place.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

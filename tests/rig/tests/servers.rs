@@ -1,0 +1,186 @@
+//! PostgreSQL of the rig, from the outside: it answers, it keeps to itself, it leaves nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use rig::Scratch;
+use rig::process::{Identity, descendants, wait_gone};
+use rig::servers::{Postgres, StopMode};
+
+fn all_of(server: &Postgres) -> BTreeSet<Identity> {
+    let postmaster = server.process().expect("it runs");
+    let mut all = descendants(postmaster);
+    all.insert(postmaster);
+    all
+}
+
+fn ask(url: &str, password: &str) -> Result<String, String> {
+    let output = Command::new("psql")
+        .args(["-XAtqw", "-d", url, "-c", "select current_user"])
+        .env("PGPASSWORD", password)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_string();
+    if output.status.success() {
+        Ok(text(output.stdout))
+    } else {
+        Err(text(output.stderr))
+    }
+}
+
+#[test]
+fn it_answers_and_its_role_needs_its_password() {
+    let scratch = Scratch::new().unwrap();
+    let server = Postgres::start(&scratch).unwrap();
+    assert_eq!(server.sql("lms", "select 1").unwrap(), "1");
+    assert_eq!(ask(&server.superuser_url(), ""), Ok("regrow".to_string()));
+    assert_eq!(
+        ask(&server.url(), server.lms_password()),
+        Ok("lms".to_string())
+    );
+    let refused = ask(&server.url(), "wrong").unwrap_err();
+    assert!(
+        refused.contains("password authentication failed"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn two_at_once_are_two() {
+    let scratch = Scratch::new().unwrap();
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| Postgres::start(&scratch).unwrap());
+        let second = scope.spawn(|| Postgres::start_plain(&scratch).unwrap());
+        (first.join().unwrap(), second.join().unwrap())
+    });
+    assert_ne!(first.port(), second.port());
+    let identifier = "select system_identifier from pg_control_system()";
+    assert_ne!(
+        first.sql("lms", identifier).unwrap(),
+        second.sql("lms", identifier).unwrap()
+    );
+}
+
+#[test]
+fn nothing_is_left_after_drop_whatever_goes_first() {
+    for scratch_first in [false, true] {
+        let scratch = Scratch::new().unwrap();
+        let folder = scratch.path().to_path_buf();
+        let server = Postgres::start(&scratch).unwrap();
+        let processes = all_of(&server);
+        assert!(processes.len() > 3, "{processes:?}");
+        if scratch_first {
+            drop(scratch);
+            drop(server);
+        } else {
+            drop(server);
+            drop(scratch);
+        }
+        assert!(
+            wait_gone(&processes, Duration::from_secs(1)),
+            "{processes:?}"
+        );
+        assert!(!folder.exists());
+    }
+}
+
+#[test]
+fn nothing_is_left_after_a_panic() {
+    let (send, receive) = std::sync::mpsc::channel();
+    let panicked = std::thread::spawn(move || {
+        let scratch = Scratch::new().unwrap();
+        let server = Postgres::start(&scratch).unwrap();
+        send.send((scratch.path().to_path_buf(), all_of(&server)))
+            .unwrap();
+        panic!("on purpose");
+    });
+    let (folder, processes) = receive.recv().unwrap();
+    panicked.join().unwrap_err();
+    assert!(wait_gone(&processes, Duration::from_secs(1)));
+    assert!(!folder.exists());
+}
+
+#[test]
+fn it_comes_back_after_a_crash_on_the_same_port() {
+    let scratch = Scratch::new().unwrap();
+    let mut server = Postgres::start(&scratch).unwrap();
+    let port = server.port();
+    server
+        .sql("lms", "create table kept as select 42 as answer")
+        .unwrap();
+    server.kill().unwrap();
+    assert!(server.sql("lms", "select 1").is_err());
+    server.restart().unwrap();
+    assert_eq!(server.port(), port);
+    assert_eq!(server.sql("lms", "table kept").unwrap(), "42");
+    server.stop(StopMode::Fast).unwrap();
+    assert!(server.process().is_none());
+}
+
+/// By hand what `postgres.restore` does: backup and archive of the rig are good for a recovery to a moment.
+#[test]
+fn backup_and_archive_lead_back_to_a_moment() {
+    let scratch = Scratch::new().unwrap();
+    let live = Postgres::start(&scratch).unwrap();
+    live.sql(
+        "lms",
+        "create table orders as select * from generate_series(1, 1000)",
+    )
+    .unwrap();
+    let base = scratch.folder("backups").unwrap().join("base");
+    live.base_backup(&base).unwrap();
+    assert!(base.join("backup_manifest").exists());
+    live.sql("lms", "insert into orders select 1001").unwrap();
+    let as_of = live.sql("lms", "select clock_timestamp()").unwrap();
+    live.sql("lms", "drop table orders").unwrap();
+    let segment = live.switch_wal().unwrap();
+    assert!(live.archive_dir().join(&segment).exists());
+
+    let settings = format!(
+        "\narchive_mode = off\nrestore_command = 'cp {}/%f %p'\nrecovery_target_time = '{as_of}'\nrecovery_target_action = promote\nlisten_addresses = ''\nunix_socket_directories = '{}'\n",
+        live.archive_dir().display(),
+        base.display()
+    );
+    let config = base.join("postgresql.conf");
+    fs::write(&config, fs::read_to_string(&config).unwrap() + &settings).unwrap();
+    fs::write(base.join("recovery.signal"), "").unwrap();
+    let log = base.join("log");
+    let started = live
+        .account()
+        .command(&live.bin_dir().join("pg_ctl"))
+        .args(["-w", "-s", "start", "-l"])
+        .arg(&log)
+        .arg("-D")
+        .arg(&base)
+        .status()
+        .unwrap();
+    assert!(
+        started.success(),
+        "{}",
+        fs::read_to_string(log).unwrap_or_default()
+    );
+    let count = "select count(*) from orders";
+    let port = live.port().to_string();
+    let output = Command::new("psql")
+        .args([
+            "-XAtq", "-U", "regrow", "-p", &port, "-d", "lms", "-c", count, "-h",
+        ])
+        .arg(&base)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1001");
+
+    // Nobody stops that copy: it must end with the scratch, as the copies of regrow must.
+    let pid = fs::read_to_string(base.join("postmaster.pid"))
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let copy = Identity::of(pid).unwrap();
+    drop(scratch);
+    assert!(wait_gone(&BTreeSet::from([copy]), Duration::from_secs(1)));
+}
