@@ -272,8 +272,8 @@ next: regrow resume 7qk2
     #[test]
     fn one_sentence_for_customers_names_nothing_of_the_inside() {
         let sentence = testing::waiting().view().sentence();
-        let expected = "Bring back one table: the recovery is interrupted and will be taken up again, 1 of 3 steps done \
-                        (as of 2026-11-24 10:03:52Z).";
+        let expected = "Bring back one table: the recovery waits for a decision of the team, 1 of 3 steps done (as of \
+                         2026-11-24 10:03:52Z).";
         assert_eq!(sentence, expected);
         let sentence = testing::ok().view().sentence();
         assert_eq!(sentence, "Bring back one table: recovered and verified at 2026-11-24 10:10:29Z, after 20m29s.");
