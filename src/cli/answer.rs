@@ -9,8 +9,7 @@ use serde_json::{Map, Value};
 
 use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
-use super::failure::Failure;
-use super::{exit, resume};
+use super::{Failure, exit, resume};
 use crate::engine::{answers, undo, world};
 use crate::journal::lease::{self, Lease};
 use crate::journal::store::RunDir;

@@ -4,9 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
-use super::failure::Failure;
-use super::{exit, problems};
-use crate::report::lines::Volume;
+use super::{Failure, exit, problems};
 use crate::kinds::Kinds;
 use crate::runbook::{self, Loaded, Problem};
 
@@ -28,7 +26,7 @@ pub fn check(context: &Context, files: &[PathBuf]) -> Result<u8, Failure> {
             let _ = writeln!(std::io::stdout().lock(), "{} can be run", names.join(", "));
         }
     }
-    Ok(if bad { exit::NOT_STARTED } else { exit::DONE })
+    Ok(if bad { exit::USAGE } else { exit::DONE })
 }
 
 /// A runbook without errors; everything wrong with it is printed.
@@ -38,7 +36,7 @@ pub fn load(context: &Context, file: &Path) -> Result<Loaded, Failure> {
     if problems.iter().any(Problem::is_error) {
         return Err(refused(context, file, &problems));
     }
-    if context.volume != Volume::Quiet {
+    if !context.quiet {
         show(context, &problems);
     }
     Ok(loaded)

@@ -3,65 +3,53 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use super::args::{Cli, Color};
+use super::args::Cli;
 use super::failure::Failure;
-use super::looking::Looking;
 use crate::journal::store::{NoRun, RunDir, Store};
 use crate::journal::{Folder, recover};
 use crate::model::Person;
 use crate::model::record::Mode;
-use crate::report::lines::Volume;
 
 #[derive(Clone, Debug)]
 pub struct Context {
     pub state: PathBuf,
     pub json: bool,
-    /// Said in commands that are shown, where the state does not lie where it does by itself.
-    pub named_state: Option<PathBuf>,
-    /// Colours on stderr.
+    /// Of stderr.
     pub color: bool,
-    pub colour_on_stdout: bool,
-    pub volume: Volume,
+    /// Also where no terminal is.
+    pub always_color: bool,
+    pub quiet: bool,
+    pub verbose: bool,
     /// Somebody sits there and can be asked.
     pub interactive: bool,
 }
 
 impl Context {
     pub fn of(cli: &Cli) -> Self {
-        let colour = |is_terminal: bool| match cli.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        let color = match cli.color {
+            super::args::Color::Always => true,
+            super::args::Color::Never => false,
+            super::args::Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         };
-        let volume = match (cli.quiet, cli.verbose) {
-            (true, _) => Volume::Quiet,
-            (false, 0) => Volume::Normal,
-            (false, _) => Volume::Verbose,
-        };
-        let by_environment = std::env::var_os("REGROW_STATE").is_some();
+        let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !cli.json;
         Self {
             state: cli.state.clone().unwrap_or_else(default_state),
-            named_state: cli.state.clone().filter(|_| !by_environment),
             json: cli.json,
-            color: colour(std::io::stderr().is_terminal()),
-            colour_on_stdout: colour(std::io::stdout().is_terminal()),
-            volume,
-            interactive: std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !cli.json,
+            color,
+            always_color: matches!(cli.color, super::args::Color::Always),
+            quiet: cli.quiet,
+            verbose: cli.verbose > 0,
+            interactive,
         }
     }
 
-    /// For the commands that only look.
-    pub fn looking(&self) -> Looking {
-        Looking {
-            store: self.store(),
-            state: self.named_state.clone(),
-            json: self.json,
-            colour: self.colour_on_stdout,
-            verbose: self.volume == Volume::Verbose,
-        }
+    /// The state folder, where a command that is shown has to name it to work when it is pasted.
+    pub fn said_state(&self) -> Option<PathBuf> {
+        let from_environment = std::env::var_os("REGROW_STATE").is_some_and(|state| self.state == PathBuf::from(state));
+        (self.state != default_state() && !from_environment).then(|| self.state.clone())
     }
 
-    fn store(&self) -> Store {
+    pub fn looking(&self) -> Store {
         Store::look(&self.state)
     }
 
@@ -72,9 +60,22 @@ impl Context {
         })
     }
 
+    /// The run that is looked at: the one named, else the newest.
+    pub fn run_to_look_at(&self, named: Option<&str>) -> Result<RunDir, Failure> {
+        let store = self.looking();
+        match named {
+            Some(beginning) => self.named(&store, beginning),
+            None => match store.list()?.first() {
+                Some(run) => Ok(store.run(run)),
+                None => Err(Failure::usage(format!("there is no run in `{}`", self.state.display()))
+                    .hint("`regrow run FILE` starts one; another state folder is named by --state DIR")),
+            },
+        }
+    }
+
     /// The run that is changed: the one named, else the only unfinished one that is no drill.
     pub fn run_to_change(&self, named: Option<&str>) -> Result<RunDir, Failure> {
-        let store = self.store();
+        let store = self.looking();
         if let Some(beginning) = named {
             return self.named(&store, beginning);
         }

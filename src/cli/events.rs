@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::context::Context;
 use super::failure::{Failure, written};
-use super::looking::{Looking, talk};
+use super::looking::talk;
 use crate::journal::lease;
 use crate::journal::store::RunDir;
 use crate::model::{Record, RunState};
@@ -18,11 +19,11 @@ use crate::view::words::stamp_word;
 /// How often a live journal is looked at.
 const PACE: Duration = Duration::from_millis(200);
 
-pub fn events(ctx: &Looking, run: Option<&str>, follow: bool) -> Result<(), Failure> {
-    let dir = ctx.run(run)?;
+pub fn events(context: &Context, run: Option<&str>, follow: bool) -> Result<(), Failure> {
+    let dir = context.run_to_look_at(run)?;
     let book = SavedPlan::read(&dir).map(|plan| Book::of(&plan.outline)).unwrap_or_default();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut teller = Teller { json: ctx.json, book, state: RunState::default(), out: &mut out };
+    let mut teller = Teller { json: context.json, book, state: RunState::default(), out: &mut out };
     let result = teller.so_far(&dir).and_then(|error| if follow { teller.tail(&dir) } else { Ok(()) }.map(|()| error));
     match result {
         Ok(None) => Ok(()),

@@ -24,23 +24,21 @@ pub struct Failure {
     /// What to do next.
     pub hint: Option<String>,
     pub causes: Vec<String>,
-    /// Everything was said already: only the exit code is left.
-    pub said: bool,
 }
 
 impl Failure {
     pub fn new(exit: u8, message: impl Into<String>) -> Self {
-        Self { exit, code: None, message: message.into(), hint: None, causes: Vec::new(), said: false }
+        Self { exit, code: None, message: message.into(), hint: None, causes: Vec::new() }
     }
 
     /// Nothing was started.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(exit::NOT_STARTED, message)
+        Self::new(exit::USAGE, message)
     }
 
     /// Ends with `exit` and prints nothing more.
     pub fn silent(exit: u8) -> Self {
-        Self { said: true, ..Self::new(exit, "") }
+        Self::new(exit, "")
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -66,26 +64,13 @@ impl Failure {
         self
     }
 
-    pub fn of_fault(exit: u8, fault: &Fault) -> Self {
-        let (code, hint, causes) = (Some(fault.code.clone()), fault.hint.clone(), fault.causes.clone());
-        Self { code, hint, causes, ..Self::new(exit, fault.message.clone()) }
-    }
-
-    pub fn of_journal(exit: u8, error: &JournalError) -> Self {
-        let failure = Self::new(exit, error.to_string()).code(journal_code(error)).hint(error.hint());
-        match error.source() {
-            Some(cause) => failure.caused_by(cause),
-            None => failure,
-        }
-    }
-
     /// Tells it on stderr. What cannot be told is not worth another error.
     pub fn print(&self, as_json: bool) {
         let _ = self.write(&mut io::stderr().lock(), as_json);
     }
 
     pub fn write(&self, out: &mut dyn Write, as_json: bool) -> io::Result<()> {
-        if self.said {
+        if self.message.is_empty() {
             return Ok(());
         }
         if as_json {
@@ -106,7 +91,8 @@ impl Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        Self::of_fault(exit::NOT_STARTED, &fault)
+        let Fault { code, message, hint, causes, .. } = fault;
+        Self { exit: exit::USAGE, code: Some(code), message, hint, causes }
     }
 }
 
@@ -115,9 +101,13 @@ impl From<JournalError> for Failure {
         let exit = match &error {
             JournalError::Lost { .. } => exit::JOURNAL,
             JournalError::Full { .. } => exit::STOPPED,
-            _ => exit::NOT_STARTED,
+            _ => exit::USAGE,
         };
-        Self::of_journal(exit, &error)
+        let failure = Self::new(exit, error.to_string()).code(journal_code(&error)).hint(error.hint());
+        match error.source() {
+            Some(cause) => failure.caused_by(cause),
+            None => failure,
+        }
     }
 }
 
@@ -125,16 +115,18 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         match error {
             ExecuteError::Journal(error) => error.into(),
-            ExecuteError::Busy(run) => Self::new(exit::TAKEN, format!("another process executes run `{run}`"))
-                .hint("`regrow status` shows it; `regrow resume` without --no-wait follows it"),
-            ExecuteError::Io { what, source } => Self::usage(what).caused_by(&source),
+            ExecuteError::Busy(run) => {
+                Failure::new(exit::BUSY, format!("another process executes run `{run}`"))
+                    .hint("`regrow status` shows it; `regrow resume` without --no-wait follows it")
+            }
+            ExecuteError::Io { what, source } => Failure::usage(what).caused_by(&source),
         }
     }
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::usage(error.to_string())
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure::usage(error.to_string())
     }
 }
 
@@ -155,7 +147,7 @@ fn journal_code(error: &JournalError) -> &'static str {
 pub fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::new(exit::FAILED, "the output cannot be written").code("RG8005").caused_by(&error)),
+        Err(error) => Err(Failure::new(exit::FAILED, "the output cannot be written").code("RG8002").caused_by(&error)),
         Ok(()) => Ok(()),
     }
 }
@@ -173,7 +165,7 @@ mod tests {
     #[test]
     fn a_failure_says_what_why_and_what_next() {
         let fault = Fault::new("RG2104", "the lock is taken").hint("wait for `alice`");
-        let failure = Failure::of_fault(exit::FAILED, &fault);
+        let failure = Failure::from(fault);
         assert_eq!(printed(&failure, false), "error[RG2104]: the lock is taken\n  hint: wait for `alice`\n");
         let expected = "{\"error\":{\"code\":\"RG2104\",\"message\":\"the lock is taken\",\"hint\":\"wait for `alice`\",\"causes\":[]}}\n";
         assert_eq!(printed(&failure, true), expected);
@@ -182,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_broken_pipe_is_no_failure() {
-        assert_eq!(written(Err(io::ErrorKind::BrokenPipe.into())), Ok(()));
+        assert!(written(Err(io::ErrorKind::BrokenPipe.into())).is_ok());
         assert!(written(Err(io::ErrorKind::StorageFull.into())).is_err());
     }
 }

@@ -1,82 +1,106 @@
-//! Who watches a run, one's own or another executor's, and what is written when it ends.
+//! Watching a run, one's own or another executor's, and what is left to say when it is over.
 
-use std::io;
-use std::path::Path;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::context::Context;
-use super::exit;
-use super::failure::Failure;
+use super::{Failure, exit, looking, run, status};
+use crate::engine::executor::Left;
 use crate::engine::world::Audience;
-use crate::journal::store::RunDir;
+use crate::journal::store::{RunDir, make_private};
 use crate::model::record::Record;
 use crate::model::{Fault, RunState};
 use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;
 use crate::report::json_lines::JsonLines;
+use crate::report::lines::Volume;
 use crate::report::terminal::{self, Look};
 use crate::report::{self, Format};
-use crate::view::follow::attend;
-use crate::view::{Commands, Observer, RunView};
+use crate::view::{Commands, Observer, follow};
 
-/// A display, as the engine knows it.
-struct Listener(Box<dyn Observer>);
+/// A display in the engine's eyes.
+struct Display(Box<dyn Observer>);
 
-impl Audience for Listener {
+impl Audience for Display {
     fn hear(&mut self, records: &[Record], state: &RunState) {
         self.0.observe(records, state);
     }
 }
 
-impl Drop for Listener {
+impl Drop for Display {
     fn drop(&mut self) {
         self.0.finish();
     }
 }
 
-/// Those who are told while this process executes a run.
 pub fn audience(context: &Context, dir: &RunDir, outline: &Outline) -> Vec<Box<dyn Audience>> {
-    vec![Box::new(Listener(display(context, dir, outline)))]
+    vec![Box::new(Display(display(context, dir, outline)))]
 }
 
 fn display(context: &Context, dir: &RunDir, outline: &Outline) -> Box<dyn Observer> {
     if context.json {
         return Box::new(JsonLines::new(io::stdout()));
     }
-    let commands = Commands { run: dir.id(), state: context.named_state.clone() };
+    let volume = match (context.quiet, context.verbose) {
+        (true, _) => Volume::Quiet,
+        (false, true) => Volume::Verbose,
+        (false, false) => Volume::Normal,
+    };
     let work = dir.work();
-    terminal::observer(&Look { outline, work: &work, commands, volume: context.volume, colour: context.color })
+    let commands = Commands { run: dir.id(), state: context.said_state() };
+    terminal::observer(&Look { outline, work: &work, commands, volume, colour: context.color })
 }
 
-/// For steps `report.write`: into the run's folder, and to where the step says.
+/// What `report.write` does: the formats it names, also into a folder beside the run's own.
 pub fn write_report(dir: &RunDir, inputs: &Value) -> Result<Vec<String>, Fault> {
-    let wanted: Vec<&str> = inputs["formats"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let is_wanted = |format: &Format| wanted.is_empty() || wanted.contains(&format.word());
-    let formats: Vec<Format> = Format::ALL.into_iter().filter(is_wanted).collect();
-    let to = inputs["to"].as_str().map(|to| SavedPlan::read(dir).map(|plan| plan.base.join(to))).transpose();
-    let written = to.and_then(|to| report::write_to(dir, &formats, to.as_deref().unwrap_or(&dir.path)));
-    let paths = written.map_err(|e| Fault::new("RG5007", "the report cannot be written").caused_by(&e))?;
-    Ok(paths.iter().map(|path| path.display().to_string()).collect())
+    let failed = |error: io::Error| Fault::new("RG5101", "the report cannot be written").caused_by(&error);
+    let named: Vec<Format> = serde_json::from_value(inputs["formats"].clone()).unwrap_or_default();
+    let formats = if named.is_empty() { Format::ALL.to_vec() } else { named };
+    let mut files = report::write_to(dir, &formats, &dir.path).map_err(failed)?;
+    if let Some(to) = inputs["to"].as_str() {
+        let base = SavedPlan::read(dir).map(|plan| plan.base).unwrap_or_default();
+        let folder = base.join(to);
+        make_private(&folder).map_err(failed)?;
+        files.extend(report::write_to(dir, &formats, &folder).map_err(failed)?);
+    }
+    Ok(files.iter().map(|path| path.display().to_string()).collect())
 }
 
-/// The report of a run that has come to an end, in its folder.
+/// Called at every end.
 pub fn write_reports(dir: &RunDir) -> Result<(), Failure> {
-    let failed = |e: io::Error| Failure::new(exit::FAILED, "the report cannot be written").caused_by(&e);
-    report::write_all(dir).map_err(failed)?;
-    Ok(())
+    let written: io::Result<Vec<PathBuf>> = report::write_all(dir);
+    written.map(|_| ()).map_err(|error| {
+        Failure::new(exit::FAILED, "the run is over, but its report cannot be written")
+            .caused_by(&error)
+            .hint(format!("`regrow report {}` prints it", dir.id()))
+    })
 }
 
-/// Shows what another executor does until it leaves; the code is that of the run as it stands then.
+/// The last words of an executor: how things stand, and what to do next.
+pub fn farewell(context: &Context, dir: &RunDir, left: &Left) {
+    farewell_of(context, dir, &left.state);
+}
+
+pub fn farewell_of(context: &Context, dir: &RunDir, _: &RunState) {
+    // Lines have told a log everything; a person at a terminal gets the page.
+    if context.json || context.quiet || !io::stderr().is_terminal() {
+        return;
+    }
+    let mut view = looking::view_of(context, dir);
+    // It leaves this very moment; the lock may still be held.
+    view.alive = false;
+    let paint = crate::view::paint::Paint { colour: context.color };
+    let _ = write!(io::stderr().lock(), "\n{}", status::text(&view, paint, context.verbose));
+}
+
+/// Shows what another executor does until it leaves.
 pub fn follow(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
-    let outline = SavedPlan::read(dir).map(|plan| plan.outline).unwrap_or_default();
+    let outline = SavedPlan::read(dir)?.outline;
     let mut display = display(context, dir, &outline);
-    attend(dir, display.as_mut(), |_| true);
-    Ok(code(dir))
-}
-
-/// The exit code of a run that nobody executes.
-pub fn code(dir: &RunDir) -> u8 {
-    let view = RunView::load(&RunDir { path: Path::new(&dir.path).into() }, jiff::Timestamp::now());
-    exit::of_run(view.status, view.steps.iter().map(|step| step.status))
+    let state = follow::attend(dir, &mut *display, |_| true);
+    drop(display);
+    farewell_of(context, dir, &state);
+    Ok(if state.ended.is_some() { run::code_of_end(&state, false) } else { exit::STOPPED })
 }

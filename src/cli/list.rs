@@ -4,25 +4,27 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::context::Context;
 use super::failure::Failure;
-use super::looking::{Looking, print, print_json, talk};
+use super::looking::{self, print, print_json, talk};
 use crate::model::record::Mode;
 use crate::view::paint::Paint;
 use crate::view::words::{count, stamp};
 use crate::view::{RunView, json};
 
-pub fn list(ctx: &Looking) -> Result<(), Failure> {
-    let runs = ctx.runs()?;
-    if runs.is_empty() && !ctx.json {
-        talk(&format!("there is no run in `{}`", ctx.store.root().display()));
+pub fn list(context: &Context) -> Result<(), Failure> {
+    let store = context.looking();
+    let runs = store.list()?;
+    if runs.is_empty() && !context.json {
+        talk(&format!("there is no run in `{}`", context.state.display()));
     }
     // One view at a time: a journal may be large.
-    let views = runs.iter().map(|id| ctx.view_of(&ctx.store.run(id)));
-    if ctx.json {
+    let views = runs.iter().map(|id| looking::view_of(context, &store.run(id)));
+    if context.json {
         let entries: Vec<Value> = views.map(|view| json::list_entry(&view)).collect();
         return print_json(&Value::Array(entries));
     }
-    let paint = Paint { colour: ctx.colour };
+    let paint = looking::paint(context);
     let mut text = String::new();
     for view in views {
         line(&view, paint, &mut text);

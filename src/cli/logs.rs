@@ -6,8 +6,10 @@ use std::io::{self, Write};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::args::LogsArgs;
+use super::context::Context;
 use super::failure::{Failure, written};
-use super::looking::{self, Looking, talk};
+use super::looking::{self, talk};
 use crate::journal::lease;
 use crate::journal::store::RunDir;
 use crate::model::{Address, Status};
@@ -18,30 +20,24 @@ const PACE: Duration = Duration::from_millis(200);
 /// The journal is read again every so many rounds only: it may be large.
 const ROUNDS: u32 = 5;
 
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wish {
-    pub follow: bool,
-    /// How many of the lines that are there already.
-    pub tail: Option<usize>,
-}
-
-pub fn logs(ctx: &Looking, run: Option<&str>, step: &str, wish: Wish) -> Result<(), Failure> {
-    let dir = ctx.run(run)?;
-    let view = ctx.view_of(&dir);
+pub fn logs(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
+    let step = args.step.as_str();
+    let dir = context.run_to_look_at(args.run.as_deref())?;
+    let view = looking::view_of(context, &dir);
     let address: Address = step.parse().map_err(Failure::usage)?;
     let logs = of_step(&dir, &address);
     // A log is shown also where the plan that would name its step is lost.
     if logs.is_empty() {
         looking::step(&view, step)?;
     }
-    if logs.is_empty() && !wish.follow {
+    if logs.is_empty() && !args.follow {
         talk(&format!("`{step}` has printed nothing"));
         return Ok(());
     }
     let mut out = io::stdout().lock();
     written(
-        so_far(&logs, wish.tail, &mut out)
-            .and_then(|shown| if wish.follow { follow(&dir, &address, shown, &mut out) } else { Ok(()) }),
+        so_far(&logs, args.tail, &mut out)
+            .and_then(|shown| if args.follow { follow(&dir, &address, shown, &mut out) } else { Ok(()) }),
     )
 }
 
@@ -147,9 +143,8 @@ mod tests {
 
     #[test]
     fn an_unknown_step_is_refused_with_the_nearest() {
-        let run = with_logs();
-        let ctx = Looking::new(run.store.clone());
-        let failure = logs(&ctx, None, "cpy", Wish::default()).unwrap_err();
+        let view = with_logs().view();
+        let failure = looking::step(&view, "cpy").unwrap_err();
         assert_eq!(failure.message, "there is no step `cpy` in run `7qk2`");
         assert_eq!(failure.hint.as_deref(), Some("did you mean `copy`?"));
         assert_eq!(failure.exit, 2);

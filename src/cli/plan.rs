@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use super::args::{Choices, PlanArgs};
 use super::context::Context;
-use super::failure::Failure;
-use super::{check, exit, run};
+use super::{Failure, check, exit, run};
 use crate::kind::{Made, Op, Prepared, ReadCx};
 use crate::kinds;
 use crate::model::record::{Mode, OnFailure};
@@ -38,7 +37,7 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
         }
     }
     let unfit = looks.values().any(Result::is_err);
-    Ok(if unfit { exit::NOT_STARTED } else { exit::DONE })
+    Ok(if unfit { exit::USAGE } else { exit::DONE })
 }
 
 fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {

@@ -3,8 +3,7 @@
 use super::args::{Choices, Going, ResumeArgs};
 use super::context::{Context, person};
 use super::run::{self, Engaged};
-use super::failure::Failure;
-use super::exit;
+use super::{Failure, exit, follow};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, recover};
 use crate::kinds;
@@ -30,6 +29,7 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going) -> Result<u8, 
     let (plan, choices) = bound(context, dir)?;
     match recover(&Folder::new(&dir.path)) {
         Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&recovered.state) => {
+            follow::farewell_of(context, dir, &recovered.state);
             return Ok(run::code_of_end(&recovered.state, false));
         }
         Ok(_) | Err(JournalError::Missing) => {}

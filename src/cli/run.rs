@@ -9,13 +9,11 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Choices, Going, OnFailureArg, RunArgs};
 use super::context::{Context, person};
-use super::failure::Failure;
-use super::{check, exit, follow, start_question};
+use super::{Failure, check, exit, follow, start_question};
 use crate::engine::executor::{self, ExecuteError, Hands, Left};
 use crate::engine::Halt;
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
-use crate::report::lines::Volume;
 use crate::kinds;
 use crate::model::record::{End, Mode, OnFailure, RunStarted};
 use crate::model::{Address, Answer, Person, RunId, RunState};
@@ -94,6 +92,7 @@ pub fn execute_with(
             if left.halt == Halt::Ended {
                 follow::write_reports(dir)?;
             }
+            follow::farewell(context, dir, &left);
             Ok(code(&left))
         }
         Err(ExecuteError::Busy(_)) if !no_wait => follow::follow(context, dir),
@@ -111,6 +110,7 @@ fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> 
     }
     if let Ok(recovered) = recover(&Folder::new(&dir.path)) {
         if recovered.state.ended.is_some() {
+            follow::farewell_of(context, dir, &recovered.state);
             return Ok(code_of_end(&recovered.state, false));
         }
     }
@@ -241,7 +241,7 @@ pub fn objectives(objectives: &Objectives) -> Value {
 fn announce(context: &Context, dir: &RunDir, plan: &Plan) {
     let mut err = std::io::stderr().lock();
     let _ = writeln!(err, "run {} · {} · state in {}", plan.run, plan.runbook.name, dir.path.display());
-    if context.volume != Volume::Quiet && !std::io::stderr().is_terminal() {
+    if !context.quiet && !std::io::stderr().is_terminal() {
         let _ = writeln!(err, "after a crash: regrow resume {}", plan.run);
     }
 }

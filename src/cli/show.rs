@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
+use super::context::Context;
 use super::failure::Failure;
-use super::looking::{self, Looking, print, print_json};
+use super::looking::{self, print, print_json};
 use super::status::progress;
 use crate::model::record::SkipReason;
 use crate::view::commands::{what, who};
@@ -19,13 +20,13 @@ const LOG_LINES: usize = 10;
 /// Longest value on a line.
 const WIDEST: usize = 400;
 
-pub fn show(ctx: &Looking, run: Option<&str>, step: &str) -> Result<(), Failure> {
-    let view = ctx.view(run)?;
+pub fn show(context: &Context, run: Option<&str>, step: &str) -> Result<(), Failure> {
+    let view = looking::view(context, run)?;
     let step = looking::step(&view, step)?;
-    if ctx.json {
+    if context.json {
         return print_json(&as_json(&view, step));
     }
-    print(&text(&view, step, Paint { colour: ctx.colour }))
+    print(&text(&view, step, looking::paint(context)))
 }
 
 fn as_json(view: &RunView, step: &StepView) -> Value {

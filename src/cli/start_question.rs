@@ -6,8 +6,7 @@ use dialoguer::Input;
 
 use super::args::{Choices, RunArgs};
 use super::context::Context;
-use super::failure::Failure;
-use super::run;
+use super::{Failure, run};
 use crate::plan::Plan;
 use crate::runbook::params::ParamFile;
 use crate::runbook::Loaded;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use super::context::Context;
 use super::failure::Failure;
-use super::looking::{Looking, print, print_json};
+use super::looking::{self, print, print_json};
 use crate::model::record::Mode;
 use crate::model::{RunStatus, Status};
 use crate::view::commands::who;
@@ -14,15 +15,15 @@ use crate::view::{RunView, StepView, json};
 /// More steps than this are not listed one by one unless asked for with `-v`: only those that are about something.
 const MOST_LISTED: usize = 60;
 
-pub fn status(ctx: &Looking, run: Option<&str>, line: bool) -> Result<(), Failure> {
-    let view = ctx.view(run)?;
-    if ctx.json {
+pub fn status(context: &Context, run: Option<&str>, line: bool) -> Result<(), Failure> {
+    let view = looking::view(context, run)?;
+    if context.json {
         return print_json(&json::Status(&view));
     }
     if line {
         return print(&format!("{}\n", view.sentence()));
     }
-    print(&text(&view, Paint { colour: ctx.colour }, ctx.verbose))
+    print(&text(&view, looking::paint(context), context.verbose))
 }
 
 /// The page for people.
@@ -271,8 +272,8 @@ next: regrow resume 7qk2
     #[test]
     fn one_sentence_for_customers_names_nothing_of_the_inside() {
         let sentence = testing::waiting().view().sentence();
-        let expected = "Bring back one table: the recovery is interrupted and will be taken up again, 1 of 3 steps done \
-                        (as of 2026-11-24 10:03:52Z).";
+        let expected = "Bring back one table: the recovery waits for a decision of the team, 1 of 3 steps done (as of \
+                         2026-11-24 10:03:52Z).";
         assert_eq!(sentence, expected);
         let sentence = testing::ok().view().sentence();
         assert_eq!(sentence, "Bring back one table: recovered and verified at 2026-11-24 10:10:29Z, after 20m29s.");

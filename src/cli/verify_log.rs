@@ -8,8 +8,9 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::exit;
+use super::context::Context;
 use super::failure::Failure;
-use super::looking::{Looking, print, print_json};
+use super::looking::{print, print_json};
 use crate::journal::frame::GENESIS;
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, Tail, recover, replay};
@@ -26,10 +27,10 @@ struct Verified {
     tail: Tail,
 }
 
-pub fn verify_log(ctx: &Looking, run: Option<&str>) -> Result<(), Failure> {
-    let dir = ctx.run(run)?;
-    let verified = verify(&dir).map_err(|error| Failure::of_journal(exit::FAILED, &error))?;
-    if ctx.json {
+pub fn verify_log(context: &Context, run: Option<&str>) -> Result<(), Failure> {
+    let dir = context.run_to_look_at(run)?;
+    let verified = verify(&dir).map_err(|error| Failure { exit: exit::FAILED, ..error.into() })?;
+    if context.json {
         return print_json(&json!({
             "run": dir.id(),
             "ok": true,
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn damage_is_an_error_with_its_place_and_a_cut_is_not() {
         let error = verify(&testing::damaged().dir).unwrap_err();
-        let failure = Failure::of_journal(exit::FAILED, &error);
+        let failure = Failure { exit: exit::FAILED, ..error.into() };
         assert!(failure.message.contains("`journal.000001` is damaged at byte"), "{failure:?}");
         assert_eq!(failure.code.as_deref(), Some("RG7005"));
         assert!(failure.hint.is_some());

@@ -85,6 +85,12 @@ impl Chronicle {
         let error = read::visit(folder, |record, hash| writer.add(record, hash));
         (writer.finish(), error)
     }
+
+    /// What people decided about a step, but for approvals, which have a list of their own.
+    pub fn decisions(&self, step: &Address) -> impl Iterator<Item = &Said> {
+        let accepted = self.answers.iter().filter(|said| said.refused.is_none() && said.step.as_ref() == Some(step));
+        accepted.filter(|said| !said.text.starts_with("`approve"))
+    }
 }
 
 /// Writes the chronicle, record by record.

@@ -146,7 +146,7 @@ fn wrong(report: &Postmortem) -> Markup {
         @if !troubled.is_empty() {
             h2 { "What went wrong" }
             @for step in troubled {
-                p { code { (step.id) } " is " (state(step.state)) }
+                p { code { (step.id) } " (" (state(step.state)) ")" }
                 ul {
                     @if let Some(evidence) = &step.evidence { li { "nobody can tell whether it happened: " (ticked(evidence)) } }
                     @if let Some(fault) = &step.fault {

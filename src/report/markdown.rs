@@ -91,7 +91,7 @@ fn troubles(report: &Postmortem, out: &mut String) {
     }
     let _ = writeln!(out, "## What went wrong\n");
     for step in troubled {
-        let _ = writeln!(out, "- `{}` is {}", step.id, step.state.word());
+        let _ = writeln!(out, "- `{}` ({})", step.id, step.state.word());
         step.evidence
             .iter()
             .for_each(|it| out.push_str(&format!("  - nobody can tell whether it happened: {}\n", plain(it))));

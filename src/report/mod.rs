@@ -19,12 +19,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::journal::disk::sync_folder;
 use crate::journal::store::{RunDir, write_private};
 use postmortem::Postmortem;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     Markdown,
     Html,

@@ -78,6 +78,8 @@ pub struct StepReport {
     pub by_hand: bool,
     pub adopted: bool,
     pub approvals: Vec<Approval>,
+    /// What people decided about it, but for approvals.
+    pub decisions: Vec<Said>,
     pub checks: Vec<Check>,
     pub skipped: Option<SkipReason>,
     pub blocked_by: Option<Address>,
@@ -168,7 +170,7 @@ fn outcome(view: &RunView) -> String {
 }
 
 fn name_and_state(step: &StepView) -> String {
-    format!("`{}` is {}", step.address, step.status.word())
+    format!("`{}` ({})", step.address, step.status.word())
 }
 
 fn times(view: &RunView, mut hours: Hours) -> Times {
@@ -213,10 +215,14 @@ fn objectives(view: &RunView) -> Vec<Objective> {
 
 fn objective(view: &RunView, name: &str, text: &str) -> Option<Objective> {
     let wanted_seconds = duration::parse(text).ok()?.as_secs();
-    let measured_seconds = if name == "rto" { view.recovery_seconds() } else { lost_seconds(view) };
+    let is_rto = name == "rto";
+    // A run that ended without success has recovered nothing, however soon.
+    let gave_up = is_rto && view.status.is_final() && view.status != RunStatus::Succeeded;
+    let measured_seconds = if is_rto { view.recovery_seconds().filter(|_| !gave_up) } else { lost_seconds(view) };
     let within = measured_seconds.map(|measured| measured <= i64::try_from(wanted_seconds).unwrap_or(i64::MAX));
     let met = match view.status {
         RunStatus::Succeeded => within,
+        _ if gave_up => Some(false),
         // Time goes on: missed is missed, met is not yet.
         _ => within.filter(|within| !within),
     };
@@ -249,6 +255,7 @@ impl StepReport {
             by_hand: state.by_hand,
             adopted: state.adopted,
             approvals: chronicle.approvals.get(&step.address).cloned().unwrap_or_default(),
+            decisions: chronicle.decisions(&step.address).cloned().collect(),
             checks: state.checks.clone(),
             skipped: state.skipped.clone(),
             blocked_by: step.blocked_by.clone(),
@@ -266,6 +273,10 @@ impl StepReport {
         remarks.extend(self.by_hand.then(|| "by hand".into()));
         remarks.extend(self.adopted.then(|| "adopted after an interruption".into()));
         remarks.extend(self.approvals.iter().map(|it| format!("approved by {} with code `{}`", it.who, it.code)));
+        remarks.extend(self.decisions.iter().map(|it| {
+            let because = it.because.as_ref().map(|text| format!(", because {text}")).unwrap_or_default();
+            format!("{} by {}{because}", it.text, it.who)
+        }));
         remarks.extend(self.checks.iter().map(|it| {
             let verdict = if it.passed { "proven" } else { "NOT PROVEN" };
             format!("{verdict}: {}", it.text)
@@ -342,7 +353,8 @@ impl Objective {
     /// `RTO 1h30m: 20m29s, met`.
     pub fn text(&self) -> String {
         let wanted = span_seconds(i64::try_from(self.wanted_seconds).unwrap_or(i64::MAX));
-        let measured = self.measured_seconds.map_or_else(|| "not measured".into(), span_seconds);
+        let nothing = if self.met.is_some() { "not recovered" } else { "not measured" };
+        let measured = self.measured_seconds.map_or_else(|| nothing.into(), span_seconds);
         let verdict = match (self.met, self.measured_seconds) {
             (Some(true), _) => ", met",
             (Some(false), _) => ", MISSED",

@@ -41,6 +41,7 @@ fn objectives_are_met_missed_or_open() {
     late.wait(7200);
     assert_eq!(texts(&late)[0], "RTO 1h30m: 2h13m, MISSED");
     assert_eq!(texts(&testing::failed())[1], "RPO 1d00h: not measured");
+    assert_eq!(texts(&testing::undone())[0], "RTO 1h30m: not recovered, MISSED");
 }
 
 #[test]
@@ -77,12 +78,26 @@ fn the_report_of_a_crash_names_the_interruption_and_the_unknown() {
     assert_has(
         &text,
         &[
-            "it is waiting, and nobody executes it, 20m30s after the outage began: `copy` is unknown.**",
+            "it is waiting, and nobody executes it, 20m30s after the outage began: `copy` (unknown).**",
             "- 2026-11-24 10:00:00Z to 2026-11-24 10:10:00Z: the executor was gone without a word; resumed by ana\n",
             "- 2026-11-24 10:10:00Z to now: the executor was gone without a word\n",
-            "- `copy` is unknown\n  - nobody can tell whether it happened: its supervisor is gone and left no result\n",
+            "- `copy` (unknown)\n  - nobody can tell whether it happened: its supervisor is gone and left no result\n",
         ],
     );
+}
+
+#[test]
+fn what_was_done_by_hand_stands_with_who_and_why() {
+    let mut run = testing::failed();
+    let verb = crate::model::Verb::Done { step: testing::at("copy"), outputs: Default::default(), unverified: false };
+    run.answered(verb, Some("restored from the console"));
+    let crate::model::Event::StepSucceeded(mut done) = testing::succeeded("copy", serde_json::json!({})) else {
+        panic!()
+    };
+    done.by_hand = true;
+    run.add(crate::model::Event::StepSucceeded(done));
+    let text = render(&postmortem(&run), Format::Markdown);
+    assert_has(&text, &["2 attempts; by hand; `done copy` by ben, because restored from the console |"]);
 }
 
 #[test]

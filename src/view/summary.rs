@@ -83,9 +83,9 @@ impl RunView {
 
     fn going_on(&self) -> String {
         let state = match self.status {
-            _ if !self.alive => "the recovery is interrupted and will be taken up again",
             RunStatus::Waiting => "the recovery waits for a decision of the team",
             RunStatus::Paused => "the recovery is paused while the team looks into a problem",
+            _ if !self.alive => "the recovery is interrupted and will be taken up again",
             RunStatus::Ending => "the recovery is about to end",
             _ => "the recovery is going on",
         };
