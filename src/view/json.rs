@@ -123,6 +123,7 @@ fn asks(view: &RunView, step: &StepView) -> Value {
             "code": asked.ask.code,
             "command": command,
             "shown": asked.ask.shown,
+            "facts": state.reached.as_ref().map(|reached| &reached.facts),
             "from": asked.ask.from,
             "minimum": asked.ask.minimum,
             "by_starter": asked.ask.by_starter,

@@ -61,8 +61,8 @@ async fn one(site: &Site, params: &Params, session: &WriteSession, unit: &Unit) 
     );
     let inserted = session.execute(&insert, &[]).await?;
     let mut updated = 0;
-    if params.on_conflict == OnConflict::TakeBackup
-        && let Some(sql) = update(table, &staged)
+    if params.on_conflict() == OnConflict::TakeBackup
+        && let Some(sql) = overwrite(table, &unit.name, &staged)
     {
         updated = session.execute(&sql, &[]).await?;
     }
@@ -72,8 +72,9 @@ async fn one(site: &Site, params: &Params, session: &WriteSession, unit: &Unit) 
     Ok(Merged { inserted, updated, skipped: unit.proof.rows.saturating_sub(inserted + updated) })
 }
 
-/// Gives live rows the values of the copy where they differ. A column that only the server may number stays as it is.
-fn update(table: &Table, staged: &Name) -> Option<String> {
+/// Gives the rows of one table the values of the other where they differ under the same key. A column that only the server
+/// may number stays as it is.
+pub fn overwrite(table: &Table, into: &Name, from: &Name) -> Option<String> {
     let key = table.key()?;
     let free: Vec<String> = table
         .copied()
@@ -88,9 +89,9 @@ fn update(table: &Table, staged: &Name) -> Option<String> {
     let same: Vec<String> = key.iter().map(|it| format!("l.{0} = s.{0}", quote(it))).collect();
     Some(format!(
         "update {} l set {} from {} s where {} and record_image_ne(row({}), row({}))",
-        table.place().sql(),
+        into.sql(),
         sets.join(", "),
-        staged.sql(),
+        from.sql(),
         same.join(" and "),
         row("l"),
         row("s")

@@ -8,7 +8,8 @@ use super::lock;
 use super::marker::{self, Phase};
 use super::moves;
 use super::orphans;
-use super::params::{NewerRows, Params};
+use super::merge;
+use super::params::{NewerRows, OnConflict, Params};
 use super::plan::{State, Unit};
 use super::site::Site;
 use super::survey;
@@ -62,7 +63,8 @@ async fn exchange(site: &Site, params: &Params, session: &WriteSession, mut stat
     Ok(state)
 }
 
-/// What has come into the live tables since they were compared: counted, and kept where that was said.
+/// What has come into the live tables since they were compared: counted, and kept where that was said. The same for rows
+/// that differ.
 async fn newest(site: &Site, params: &Params, session: &WriteSession, units: &mut [Unit]) -> Result<(), Fault> {
     for unit in units.iter_mut().filter(|unit| unit.exists) {
         let Some(key) = unit.key().map(<[String]>::to_vec) else { continue };
@@ -84,6 +86,11 @@ async fn newest(site: &Site, params: &Params, session: &WriteSession, units: &mu
                 let kept = session.execute(&sql, &[]).await.map_err(|fault| cannot_keep(&unit.name, fault))?;
                 unit.counts.only_in_live = Some(kept);
             }
+        }
+        if params.on_conflict() == OnConflict::KeepLive
+            && let Some(sql) = merge::overwrite(unit.root(), &copy, &unit.name)
+        {
+            session.execute(&sql, &[]).await.map_err(|fault| cannot_keep(&unit.name, fault))?;
         }
     }
     refuse_newer(params, units)
