@@ -125,7 +125,7 @@ fn creates(op: &Op<Params, ()>, prior: &Prior, scratch: &Scratch, units: &[Unit]
     let made = |kind: &str, id: String, table: Option<Name>| {
         let thing = Thing {
             op: op.id.clone(),
-            url: op.params.target.url().to_owned(),
+            connection: op.params.target.without_password(),
             database: op.params.database.clone(),
             target: prior.target.clone(),
             table,

@@ -93,7 +93,8 @@ async fn free(session: &WriteSession, state: &State) -> Result<(), Fault> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Thing {
     pub op: crate::model::OpId,
-    pub url: String,
+    /// `{url, ca, sslmode}`
+    pub connection: serde_json::Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     pub target: Identity,
@@ -104,9 +105,11 @@ pub struct Thing {
 
 /// Takes away the scratch schema or a kept table, if it is ours. Gone already is success.
 pub async fn remove(cx: &WriteCx, entry: &LedgerEntry) -> Result<(), Fault> {
-    let thing: Thing = serde_json::from_value(entry.details.clone())
-        .map_err(|error| Fault::new("RG2222", format!("the ledger's entry of `{}` cannot be read", entry.id)).caused_by(&error))?;
-    let connection = Connection::new(&thing.url).map_err(|text| Fault::new("RG2222", text))?;
+    let unreadable = |error: serde_json::Error| {
+        Fault::new("RG2222", format!("the ledger's entry of `{}` cannot be read", entry.id)).caused_by(&error)
+    };
+    let thing: Thing = serde_json::from_value(entry.details.clone()).map_err(unreadable)?;
+    let connection: Connection = serde_json::from_value(thing.connection).map_err(unreadable)?;
     let scratch = Scratch::of(&thing.op);
     let to = Endpoint {
         connection,

@@ -258,6 +258,11 @@ fn cannot_connect(place: &str) -> Fault {
         .hint("check that it runs and that this machine may reach it: `pg_isready` says so")
 }
 
+/// An error of the driver with everything beneath it: it has no kinds to match on.
+fn said(error: &tokio_postgres::Error) -> String {
+    fault("", "", error).causes.join(": ")
+}
+
 fn refused(place: &str, error: &tokio_postgres::Error) -> Fault {
     match super::sql_state(error) {
         Some(state) if state.starts_with("28") => {
@@ -267,12 +272,12 @@ fn refused(place: &str, error: &tokio_postgres::Error) -> Fault {
         Some("3D000") => fault("RG2107", format!("the server at {place} has no such database"), error)
             .hint("name an existing one with `database`"),
         Some(_) => fault("RG2101", format!("the server at {place} refuses the connection"), error),
-        None if error.to_string().contains("TLS") => {
+        None if said(error).contains("TLS") => {
             fault("RG2103", format!("no TLS connection to {place}"), error)
                 .retry(RetryClass::Never)
                 .hint("check `sslmode` and `ca` of the connection")
         }
-        None if error.to_string().contains("password missing") => {
+        None if said(error).contains("password missing") => {
             fault("RG2102", format!("the server at {place} asks for a password"), error)
                 .retry(RetryClass::Never)
                 .hint("give one: `{url: …, password: \"{{ secrets.NAME }}\"}`")
