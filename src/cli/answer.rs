@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::args::{AnswerArgs, Command, DoneArgs};
+use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
 use super::{Failure, exit, resume};
 use crate::engine::{answers, undo, world};
@@ -34,7 +34,6 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Abort { answer } => say(context, Verb::Abort, answer),
         Command::Undo { step, yes, answer } => take_back(context, step.as_deref(), yes, answer),
         Command::Note { text, answer } => say(context, Verb::Note { text }, answer),
-        _ => Err(Failure::usage("this is no answer")),
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::Format;
+
 #[derive(Debug, Parser)]
 #[command(name = "regrow", version, about = "Brings hosted services back after a disaster", max_term_width = 110)]
 #[command(after_help = "Begin with `regrow check FILE`, then `regrow plan FILE`, then `regrow run FILE`.\n\
@@ -55,6 +57,17 @@ pub enum Command {
     Logs(LogsArgs),
     /// All about one step, with what is asked and its code
     Show { step: String, #[arg(long, value_name = "RUN")] run: Option<String> },
+    #[command(flatten)]
+    Answer(AnswerCommand),
+    /// What happened, as a report
+    Report(ReportArgs),
+    /// Check the hash chain of a run's journal and print its head
+    VerifyLog { run: Option<String> },
+}
+
+/// What is said to a run.
+#[derive(Debug, Subcommand)]
+pub enum AnswerCommand {
     /// Agree to what a step shows
     Approve { step: String, /// The code that `show` prints: it stands for what was shown
         #[arg(long)] code: String, #[command(flatten)] answer: AnswerArgs },
@@ -77,10 +90,6 @@ pub enum Command {
         #[arg(long)] yes: bool, #[command(flatten)] answer: AnswerArgs },
     /// Write a sentence into the journal
     Note { text: String, #[command(flatten)] answer: AnswerArgs },
-    /// What happened, as a report
-    Report(ReportArgs),
-    /// Check the hash chain of a run's journal and print its head
-    VerifyLog { run: Option<String> },
 }
 
 #[derive(Debug, Args)]
@@ -125,12 +134,6 @@ pub struct RunArgs {
     pub run_id: Option<String>,
     #[command(flatten)]
     pub going: Going,
-    /// Do not ask before the start; approvals are asked all the same
-    #[arg(long)]
-    pub yes: bool,
-    /// When the outage began: the RTO clock starts there
-    #[arg(long, value_name = "TIME")]
-    pub outage_began: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -144,6 +147,12 @@ pub struct Going {
     /// Who you are [default: $SUDO_USER, else the login]
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
+    /// Do not ask before the start; approvals are asked all the same
+    #[arg(long)]
+    pub yes: bool,
+    /// When the outage began: the RTO clock starts there
+    #[arg(long, value_name = "TIME")]
+    pub outage_began: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -230,4 +239,14 @@ pub enum ReportFormat {
     Markdown,
     Html,
     Json,
+}
+
+impl From<ReportFormat> for Format {
+    fn from(format: ReportFormat) -> Self {
+        match format {
+            ReportFormat::Markdown => Format::Markdown,
+            ReportFormat::Html => Format::Html,
+            ReportFormat::Json => Format::Json,
+        }
+    }
 }

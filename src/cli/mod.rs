@@ -1,4 +1,6 @@
 //! Words to and from a person; exit codes.
+//!
+//! One file a command. What a person types is in [`args`]; errors leave by [`failure`] alone.
 
 mod answer;
 mod args;
@@ -59,7 +61,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Show { step, run } => show::show(context, run.as_deref(), &step).map(done),
         Command::Report(args) => report::report(context, &args).map(done),
         Command::VerifyLog { run } => verify_log::verify_log(context, run.as_deref()).map(done),
-        other => answer::answer(context, other),
+        Command::Answer(answer) => answer::answer(context, answer),
     }
 }
 

@@ -128,7 +128,7 @@ fn fresh_id(store: &crate::journal::store::Store) -> RunId {
 
 fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Result<Binding, Failure> {
     let now = Timestamp::now();
-    let outage_began = args.outage_began.as_deref().map(duration::parse_timestamp).transpose();
+    let outage_began = args.going.outage_began.as_deref().map(duration::parse_timestamp).transpose();
     let outage_began = outage_began.map_err(|why| Failure::usage(format!("--outage-began: {why}")))?;
     let params = params_of(context, loaded, &args.choices, now)?;
     Ok(Binding {

@@ -49,7 +49,7 @@ fn quoted(value: &str) -> String {
 
 /// Reads back what is going to happen and wants the runbook's name typed. Without a terminal `--yes` says it.
 pub fn ask(context: &Context, plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
-    if args.yes {
+    if args.going.yes {
         return Ok(());
     }
     if !context.interactive {

@@ -165,8 +165,9 @@ fn reopened(state: &RunState, step: &Address, raise: u32) -> Event {
 
 /// The outcome is kept, only its proof is taken again.
 fn prove_again(state: &RunState, step: &Address) -> Event {
-    let outputs = state.step(step).outputs.clone().unwrap_or_default();
-    let again = StepSucceeded { step: step.clone(), outputs, adopted: false, by_hand: false, verify: true };
+    let known = state.step(step);
+    let outputs = known.outputs.clone().unwrap_or_default();
+    let again = StepSucceeded { step: step.clone(), outputs, adopted: known.adopted, by_hand: known.by_hand, verify: true };
     Event::StepSucceeded(Box::new(again))
 }
 

@@ -123,7 +123,7 @@ pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, de
         Err(fault) => return decision.events.push(Event::StepFailed { step: address.clone(), fault }),
     };
     let is_human = plan.effects[node] == Effect::Human;
-    if !is_human && live.working() >= plan.concurrency {
+    if !is_human && (live.working() >= plan.concurrency || !live.has_room) {
         return;
     }
     let intended = StepIntended {
@@ -157,7 +157,8 @@ pub fn machine(plan: &Plan, state: &RunState, node: usize, inputs: Value) -> Com
     Command::Cleanup { node, entries }
 }
 
-fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Event {
+/// Asks a person, or tells them.
+pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Event {
     let text = |name: &str| inputs.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
     let lines = |text: Option<String>| text.unwrap_or_default().lines().map(str::to_string).collect::<Vec<_>>();
     let names = |name: &str| -> Vec<String> { serde_json::from_value(inputs[name].clone()).unwrap_or_default() };

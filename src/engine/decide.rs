@@ -135,7 +135,7 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
 }
 
 /// A step with an intent on disk and no outcome, and nobody of this executor on it.
-fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start: bool, decision: &mut Decision) {
+pub(super) fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start: bool, decision: &mut Decision) {
     let address = plan.address(node);
     let step = state.step(address);
     if let Some(reached) = &step.reached {
@@ -151,13 +151,24 @@ fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start:
         return;
     }
     let Some(op) = intent::op(plan, state, node) else { return };
+    if plan.effects[node] == Effect::Human {
+        // The write that held the question was cut behind the intent: it is asked again.
+        decision.events.push(ask::human(plan, state, node, &op.params));
+        return;
+    }
     if plan.kinds[node].role() == Role::Intrinsic {
         live.busy.insert(node);
         decision.commands.push(ask::machine(plan, state, node, op.params));
         return;
     }
     let command = match live.known.remove(&node) {
-        Some(Known::Absent) if !may_start => return,
+        Some(Known::Absent) if state.ending.is_some() && !plan.is_finally(node) => {
+            return decision.fail(plan, node, Fault::new("RG5006", "the run ended before this step began"));
+        }
+        Some(Known::Absent) if !may_start => {
+            live.known.insert(node, Known::Absent);
+            return;
+        }
         Some(Known::Absent) => Command::Start { node, op },
         Some(Known::Running) => {
             decision.events.push(Event::StepAdopted { step: address.clone() });

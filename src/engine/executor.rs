@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::driver::{Driver, Halt};
+use super::opening::{self, Opening};
 use super::world::{Audience, RealWorld, Setting, WriteReport, pending};
 use crate::journal::disk::Folder;
 use crate::journal::lease::Lease;
-use crate::journal::store::{RunDir, Store, write_private};
-use crate::journal::{JournalError, Recovered, Tail, Writer, reader, recover};
+use crate::journal::store::{RunDir, Store};
+use crate::journal::{JournalError, Writer};
 use crate::kind::{AnyKind, ReadCx};
 use crate::model::record::{Event, RunStarted};
 use crate::model::time::Clock;
@@ -68,25 +69,8 @@ pub fn create(store: &Store, plan: &Plan, saved: &SavedPlan, runbook: &[u8]) -> 
 pub fn execute(run: &RunDir, plan: &Plan, started: RunStarted, hands: Hands) -> Result<Left, ExecuteError> {
     let lease = Lease::take(&run.path).map_err(io_error("cannot take the run's lock"))?;
     let Some(_lease) = lease else { return Err(ExecuteError::Busy(plan.run.clone())) };
-    let folder = Folder::new(&run.path);
-    let (state, tail) = match recover(&folder) {
-        Ok(Recovered { state, segment, tail }) => (state, Some((segment, tail))),
-        Err(JournalError::Missing) => (RunState::default(), None),
-        Err(error) => return Err(error.into()),
-    };
-    let doubt = tail.map(|(segment, tail)| keep_aside(run, &segment, &tail)).transpose()?.flatten();
-    let (writer, opened) = Writer::open(folder, &state, &SystemClock.now())?;
-    let mut state = state;
-    let mut first = Vec::new();
-    match opened {
-        Some((record, hash)) => state.apply(&record, &hash),
-        None => first.push(Event::RunStarted(Box::new(started))),
-    }
-    first.extend(doubt);
-    first.push(Event::ExecutorStarted { host: host(), pid: std::process::id(), who: hands.who.clone() });
-    if state.paused {
-        first.push(Event::RunUnpaused);
-    }
+    let here = Event::ExecutorStarted { host: host(), pid: std::process::id(), who: hands.who.clone() };
+    let Opening { writer, state, first } = opening::open(Folder::new(&run.path), plan, started, here, &SystemClock.now())?;
     drive(run, plan, state, writer, first, hands)
 }
 
@@ -115,19 +99,6 @@ fn drive(
     let (state, _, world) = driver.into_parts();
     world.close();
     Ok(Left { halt: halt?, state, failed_finally, syncs })
-}
-
-/// Copies a tail that is going to be dropped, and says so in the journal where it is no clean cut (G9, G10).
-fn keep_aside(run: &RunDir, segment: &str, tail: &Tail) -> Result<Option<Event>, ExecuteError> {
-    let (Tail::Torn { offset } | Tail::Doubtful { offset }) = *tail else { return Ok(None) };
-    let kept_as = format!("tail.{segment}.{offset}");
-    let path = run.path.join(&kept_as);
-    if !path.exists() {
-        let bytes = reader::tail_bytes(&Folder::new(&run.path), segment, offset)?;
-        write_private(&path, &bytes).map_err(io_error("cannot keep the journal's damaged tail aside"))?;
-    }
-    let doubtful = matches!(tail, Tail::Doubtful { .. });
-    Ok(doubtful.then(|| Event::TailDoubted { segment: segment.to_string(), offset: offset as u64, kept_as }))
 }
 
 pub fn host() -> String {

@@ -31,7 +31,7 @@ pub fn op(plan: &Plan, state: &RunState, node: usize) -> Option<RawOp> {
     op.phase.clone_from(&intent.phase);
     op.prior = intent.prior.clone();
     op.facts = intent.facts.clone();
-    op.boot.clone_from(&intent.at.boot);
+    op.boot.clone_from(intent.in_doubt.as_ref().unwrap_or(&intent.at.boot));
     Some(op)
 }
 
@@ -63,10 +63,13 @@ pub fn write(plan: &Plan, state: &RunState, live: &mut Live, node: usize, inputs
             return;
         }
     }
+    let op = OpId::new(&plan.run, plan.address(node), step.generation);
+    // Taken once an operation: an earlier attempt may have changed what was there.
+    let prior = step.intent.as_ref().filter(|earlier| earlier.op == op).map_or(prior, |earlier| earlier.prior.clone());
     let attempt = step.attempts + 1;
     let intended = StepIntended {
         step: plan.address(node).clone(),
-        op: OpId::new(&plan.run, plan.address(node), step.generation),
+        op,
         attempt,
         generation: step.generation,
         phase: String::new(),
@@ -118,9 +121,9 @@ fn issue(
     op.phase.clone_from(&intended.phase);
     op.prior = intended.prior.clone();
     op.facts = intended.facts.clone();
-    // Begun in this very boot: the driver's clock is the one the intent is written with.
-    op.boot.clone_from(&live.boot);
-    let look = must_look_first(intended.effect, intended.attempt, !state.doubts.is_empty());
+    // Begun in this very boot, unless a lost record may have begun it in another one.
+    op.boot.clone_from(step.in_doubt.as_ref().unwrap_or(&live.boot));
+    let look = must_look_first(intended.effect, intended.attempt, step.in_doubt.is_some());
     decision.events.push(Event::StepIntended(Box::new(intended)));
     live.busy.insert(node);
     decision.commands.push(if look { Command::Find { node, op } } else { Command::Start { node, op } });

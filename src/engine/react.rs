@@ -16,6 +16,10 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
     match happening {
         Happening::Prepared { node, result } => {
             live.busy.remove(&node);
+            // Meanwhile a person may have said that it is done, or left it out: then nothing follows from it.
+            if !matches!(state.status(plan.address(node)), Status::Pending | Status::Waiting) {
+                return Vec::new();
+            }
             match result {
                 Ok(prepared) => {
                     live.prepared.insert(node, prepared);
@@ -43,6 +47,7 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
         Happening::Undone { node, result } => {
             live.busy.remove(&node);
             live.prepared.remove(&node);
+            live.known.remove(&node);
             let step = plan.address(node).clone();
             vec![match result {
                 Ok(facts) => Event::StepUndone { step, facts },

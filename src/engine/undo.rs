@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use serde_json::Value;
 
 use super::command::Command;
-use super::decide::Decision;
+use super::decide::{Decision, go_on};
 use super::intent;
-use super::live::Live;
+use super::live::{Known, Live};
 use crate::kind::Outputs;
 use crate::model::record::{End, Event};
 use crate::model::{Address, RunState, Status};
@@ -59,6 +59,12 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         // A partial undo is over; what needed the steps is blocked until somebody does them again.
         return false;
     };
+    let in_flight: Vec<usize> = undoing.steps.iter().filter_map(|step| adrift(plan, state, live, step)).collect();
+    if !in_flight.is_empty() {
+        // Work of an earlier executor may still go on: it is found again and seen to its end before it is taken back.
+        in_flight.into_iter().for_each(|node| go_on(plan, state, live, node, false, decision));
+        return true;
+    }
     if !live.busy.is_empty() {
         return true;
     }
@@ -74,6 +80,14 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         Err(fault) => decision.events.push(Event::UndoFailed { step: step.clone(), fault }),
     }
     true
+}
+
+/// A step whose intent has no outcome, and which nobody of this executor looks after.
+fn adrift(plan: &Plan, state: &RunState, live: &Live, step: &Address) -> Option<usize> {
+    let node = plan.find(step)?;
+    let open = matches!(state.status(step), Status::Running | Status::Late) && state.step(step).reached.is_none();
+    let looked_after = live.busy.contains(&node) || live.known.get(&node) == Some(&Known::Absent);
+    (open && !looked_after).then_some(node)
 }
 
 /// A whole run that was taken back ends so, also if it had ended otherwise before.

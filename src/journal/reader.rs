@@ -30,9 +30,10 @@ pub struct Recovered {
     pub tail: Tail,
 }
 
-/// The folded state of the run.
+/// The folded state of the run; empty, with a doubtful tail, where not even the first record can be read.
 pub fn recover<D: Disk>(disk: &D) -> Result<Recovered, JournalError> {
     let mut names = segments(disk)?;
+    let mut unread = None;
     while let Some(name) = names.pop() {
         let bytes = read(disk, &name)?;
         let mut state = RunState::default();
@@ -40,8 +41,12 @@ pub fn recover<D: Disk>(disk: &D) -> Result<Recovered, JournalError> {
         if state.seq != Seq(0) {
             return Ok(Recovered { state, segment: name, tail });
         }
+        if let Tail::Doubtful { .. } = tail {
+            unread = Some(Recovered { state, segment: name, tail });
+        }
     }
-    Err(JournalError::Missing)
+    // Nothing can be read, and something was written: the very first records may have been acted upon.
+    unread.ok_or(JournalError::Missing)
 }
 
 /// Every record of the run in order, each with its hash. Returns the state they fold to.

@@ -48,8 +48,8 @@ impl<D: Disk> Writer<D> {
         let newest = disk.list().map_err(|e| JournalError::io("journal", e))?.iter().filter_map(|n| segment_number(n)).max();
         let name = segment_name(newest.unwrap_or(0) + 1);
         let file = disk.create(&name).map_err(|e| JournalError::io(&name, e))?;
-        let fresh = state.seq == Seq(0);
-        let head = if fresh { GENESIS.to_string() } else { state.head.clone() };
+        let fresh = state.seq == Seq(0) && state.doubts.is_empty();
+        let head = if state.head.is_empty() { GENESIS.to_string() } else { state.head.clone() };
         let mut writer = Self {
             disk,
             file,
@@ -66,7 +66,7 @@ impl<D: Disk> Writer<D> {
         let first = if fresh {
             None
         } else {
-            let opened = Event::SegmentOpened { state: Box::new(state.clone()) };
+            let opened = Event::SegmentOpened { state: Box::new(RunState { head: writer.head.clone(), ..state.clone() }) };
             let staged = writer.stage(opened, now)?;
             writer.commit()?;
             Some(staged)

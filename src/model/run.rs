@@ -115,6 +115,9 @@ pub struct StepState {
     pub retry: Option<Retry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// A lost record may have held an intent of this step: it is looked for before it starts. Holds the boot of that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_doubt: Option<String>,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -129,6 +132,9 @@ pub struct Intent {
     pub epoch: u64,
     pub phase: String,
     pub effect: Effect,
+    /// Written while the step was in doubt, and since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_doubt: Option<String>,
     pub inputs: Value,
     pub prior: Value,
     pub facts: Value,
@@ -177,6 +183,7 @@ impl StepState {
             skipped: None,
             retry: None,
             undo: None,
+            in_doubt: None,
         }
     }
 
@@ -255,6 +262,7 @@ impl StepState {
             epoch,
             phase: it.phase.clone(),
             effect: it.effect,
+            in_doubt: self.in_doubt.clone(),
             inputs: it.inputs.clone(),
             prior: it.prior.clone(),
             facts: it.facts.clone(),
@@ -264,15 +272,28 @@ impl StepState {
 
     fn end(&mut self, moment: &Moment) {
         self.forget_ask();
+        self.settle_doubt();
         self.fault = None;
         self.evidence = None;
         self.started_at.get_or_insert_with(|| moment.clone());
         self.ended_at = Some(moment.clone());
     }
 
+    /// The outcome of an intent that was written in doubt is known, or a person said it.
+    fn settle_doubt(&mut self) {
+        if self.intent.as_ref().is_some_and(|intent| intent.in_doubt.is_some()) {
+            self.in_doubt = None;
+        }
+    }
+
     fn reopen(&mut self, generation: u32) {
+        self.settle_doubt();
         let attempts = self.attempts;
-        *self = Self { attempts, generation, ..Self::pending() };
+        // The same operation again: what was there before its first attempt is known only from that attempt's intent.
+        let operation = format!(".{generation}");
+        let intent = self.intent.take().filter(|intent| intent.op.as_str().ends_with(&operation));
+        let in_doubt = self.in_doubt.take();
+        *self = Self { attempts, generation, intent, in_doubt, ..Self::pending() };
     }
 
     fn forget_ask(&mut self) {
@@ -341,7 +362,11 @@ impl RunState {
                 self.started = Some((**it).clone());
                 self.started_at = Some(moment.clone());
             }
-            Event::TailDoubted { kept_as, .. } => self.doubts.push(kept_as.clone()),
+            Event::TailDoubted { kept_as, .. } => {
+                if !self.doubts.contains(kept_as) {
+                    self.doubts.push(kept_as.clone());
+                }
+            }
             Event::ExecutorStarted { host, pid, .. } => {
                 self.executor = Some(Executor { host: host.clone(), pid: *pid });
                 self.stopped = None;

@@ -14,16 +14,29 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// How long after `earlier` this is: by the monotonic clock where both belong to one boot, else by the wall clock,
-    /// never below zero.
+    /// How long after `earlier` this is: by the monotonic clock where both belong to one boot. Else by the wall clock, which
+    /// may have been set back: never below the time since the machine started, for `earlier` lies before that.
     pub fn since(&self, earlier: &Moment) -> u64 {
         if self.boot == earlier.boot {
             return self.mono.saturating_sub(earlier.mono);
         }
-        u64::try_from(self.at.duration_since(earlier.at).as_millis()).unwrap_or(0)
+        u64::try_from(self.at.duration_since(earlier.at).as_millis()).unwrap_or(0).max(self.mono)
     }
 }
 
 pub trait Clock: Send + Sync {
     fn now(&self) -> Moment;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_set_back_over_a_reboot_does_not_make_time_stand_still() {
+        let before = Moment { at: "2026-11-24T10:00:00Z".parse().unwrap(), mono: 90_000, boot: "one".into() };
+        let after = Moment { at: "2026-11-24T09:00:00Z".parse().unwrap(), mono: 7_000, boot: "two".into() };
+        assert_eq!(after.since(&before), 7_000);
+        assert_eq!(Moment { at: before.at, mono: 95_000, boot: "one".into() }.since(&before), 5_000);
+    }
 }

@@ -36,6 +36,15 @@ pub enum Format {
 impl Format {
     pub const ALL: [Format; 3] = [Format::Markdown, Format::Html, Format::Json];
 
+    /// As runbooks and options write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Markdown => "markdown",
+            Format::Html => "html",
+            Format::Json => "json",
+        }
+    }
+
     /// Of the file in the run's folder.
     pub fn file_name(self) -> &'static str {
         match self {

@@ -118,7 +118,8 @@ fn asks(view: &RunView, step: &StepView) -> Value {
         (Some(asked), StepStatus::Waiting) => json!({
             "who": who(&asked.ask),
             "since": asked.since.at,
-            "what": what(&asked.ask),
+            "what": asked.ask.shown.join("\n"),
+            "kind": what(&asked.ask),
             "code": asked.ask.code,
             "command": command,
             "shown": asked.ask.shown,
@@ -131,7 +132,8 @@ fn asks(view: &RunView, step: &StepView) -> Value {
         (_, StepStatus::Unknown) => json!({
             "who": "anybody",
             "since": null,
-            "what": "decision",
+            "what": state.evidence,
+            "kind": "decision",
             "code": null,
             "command": command,
             "shown": state.evidence.iter().collect::<Vec<_>>(),

@@ -59,6 +59,8 @@ pub async fn load(
     let keeper = site.read_source(cx).await?;
     keeper.begin_snapshot(None).await?;
     let mut units = survey::units(params, &site.prior.tables, &keeper, lead).await?;
+    let held: Vec<String> = site.prior.tables.iter().map(Name::sql).collect();
+    keeper.query(&format!("lock table {} in access share mode", held.join(", ")), &[]).await?;
     let snapshot: String = keeper.query_one("select pg_export_snapshot()", &[]).await?.get(0);
     make(site, params, lead, &units).await?;
     let load = Arc::new(Load {

@@ -137,7 +137,7 @@ fn restore_command(prior: &Prior, auto: Option<&str>) -> Result<String, Fault> {
         Source::Base { wal: WalSource::Folder(folder), .. } => Ok(from_folder(folder)),
         Source::Base { wal: WalSource::Command(argv), .. } => Ok(argv.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" ")),
         Source::PgBackrest(_) => {
-            let line = auto.into_iter().flat_map(str::lines).filter_map(|line| line.strip_prefix("restore_command = '")).last();
+            let line = auto.into_iter().flat_map(str::lines).filter_map(|line| line.strip_prefix("restore_command = '")).next_back();
             let command = line.and_then(|line| line.trim_end().strip_suffix('\''));
             command.map(|text| text.replace("''", "'")).ok_or_else(|| Fault::new("RG2419", "pgBackRest wrote no `restore_command`"))
         }

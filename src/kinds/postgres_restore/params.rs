@@ -177,7 +177,7 @@ impl Params {
 }
 
 fn sources(base: bool, wal: Option<&Value>, pgbackrest: bool) -> Result<(), Fault> {
-    let fault = |text: &str| Err(Fault::new("RG2401", text));
+    let fault = |text: &str| Err(Fault::new("RG2401", text).hint("`explain postgres.restore` shows a whole step"));
     match (base, wal, pgbackrest) {
         (false, None, true) => Ok(()),
         (true, Some(Value::Array(argv)), false) => {
@@ -200,6 +200,7 @@ fn never_root() -> Fault {
 
 fn listens_only_serving() -> Fault {
     Fault::new("RG2401", "`listen` needs `serve: true`: a copy to read out stays on loopback")
+        .hint("say `serve: true`, or leave `listen` out")
 }
 
 fn complaint(path: &[&str], fault: Fault) -> Complaint {

@@ -166,9 +166,16 @@ impl Place {
     }
 
     /// Whether a process of ours, or a child of it, is at work here.
+    ///
+    /// Asked for a moment: a process that is just being forked elsewhere holds every lock until it becomes its program.
     pub fn is_locked(&self) -> bool {
-        let file = File::open(self.own.join("lock"));
-        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        let Ok(file) = File::open(self.own.join("lock")) else { return false };
+        let held = || matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        (0..10).all(|_| {
+            let held = held();
+            std::thread::sleep(Duration::from_millis(if held { 30 } else { 0 }));
+            held
+        })
     }
 
     /// Writes the marker so that it survives a power cut, whole or not at all.

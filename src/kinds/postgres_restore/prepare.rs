@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::base::Form;
 use super::choose::{Chosen, Question, choose, folders};
 use super::commits::Segments;
 use super::exec::{Account, io, is_root};
@@ -286,14 +285,4 @@ fn prepared(op: &Op<Params, ()>, place: Place, backup: Backup, as_of: Timestamp)
         user: op.params.user.clone(),
     };
     Prepared { prior, changes, creates }
-}
-
-impl Form {
-    /// In words, for the log.
-    pub fn describe(&self) -> String {
-        match self {
-            Form::Folder(path) => format!("folder `{}`", path.display()),
-            Form::Tar { base, .. } => format!("tar `{}`", base.display()),
-        }
-    }
 }

@@ -176,7 +176,9 @@ async fn up(cx: &WorkCx, place: &Place, prior: &Prior, marker: &mut Marker) -> R
         };
         stop_failed(place, prior).await?;
         let port_was_taken = fault.code == "RG2417" && prior.port.is_none();
-        let ghosts = fault.causes.iter().any(|line| line.contains("pre-existing shared memory block"));
+        // What is left of a server that was killed a moment ago.
+        let left = ["pre-existing shared memory block", "Is another postmaster (PID "];
+        let ghosts = fault.causes.iter().any(|line| left.iter().any(|words| line.contains(words)));
         if attempt == ATTEMPTS || !(port_was_taken || ghosts) {
             return Err(fault);
         }

@@ -188,9 +188,7 @@ pub async fn stream(
 ) -> Result<u64, Fault> {
     source.begin(out).await?;
     target.begin(into).await?;
-    if let Err(fault) = pass(source, target, progress).await {
-        return Err(fault);
-    }
+    pass(source, target, progress).await?;
     let sent = source.settle().await?;
     // CopyDone
     target.write(&[b'c', 0, 0, 0, 4]).await?;

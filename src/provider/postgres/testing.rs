@@ -16,6 +16,7 @@ const BIN: &str = "/usr/lib/postgresql/15/bin";
 
 pub struct Server {
     pub port: u16,
+    /// Never waited for: it outlives us by the moment it takes to end the server.
     _shell: Child,
 }
 
@@ -74,6 +75,7 @@ fn as_postgres_args(args: &[&str]) -> bool {
     Command::new(all[0]).args(&all[1..]).stdout(Stdio::null()).current_dir("/").status().unwrap().success()
 }
 
+#[expect(clippy::zombie_processes, reason = "the shell ends after us, on purpose")]
 fn start(home: &Path, name: &str) -> Server {
     let data = home.join(name);
     assert!(as_postgres_args(&["cp", "-a", home.join("template").to_str().unwrap(), data.to_str().unwrap()]));
@@ -107,7 +109,7 @@ fn start(home: &Path, name: &str) -> Server {
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let pair = pair();
         let lab = Self {

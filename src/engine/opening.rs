@@ -1,0 +1,69 @@
+//! Takes up a journal as a crash left it: reads it, keeps aside what is going to be dropped, begins the next segment.
+
+use super::doubt;
+use crate::journal::{Disk, JournalError, Recovered, Tail, Writer, reader, recover};
+use crate::model::record::{Event, RunStarted};
+use crate::model::time::Moment;
+use crate::model::RunState;
+use crate::plan::Plan;
+
+/// What an executor begins with.
+pub struct Opening<D: Disk> {
+    pub writer: Writer<D>,
+    pub state: RunState,
+    /// Written before anything else happens.
+    pub first: Vec<Event>,
+}
+
+/// `started` is the first record of a run without a journal; `here` says who executes from now on.
+pub fn open<D: Disk>(
+    mut disk: D,
+    plan: &Plan,
+    started: RunStarted,
+    here: Event,
+    now: &Moment,
+) -> Result<Opening<D>, JournalError> {
+    let (mut state, doubt) = match recover(&disk) {
+        Ok(recovered) => {
+            let doubt = keep_aside(&mut disk, &recovered)?;
+            (recovered.state, doubt)
+        }
+        Err(JournalError::Missing) => (RunState::default(), None),
+        Err(error) => return Err(error),
+    };
+    if let Some(Event::TailDoubted { kept_as, .. }) = &doubt {
+        // In the head of the new segment itself: a crash right behind it must not forget the doubt.
+        doubt::mark(plan, &mut state, kept_as);
+    }
+    let (writer, opened) = Writer::open(disk, &state, now)?;
+    if let Some((record, hash)) = opened {
+        state.apply(&record, &hash);
+    }
+    let mut first = Vec::new();
+    if state.started.is_none() {
+        first.push(Event::RunStarted(Box::new(started)));
+    }
+    first.extend(doubt);
+    first.push(here);
+    if state.paused {
+        first.push(Event::RunUnpaused);
+    }
+    Ok(Opening { writer, state, first })
+}
+
+/// Copies a tail that is going to be dropped, and says so in the journal where it is no clean cut (G9, G10).
+fn keep_aside<D: Disk>(disk: &mut D, recovered: &Recovered) -> Result<Option<Event>, JournalError> {
+    let (Tail::Torn { offset } | Tail::Doubtful { offset }) = recovered.tail else { return Ok(None) };
+    let segment = &recovered.segment;
+    let kept_as = format!("tail.{segment}.{offset}");
+    let names = disk.list().map_err(|e| JournalError::io("journal", e))?;
+    if !names.contains(&kept_as) {
+        let bytes = reader::tail_bytes(disk, segment, offset)?;
+        let lost = |error| JournalError::lost(&kept_as, 0, error);
+        let mut file = disk.create(&kept_as).map_err(lost)?;
+        disk.write(&mut file, &bytes).map_err(lost)?;
+        disk.sync(&mut file).map_err(lost)?;
+    }
+    let doubtful = matches!(recovered.tail, Tail::Doubtful { .. });
+    Ok(doubtful.then(|| Event::TailDoubted { segment: segment.clone(), offset: offset as u64, kept_as }))
+}

@@ -1,0 +1,180 @@
+//! The runbooks that are simulated: small ones written out, and random ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use regrow::model::record::{Mode, OnFailure};
+use regrow::plan::{Binding, Plan};
+use regrow::runbook;
+use regrow::runbook::ast::Ended;
+use serde_json::Map;
+
+use crate::kinds;
+use crate::machine::Machine;
+
+/// Every shape the exhaustive crashes go through.
+pub const SMALL: &[(&str, &str)] = &[
+    ("chain", "
+  - { id: a, uses: sim.proc, needs: [], with: { text: x } }
+  - { id: b, uses: sim.keyed, needs: [a], with: { text: '{{ steps.a.outputs.made }}' } }
+  - { id: c, uses: sim.set, needs: [b], with: { text: '{{ steps.b.outputs.made }}' } }
+"),
+    ("diamond", "
+  - { id: a, uses: sim.keyed, needs: [], with: {} }
+  - { id: b, uses: sim.proc, needs: [a], with: {} }
+  - { id: c, uses: sim.opaque, needs: [a], with: {} }
+  - { id: d, uses: sim.read, needs: [b, c], with: { text: '{{ steps.c.outputs.made }}' } }
+"),
+    ("fan", "
+  - { id: a, uses: sim.read, needs: [], with: {} }
+  - { id: b, uses: sim.proc, needs: [a], with: {} }
+  - { id: c, uses: sim.keyed, needs: [a], with: {} }
+  - { id: d, uses: sim.set, needs: [a], with: {} }
+"),
+    ("retry", "
+  - { id: a, uses: sim.set, needs: [], with: { fails: 1, how: lost }, retry: { attempts: 3, delay: 2s } }
+  - { id: b, uses: sim.keyed, needs: [a], with: { fails: 1, how: lost }, retry: { attempts: 2, delay: 1s } }
+"),
+    ("phases", "
+  - { id: a, uses: sim.phased, needs: [], with: {}, approval: { minimum: 1 } }
+  - { id: b, uses: sim.opaque, needs: [a], with: {} }
+"),
+    ("people", "
+  - { id: a, uses: manual.task, needs: [], with: { instructions: call, form: { ticket: { type: string } } } }
+  - { id: b, uses: sim.set, needs: [a], with: { text: '{{ steps.a.outputs.ticket }}' }, approval: { minimum: 1 } }
+  - { id: c, uses: manual.notice, needs: [b], with: { message: done } }
+"),
+    ("finally", "
+  - { id: a, uses: sim.keyed, needs: [], with: {}, temporary: true }
+  - { id: b, uses: sim.proc, needs: [a], with: {} }
+finally:
+  - { id: clean, uses: ledger.cleanup, with: {} }
+  - { id: tell, uses: sim.set, with: {} }
+"),
+    ("failures", "
+  - { id: a, uses: sim.read, needs: [], with: { fails: 9, how: never }, allow_failure: true }
+  - { id: b, uses: sim.proc, needs: [a], with: {} }
+  - { id: c, uses: sim.set, needs: [{ step: a, when: [failed] }], with: {} }
+  - { id: d, uses: sim.set, needs: [{ step: b, when: [failed] }], with: {} }
+"),
+    ("mended", "
+  - { id: a, uses: sim.keyed, needs: [], with: { fails: 1, how: never } }
+  - { id: b, uses: sim.proc, needs: [a], with: { fails: 1, how: unknown } }
+  - { id: c, uses: sim.keyed, needs: [b], with: { foreign: true }, allow_failure: true }
+"),
+];
+
+/// A bound plan of the steps in `text`.
+pub fn bind(name: &str, text: &str) -> Plan {
+    let text = format!("version: 1\nname: {name}\nseverity: partial\nsteps:{text}");
+    let loaded = runbook::parse_text(name, &text).unwrap_or_else(|problems| panic!("{name}: {problems:?}\n{text}"));
+    let binding = Binding {
+        run: "sim1".parse().expect("an id"),
+        mode: Mode::Real,
+        started_at: Timestamp::UNIX_EPOCH,
+        outage_began: None,
+        params: Map::new(),
+        on_failure: OnFailure::Pause,
+        concurrency: 4,
+        skipped: BTreeSet::new(),
+        base: "/".into(),
+    };
+    Plan::bind(loaded.runbook, "digest", binding, kinds::find).unwrap_or_else(|fault| panic!("{name}: {fault:?}"))
+}
+
+/// A machine on which nothing has happened yet.
+pub fn machine(plan: &Plan, seed: u64) -> Machine {
+    let mut machine = Machine::new(seed);
+    let kinds = (0..plan.len()).map(|node| (plan.address(node).to_string(), plan.kinds[node].name()));
+    machine.outside.kinds = kinds.collect::<BTreeMap<_, _>>();
+    for node in &plan.graph.nodes {
+        let in_a_record = node.needs.iter().filter(|(_, when)| when.as_ref().is_none_or(|when| !when.contains(&Ended::Blocked)));
+        let needs = in_a_record.map(|(need, _)| plan.address(*need).to_string()).collect();
+        machine.oracle.needs.insert(node.address.to_string(), needs);
+    }
+    machine
+}
+
+/// Up to seven steps with needs, failures, approvals and proofs, by chance.
+pub fn random(rng: &mut Rng) -> String {
+    let mut text = String::from("\n");
+    let steps = rng.usize(1..=7);
+    for step in 0..steps {
+        one(rng, &mut text, &format!("s{step}"), step);
+    }
+    if rng.bool() {
+        text.push_str("finally:\n");
+        for step in 0..rng.usize(1..=2) {
+            let kind = ["sim.set", "ledger.cleanup", "sim.proc"][rng.usize(..3)];
+            let _ = writeln!(text, "  - {{ id: f{step}, uses: {kind}, with: {{}} }}");
+        }
+    }
+    text
+}
+
+fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
+    const KINDS: [&str; 9] = [
+        "sim.read", "sim.keyed", "sim.set", "sim.proc", "sim.opaque", "sim.phased", "manual.task", "manual.notice", "manual.approval",
+    ];
+    let kind = KINDS[rng.usize(..KINDS.len())];
+    let mut needs = Vec::new();
+    for need in 0..before {
+        if rng.u8(..3) == 0 {
+            needs.push(match rng.u8(..8) {
+                0 => format!("{{ step: s{need}, when: [failed] }}"),
+                1 => format!("{{ step: s{need}, when: [succeeded, failed, blocked, skipped] }}"),
+                _ => format!("s{need}"),
+            });
+        }
+    }
+    let _ = write!(text, "  - {{ id: {id}, uses: {kind}, needs: [{}]", needs.join(", "));
+    match kind {
+        "manual.task" => text.push_str(", with: { instructions: do it, form: { ticket: { type: string } } }"),
+        "manual.notice" => {
+            let _ = write!(text, ", with: {{ message: so, acknowledge: {} }}", rng.bool());
+        }
+        "manual.approval" => text.push_str(", with: { show: all of it }"),
+        _ => simulated(rng, text, kind),
+    }
+    if rng.u8(..6) == 0 {
+        let _ = write!(text, ", if: {}", rng.bool());
+    }
+    text.push_str(" }\n");
+}
+
+fn simulated(rng: &mut Rng, text: &mut String, kind: &str) {
+    let mut with = Vec::new();
+    if rng.u8(..3) == 0 {
+        // A kind without a key says `lost` of nothing that happened.
+        let how: &[&str] = match kind {
+            "sim.keyed" | "sim.set" | "sim.phased" => &["now", "never", "lost", "unknown"],
+            "sim.proc" => &["now", "unknown"],
+            _ => &["now", "never"],
+        };
+        with.push(format!("fails: {}, how: {}", rng.u8(1..=2), how[rng.usize(..how.len())]));
+    }
+    if kind == "sim.keyed" && rng.u8(..8) == 0 {
+        with.push("foreign: true".into());
+    }
+    let _ = write!(text, ", with: {{ {} }}", with.join(", "));
+    if rng.bool() {
+        let _ = write!(text, ", retry: {{ attempts: {}, delay: {}s }}", rng.u8(1..=3), rng.u8(1..=5));
+    }
+    if rng.u8(..4) == 0 && kind != "sim.read" {
+        text.push_str(", approval: { minimum: 1 }");
+    }
+    if rng.u8(..4) == 0 {
+        text.push_str(", allow_failure: true");
+    }
+    if kind == "sim.keyed" && rng.bool() {
+        text.push_str(", temporary: true");
+    }
+    if kind != "sim.read" && rng.bool() {
+        text.push_str(", undo: back");
+    }
+    if rng.u8(..5) == 0 {
+        let _ = write!(text, ", verify: [{{ probe: sim.probe, with: {{ unproven: {} }}, expect: {{ equals: 1 }} }}]", rng.u8(..2));
+    }
+}

@@ -1,0 +1,138 @@
+//! Every pair of places at which a small run can be stopped.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use regrow::plan::Plan;
+
+use crate::books;
+use crate::disk::{FATES, Trouble};
+use crate::life::{Fin, Left, Summary, execute, live};
+use crate::machine::{Machine, Stop};
+
+/// A run that is never disturbed.
+pub fn undisturbed(plan: &Plan) -> Summary {
+    match live(books::machine(plan, 0), plan, |_, _| {}) {
+        Ok(Fin::Ended(summary)) => *summary,
+        Ok(Fin::Refused) => panic!("an undamaged journal was refused"),
+        Err(machine) => panic!("an undisturbed run breaks a promise: {:?}", machine.oracle.broken),
+    }
+}
+
+fn stops() -> Vec<Stop> {
+    let kills = [Stop::Kill { half_written: false }, Stop::Kill { half_written: true }];
+    kills.into_iter().chain(FATES.into_iter().map(|fate| Stop::Power(Some(fate)))).collect()
+}
+
+/// What was tried, and the first thing that went wrong.
+#[derive(Default)]
+pub struct Tried {
+    pub lives: u64,
+    pub wrong: Option<String>,
+}
+
+/// All double crashes of one runbook; `thin` takes only each so-many-th second stop.
+pub fn double_crashes(name: &str, text: &str, thin: u64) -> Tried {
+    let plan = books::bind(name, text);
+    let expected = undisturbed(&plan);
+    let mut tried = Tried::default();
+    let mut first = 0;
+    loop {
+        let mut reached = false;
+        for (index, stop) in stops().into_iter().enumerate() {
+            let seed = first * 31 + index as u64;
+            let Some(crashed) = crash_once(&plan, seed, (first, stop)) else { continue };
+            reached = true;
+            second_stops(name, &plan, &expected, &crashed, thin, (first, stop), &mut tried);
+            if tried.wrong.is_some() {
+                return tried;
+            }
+        }
+        for trouble in [Trouble::Eio, Trouble::Full] {
+            let mut machine = books::machine(&plan, first);
+            machine.trouble_at = Some((first, trouble));
+            let only_first = |machine: &mut Machine, executor: u32| {
+                if executor > 0 {
+                    machine.trouble_at = None;
+                }
+            };
+            tried.lives += 1;
+            hold(name, &expected, live(machine, &plan, only_first), &format!("{trouble:?} at {first}"), &mut tried);
+        }
+        if !reached || tried.wrong.is_some() {
+            return tried;
+        }
+        first += 1;
+    }
+}
+
+/// The machine as the first crash leaves it; `None` if the run is over before.
+fn crash_once(plan: &Plan, seed: u64, stop: (u64, Stop)) -> Option<Machine> {
+    let mut machine = books::machine(plan, seed);
+    machine.stop_at = Some(stop);
+    let shared = Rc::new(RefCell::new(machine));
+    let left = execute(&shared, plan);
+    let mut machine = shared.borrow().clone();
+    match left {
+        Left::Stopped if machine.oracle.broken.is_empty() => {
+            machine.executor_gone();
+            Some(machine)
+        }
+        // What was broken is found again by the lives that follow.
+        Left::Stopped => Some(machine),
+        Left::Halted(..) | Left::Journal(_) => None,
+    }
+}
+
+fn second_stops(name: &str, plan: &Plan, expected: &Summary, crashed: &Machine, thin: u64, one: (u64, Stop), tried: &mut Tried) {
+    let all = stops();
+    let mut second = one.0 % thin;
+    loop {
+        let stop = all[((one.0 + second) % all.len() as u64) as usize];
+        let mut reached = false;
+        let plan_stop = |machine: &mut Machine, executor: u32| {
+            machine.stop_at = (executor == 0).then_some((second, stop));
+            reached |= executor > 0;
+        };
+        tried.lives += 1;
+        let fin = live(crashed.clone(), plan, plan_stop);
+        hold(name, expected, fin, &format!("{:?} at {}, then {stop:?} at {second}", one.1, one.0), tried);
+        if !reached || tried.wrong.is_some() {
+            return;
+        }
+        second += thin;
+    }
+}
+
+fn hold(name: &str, expected: &Summary, fin: Result<Fin, Machine>, how: &str, tried: &mut Tried) {
+    let wrong = match fin {
+        Ok(Fin::Ended(summary)) if *summary == *expected => return,
+        Ok(Fin::Ended(summary)) => format!("ends differently\n  undisturbed: {expected:?}\n  disturbed:   {summary:?}"),
+        Ok(Fin::Refused) => "was refused".into(),
+        Err(machine) => machine.oracle.broken.join("\n  "),
+    };
+    tried.wrong.get_or_insert_with(|| format!("`{name}`, {how}: {wrong}"));
+}
+
+#[test]
+fn every_double_crash() {
+    let next = AtomicU64::new(0);
+    let lives = AtomicU64::new(0);
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some((name, text)) = books::SMALL.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+                    let tried = double_crashes(name, text, 1);
+                    lives.fetch_add(tried.lives, Ordering::Relaxed);
+                    wrong.lock().expect("no panic").extend(tried.wrong);
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no panic");
+    eprintln!("{} lives of {} runbooks", lives.into_inner(), books::SMALL.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

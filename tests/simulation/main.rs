@@ -1,0 +1,19 @@
+//! The shipped writer, reader, `decide` and driver on a simulated machine: only disk, clock, people and providers are
+//! exchanged. Runs are stopped by kills and power cuts wherever they can be stopped, resumed, and held against the
+//! guarantees by a checker that reads the platter by itself.
+//!
+//! - `every_double_crash`: small runbooks, each pair of places to stop.
+//! - `seeds`: random runbooks, faults, people and damage, for `REGROW_SIM_SECONDS` (60 unless said).
+//!   `REGROW_SIM_SEED=N` plays one seed again, with everything that happened.
+
+mod books;
+mod disk;
+mod exhaustive;
+mod kinds;
+mod life;
+mod machine;
+mod oracle;
+mod outside;
+mod person;
+mod seeds;
+mod world;
