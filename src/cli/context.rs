@@ -45,7 +45,7 @@ impl Context {
 
     /// The state folder, where a command that is shown has to name it to work when it is pasted.
     pub fn said_state(&self) -> Option<PathBuf> {
-        let from_environment = std::env::var_os("REGROW_STATE").is_some_and(|state| self.state == PathBuf::from(state));
+        let from_environment = std::env::var_os("REGROW_STATE").is_some_and(|state| self.state.as_os_str() == state);
         (self.state != default_state() && !from_environment).then(|| self.state.clone())
     }
 

@@ -109,6 +109,10 @@ fn remark(view: &RunView, step: &StepView) -> String {
     if state.attempts > 1 {
         parts.push(format!("{} attempts", state.attempts));
     }
+    if view.is_abandoned() && step.status.is_in_flight() {
+        let word = if step.survives { "goes on without an executor" } else { "no process of ours works on it" };
+        parts.push(word.into());
+    }
     parts.extend(state.by_hand.then(|| "by hand".into()));
     parts.extend(state.adopted.then(|| "adopted".into()));
     parts.extend(step.blocked_by.as_ref().map(|need| format!("by `{need}`")));

@@ -73,6 +73,8 @@ pub struct StepView {
     pub status: Status,
     pub blocked_by: Option<Address>,
     pub pulse: Option<Pulse>,
+    /// Whether a supervisor works on it, also where nobody executes the run.
+    pub survives: bool,
     pub allow_failure: bool,
     pub finally: bool,
     pub owner: Option<String>,
@@ -97,7 +99,9 @@ impl RunView {
         let (state, is_whole) = (reading.state, reading.error.is_none());
         let mut steps = steps(plan.as_ref().map(|plan| &plan.outline), &state);
         for step in &mut steps {
-            step.pulse = pulse(dir, state.step(&step.address), step.status);
+            let Some(files) = job_files(dir, state.step(&step.address), step.status) else { continue };
+            step.pulse = latest_pulse(&files);
+            step.survives = lease::is_locked(&files.job());
         }
         let status = derive::run_status(&state, &steps);
         let id = plan.as_ref().map_or_else(|| dir.id(), |plan| plan.run.clone());
@@ -210,6 +214,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         status,
         blocked_by,
         pulse: None,
+        survives: false,
         allow_failure: step.allow_failure,
         finally: step.finally,
         owner: step.owner.clone(),
@@ -224,19 +229,17 @@ fn unplanned(address: &Address, step: &StepState) -> StepView {
         status: step.status,
         blocked_by: None,
         pulse: None,
+        survives: false,
         allow_failure: false,
         finally: false,
         owner: None,
     }
 }
 
-/// The latest progress of work that goes on, whoever executes it.
-fn pulse(dir: &RunDir, step: &StepState, status: Status) -> Option<Pulse> {
-    if !status.is_in_flight() {
-        return None;
-    }
-    let intent = step.intent.as_ref()?;
-    latest_pulse(&JobFiles::named(&dir.work(), &intent.op, step.attempts, &intent.phase))
+/// The files of work that may be going on, whoever executes the run.
+fn job_files(dir: &RunDir, step: &StepState, status: Status) -> Option<JobFiles> {
+    let intent = step.intent.as_ref().filter(|_| status.is_in_flight())?;
+    Some(JobFiles::named(&dir.work(), &intent.op, step.attempts, &intent.phase))
 }
 
 #[cfg(test)]

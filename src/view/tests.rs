@@ -64,8 +64,13 @@ fn the_executor_of_a_live_run_is_seen_and_the_end_is_foreseen() {
     assert_eq!(left, 1800 - 100);
     let op = run.state.step(&testing::at("copy")).intent.as_ref().unwrap().op.clone();
     let pulse = json!({"done": 50, "total": 100, "unit": "files"});
-    std::fs::write(JobFiles::named(&run.dir.work(), &op, 1, "").pulse(), pulse.to_string()).unwrap();
+    let files = JobFiles::named(&run.dir.work(), &op, 1, "");
+    std::fs::write(files.pulse(), pulse.to_string()).unwrap();
+    let job = std::fs::File::create(files.job()).unwrap();
+    assert!(!run.view().steps[0].survives);
+    job.lock().unwrap();
     let view = run.view();
+    assert!(view.steps[0].survives);
     assert_eq!(view.steps[0].pulse.as_ref().map(|pulse| pulse.done), Some(50));
     assert_eq!(view.expected_end().unwrap().duration_since(view.now).as_secs(), 100 + 1200);
     drop(lease);
