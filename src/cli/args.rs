@@ -39,7 +39,10 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Say everything that is wrong with runbooks, without the outside world
-    Check { #[arg(required = true, value_name = "FILE")] files: Vec<PathBuf> },
+    Check {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Show what a run would do; changes nothing
     Plan(PlanArgs),
     /// Start a run
@@ -51,12 +54,20 @@ pub enum Command {
     /// All runs, newest first
     List,
     /// The journal of a run
-    Events { run: Option<String>, /// Go on as it is written
-        #[arg(short, long)] follow: bool },
+    Events {
+        run: Option<String>,
+        /// Go on as it is written
+        #[arg(short, long)]
+        follow: bool,
+    },
     /// What a step's command printed
     Logs(LogsArgs),
     /// All about one step, with what is asked and its code
-    Show { step: String, #[arg(long, value_name = "RUN")] run: Option<String> },
+    Show {
+        step: String,
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+    },
     #[command(flatten)]
     Answer(AnswerCommand),
     /// What happened, as a report
@@ -69,27 +80,65 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum AnswerCommand {
     /// Agree to what a step shows
-    Approve { step: String, /// The code that `show` prints: it stands for what was shown
-        #[arg(long)] code: String, #[command(flatten)] answer: AnswerArgs },
+    Approve {
+        step: String,
+        /// The code that `show` prints: it stands for what was shown
+        #[arg(long)]
+        code: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// Refuse what a step shows; the step fails
-    Reject { step: String, #[command(flatten)] answer: AnswerArgs },
+    Reject {
+        step: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// Say that a step was done by hand
     Done(DoneArgs),
     /// Go on without a step
-    Skip { step: String, #[command(flatten)] answer: AnswerArgs },
+    Skip {
+        step: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// Try failed steps again, prove unproven ones again, or say that an unknown one did not happen
-    Retry { step: Option<String>, #[command(flatten)] answer: AnswerArgs },
+    Retry {
+        step: Option<String>,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// Do a step again that has ended
-    Rerun { step: String, #[command(flatten)] answer: AnswerArgs },
+    Rerun {
+        step: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// Start nothing new until `resume`
-    Pause { #[command(flatten)] answer: AnswerArgs },
+    Pause {
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// End the run: nothing new starts, the steps of `finally` run
-    Abort { #[command(flatten)] answer: AnswerArgs },
+    Abort {
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// Take back a step and all that needed it, or the whole run
-    Undo { step: Option<String>, /// Do not ask
-        #[arg(long)] yes: bool, #[command(flatten)] answer: AnswerArgs },
+    Undo {
+        step: Option<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// Write a sentence into the journal
-    Note { text: String, #[command(flatten)] answer: AnswerArgs },
+    Note {
+        text: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -85,7 +85,8 @@ impl Context {
             0 => Err(Failure::usage("no run is unfinished").hint("name one by --run RUN; `regrow list` shows them")),
             _ => {
                 let names: Vec<String> = open.iter().map(|run| format!("`{}`", run.id())).collect();
-                Err(Failure::usage(format!("several runs are unfinished: {}", names.join(", "))).hint("name one by --run RUN"))
+                Err(Failure::usage(format!("several runs are unfinished: {}", names.join(", ")))
+                    .hint("name one by --run RUN"))
             }
         }
     }
@@ -93,8 +94,10 @@ impl Context {
     fn named(&self, store: &Store, beginning: &str) -> Result<RunDir, Failure> {
         match store.find(beginning)? {
             Ok(run) => Ok(store.run(&run)),
-            Err(NoRun::Unknown) => Err(Failure::usage(format!("there is no run `{beginning}` in `{}`", self.state.display()))
-                .hint("`regrow list` shows all runs")),
+            Err(NoRun::Unknown) => {
+                Err(Failure::usage(format!("there is no run `{beginning}` in `{}`", self.state.display()))
+                    .hint("`regrow list` shows all runs"))
+            }
             Err(NoRun::Ambiguous(runs)) => {
                 let names: Vec<String> = runs.iter().map(|run| format!("`{run}`")).collect();
                 Err(Failure::usage(format!("`{beginning}` is the beginning of several runs: {}", names.join(", "))))

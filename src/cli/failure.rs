@@ -115,10 +115,8 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         match error {
             ExecuteError::Journal(error) => error.into(),
-            ExecuteError::Busy(run) => {
-                Failure::new(exit::BUSY, format!("another process executes run `{run}`"))
-                    .hint("`regrow status` shows it; `regrow resume` without --no-wait follows it")
-            }
+            ExecuteError::Busy(run) => Failure::new(exit::BUSY, format!("another process executes run `{run}`"))
+                .hint("`regrow status` shows it; `regrow resume` without --no-wait follows it"),
             ExecuteError::Io { what, source } => Failure::usage(what).caused_by(&source),
         }
     }

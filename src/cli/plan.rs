@@ -171,14 +171,16 @@ fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
 
 fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
     let outline = &plan.outline.steps[step.node];
-    let needs: Vec<&str> = plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).as_str()).collect();
+    let needs: Vec<&str> =
+        plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).as_str()).collect();
     let after = if needs.is_empty() { String::new() } else { format!(" after {}", needs.join(", ")) };
     let verdict = match step.verdict {
         Verdict::WouldRun => "+",
         Verdict::WouldSkip => "- (left out)",
         Verdict::UnknownUntilRun => "? (known when it runs)",
     };
-    let mut lines = vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
+    let mut lines =
+        vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
     for (name, input) in &step.inputs {
         let text = match (input.get("value"), input.get("unknown")) {
             (Some(value), _) => one_line(value),

@@ -48,7 +48,8 @@ fn has_work_left(state: &crate::model::RunState) -> bool {
 
 /// The plan of a run, from the copy in its folder.
 pub fn bound(context: &Context, dir: &RunDir) -> Result<(Plan, Choices), Failure> {
-    let saved = SavedPlan::read(dir).map_err(|e| Failure::usage(format!("`{}` cannot be read: {e}", dir.plan().display())))?;
+    let saved =
+        SavedPlan::read(dir).map_err(|e| Failure::usage(format!("`{}` cannot be read: {e}", dir.plan().display())))?;
     let copy = dir.runbook().join("runbook.yaml");
     let loaded = runbook::load(&copy).map_err(|problems| super::check::refused(context, &copy, &problems))?;
     if loaded.digest != saved.source_digest {
@@ -75,7 +76,8 @@ fn refuse_if_edited(saved: &SavedPlan) -> Result<(), Failure> {
     if now.digest == saved.source_digest {
         return Ok(());
     }
-    let mut failure = Failure::usage(format!("`{}` was edited since run `{}` started", saved.runbook.display(), saved.run));
+    let mut failure =
+        Failure::usage(format!("`{}` was edited since run `{}` started", saved.runbook.display(), saved.run));
     failure.causes = differences(saved, &now.runbook);
     Err(failure.hint("--as-started goes on with the runbook as it was"))
 }

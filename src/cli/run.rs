@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use super::args::{Choices, Going, OnFailureArg, RunArgs};
 use super::context::{Context, person};
 use super::{Failure, check, exit, follow, start_question};
-use crate::engine::executor::{self, ExecuteError, Hands, Left};
 use crate::engine::Halt;
+use crate::engine::executor::{self, ExecuteError, Hands, Left};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
 use crate::kinds;
@@ -108,11 +108,11 @@ fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> 
         return Err(Failure::usage(format!("run `{}` exists, with another runbook or other parameters", old.run))
             .hint("name another id, or `regrow resume` the old one"));
     }
-    if let Ok(recovered) = recover(&Folder::new(&dir.path)) {
-        if recovered.state.ended.is_some() {
-            follow::farewell_of(context, dir, &recovered.state);
-            return Ok(code_of_end(&recovered.state, false));
-        }
+    if let Ok(recovered) = recover(&Folder::new(&dir.path))
+        && recovered.state.ended.is_some()
+    {
+        follow::farewell_of(context, dir, &recovered.state);
+        return Ok(code_of_end(&recovered.state, false));
     }
     super::resume::resume_dir(context, dir, &args.going)
 }
@@ -144,7 +144,12 @@ fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Resu
     })
 }
 
-pub fn params_of(context: &Context, loaded: &Loaded, choices: &Choices, now: Timestamp) -> Result<Map<String, Value>, Failure> {
+pub fn params_of(
+    context: &Context,
+    loaded: &Loaded,
+    choices: &Choices,
+    now: Timestamp,
+) -> Result<Map<String, Value>, Failure> {
     let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
     let file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
     let mut given = Vec::new();

@@ -7,8 +7,8 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::exit;
 use super::context::Context;
+use super::exit;
 use super::failure::Failure;
 use super::looking::{print, print_json};
 use crate::journal::frame::GENESIS;

@@ -103,11 +103,14 @@ fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Val
     let node = node_of(plan, step)?;
     match state.status(step) {
         Status::Pending | Status::Waiting | Status::Failed | Status::Unknown | Status::Unproven | Status::Undone => {}
-        status => return Err(format!("`{step}` is {}; only what has not succeeded can be said to be done", status.word())),
+        status => {
+            return Err(format!("`{step}` is {}; only what has not succeeded can be said to be done", status.word()));
+        }
     }
     super::by_hand::check(plan, node, state, outputs)?;
     let verify = !plan.step(node).verify.is_empty() && !unverified;
-    let succeeded = StepSucceeded { step: step.clone(), outputs: outputs.clone(), adopted: false, by_hand: true, verify };
+    let succeeded =
+        StepSucceeded { step: step.clone(), outputs: outputs.clone(), adopted: false, by_hand: true, verify };
     Ok(vec![Event::StepSucceeded(Box::new(succeeded))])
 }
 
@@ -155,7 +158,8 @@ fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
     if status.is_settled() {
         return Ok(vec![reopened(state, step, 1)]);
     }
-    let instead = if status == Status::Unknown { format!("; say `done` or `retry` of `{step}` first") } else { String::new() };
+    let instead =
+        if status == Status::Unknown { format!("; say `done` or `retry` of `{step}` first") } else { String::new() };
     Err(format!("`{step}` is {}; only a step that has ended can be done again{instead}", status.word()))
 }
 
@@ -167,7 +171,8 @@ fn reopened(state: &RunState, step: &Address, raise: u32) -> Event {
 fn prove_again(state: &RunState, step: &Address) -> Event {
     let known = state.step(step);
     let outputs = known.outputs.clone().unwrap_or_default();
-    let again = StepSucceeded { step: step.clone(), outputs, adopted: known.adopted, by_hand: known.by_hand, verify: true };
+    let again =
+        StepSucceeded { step: step.clone(), outputs, adopted: known.adopted, by_hand: known.by_hand, verify: true };
     Event::StepSucceeded(Box::new(again))
 }
 

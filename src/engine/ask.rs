@@ -37,14 +37,7 @@ pub fn phase_approval(plan: &Plan, state: &RunState, node: usize, reached: &Reac
     approval_of(plan, state, node, &reached.phase, &reached.facts, reached.shown.clone())
 }
 
-fn approval_of(
-    plan: &Plan,
-    state: &RunState,
-    node: usize,
-    phase: &str,
-    bound_to: &Value,
-    shown: Vec<String>,
-) -> Event {
+fn approval_of(plan: &Plan, state: &RunState, node: usize, phase: &str, bound_to: &Value, shown: Vec<String>) -> Event {
     let wanted = plan.step(node).approval.clone().unwrap_or(Approval {
         from: Vec::new(),
         minimum: Minimum::Count(1),
@@ -69,7 +62,9 @@ fn count(plan: &Plan, minimum: Minimum, from: &[String]) -> u32 {
     match minimum {
         Minimum::Count(count) => count.max(1),
         Minimum::All => {
-            let has_role = |roles: &Value| from.is_empty() || from.iter().any(|role| roles.as_array().is_some_and(|r| r.contains(&json!(role))));
+            let has_role = |roles: &Value| {
+                from.is_empty() || from.iter().any(|role| roles.as_array().is_some_and(|r| r.contains(&json!(role))))
+            };
             let people = plan.people.values().filter(|roles| has_role(roles)).count();
             u32::try_from(people).unwrap_or(1).max(1)
         }
@@ -159,7 +154,8 @@ pub fn machine(plan: &Plan, state: &RunState, node: usize, inputs: Value) -> Com
 
 /// Asks a person, or tells them.
 pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Event {
-    let text = |name: &str| inputs.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
+    let text =
+        |name: &str| inputs.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
     let lines = |text: Option<String>| text.unwrap_or_default().lines().map(str::to_string).collect::<Vec<_>>();
     let names = |name: &str| -> Vec<String> { serde_json::from_value(inputs[name].clone()).unwrap_or_default() };
     let (what, shown) = match plan.kinds[node].name() {

@@ -28,8 +28,11 @@ pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Val
             }
         }
     }
-    let missing: Vec<String> =
-        needed(plan, &step.id).into_iter().filter(|name| !given.contains_key(name)).map(|name| format!("`{name}`")).collect();
+    let missing: Vec<String> = needed(plan, &step.id)
+        .into_iter()
+        .filter(|name| !given.contains_key(name))
+        .map(|name| format!("`{name}`"))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -47,11 +50,12 @@ fn check_form(id: &str, form: &Value, given: &Map<String, Value>) -> Result<(), 
             }
             continue;
         };
-        if let Known::Known(Value::Array(choices)) = form.get(&[name, "enum"]) {
-            if !choices.contains(value) {
-                let choices = choices.iter().map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_string)).collect::<Vec<_>>();
-                return Err(format!("`{name}` of `{id}` is one of {}", choices.join(", ")));
-            }
+        if let Known::Known(Value::Array(choices)) = form.get(&[name, "enum"])
+            && !choices.contains(value)
+        {
+            let choices =
+                choices.iter().map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_string)).collect::<Vec<_>>();
+            return Err(format!("`{name}` of `{id}` is one of {}", choices.join(", ")));
         }
     }
     match given.keys().find(|name| form.value.get(name.as_str()).is_none()) {
@@ -66,10 +70,12 @@ fn needed(plan: &Plan, id: &str) -> Vec<String> {
     for (_, step) in plan.runbook.all_steps() {
         let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
         for reference in trees.flat_map(|tree| tree.references()).filter(|reference| !reference.optional) {
-            if let ["steps", of, "outputs", name, ..] = reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-                if of == id && !names.iter().any(|known| known == name) {
-                    names.push(name.to_string());
-                }
+            if let ["steps", of, "outputs", name, ..] =
+                reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
+                && of == id
+                && !names.iter().any(|known| known == name)
+            {
+                names.push(name.to_string());
             }
         }
     }

@@ -92,10 +92,10 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
 fn conditions(plan: &Plan, state: &RunState, node: usize) -> Result<bool, Fault> {
     let step = plan.step(node);
     let scope = RunScope::new(plan, state);
-    if let Some(condition) = &step.condition {
-        if !condition.eval(&scope)? {
-            return Ok(false);
-        }
+    if let Some(condition) = &step.condition
+        && !condition.eval(&scope)?
+    {
+        return Ok(false);
     }
     for requirement in &step.require {
         if !requirement.that.eval(&scope)? {
@@ -135,7 +135,14 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
 }
 
 /// A step with an intent on disk and no outcome, and nobody of this executor on it.
-pub(super) fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start: bool, decision: &mut Decision) {
+pub(super) fn go_on(
+    plan: &Plan,
+    state: &RunState,
+    live: &mut Live,
+    node: usize,
+    may_start: bool,
+    decision: &mut Decision,
+) {
     let address = plan.address(node);
     let step = state.step(address);
     if let Some(reached) = &step.reached {

@@ -14,7 +14,9 @@ pub fn is_turn(plan: &Plan, state: &RunState, live: &Live, node: usize) -> bool 
         // What is under way is seen to its end; nothing else begins.
         (false, Some(_)) => in_flight(live.frontier.statuses[node]),
         (true, None) => false,
-        (true, Some(_)) => !(0..plan.len()).any(|other| !plan.is_finally(other) && in_flight(live.frontier.statuses[other])),
+        (true, Some(_)) => {
+            !(0..plan.len()).any(|other| !plan.is_finally(other) && in_flight(live.frontier.statuses[other]))
+        }
     }
 }
 
@@ -74,7 +76,6 @@ fn blocked_for_good(plan: &Plan, live: &Live, node: usize) -> bool {
 /// Whether the clean-up failed: the run's code is 1 then, however it ended.
 pub fn failed_finally(plan: &Plan, live: &Live) -> bool {
     let is_bad = |status: Status| matches!(status, Status::Failed | Status::Unproven);
-    (0..plan.len()).any(|node| {
-        plan.is_finally(node) && is_bad(live.frontier.statuses[node]) && !plan.step(node).allow_failure
-    })
+    (0..plan.len())
+        .any(|node| plan.is_finally(node) && is_bad(live.frontier.statuses[node]) && !plan.step(node).allow_failure)
 }

@@ -108,14 +108,7 @@ pub fn write_phase(
     issue(plan, state, live, node, intended, decision);
 }
 
-fn issue(
-    plan: &Plan,
-    state: &RunState,
-    live: &mut Live,
-    node: usize,
-    intended: StepIntended,
-    decision: &mut Decision,
-) {
+fn issue(plan: &Plan, state: &RunState, live: &mut Live, node: usize, intended: StepIntended, decision: &mut Decision) {
     let step = state.step(plan.address(node));
     let mut op = raw(plan, node, step, intended.attempt, intended.inputs.clone());
     op.phase.clone_from(&intended.phase);

@@ -86,7 +86,9 @@ fn found(
         Ok(Found::Foreign(fault)) => vec![Event::StepFailed { step: plan.address(node).clone(), fault }],
         Ok(Found::CannotTell(evidence)) => doubted(evidence),
         // Looking only reads, so it is simply done again; but not for ever.
-        Err(fault) if fault.retry.is_transient() && live.looked.get(&node).is_none_or(|n| *n < MOST_LOOKS) => Vec::new(),
+        Err(fault) if fault.retry.is_transient() && live.looked.get(&node).is_none_or(|n| *n < MOST_LOOKS) => {
+            Vec::new()
+        }
         Err(fault) => doubted(format!("it cannot be looked for: {fault}")),
     }
 }
@@ -134,7 +136,13 @@ fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, chance: f64)
     let began = state.step(&step).status == Status::Running;
     if runbook_step.succeeds_if_verified && began && !runbook_step.verify.is_empty() {
         let outputs = crate::kind::Outputs::new();
-        return Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted: false, by_hand: false, verify: true }));
+        return Event::StepSucceeded(Box::new(StepSucceeded {
+            step,
+            outputs,
+            adopted: false,
+            by_hand: false,
+            verify: true,
+        }));
     }
     Event::StepFailed { step, fault }
 }

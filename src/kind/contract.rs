@@ -67,7 +67,11 @@ pub enum Found {
 pub enum Next {
     Done(Outputs),
     /// The next phase is ready to start. `shown` is what an approval in front of it is bound to, one fact a line.
-    Phase { phase: String, facts: Value, shown: Vec<String> },
+    Phase {
+        phase: String,
+        facts: Value,
+        shown: Vec<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

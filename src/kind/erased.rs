@@ -167,7 +167,9 @@ fn find_work(cx: &ReadCx, op: &RawOp) -> Result<Option<Found>, Fault> {
 
 fn worked(outcome: Outcome) -> Result<Next, Fault> {
     match (outcome.ended, outcome.work) {
-        (process::Ended::TimedOut, _) => Err(Fault::new(process::TIMED_OUT, "the work was ended because its time was up")),
+        (process::Ended::TimedOut, _) => {
+            Err(Fault::new(process::TIMED_OUT, "the work was ended because its time was up"))
+        }
         (_, Some(result)) => result,
         (ended, None) => {
             let fault = Fault::new("RG2003", format!("the work {ended} without a result"));

@@ -99,7 +99,8 @@ impl KindFace for Face {
 /// The process of a kind's own long work.
 pub fn work() -> i32 {
     crate::provider::process::work_main(|request, cx| {
-        let kind = find(&request.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", request.kind)))?;
+        let kind =
+            find(&request.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", request.kind)))?;
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|e| Fault::new("RG1006", "cannot start a runtime for the work").caused_by(&e))?;
         runtime.block_on(kind.work(&cx, &request.op))

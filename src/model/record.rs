@@ -38,53 +38,135 @@ pub enum Event {
     /// The first record of a run.
     RunStarted(Box<RunStarted>),
     /// The first record of a later segment: everything before, folded.
-    SegmentOpened { state: Box<super::run::RunState> },
+    SegmentOpened {
+        state: Box<super::run::RunState>,
+    },
     /// The tail of the segment before was not a clean cut; steps at the frontier are in doubt (G10).
-    TailDoubted { segment: String, offset: u64, kept_as: String },
-    ExecutorStarted { host: String, pid: u32, who: Person },
-    ExecutorStopped { reason: StopReason },
+    TailDoubted {
+        segment: String,
+        offset: u64,
+        kept_as: String,
+    },
+    ExecutorStarted {
+        host: String,
+        pid: u32,
+        who: Person,
+    },
+    ExecutorStopped {
+        reason: StopReason,
+    },
 
     /// On disk before the first byte of the mutating call.
     StepIntended(Box<StepIntended>),
     /// Work of an earlier executor was found again and is watched.
-    StepAdopted { step: Address },
+    StepAdopted {
+        step: Address,
+    },
     /// A phase ended; the next one waits for its intent.
-    PhaseReached { step: Address, phase: String, facts: Value, shown: Vec<String> },
+    PhaseReached {
+        step: Address,
+        phase: String,
+        facts: Value,
+        shown: Vec<String>,
+    },
     /// A person is asked.
-    StepAsked { step: Address, ask: Ask },
-    ApprovalGiven { step: Address, who: Person, code: String },
+    StepAsked {
+        step: Address,
+        ask: Ask,
+    },
+    ApprovalGiven {
+        step: Address,
+        who: Person,
+        code: String,
+    },
     /// What an approval was bound to has changed.
-    ApprovalVoided { step: Address },
+    ApprovalVoided {
+        step: Address,
+    },
     StepSucceeded(Box<StepSucceeded>),
-    StepVerified { step: Address, checks: Vec<Check> },
-    StepUnproven { step: Address, checks: Vec<Check>, fault: Fault },
-    StepFailed { step: Address, fault: Fault },
+    StepVerified {
+        step: Address,
+        checks: Vec<Check>,
+    },
+    StepUnproven {
+        step: Address,
+        checks: Vec<Check>,
+        fault: Fault,
+    },
+    StepFailed {
+        step: Address,
+        fault: Fault,
+    },
     /// The attempt failed and another one follows by itself.
-    RetryScheduled { step: Address, fault: Fault, delay_ms: u64 },
+    RetryScheduled {
+        step: Address,
+        fault: Fault,
+        delay_ms: u64,
+    },
     /// Still going on beyond its timeout, and not to be killed.
-    StepLate { step: Address },
+    StepLate {
+        step: Address,
+    },
     /// An intent without outcome that no probe can settle.
-    StepDoubted { step: Address, evidence: String },
-    StepSkipped { step: Address, why: SkipReason },
+    StepDoubted {
+        step: Address,
+        evidence: String,
+    },
+    StepSkipped {
+        step: Address,
+        why: SkipReason,
+    },
     /// A person sent it back: `retry` keeps the generation, `rerun` raises it.
-    StepReopened { step: Address, generation: u32 },
-    UndoIntended { step: Address, undo: String },
-    StepUndone { step: Address, facts: Vec<String> },
-    UndoFailed { step: Address, fault: Fault },
+    StepReopened {
+        step: Address,
+        generation: u32,
+    },
+    UndoIntended {
+        step: Address,
+        undo: String,
+    },
+    StepUndone {
+        step: Address,
+        facts: Vec<String>,
+    },
+    UndoFailed {
+        step: Address,
+        fault: Fault,
+    },
     /// What is taken back, in this order. `all`: the run ends with it.
-    UndoBegan { steps: Vec<Address>, all: bool },
+    UndoBegan {
+        steps: Vec<Address>,
+        all: bool,
+    },
 
-    LedgerAdded { entry: LedgerEntry },
-    LedgerRemoved { entry_kind: String, id: String },
+    LedgerAdded {
+        entry: LedgerEntry,
+    },
+    LedgerRemoved {
+        entry_kind: String,
+        id: String,
+    },
 
-    AnswerAccepted { answer: Answer },
-    AnswerRefused { answer: Answer, reason: String },
+    AnswerAccepted {
+        answer: Answer,
+    },
+    AnswerRefused {
+        answer: Answer,
+        reason: String,
+    },
     RunPaused,
     RunUnpaused,
-    NoteAdded { text: String, who: Person },
+    NoteAdded {
+        text: String,
+        who: Person,
+    },
 
-    EndingBegan { how: End },
-    RunEnded { state: End },
+    EndingBegan {
+        how: End,
+    },
+    RunEnded {
+        state: End,
+    },
 }
 
 impl Event {

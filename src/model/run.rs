@@ -200,10 +200,8 @@ impl StepState {
                 self.approved_by.clear();
                 self.ask = Some(Asked { since: moment.clone(), ask: ask.clone() });
             }
-            Event::ApprovalGiven { who, .. } => {
-                if !self.approved_by.contains(&who.name) {
-                    self.approved_by.push(who.name.clone());
-                }
+            Event::ApprovalGiven { who, .. } if !self.approved_by.contains(&who.name) => {
+                self.approved_by.push(who.name.clone());
             }
             Event::ApprovalVoided { .. } => self.forget_ask(),
             Event::StepSucceeded(it) => {
@@ -347,7 +345,9 @@ impl RunState {
         if let Some(step) = record.event.step() {
             let state = self.steps.entry(step.clone()).or_insert_with(StepState::pending);
             state.apply(&record.event, &moment, record.epoch);
-            if let (Event::StepUndone { .. } | Event::UndoFailed { .. }, Some(undoing)) = (&record.event, &mut self.undoing) {
+            if let (Event::StepUndone { .. } | Event::UndoFailed { .. }, Some(undoing)) =
+                (&record.event, &mut self.undoing)
+            {
                 undoing.done.push(step.clone());
             }
         } else {
@@ -362,10 +362,8 @@ impl RunState {
                 self.started = Some((**it).clone());
                 self.started_at = Some(moment.clone());
             }
-            Event::TailDoubted { kept_as, .. } => {
-                if !self.doubts.contains(kept_as) {
-                    self.doubts.push(kept_as.clone());
-                }
+            Event::TailDoubted { kept_as, .. } if !self.doubts.contains(kept_as) => {
+                self.doubts.push(kept_as.clone());
             }
             Event::ExecutorStarted { host, pid, .. } => {
                 self.executor = Some(Executor { host: host.clone(), pid: *pid });
@@ -374,7 +372,7 @@ impl RunState {
             Event::ExecutorStopped { reason } => self.stopped = Some(*reason),
             Event::UndoBegan { steps, all } => {
                 self.undoing = Some(Undoing { steps: steps.clone(), all: *all, done: Vec::new() });
-            },
+            }
             Event::LedgerAdded { entry } => {
                 self.ledger.retain(|old| (&old.kind, &old.id) != (&entry.kind, &entry.id));
                 let keep = entry.keep_for_ms.map(Duration::from_millis);

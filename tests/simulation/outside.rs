@@ -91,7 +91,8 @@ impl Outside {
                 self.sets.insert(op.step.to_string(), key);
             }
             "sim.proc" => {
-                if self.procs.insert((key.clone(), op.attempt), Process::Alive).is_some_and(|old| old != Process::Gone) {
+                if self.procs.insert((key.clone(), op.attempt), Process::Alive).is_some_and(|old| old != Process::Gone)
+                {
                     oracle.broken.push(format!("process of `{}` attempt {} was started twice", op.step, op.attempt));
                 }
                 self.opaque.entry(key).or_default().push(op.attempt);

@@ -55,9 +55,7 @@ impl Worker {
 
     async fn step(&self, kind: &'static dyn AnyKind, command: Command) -> Happening {
         match command {
-            Command::Prepare { node, op } => {
-                Happening::Prepared { node, result: kind.prepare(&self.cx, &op).await }
-            }
+            Command::Prepare { node, op } => Happening::Prepared { node, result: kind.prepare(&self.cx, &op).await },
             Command::Find { node, op } => Happening::Found { node, result: kind.find(&self.cx, &op).await },
             Command::Start { node, op } => Happening::Ended { node, result: self.start(kind, &op).await },
             Command::Watch { node, op } => Happening::Ended { node, result: self.watch(kind, &op).await },
@@ -65,7 +63,9 @@ impl Worker {
                 let result = kind.undo(&WriteCx::grant(self.cx.clone()), &op, &undo, &outputs).await;
                 Happening::Undone { node, result }
             }
-            Command::Verify { node, .. } | Command::Cleanup { node, .. } | Command::Report { node, .. } => unknown(node),
+            Command::Verify { node, .. } | Command::Cleanup { node, .. } | Command::Report { node, .. } => {
+                unknown(node)
+            }
         }
     }
 

@@ -13,7 +13,13 @@ use crate::model::Fault;
 use crate::provider::postgres::catalog::Table;
 use crate::provider::postgres::{Name, WriteSession, quote};
 
-pub async fn merge(cx: &WorkCx, site: &Site, params: &Params, lead: &WriteSession, loaded: &State) -> Result<State, Fault> {
+pub async fn merge(
+    cx: &WorkCx,
+    site: &Site,
+    params: &Params,
+    lead: &WriteSession,
+    loaded: &State,
+) -> Result<State, Fault> {
     let say = |line: &str| cx.say(line);
     lock::transaction(cx, site, lead, say, &Merge { site, params, loaded }).await
 }
@@ -102,8 +108,12 @@ fn does_not_fit(name: &Name, fault: Fault) -> Fault {
     if !fault.causes.first().is_some_and(|cause| cause.contains(" 23")) {
         return fault;
     }
-    Fault { code: "RG2218".to_owned(), message: format!("rows of the copy do not fit into `{name}`; nothing was changed"), ..fault }
-        .hint("carry the tables they point at in the same step")
+    Fault {
+        code: "RG2218".to_owned(),
+        message: format!("rows of the copy do not fit into `{name}`; nothing was changed"),
+        ..fault
+    }
+    .hint("carry the tables they point at in the same step")
 }
 
 /// What is pointed at comes before what points; a ring comes in the order it was written.

@@ -99,7 +99,13 @@ undo: swap_back
         settle(cx, op).await
     }
 
-    async fn undo(&self, cx: &WriteCx, op: &Op<Params, Prior>, _undo: &Value, _outputs: &Outputs) -> Result<Undone, Fault> {
+    async fn undo(
+        &self,
+        cx: &WriteCx,
+        op: &Op<Params, Prior>,
+        _undo: &Value,
+        _outputs: &Outputs,
+    ) -> Result<Undone, Fault> {
         undo::swap_back(cx, op).await
     }
 

@@ -109,7 +109,8 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
             help: Some(help.to_owned()),
         });
     };
-    let given = |name: &str| !matches!(with.get(&[name]), Known::Absent | Known::Known(Value::Null | Value::Bool(false)));
+    let given =
+        |name: &str| !matches!(with.get(&[name]), Known::Absent | Known::Known(Value::Null | Value::Bool(false)));
     let chosen: Vec<&str> = ["tables", "schemas", "everything"].into_iter().filter(|name| given(name)).collect();
     match chosen.len() {
         0 => complain("", "nothing says what is loaded", "give one of `tables`, `schemas`, `everything: true`"),

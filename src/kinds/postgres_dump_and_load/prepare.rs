@@ -39,20 +39,30 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
 /// Versions, encodings and collations.
 async fn versions(source: &Session, target: &Session) -> Result<Option<String>, Fault> {
     if target.major() < source.major() {
-        return Err(Fault::new("RG2206", format!(
-            "the target runs PostgreSQL {}, older than the source's {}", target.major(), source.major()
-        )).hint("load into a server of the same or a newer major version"));
+        return Err(Fault::new(
+            "RG2206",
+            format!("the target runs PostgreSQL {}, older than the source's {}", target.major(), source.major()),
+        )
+        .hint("load into a server of the same or a newer major version"));
     }
     let sql = "select pg_encoding_to_char(encoding), datcollate::text, datctype::text from pg_database where datname = current_database()";
     let (theirs, ours) = (source.query_one(sql, &[]).await?, target.query_one(sql, &[]).await?);
     let text = |row: &tokio_postgres::Row, at: usize| row.get::<_, String>(at);
     if text(&ours, 0) != text(&theirs, 0) && text(&ours, 0) != "UTF8" {
-        return Err(Fault::new("RG2207", format!(
-            "the source holds {} and the target {}, which cannot hold all of it", text(&theirs, 0), text(&ours, 0)
-        )).hint("load into a database in UTF8"));
+        return Err(Fault::new(
+            "RG2207",
+            format!(
+                "the source holds {} and the target {}, which cannot hold all of it",
+                text(&theirs, 0),
+                text(&ours, 0)
+            ),
+        )
+        .hint("load into a database in UTF8"));
     }
     let differ = (text(&ours, 1), text(&ours, 2)) != (text(&theirs, 1), text(&theirs, 2));
-    Ok(differ.then(|| format!("text sorts as `{}` on the source and as `{}` on the target", text(&theirs, 1), text(&ours, 1))))
+    Ok(differ.then(|| {
+        format!("text sorts as `{}` on the source and as `{}` on the target", text(&theirs, 1), text(&ours, 1))
+    }))
 }
 
 /// Tables that the target does not have need their types, and roles, there.
@@ -105,7 +115,9 @@ fn words(params: &Params, scratch: &Scratch, units: &[Unit]) -> Vec<String> {
     for unit in units {
         let rows = unit.leaves().map(|it| it.table.estimate).sum::<i64>();
         lines.push(match (params.mode, unit.exists) {
-            (Mode::Merge, _) => format!("rows of `{}` are put into the live table, which has about {rows} now", unit.name),
+            (Mode::Merge, _) => {
+                format!("rows of `{}` are put into the live table, which has about {rows} now", unit.name)
+            }
             (_, true) => format!(
                 "a copy takes the place of `{}`, which has about {rows} rows now and is kept as `{}`",
                 unit.name,

@@ -6,9 +6,9 @@
 use super::compare::{lonely, only_in_live, refuse_newer};
 use super::lock;
 use super::marker::{self, Phase};
+use super::merge;
 use super::moves;
 use super::orphans;
-use super::merge;
 use super::params::{NewerRows, OnConflict, Params};
 use super::plan::{State, Unit};
 use super::site::Site;
@@ -19,7 +19,13 @@ use crate::provider::postgres::catalog::{Grant, Table, bonds, find, read};
 use crate::provider::postgres::{Name, WriteSession};
 
 /// Swaps and leaves the marker at [`Phase::Swapped`]; the state is what the marker then holds.
-pub async fn swap(cx: &WorkCx, site: &Site, params: &Params, lead: &WriteSession, loaded: &State) -> Result<State, Fault> {
+pub async fn swap(
+    cx: &WorkCx,
+    site: &Site,
+    params: &Params,
+    lead: &WriteSession,
+    loaded: &State,
+) -> Result<State, Fault> {
     orphans::refuse(lead, &site.scratch, params, &loaded.units).await?;
     let say = |line: &str| cx.say(line);
     lock::transaction(cx, site, lead, say, &Exchange { site, params, loaded }).await
@@ -100,8 +106,12 @@ fn cannot_keep(name: &Name, fault: Fault) -> Fault {
     if !fault.causes.first().is_some_and(|cause| cause.contains(" 23")) {
         return fault;
     }
-    Fault { code: "RG2218".to_owned(), message: format!("rows only in live do not fit into the copy of `{name}`"), ..fault }
-        .hint("change them in the live table, or leave them behind with `newer_rows: drop`")
+    Fault {
+        code: "RG2218".to_owned(),
+        message: format!("rows only in live do not fit into the copy of `{name}`"),
+        ..fault
+    }
+    .hint("change them in the live table, or leave them behind with `newer_rows: drop`")
 }
 
 /// The live tables as they are now, under the lock. Their shape must be the one that was loaded; what else has changed
@@ -136,7 +146,8 @@ async fn as_they_are(session: &WriteSession, loaded: &[Unit]) -> Result<Vec<Unit
 fn same_shape(loaded: &Table, now: &Table) -> Result<(), Fault> {
     let columns = |table: &Table| -> Vec<_> {
         let each = table.columns.iter();
-        each.map(|it| (it.name.clone(), it.kind.clone(), it.not_null, it.default.clone(), it.identity.clone())).collect()
+        each.map(|it| (it.name.clone(), it.kind.clone(), it.not_null, it.default.clone(), it.identity.clone()))
+            .collect()
     };
     let indexes = |table: &Table| -> Vec<_> {
         let mut all: Vec<_> = table.indexes.iter().map(|it| (it.oid, it.name.clone(), it.using.clone())).collect();
@@ -169,7 +180,8 @@ async fn given(site: &Site, session: &WriteSession, units: &[Unit]) -> Result<Ve
     let mut all = Vec::new();
     for member in units.iter().flat_map(|unit| &unit.members) {
         let place = site.scratch.table_place(member.number);
-        let gone = || Fault::new("RG2220", format!("the copy of `{}` is gone", member.table.place())).hint("rerun the step");
+        let gone =
+            || Fault::new("RG2220", format!("the copy of `{}` is gone", member.table.place())).hint("rerun the step");
         let (oid, _) = find(session, &place).await?.ok_or_else(gone)?;
         let table = read(session, &[oid]).await?.pop().ok_or_else(gone)?;
         all.push(table.grants);
@@ -193,8 +205,12 @@ pub async fn validate(cx: &crate::kind::WriteCx, site: &Site, statements: &[Stri
             if !fault.causes.first().is_some_and(|cause| cause.contains(" 23503:")) {
                 return fault;
             }
-            Fault { code: "RG2215".to_owned(), message: "the swap is done, and rows point at nothing".to_owned(), ..fault }
-                .hint("put right the rows that the constraint names, then retry to prove it; or undo with `swap_back`")
+            Fault {
+                code: "RG2215".to_owned(),
+                message: "the swap is done, and rows point at nothing".to_owned(),
+                ..fault
+            }
+            .hint("put right the rows that the constraint names, then retry to prove it; or undo with `swap_back`")
         })?;
     }
     Ok(())

@@ -86,7 +86,10 @@ async fn free(session: &WriteSession, state: &State) -> Result<(), Fault> {
         return Ok(());
     }
     let refused = survey::cannot_carry(&bound);
-    Err(Fault { message: format!("what was made since the swap is bound to the copy: {}", bound.join(", ")), ..refused })
+    Err(Fault {
+        message: format!("what was made since the swap is bound to the copy: {}", bound.join(", ")),
+        ..refused
+    })
 }
 
 /// What the ledger keeps of a thing on the target. No password: see `remove`.

@@ -44,7 +44,9 @@ async fn beside(
     let wanted = fingerprint(&op.params, &op.prior);
     let mut state = match marker {
         // It went on without us: what is live now must not be loaded over.
-        Some(marker) if matches!(marker.phase, Phase::Swapped | Phase::Done) => return Ok(next(op, site, &marker.state)),
+        Some(marker) if matches!(marker.phase, Phase::Swapped | Phase::Done) => {
+            return Ok(next(op, site, &marker.state));
+        }
         Some(marker) if marker.phase == Phase::Loaded && marker.fingerprint == wanted => {
             cx.say("the copy of an earlier attempt is whole and is used");
             marker.state
@@ -96,17 +98,22 @@ async fn live(
     marker: Option<Marker>,
 ) -> Result<Next, Fault> {
     let merges = op.params.mode == Mode::Merge;
-    let marker = marker.filter(|marker| !matches!(marker.phase, Phase::Loading | Phase::TakenBack)).ok_or_else(|| {
-        Fault::new("RG2221", format!("the copy in `{}` is gone; nothing was changed", site.scratch.schema()))
-            .hint("rerun the step: it loads the copy anew")
-    })?;
+    let marker =
+        marker.filter(|marker| !matches!(marker.phase, Phase::Loading | Phase::TakenBack)).ok_or_else(|| {
+            Fault::new("RG2221", format!("the copy in `{}` is gone; nothing was changed", site.scratch.schema()))
+                .hint("rerun the step: it loads the copy anew")
+        })?;
     let state = match (marker.phase, merges) {
         (Phase::Done, _) => return Ok(Next::Done(marker.state.outputs())),
         (Phase::Swapped, _) => marker.state,
         (_, false) => swap::swap(cx, site, &op.params, lead, &marker.state).await?,
         (_, true) => merge::merge(cx, site, &op.params, lead, &marker.state).await?,
     };
-    if merges { merge::finish(site, lead, &state).await? } else { swap::finish(cx, site, lead, &state).await? }
+    if merges {
+        merge::finish(site, lead, &state).await?
+    } else {
+        swap::finish(cx, site, lead, &state).await?
+    }
     Ok(Next::Done(state.outputs()))
 }
 

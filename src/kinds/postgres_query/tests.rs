@@ -62,12 +62,21 @@ async fn the_main_value_is_the_first_column_of_the_first_row() {
 #[tokio::test]
 async fn nothing_can_be_changed_by_a_question() {
     let lab = Lab::start();
-    lab.live("create table t(id int); create function sneak() returns int language plpgsql as
-              $$begin set transaction_read_only = off; delete from t; return 1; end$$; insert into t values (1)");
-    for sql in ["delete from t", "select 1; delete from t", "select sneak()", "with x as (delete from t returning 1) select 1",
-                "set session characteristics as transaction read write"] {
+    lab.live(
+        "create table t(id int); create function sneak() returns int language plpgsql as
+              $$begin set transaction_read_only = off; delete from t; return 1; end$$; insert into t values (1)",
+    );
+    for sql in [
+        "delete from t",
+        "select 1; delete from t",
+        "select sneak()",
+        "with x as (delete from t returning 1) select 1",
+        "set session characteristics as transaction read write",
+    ] {
         let outcome = ask_lab(&lab, sql, json!([])).await;
-        if sql.starts_with("set session") { continue }
+        if sql.starts_with("set session") {
+            continue;
+        }
         assert!(outcome.is_err(), "{sql}");
     }
     assert_eq!(lab.live("select count(*) from t"), "1");
@@ -92,7 +101,8 @@ async fn faults_say_what_is_wrong() {
 
 #[test]
 fn a_bad_question_is_found_on_a_calm_day() {
-    let complain = |value: Value| PostgresQuery.check(&Late { value: &value }).into_iter().map(|c| c.message).collect::<Vec<_>>();
+    let complain =
+        |value: Value| PostgresQuery.check(&Late { value: &value }).into_iter().map(|c| c.message).collect::<Vec<_>>();
     assert_eq!(complain(json!({"sql": "select 1"})), Vec::<String>::new());
     assert_eq!(complain(json!({"sql": "select $2", "values": [1]})), ["the statement uses `$2`, and `values` holds 1"]);
     assert_eq!(complain(json!({"sql": " ; "})), ["the statement is empty"]);

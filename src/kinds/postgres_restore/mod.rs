@@ -119,4 +119,3 @@ with:
         work::work(cx, &op.id, &op.prior).await.map(Next::Done)
     }
 }
-

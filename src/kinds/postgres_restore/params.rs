@@ -151,7 +151,9 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
     {
         found.push(complaint(&["backup"], fault));
     }
-    if matches!(with.get(&["listen"]), Known::Known(_)) && !matches!(with.get(&["serve"]), Known::Known(Value::Bool(true)) | Known::Unknown) {
+    if matches!(with.get(&["listen"]), Known::Known(_))
+        && !matches!(with.get(&["serve"]), Known::Known(Value::Bool(true)) | Known::Unknown)
+    {
         found.push(complaint(&["listen"], listens_only_serving()));
     }
     found
@@ -188,14 +190,17 @@ fn sources(base: bool, wal: Option<&Value>, pgbackrest: bool) -> Result<(), Faul
             fault("the command under `wal` needs `%f` (the file wanted) and `%p` (where to put it)")
         }
         (true, Some(_), false) => Ok(()),
-        (true, None, false) => fault("a base backup needs `wal`: without the archive no moment after it can be reached"),
+        (true, None, false) => {
+            fault("a base backup needs `wal`: without the archive no moment after it can be reached")
+        }
         (_, _, true) => fault("`backup` takes either `pgbackrest`, or `base` and `wal`"),
         (false, _, false) => fault("`backup` needs `base` and `wal`, or `pgbackrest`"),
     }
 }
 
 fn never_root() -> Fault {
-    Fault::new("RG2413", "PostgreSQL never runs as root").hint("name the account that owned the lost server, often `postgres`")
+    Fault::new("RG2413", "PostgreSQL never runs as root")
+        .hint("name the account that owned the lost server, often `postgres`")
 }
 
 fn listens_only_serving() -> Fault {
@@ -209,5 +214,10 @@ fn complaint(path: &[&str], fault: Fault) -> Complaint {
         "RG2413" => "RG2413",
         _ => "RG2401",
     };
-    Complaint { path: path.iter().map(|part| part.to_string()).collect(), code, message: fault.message, help: fault.hint }
+    Complaint {
+        path: path.iter().map(|part| part.to_string()).collect(),
+        code,
+        message: fault.message,
+        help: fault.hint,
+    }
 }

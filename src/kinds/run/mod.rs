@@ -57,7 +57,9 @@ with:
             return secret;
         }
         match (given("command"), given("script")) {
-            (true, true) => vec![complaint("script", "`run` takes `command` or `script`, not both", "leave one of them out")],
+            (true, true) => {
+                vec![complaint("script", "`run` takes `command` or `script`, not both", "leave one of them out")]
+            }
             (false, false) => vec![Complaint {
                 path: Vec::new(),
                 code: "RG0507",
@@ -183,8 +185,9 @@ fn job(cx: &WriteCx, op: &RunOp, argv: Vec<String>, files: &JobFiles) -> Job {
 /// Makes a result of what the supervisor left.
 fn ended(outcome: Outcome, params: &Params) -> Result<Next, Fault> {
     match outcome.ended {
-        Ended::Exit(0) if outcome.leaked => Err(Fault::new("RG2102", "an output holds a secret")
-            .hint("outputs are written down; leave the secret out")),
+        Ended::Exit(0) if outcome.leaked => {
+            Err(Fault::new("RG2102", "an output holds a secret").hint("outputs are written down; leave the secret out"))
+        }
         Ended::Exit(0) => {
             let mut outputs = output::parse(&outcome.output, &params.outputs)?;
             outputs.insert("exit_code".into(), json!(0));
@@ -230,7 +233,8 @@ async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result
         .kill_on_drop(true)
         .status()
         .await
-        .map_err(|e| Fault::new("RG2101", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never))?;
+        .map_err(|e| {
+            Fault::new("RG2101", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never)
+        })?;
     Ok(status.code())
 }
-

@@ -41,7 +41,8 @@ pub async fn probe(with: &Params) -> Result<Outputs, Fault> {
 /// Host and port, the brackets of an IPv6 address taken off.
 fn parse(address: &str) -> Result<(&str, u16), Fault> {
     let fault = || {
-        Fault::new("RG2451", format!("`{address}` is no address of the form host:port")).hint("for example 127.0.0.1:5432 or [::1]:5432")
+        Fault::new("RG2451", format!("`{address}` is no address of the form host:port"))
+            .hint("for example 127.0.0.1:5432 or [::1]:5432")
     };
     let (host, port) = address.trim().rsplit_once(':').ok_or_else(fault)?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -99,7 +100,8 @@ with:
     }
 
     fn outputs(&self, _with: &Late<'_>) -> Shape {
-        let outputs = [("value", OutputType::Boolean), ("milliseconds", OutputType::Integer), ("error", OutputType::Text)];
+        let outputs =
+            [("value", OutputType::Boolean), ("milliseconds", OutputType::Integer), ("error", OutputType::Text)];
         Shape::Closed(BTreeMap::from(outputs.map(|(name, kind)| (name.to_string(), kind))))
     }
 

@@ -42,7 +42,8 @@ const PASSWORD_IN_URL: &str =
 impl Connection {
     pub fn new(url: &str) -> Result<Self, String> {
         let (url, mode, ca) = split_ssl(url)?;
-        let config = Config::from_str(&url).map_err(|error| format!("no URL of a PostgreSQL server: {}", root(&error)))?;
+        let config =
+            Config::from_str(&url).map_err(|error| format!("no URL of a PostgreSQL server: {}", root(&error)))?;
         if config.get_password().is_some() {
             return Err(PASSWORD_IN_URL.to_owned());
         }
@@ -175,12 +176,7 @@ impl<'de> Visitor<'de> for ConnectionVisitor {
         }
         let url = url.ok_or_else(|| A::Error::missing_field("url"))?;
         let connection = Connection::new(&url).map_err(A::Error::custom)?;
-        Ok(Connection {
-            password,
-            ca: ca.or(connection.ca),
-            sslmode: mode.or(connection.sslmode),
-            url: connection.url,
-        })
+        Ok(Connection { password, ca: ca.or(connection.ca), sslmode: mode.or(connection.sslmode), url: connection.url })
     }
 }
 
@@ -243,7 +239,9 @@ mod tests {
 
     #[test]
     fn what_is_no_server_is_refused() {
-        for value in [json!("mysql://x/y"), json!(7), json!({"url": "postgres://h/x", "usr": "a"}), json!({"password": "x"})] {
+        for value in
+            [json!("mysql://x/y"), json!(7), json!({"url": "postgres://h/x", "usr": "a"}), json!({"password": "x"})]
+        {
             assert!(read(value.clone()).is_err(), "{value}");
         }
     }

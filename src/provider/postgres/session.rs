@@ -111,19 +111,11 @@ impl Session {
     }
 
     /// Rows of a statement whose one column is JSON.
-    pub async fn read<T: DeserializeOwned>(
-        &self,
-        sql: &str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<T>, Fault> {
+    pub async fn read<T: DeserializeOwned>(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<T>, Fault> {
         self.query(sql, values).await?.iter().map(from_json).collect()
     }
 
-    pub async fn read_one<T: DeserializeOwned>(
-        &self,
-        sql: &str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<T, Fault> {
+    pub async fn read_one<T: DeserializeOwned>(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<T, Fault> {
         from_json(&self.query_one(sql, values).await?)
     }
 
@@ -154,7 +146,8 @@ impl Session {
 
     /// Begins what sees one moment only, and cannot write.
     pub async fn begin_snapshot(&self, snapshot: Option<&str>) -> Result<(), Fault> {
-        let import = snapshot.map(|id| format!("; set transaction snapshot {}", super::literal(id))).unwrap_or_default();
+        let import =
+            snapshot.map(|id| format!("; set transaction snapshot {}", super::literal(id))).unwrap_or_default();
         self.batch(&format!("begin isolation level repeatable read, read only{import}")).await
     }
 }
@@ -272,11 +265,9 @@ fn refused(place: &str, error: &tokio_postgres::Error) -> Fault {
         Some("3D000") => fault("RG2107", format!("the server at {place} has no such database"), error)
             .hint("name an existing one with `database`"),
         Some(_) => fault("RG2101", format!("the server at {place} refuses the connection"), error),
-        None if said(error).contains("TLS") => {
-            fault("RG2103", format!("no TLS connection to {place}"), error)
-                .retry(RetryClass::Never)
-                .hint("check `sslmode` and `ca` of the connection")
-        }
+        None if said(error).contains("TLS") => fault("RG2103", format!("no TLS connection to {place}"), error)
+            .retry(RetryClass::Never)
+            .hint("check `sslmode` and `ca` of the connection"),
         None if said(error).contains("password missing") => {
             fault("RG2102", format!("the server at {place} asks for a password"), error)
                 .retry(RetryClass::Never)

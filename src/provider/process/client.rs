@@ -35,7 +35,8 @@ pub async fn start(_: &WriteCx, op: &OpId, files: &JobFiles, job: &Job) -> Resul
     let failed = |what: &str, error: &io::Error| {
         Fault::new("RG2001", format!("cannot start a process for `{op}`: {what}")).caused_by(error)
     };
-    let lock = private().create(true).truncate(false).write(true).open(files.job()).map_err(|e| failed("its job file", &e))?;
+    let lock =
+        private().create(true).truncate(false).write(true).open(files.job()).map_err(|e| failed("its job file", &e))?;
     lock.try_lock().map_err(|_| {
         Fault::new("RG2002", format!("`{op}` is running already")).hint("another executor may have started it")
     })?;

@@ -10,7 +10,11 @@ use crate::model::record::Mode;
 const KEPT: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
 /// The environment of every process regrow starts for a step; `own` wins.
-pub fn environment<P, Q>(cx: &ReadCx, op: &Op<P, Q>, own: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
+pub fn environment<P, Q>(
+    cx: &ReadCx,
+    op: &Op<P, Q>,
+    own: impl IntoIterator<Item = (String, String)>,
+) -> Vec<(String, String)> {
     let kept = KEPT.iter().filter_map(|name| Some(((*name).to_string(), std::env::var(name).ok()?)));
     let mode = match cx.mode {
         Mode::Real => "real",

@@ -63,7 +63,8 @@ fn supervise(job: &Job) -> io::Result<Outcome> {
         }
         Program::Work(_) => {
             let stderr = Stream::new(masker.stream());
-            let mut sink = Worked { log, stderr, line: Vec::new(), result: None, pulse: None, files: &files, masker: &masker };
+            let mut sink =
+                Worked { log, stderr, line: Vec::new(), result: None, pulse: None, files: &files, masker: &masker };
             let ended = running.attend(&mut sink)?;
             Ok(sink.finish(ended))
         }

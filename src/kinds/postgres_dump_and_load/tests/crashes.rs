@@ -107,9 +107,14 @@ async fn what_was_made_is_taken_away_and_only_that() {
     stage.run().await.unwrap();
     for made in prepared.creates.iter().chain(&prepared.creates) {
         let entry = crate::model::record::LedgerEntry {
-            kind: made.kind.clone(), id: made.id.clone(), made_by: "load".parse().unwrap(), temporary: true, keep_until: None,
+            kind: made.kind.clone(),
+            id: made.id.clone(),
+            made_by: "load".parse().unwrap(),
+            temporary: true,
+            keep_until: None,
             keep_for_ms: None,
-            remover: "postgres.dump_and_load".to_owned(), details: made.details.clone(),
+            remover: "postgres.dump_and_load".to_owned(),
+            details: made.details.clone(),
         };
         crate::kind::Kind::remove(&super::super::PostgresDumpAndLoad, &stage.write_cx(), &entry).await.unwrap();
     }
