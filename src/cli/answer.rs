@@ -80,7 +80,8 @@ fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs)
     preview.steps.iter().for_each(|step| drop(writeln!(err, "takes back `{step}`")));
     preview.stay.iter().for_each(|step| drop(writeln!(err, "stays: `{step}` has no undo")));
     drop(err);
-    if !yes && !(context.interactive && confirmed()?) {
+    let meant = yes || (context.interactive && confirmed()?);
+    if !meant {
         return Err(Failure::usage("nothing was taken back").hint("--yes says that this is meant"));
     }
     say(context, Verb::Undo { step }, args)

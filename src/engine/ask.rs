@@ -6,12 +6,12 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::command::Command;
+use super::command::{Command, Removal};
 use super::decide::{Decision, begin, done_at_once};
 use super::intent;
 use super::live::Live;
 use crate::kind::Role;
-use crate::model::record::{Ask, AskKind, Event, StepIntended};
+use crate::model::record::{Ask, AskKind, Event, LedgerEntry, StepIntended};
 use crate::model::run::Reached;
 use crate::model::{Effect, OpId, RunState};
 use crate::plan::Plan;
@@ -148,7 +148,12 @@ pub fn machine(plan: &Plan, state: &RunState, node: usize, inputs: Value) -> Com
         return Command::Report { node, inputs };
     }
     let only_temporary = inputs.get("only").is_some();
-    let entries = state.ledger.iter().filter(|entry| entry.temporary || !only_temporary).cloned().collect();
+    let wanted = state.ledger.iter().filter(|entry| entry.temporary || !only_temporary);
+    let removal = |entry: &LedgerEntry| {
+        let intent = state.step(&entry.made_by).intent.as_ref();
+        Removal { entry: entry.clone(), with: intent.map(|intent| intent.inputs.clone()).unwrap_or_default() }
+    };
+    let entries = wanted.map(removal).collect();
     Command::Cleanup { node, entries }
 }
 

@@ -44,7 +44,7 @@ pub enum Command {
     /// Takes away things of the ledger, for a step `ledger.cleanup`.
     Cleanup {
         node: usize,
-        entries: Vec<LedgerEntry>,
+        entries: Vec<Removal>,
     },
     /// Writes the report, for a step `report.write`.
     Report {
@@ -62,6 +62,14 @@ pub struct RenderedProof {
     pub op: RawOp,
     /// What `expect` may refer to.
     pub names: Value,
+}
+
+/// A thing of the ledger, and the `with` of the step that made it.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    pub entry: LedgerEntry,
+    /// Holds placeholders until the driver opens them.
+    pub with: Value,
 }
 
 /// What the outside says.

@@ -219,7 +219,11 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
                 proof.op.params = proof.with.clone();
                 Ok(())
             }),
-            Command::Cleanup { .. } | Command::Report { .. } => Ok(()),
+            Command::Cleanup { entries, .. } => entries.iter_mut().try_for_each(|removal| {
+                removal.with = open(&removal.with, &scope, &self.secrets)?;
+                Ok(())
+            }),
+            Command::Report { .. } => Ok(()),
         }
     }
 

@@ -179,7 +179,13 @@ pub trait Kind: Send + Sync + 'static {
     }
 
     /// Takes away what the ledger says this kind made. Gone already is success.
-    fn remove(&self, _cx: &WriteCx, entry: &LedgerEntry) -> impl Future<Output = Result<(), Fault>> + Send {
+    /// `with` is that of the step which made it, secrets opened.
+    fn remove(
+        &self,
+        _cx: &WriteCx,
+        entry: &LedgerEntry,
+        _with: &Value,
+    ) -> impl Future<Output = Result<(), Fault>> + Send {
         let what = format!("`{} {}` cannot be removed by this kind", entry.kind, entry.id);
         async move { Err(Fault::new("RG1002", what)) }
     }

@@ -41,7 +41,7 @@ pub trait AnyKind: Send + Sync {
     fn watch<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Next>;
     fn stop<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, Stopped>;
     fn undo<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp, undo: &'a Value, outputs: &'a Outputs) -> Boxed<'a, Undone>;
-    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry) -> Boxed<'a, ()>;
+    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry, with: &'a Value) -> Boxed<'a, ()>;
     fn work<'a>(&'a self, cx: &'a WorkCx, op: &'a RawOp) -> Boxed<'a, Next>;
 }
 
@@ -141,8 +141,8 @@ impl<K: Kind> AnyKind for K {
         Box::pin(async move { Kind::undo(self, cx, &typed::<K>(op)?, undo, outputs).await })
     }
 
-    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry) -> Boxed<'a, ()> {
-        Box::pin(Kind::remove(self, cx, entry))
+    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry, with: &'a Value) -> Boxed<'a, ()> {
+        Box::pin(Kind::remove(self, cx, entry, with))
     }
 
     fn work<'a>(&'a self, cx: &'a WorkCx, op: &'a RawOp) -> Boxed<'a, Next> {

@@ -158,8 +158,9 @@ impl Outside {
             Command::Verify { node, proofs } => self.verify(*node, proofs.first().map(|proof| &proof.op)),
             Command::Undo { node, .. } => Happening::Undone { node: *node, result: Ok(vec!["taken back".into()]) },
             Command::Cleanup { node, entries } => {
-                self.keyed.retain(|(op, _)| !entries.iter().any(|entry| entry.id == *op));
-                let mut all: Vec<_> = entries.iter().cloned().map(|entry| Happening::Removed { entry }).collect();
+                self.keyed.retain(|(op, _)| !entries.iter().any(|removal| removal.entry.id == *op));
+                let mut all: Vec<_> =
+                    entries.iter().map(|removal| Happening::Removed { entry: removal.entry.clone() }).collect();
                 all.push(Happening::Ended { node: *node, result: Ok(Next::Done(Outputs::new())) });
                 return all;
             }

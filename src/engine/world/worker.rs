@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::proofs;
-use crate::engine::command::{Command, Happening};
+use crate::engine::command::{Command, Happening, Removal};
 use crate::kind::{AnyKind, Next, Outputs, RawOp, ReadCx, WriteCx};
-use crate::model::record::LedgerEntry;
 use crate::model::{Effect, Fault};
 use crate::provider::process::TIMED_OUT;
 use crate::runbook::catalog::Late;
@@ -88,17 +87,17 @@ impl Worker {
     }
 
     /// Every entry is tried; what is too young stays.
-    async fn clean_up(&self, entries: Vec<LedgerEntry>) -> Result<Next, Fault> {
+    async fn clean_up(&self, entries: Vec<Removal>) -> Result<Next, Fault> {
         let cx = WriteCx::grant(self.cx.clone());
         let (mut removed, mut kept, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in entries {
+        for Removal { entry, with } in entries {
             let what = format!("{} {}", entry.kind, entry.id);
             if entry.keep_until.is_some_and(|until| until > Timestamp::now()) {
                 kept.push(what);
                 continue;
             }
             let Some(kind) = (self.find_kind)(&entry.remover) else { continue };
-            match kind.remove(&cx, &entry).await {
+            match kind.remove(&cx, &entry, &with).await {
                 Ok(()) => {
                     removed.push(what);
                     let _ = self.sender.send(Happening::Removed { entry });

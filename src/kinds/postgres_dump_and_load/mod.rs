@@ -109,8 +109,8 @@ undo: swap_back
         undo::swap_back(cx, op).await
     }
 
-    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry) -> Result<(), Fault> {
-        undo::remove(cx, entry).await
+    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, with: &Value) -> Result<(), Fault> {
+        undo::remove(cx, entry, with).await
     }
 
     async fn work(&self, cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {

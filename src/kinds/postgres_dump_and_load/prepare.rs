@@ -135,13 +135,8 @@ fn old(scratch: &Scratch, unit: &Unit) -> Name {
 
 fn creates(op: &Op<Params, ()>, prior: &Prior, scratch: &Scratch, units: &[Unit]) -> Vec<Made> {
     let made = |kind: &str, id: String, table: Option<Name>| {
-        let thing = Thing {
-            op: op.id.clone(),
-            connection: op.params.target.without_password(),
-            database: op.params.database.clone(),
-            target: prior.target.clone(),
-            table,
-        };
+        let thing =
+            Thing { op: op.id.clone(), database: op.params.database.clone(), target: prior.target.clone(), table };
         Made { kind: kind.to_owned(), id, details: serde_json::to_value(thing).unwrap_or(Value::Null) }
     };
     let mut all = vec![made("postgres schema", scratch.schema(), None)];

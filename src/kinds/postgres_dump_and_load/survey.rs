@@ -14,7 +14,9 @@ pub async fn names(params: &Params, source: &Session) -> Result<Vec<Name>, Fault
     let mut names = match (&params.tables, &params.schemas) {
         (Some(tables), _) => tables.clone(),
         (None, Some(schemas)) => crate::provider::postgres::catalog::tables_of(source, schemas).await?,
-        (None, None) => crate::provider::postgres::catalog::tables_of(source, &[]).await?,
+        (None, None) if params.everything => crate::provider::postgres::catalog::tables_of(source, &[]).await?,
+        // A template that rendered to nothing must not mean everything.
+        (None, None) => Vec::new(),
     };
     names.sort();
     names.dedup();

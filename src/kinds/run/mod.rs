@@ -133,7 +133,7 @@ with:
         Ok(vec![format!("ran `{}`", argv.join(" "))])
     }
 
-    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry) -> Result<(), Fault> {
+    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, _: &Value) -> Result<(), Fault> {
         let argv: Vec<String> = serde_json::from_value(entry.details.get("remove").cloned().unwrap_or_default())
             .map_err(|_| Fault::new("RG2104", format!("the ledger does not say how to remove `{}`", entry.id)))?;
         let code = quiet(cx, &argv, &[]).await?;

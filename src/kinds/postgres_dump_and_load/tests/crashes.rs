@@ -116,7 +116,9 @@ async fn what_was_made_is_taken_away_and_only_that() {
             remover: "postgres.dump_and_load".to_owned(),
             details: made.details.clone(),
         };
-        crate::kind::Kind::remove(&super::super::PostgresDumpAndLoad, &stage.write_cx(), &entry).await.unwrap();
+        crate::kind::Kind::remove(&super::super::PostgresDumpAndLoad, &stage.write_cx(), &entry, &stage.with)
+            .await
+            .unwrap();
     }
     assert_eq!(stage.lab.live("select count(*) from pg_namespace where nspname ~ '^regrow'"), "0");
     assert_eq!(stage.lab.live("select string_agg(relname, ',') from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"), "t");

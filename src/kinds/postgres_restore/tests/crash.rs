@@ -39,7 +39,10 @@ async fn work_that_is_dropped_anywhere_is_gone_on_with() {
         // Every third one is gone on with, and begun anew after that; the others are cut again where they are.
         if step % 3 == 2 {
             comes_back(&lab, &op, &when).await;
-            PostgresRestore.remove(&lab.write(), &lab.entry("new", op.id.as_str())).await.unwrap();
+            PostgresRestore
+                .remove(&lab.write(), &lab.entry("new", op.id.as_str()), &serde_json::Value::Null)
+                .await
+                .unwrap();
         }
     }
     assert!(whole && seen.iter().all(|count| *count > 0), "every answer was had: {seen:?}");

@@ -44,10 +44,10 @@ async fn a_moment_before_the_loss_comes_back_and_goes_again() {
     assert_eq!(found, outputs);
 
     let entry = lab.entry("new", op.id.as_str());
-    PostgresRestore.remove(&lab.write(), &entry).await.unwrap();
+    PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap();
     assert!(!lab.path("new").exists() && !lab.path("new.regrow").exists());
     assert!(server::running(&lab.path("new")).is_none());
-    PostgresRestore.remove(&lab.write(), &entry).await.unwrap();
+    PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap();
     assert!(matches!(PostgresRestore.settle(&lab.read(), &op).await.unwrap(), Found::Absent));
     assert_eq!(lab.sql("select 1"), "1", "the live server is untouched");
 }
