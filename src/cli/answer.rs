@@ -108,7 +108,8 @@ fn say(context: &Context, verb: Verb, args: AnswerArgs) -> Result<u8, Failure> {
     judge_here(context, &dir, answer)
 }
 
-fn answer_id() -> String {
+/// Unique, so that an answer that is delivered twice counts once.
+pub fn answer_id() -> String {
     let random = || fastrand::u32(..);
     format!("{:x}-{:08x}{:08x}", Timestamp::now().as_millisecond(), random(), random())
 }

@@ -13,6 +13,7 @@ mod follow;
 mod list;
 mod logs;
 mod looking;
+mod offer;
 mod plan;
 pub mod problems;
 mod report;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Choices, Going, OnFailureArg, RunArgs};
 use super::context::{Context, person};
+use super::offer::{self, Choice};
 use super::{Failure, check, exit, follow, start_question};
 use crate::engine::Halt;
 use crate::engine::executor::{self, ExecuteError, Hands, Left};
@@ -68,35 +69,45 @@ pub fn execute(
     execute_with(context, dir, plan, started, engaged, Vec::new())
 }
 
-/// The same, with answers that were given before the run goes on.
+/// The same, with answers that were given before the run goes on. Where somebody sits, what can be done is offered whenever
+/// the run cannot go on by itself.
 pub fn execute_with(
     context: &Context,
     dir: &RunDir,
     plan: &Plan,
     started: RunStarted,
     engaged: Engaged,
-    answers: Vec<Answer>,
+    mut answers: Vec<Answer>,
 ) -> Result<u8, Failure> {
-    let Engaged { who, secrets, no_wait } = engaged;
-    let hands = Hands {
-        who,
-        secrets,
-        audience: follow::audience(context, dir, &plan.outline),
-        write_report: follow::write_report,
-        find_kind: kinds::find,
-        no_wait,
-        answers,
-    };
-    match executor::execute(dir, plan, started, hands) {
-        Ok(left) => {
-            if left.halt == Halt::Ended {
-                follow::write_reports(dir)?;
-            }
-            follow::farewell(context, dir, &left);
-            Ok(code(&left))
+    let offers = context.interactive && !engaged.no_wait;
+    let mut no_wait = engaged.no_wait || offers;
+    loop {
+        let hands = Hands {
+            who: engaged.who.clone(),
+            secrets: engaged.secrets.clone(),
+            audience: follow::audience(context, dir, &plan.outline),
+            write_report: follow::write_report,
+            find_kind: kinds::find,
+            no_wait,
+            answers: std::mem::take(&mut answers),
+        };
+        let left = match executor::execute(dir, plan, started.clone(), hands) {
+            Ok(left) => left,
+            Err(ExecuteError::Busy(_)) if !engaged.no_wait => return follow::follow(context, dir),
+            Err(error) => return Err(error.into()),
+        };
+        if left.halt == Halt::Ended {
+            follow::write_reports(dir)?;
         }
-        Err(ExecuteError::Busy(_)) if !no_wait => follow::follow(context, dir),
-        Err(error) => Err(error.into()),
+        follow::farewell(context, dir, &left);
+        match if offers { offer::offer(plan, &left, &engaged.who)? } else { Choice::Leave } {
+            Choice::Answer(answer) => {
+                answers.push(answer);
+                no_wait = true;
+            }
+            Choice::Wait => no_wait = false,
+            Choice::Leave => return Ok(code(&left)),
+        }
     }
 }
 
