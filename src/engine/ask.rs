@@ -42,7 +42,6 @@ fn approval_of(plan: &Plan, state: &RunState, node: usize, phase: &str, bound_to
         from: Vec::new(),
         minimum: Minimum::Count(1),
         by_starter: true,
-        escalate_after: None,
     });
     let from: Vec<String> = wanted.from.iter().map(|role| role.text.clone()).collect();
     let ask = Ask {

@@ -70,8 +70,6 @@ pub struct ApprovalParams {
     /// Whether who started the run counts; yes unless said.
     #[serde(default)]
     by_starter: Option<bool>,
-    #[serde(default)]
-    escalate_after: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -81,6 +79,7 @@ pub struct NoticeParams {
     /// Who should read it.
     #[serde(default)]
     audience: Option<String>,
+    /// What they should know.
     message: String,
     /// Wait until somebody says that it was read.
     #[serde(default)]
