@@ -13,7 +13,7 @@ use crate::plan::Plan;
 
 /// How to go on.
 pub enum Choice {
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// Keep executing and wait for somebody else's answer.
     Wait,
     Leave,
@@ -37,10 +37,10 @@ pub fn offer(plan: &Plan, left: &Left, who: &Person) -> Result<Choice, Failure> 
     let prompt = format!("`{step}` is {}", state.status(step).word());
     let chosen = Select::new().with_prompt(prompt).items(&words).default(0).interact_opt().map_err(closed)?;
     match chosen.map(|index| &ways[index].1) {
-        Some(Way::Say(verb)) => Ok(Choice::Answer(answer(verb.clone(), None, who))),
+        Some(Way::Say(verb)) => Ok(Choice::Answer(Box::new(answer(verb.clone(), None, who)))),
         Some(Way::SayWhy(verb)) => {
             let why: String = Input::new().with_prompt("why (kept in the journal)").interact_text().map_err(closed)?;
-            Ok(Choice::Answer(answer(verb.clone(), Some(why), who)))
+            Ok(Choice::Answer(Box::new(answer(verb.clone(), Some(why), who))))
         }
         Some(Way::Wait) => Ok(Choice::Wait),
         Some(Way::Leave) | None => Ok(Choice::Leave),

@@ -102,7 +102,7 @@ pub fn execute_with(
         follow::farewell(context, dir, &left);
         match if offers { offer::offer(plan, &left, &engaged.who)? } else { Choice::Leave } {
             Choice::Answer(answer) => {
-                answers.push(answer);
+                answers.push(*answer);
                 no_wait = true;
             }
             Choice::Wait => no_wait = false,

@@ -132,9 +132,11 @@ pub trait Kind: Send + Sync + 'static {
 
     fn prepare(
         &self,
-        cx: &ReadCx,
-        op: &Op<Self::Params, ()>,
-    ) -> impl Future<Output = Result<Prepared<Self::Prior>, Fault>> + Send;
+        _cx: &ReadCx,
+        _op: &Op<Self::Params, ()>,
+    ) -> impl Future<Output = Result<Prepared<Self::Prior>, Fault>> + Send {
+        async { Err(Fault::new("RG1003", "this kind has nothing to prepare")) }
+    }
 
     fn find(
         &self,
@@ -142,12 +144,13 @@ pub trait Kind: Send + Sync + 'static {
         op: &Op<Self::Params, Self::Prior>,
     ) -> impl Future<Output = Result<Found, Fault>> + Send;
 
+    /// Kinds that only read have nothing to start: they read in `watch`.
     fn start(
         &self,
         _cx: &WriteCx,
         _op: &Op<Self::Params, Self::Prior>,
     ) -> impl Future<Output = Result<(), Fault>> + Send {
-        async { Err(Fault::new("RG1003", "this kind has no start of its own")) }
+        async { Ok(()) }
     }
 
     /// Waits for the end of the phase. Dropping the future only stops the watching.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Role, WriteCx};
+use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::secret::Secret;
 use crate::model::{Effect, Fault};
 use crate::provider::mask::Masker;
@@ -58,16 +58,8 @@ impl Kind for Command {
         ]))
     }
 
-    async fn prepare(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Prepared<Value>, Fault> {
-        Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
-    }
-
     async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {
         Ok(Found::Absent)
-    }
-
-    async fn start(&self, _: &WriteCx, _: &Op<Params, Value>) -> Result<(), Fault> {
-        Ok(())
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, Value>) -> Result<Next, Fault> {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::kind::{Found, Kind, Op, Prepared, ReadCx, Role};
+use crate::kind::{Found, Kind, Op, ReadCx, Role};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
 
@@ -107,10 +107,6 @@ macro_rules! by_people {
             fn outputs(&self, with: &Late<'_>) -> Shape {
                 let outputs: fn(&Late<'_>) -> Shape = $outputs;
                 outputs(with)
-            }
-
-            async fn prepare(&self, _: &ReadCx, _: &Op<$params, ()>) -> Result<Prepared<Value>, Fault> {
-                Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
             }
 
             async fn find(&self, _: &ReadCx, _: &Op<$params, Value>) -> Result<Found, Fault> {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub use params::Params;
 use params::{EffectParam, OutputKind};
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Undone, WriteCx};
+use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Undone, WriteCx};
 use crate::model::record::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::clock;
@@ -84,10 +84,6 @@ with:
             shape.extend(declared.iter().map(|(name, spec)| (name.clone(), output_type(spec))));
         }
         Shape::Closed(shape)
-    }
-
-    async fn prepare(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Prepared<Value>, Fault> {
-        Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
     }
 
     async fn find(&self, cx: &ReadCx, op: &RunOp) -> Result<Found, Fault> {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Role, WriteCx};
+use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
 
@@ -105,16 +105,8 @@ with:
         Shape::Closed(BTreeMap::from(outputs.map(|(name, kind)| (name.to_string(), kind))))
     }
 
-    async fn prepare(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Prepared<()>, Fault> {
-        Ok(Prepared { prior: (), changes: vec![], creates: vec![] })
-    }
-
     async fn find(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Found, Fault> {
         Ok(Found::Absent)
-    }
-
-    async fn start(&self, _cx: &WriteCx, _op: &Op<Params, ()>) -> Result<(), Fault> {
-        Ok(())
     }
 
     /// The connection is made here: watching may be repeated, as a read may.
