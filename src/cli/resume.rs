@@ -7,7 +7,8 @@ use super::{Failure, exit, follow};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, recover};
 use crate::kinds;
-use crate::model::Answer;
+use crate::model::run::Undoing;
+use crate::model::{Answer, RunState, Status, Verb};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::runbook;
@@ -42,7 +43,7 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going) -> Result<u8, 
 }
 
 /// An undo after the end is the only thing that moves an ended run.
-fn has_work_left(state: &crate::model::RunState) -> bool {
+fn has_work_left(state: &RunState) -> bool {
     state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
 }
 
@@ -105,7 +106,17 @@ pub fn act(context: &Context, dir: &RunDir, plan: &Plan, choices: &Choices, answ
     let secrets = run::open_secrets(plan)?;
     let who = answer.who.clone();
     let started = run::started(plan, &who, choices);
+    let verb = answer.verb.clone();
     let code = run::execute_with(context, dir, plan, started, Engaged { who, secrets, no_wait: true }, vec![answer])?;
-    // What was asked for was done; that the run is aborted or undone now is no failure of this command.
-    Ok(if code == exit::ABORTED { exit::DONE } else { code })
+    let state = recover(&Folder::new(&dir.path))?.state;
+    // The code says whether what was asked for was done, not how the run stands now.
+    Ok(match verb {
+        Verb::Undo { .. } if state.undoing.as_ref().is_some_and(|undoing| is_undone(&state, undoing)) => exit::DONE,
+        Verb::Abort if code == exit::ABORTED => exit::DONE,
+        _ => code,
+    })
+}
+
+fn is_undone(state: &RunState, undoing: &Undoing) -> bool {
+    undoing.steps.iter().all(|step| state.status(step) == Status::Undone)
 }
