@@ -74,7 +74,10 @@ fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs)
     let (plan, _) = resume::bound(context, &dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
     let step = step.map(address).transpose()?;
-    let node = step.as_ref().and_then(|step| plan.find(step));
+    let find = |step: &Address| {
+        plan.find(step).ok_or_else(|| Failure::usage(format!("there is no step `{step}` in run `{}`", dir.id())))
+    };
+    let node = step.as_ref().map(find).transpose()?;
     let preview = undo::preview(&plan, &state, node);
     let mut err = std::io::stderr().lock();
     preview.steps.iter().for_each(|step| drop(writeln!(err, "takes back `{step}`")));

@@ -72,14 +72,18 @@ pub fn bound(context: &Context, dir: &RunDir) -> Result<(Plan, Choices), Failure
     Ok((plan, choices))
 }
 
+/// Anything but the very text the run started with is an edit, also a file that is gone.
 fn refuse_if_edited(saved: &SavedPlan) -> Result<(), Failure> {
-    let Ok(now) = runbook::load(&saved.runbook) else { return Ok(()) };
-    if now.digest == saved.source_digest {
+    let now = std::fs::read(&saved.runbook).map(|bytes| runbook::digest(&bytes));
+    if now.as_ref().is_ok_and(|digest| *digest == saved.source_digest) {
         return Ok(());
     }
-    let mut failure =
-        Failure::usage(format!("`{}` was edited since run `{}` started", saved.runbook.display(), saved.run));
-    failure.causes = differences(saved, &now.runbook);
+    let how = if now.is_ok() { "was edited since" } else { "cannot be read any more; it was there when" };
+    let mut failure = Failure::usage(format!("`{}` {how} run `{}` started", saved.runbook.display(), saved.run));
+    failure.causes = match runbook::load(&saved.runbook) {
+        Ok(loaded) => differences(saved, &loaded.runbook),
+        Err(problems) => problems.iter().map(|problem| problem.message.clone()).collect(),
+    };
     Err(failure.hint("--as-started goes on with the runbook as it was"))
 }
 

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::undo;
+use crate::kind::Role;
 use crate::model::record::{AskKind, End, Event, SkipReason, StepSucceeded};
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::Plan;
@@ -101,6 +102,10 @@ fn reject(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, becaus
 
 fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Value>, unverified: bool) -> Judgement {
     let node = node_of(plan, step)?;
+    let asked = state.step(step).ask.as_ref().map(|asked| asked.ask.what);
+    if asked == Some(AskKind::Approval) && plan.kinds[node].role() == Role::Intrinsic {
+        return Err(format!("`{step}` is an approval: answer it with `regrow approve` or `regrow reject`"));
+    }
     match state.status(step) {
         Status::Pending | Status::Waiting | Status::Failed | Status::Unknown | Status::Unproven | Status::Undone => {}
         status => {
@@ -115,7 +120,7 @@ fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Val
 }
 
 fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
-    node_of(plan, step)?;
+    super::by_hand::refuse_skip(plan, node_of(plan, step)?)?;
     match state.status(step) {
         Status::Pending | Status::Waiting | Status::Failed | Status::Unproven | Status::Undone => {
             Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }])

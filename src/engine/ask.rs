@@ -147,7 +147,9 @@ pub fn machine(plan: &Plan, state: &RunState, node: usize, inputs: Value) -> Com
         return Command::Report { node, inputs };
     }
     let only_temporary = inputs.get("only").is_some();
-    let wanted = state.ledger.iter().filter(|entry| entry.temporary || !only_temporary);
+    // What a step made on its way is of no use to anybody if the step came to nothing.
+    let is_left_over = |entry: &&LedgerEntry| entry.scratch && !state.status(&entry.made_by).satisfies();
+    let wanted = state.ledger.iter().filter(|entry| entry.temporary || !only_temporary || is_left_over(entry));
     let removal = |entry: &LedgerEntry| {
         let intent = state.step(&entry.made_by).intent.as_ref();
         Removal { entry: entry.clone(), with: intent.map(|intent| intent.inputs.clone()).unwrap_or_default() }

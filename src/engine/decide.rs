@@ -44,6 +44,10 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
     if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() {
         return decision;
     }
+    if let Some(how) = ending::forced(plan, state, live) {
+        decision.events.push(Event::EndingBegan { how });
+        return decision;
+    }
     let may_start = !live.stopping && !state.paused;
     for node in live.frontier.movable() {
         if live.busy.contains(&node) || !ending::is_turn(plan, state, live, node) {

@@ -20,6 +20,19 @@ pub fn is_turn(plan: &Plan, state: &RunState, live: &Live, node: usize) -> bool 
     }
 }
 
+/// A failure that ends the run at once, under `--on-failure abort`.
+pub fn forced(plan: &Plan, state: &RunState, live: &Live) -> Option<End> {
+    if plan.on_failure != OnFailure::Abort || state.ending.is_some() || live.stopping {
+        return None;
+    }
+    let failed = |node: usize| match live.frontier.statuses[node] {
+        Status::Failed => !plan.step(node).allow_failure,
+        Status::Unproven => true,
+        _ => false,
+    };
+    (0..plan.len()).any(|node| !plan.is_finally(node) && failed(node)).then_some(End::Failed)
+}
+
 /// Called when nothing else follows.
 pub fn decide(plan: &Plan, state: &RunState, live: &Live, decision: &mut Decision) {
     if !live.busy.is_empty() || live.stopping {
@@ -41,15 +54,6 @@ pub fn decide(plan: &Plan, state: &RunState, live: &Live, decision: &mut Decisio
 }
 
 fn ending_of(plan: &Plan, live: &Live) -> Option<End> {
-    let failed = |node: &usize| match live.frontier.statuses[*node] {
-        Status::Failed => !plan.step(*node).allow_failure,
-        Status::Unproven => true,
-        _ => false,
-    };
-    let steps = || (0..plan.len()).filter(|node| !plan.is_finally(*node));
-    if plan.on_failure == OnFailure::Abort && steps().any(|node| failed(&node)) {
-        return Some(End::Failed);
-    }
     if !live.frontier.is_settled() {
         return None;
     }
@@ -60,7 +64,7 @@ fn ending_of(plan: &Plan, live: &Live) -> Option<End> {
         Status::Blocked => blocked_for_good(plan, live, node),
         _ => false,
     };
-    steps().all(well).then_some(End::Succeeded)
+    (0..plan.len()).filter(|node| !plan.is_finally(*node)).all(well).then_some(End::Succeeded)
 }
 
 /// Blocked by nothing but failures that the runbook allows: nobody will come to lift it.

@@ -110,9 +110,9 @@ fn ended(
             let by_hand = false;
             vec![Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify }))]
         }
-        Ok(Next::Phase { phase, facts, shown }) => {
+        Ok(Next::Phase { phase, facts, shown, creates }) => {
             live.looked.remove(&node);
-            vec![Event::PhaseReached { step, phase, facts, shown }]
+            vec![Event::PhaseReached { step, phase, facts, shown, creates }]
         }
         Err(fault) if fault.retry == RetryClass::Unknown => {
             // Nothing is recorded: the intent stands without outcome, and the next decision looks for it.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::context::{ReadCx, WorkCx, WriteCx};
 use super::op::{Op, Outputs};
-use crate::model::record::LedgerEntry;
+use crate::model::record::{LedgerEntry, Made};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Late, Shape};
 
@@ -32,16 +32,6 @@ pub struct Prepared<Prior> {
     pub changes: Vec<String>,
     /// What will exist afterwards; it is in the ledger before the first call.
     pub creates: Vec<Made>,
-}
-
-/// A thing that a step is going to make.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Made {
-    /// In words: `postgres server`, `table`.
-    pub kind: String,
-    pub id: String,
-    /// What `remove` needs to find it and to know it as ours. No secrets.
-    pub details: Value,
 }
 
 /// What `find` learns about an operation whose outcome is not on disk.
@@ -71,6 +61,8 @@ pub enum Next {
         phase: String,
         facts: Value,
         shown: Vec<String>,
+        /// What will exist after that phase; in the ledger before it starts.
+        creates: Vec<Made>,
     },
 }
 
@@ -115,6 +107,11 @@ pub trait Kind: Send + Sync + 'static {
     /// For probes: the value that `expect` looks at when no part is named.
     fn main_value(_outputs: &Outputs) -> Value {
         Value::Null
+    }
+
+    /// For probes that stand as a step: why it has failed, though there was an answer. Under `verify`, `expect` judges.
+    fn disappoints(_outputs: &Outputs) -> Option<Fault> {
+        None
     }
 
     fn check(&self, _with: &Late<'_>) -> Vec<Complaint> {

@@ -31,6 +31,7 @@ pub trait AnyKind: Send + Sync {
     fn schema(&self) -> Value;
     fn example(&self) -> &'static str;
     fn main_value(&self, outputs: &Outputs) -> Value;
+    fn disappoints(&self, outputs: &Outputs) -> Option<Fault>;
     fn check(&self, with: &Late<'_>) -> Vec<Complaint>;
     fn effect(&self, with: &Late<'_>) -> Effect;
     fn outputs(&self, with: &Late<'_>) -> Shape;
@@ -72,6 +73,10 @@ impl<K: Kind> AnyKind for K {
 
     fn main_value(&self, outputs: &Outputs) -> Value {
         K::main_value(outputs)
+    }
+
+    fn disappoints(&self, outputs: &Outputs) -> Option<Fault> {
+        K::disappoints(outputs)
     }
 
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {

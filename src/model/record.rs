@@ -68,6 +68,8 @@ pub enum Event {
         phase: String,
         facts: Value,
         shown: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        creates: Vec<Made>,
     },
     /// A person is asked.
     StepAsked {
@@ -345,6 +347,19 @@ pub enum AskKind {
     Acknowledge,
 }
 
+/// A thing that a step is going to make.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    /// In words: `postgres server`, `table`.
+    pub kind: String,
+    pub id: String,
+    /// Of no use unless the step succeeds: then `ledger.cleanup` takes it away whatever it is told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scratch: bool,
+    /// What `remove` needs to find it and to know it as ours. No secrets.
+    pub details: Value,
+}
+
 /// A thing that a run made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LedgerEntry {
@@ -352,6 +367,9 @@ pub struct LedgerEntry {
     pub id: String,
     pub made_by: Address,
     pub temporary: bool,
+    /// See [`Made::scratch`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scratch: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
     /// How long it stays after it was made.

@@ -11,7 +11,7 @@ use super::answer::Person;
 use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::{Address, OpId, Seq};
-use super::record::{Ask, Check, End, Event, LedgerEntry, Record, RunStarted, SkipReason, StepIntended, StopReason};
+use super::record::{Ask, Check, End, Event, LedgerEntry, Made, Record, RunStarted, SkipReason, StepIntended, StopReason};
 use super::status::{self, RunStatus, Status};
 use super::time::Moment;
 
@@ -146,6 +146,8 @@ pub struct Reached {
     pub phase: String,
     pub facts: Value,
     pub shown: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub creates: Vec<Made>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -192,9 +194,9 @@ impl StepState {
         match event {
             Event::StepIntended(it) => self.intended(it, moment, epoch),
             Event::StepAdopted { .. } => self.adopted = true,
-            Event::PhaseReached { phase, facts, shown, .. } => {
-                let (phase, facts, shown) = (phase.clone(), facts.clone(), shown.clone());
-                self.reached = Some(Reached { phase, facts, shown });
+            Event::PhaseReached { phase, facts, shown, creates, .. } => {
+                let (phase, facts, shown, creates) = (phase.clone(), facts.clone(), shown.clone(), creates.clone());
+                self.reached = Some(Reached { phase, facts, shown, creates });
             }
             Event::StepAsked { ask, .. } => {
                 self.approved_by.clear();

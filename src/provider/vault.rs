@@ -54,6 +54,8 @@ fn run(argv: &[String], base: &Path) -> Result<String, String> {
     let program = argv.first().ok_or("its command is empty")?;
     let output = Command::new(program)
         .args(&argv[1..])
+        .env_clear()
+        .envs(crate::provider::process::basics())
         .current_dir(base)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

@@ -67,13 +67,25 @@ impl RunView {
         }
     }
 
+    /// Whether anything of it was proven, by a `verify` that held.
+    pub fn is_proven(&self) -> bool {
+        self.steps.iter().any(|step| {
+            let state = self.state_of(step);
+            step.status == Status::Succeeded && !state.checks.is_empty() && state.checks.iter().all(|check| check.passed)
+        })
+    }
+
     /// One sentence to paste for customers: no ids, no codes, nothing of the inside.
     pub fn sentence(&self) -> String {
         let what = self.called();
         let for_how_long = self.recovery_seconds().map(|it| format!(" after {}", span_seconds(it))).unwrap_or_default();
         let at = self.state.ended_at.map(|at| format!(" at {}", stamp(at))).unwrap_or_default();
         match self.status {
-            RunStatus::Succeeded => format!("{what}: recovered and verified{at},{for_how_long}."),
+            RunStatus::Succeeded if self.count(Status::Undone) > 0 => {
+                format!("{what}: recovered{at}; a part was taken back since.")
+            }
+            RunStatus::Succeeded if self.is_proven() => format!("{what}: recovered and verified{at},{for_how_long}."),
+            RunStatus::Succeeded => format!("{what}: recovered{at},{for_how_long}."),
             RunStatus::Failed => format!("{what}: the recovery ended{at} without success; the team is on it."),
             RunStatus::Aborted => format!("{what}: the recovery was called off{at}."),
             RunStatus::Undone => format!("{what}: the recovery was taken back{at}."),

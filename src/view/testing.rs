@@ -175,6 +175,7 @@ impl Golden {
             id,
             made_by: at(step),
             temporary: true,
+            scratch: false,
             keep_until: None,
             keep_for_ms,
             remover: "postgres.restore".into(),

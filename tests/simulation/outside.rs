@@ -175,7 +175,7 @@ impl Outside {
             _ => Value::Null,
         };
         let creates = match self.kind(op) {
-            "sim.keyed" => vec![Made { kind: "thing".into(), id: op.id.to_string(), details: Value::Null }],
+            "sim.keyed" => vec![Made { kind: "thing".into(), id: op.id.to_string(), scratch: false, details: Value::Null }],
             _ => Vec::new(),
         };
         Ok(Prepared { prior, changes: vec![format!("`{}` changes", op.step)], creates })
@@ -225,7 +225,7 @@ impl Outside {
         match PHASES.get(place + 1).filter(|_| self.kind(op) == "sim.phased") {
             Some(phase) => {
                 let facts = json!({ "rows": 3 });
-                Next::Phase { phase: (*phase).to_string(), facts, shown: vec!["3 rows".into()] }
+                Next::Phase { phase: (*phase).to_string(), facts, shown: vec!["3 rows".into()], creates: Vec::new() }
             }
             None => Next::Done(outputs(op)),
         }

@@ -70,7 +70,11 @@ impl Worker {
 
     async fn start(&self, kind: &'static dyn AnyKind, op: &RawOp) -> Result<Next, Fault> {
         kind.start(&WriteCx::grant(self.cx.clone()), op).await?;
-        self.watch(kind, op).await
+        let next = self.watch(kind, op).await?;
+        match &next {
+            Next::Done(outputs) => kind.disappoints(outputs).map_or(Ok(next), Err),
+            Next::Phase { .. } => Ok(next),
+        }
     }
 
     /// Waits for the end. What only reads is given up when its time is over; everything else keeps its own time.

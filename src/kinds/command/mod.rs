@@ -47,6 +47,13 @@ impl Kind for Command {
         outputs.get("exit_code").cloned().unwrap_or_default()
     }
 
+    fn disappoints(outputs: &Outputs) -> Option<Fault> {
+        match outputs.get("exit_code") {
+            Some(code) if *code != 0 => Some(Fault::new("RG2101", format!("the command ended with exit code {code}"))),
+            _ => None,
+        }
+    }
+
     fn effect(&self, _: &Late<'_>) -> Effect {
         Effect::Read
     }

@@ -32,7 +32,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     let scratch = Scratch::of(&op.id);
     changes.extend(words(&op.params, &scratch, &units));
     changes.push(super::disk::check(&source, &target, &op.params.target, &units).await?);
-    let creates = creates(op, &prior, &scratch, &units);
+    let creates = creates(op, &prior, &scratch);
     Ok(Prepared { prior, changes, creates })
 }
 
@@ -133,18 +133,20 @@ fn old(scratch: &Scratch, unit: &Unit) -> Name {
     Name::new(&unit.name.schema, scratch.old(&unit.name.name))
 }
 
-fn creates(op: &Op<Params, ()>, prior: &Prior, scratch: &Scratch, units: &[Unit]) -> Vec<Made> {
-    let made = |kind: &str, id: String, table: Option<Name>| {
-        let thing =
-            Thing { op: op.id.clone(), database: op.params.database.clone(), target: prior.target.clone(), table };
-        Made { kind: kind.to_owned(), id, details: serde_json::to_value(thing).unwrap_or(Value::Null) }
-    };
-    let mut all = vec![made("postgres schema", scratch.schema(), None)];
-    if op.params.mode == Mode::Swap {
-        for unit in units.iter().filter(|unit| unit.exists) {
-            let old = old(scratch, unit);
-            all.push(made("postgres table", old.to_string(), Some(old)));
-        }
-    }
-    all
+/// What the loading makes; what the swap keeps is known to the ledger when the swap begins.
+fn creates(op: &Op<Params, ()>, prior: &Prior, scratch: &Scratch) -> Vec<Made> {
+    vec![made(op, prior, "postgres schema", scratch.schema(), None)]
+}
+
+/// The live tables that a swap keeps under another name.
+pub fn kept(op: &Op<Params, Prior>, scratch: &Scratch, units: &[Unit]) -> Vec<Made> {
+    let swapped = units.iter().filter(|unit| unit.exists && op.params.mode == Mode::Swap).map(|unit| old(scratch, unit));
+    swapped.map(|old| made(op, &op.prior, "postgres table", old.to_string(), Some(old))).collect()
+}
+
+fn made<P>(op: &Op<Params, P>, prior: &Prior, kind: &str, id: String, table: Option<Name>) -> Made {
+    let scratch = table.is_none();
+    let (database, target) = (op.params.database.clone(), prior.target.clone());
+    let thing = Thing { op: op.id.clone(), database, target, table };
+    Made { kind: kind.to_owned(), id, scratch, details: serde_json::to_value(thing).unwrap_or(Value::Null) }
 }

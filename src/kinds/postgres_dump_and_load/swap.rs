@@ -3,7 +3,7 @@
 //! Writers wait from the last count to the commit, readers only for the renames. Keys come back unproven and are proven
 //! after the commit, so that the lock does not last as long as the largest table.
 
-use super::compare::{lonely, only_in_live, refuse_newer};
+use super::compare::{by_key, lonely, only_in_live, refuse_newer};
 use super::lock;
 use super::marker::{self, Phase};
 use super::merge;
@@ -14,7 +14,7 @@ use super::plan::{State, Unit};
 use super::site::Site;
 use super::survey;
 use crate::kind::WorkCx;
-use crate::model::Fault;
+use crate::model::{Fault, RetryClass};
 use crate::provider::postgres::catalog::{Grant, Table, bonds, find, read};
 use crate::provider::postgres::{Name, WriteSession};
 
@@ -69,12 +69,37 @@ async fn exchange(site: &Site, params: &Params, session: &WriteSession, mut stat
     Ok(state)
 }
 
+/// Fault of a live table that has moved on since its counts were shown, in a way that would lose more than was shown.
+pub const MOVED_ON: &str = "RG2223";
+
+/// Counts again under the lock what the swap would leave behind: more than was shown is not taken.
+async fn nothing_unseen(session: &WriteSession, params: &Params, unit: &mut Unit, copy: &Name) -> Result<(), Fault> {
+    let shown = unit.counts.clone();
+    let Some(key) = unit.key().map(<[String]>::to_vec) else { return Ok(()) };
+    if params.newer_rows == NewerRows::Drop {
+        unit.counts.only_in_live = Some(only_in_live(session, &unit.name, copy, &key).await?);
+    }
+    if params.on_conflict() == OnConflict::TakeBackup && shown.differ.is_some() {
+        let now = by_key(session, unit.root(), &unit.name, copy, &key).await?;
+        unit.counts.differ = now.differ;
+    }
+    let more = |shown: Option<u64>, now: Option<u64>| shown.zip(now).is_some_and(|(shown, now)| now > shown);
+    if more(shown.only_in_live, unit.counts.only_in_live) || more(shown.differ, unit.counts.differ) {
+        let what = format!("`{}` has been written to since it was compared; nothing was changed", unit.name);
+        return Err(Fault::new(MOVED_ON, what)
+            .retry(RetryClass::Later)
+            .hint("stop who writes to it, or keep what they write: `newer_rows: keep`, `on_conflict: keep_live`"));
+    }
+    Ok(())
+}
+
 /// What has come into the live tables since they were compared: counted, and kept where that was said. The same for rows
 /// that differ.
 async fn newest(site: &Site, params: &Params, session: &WriteSession, units: &mut [Unit]) -> Result<(), Fault> {
     for unit in units.iter_mut().filter(|unit| unit.exists) {
         let Some(key) = unit.key().map(<[String]>::to_vec) else { continue };
         let copy = site.scratch.table_place(unit.members[0].number);
+        nothing_unseen(session, params, unit, &copy).await?;
         match params.newer_rows {
             NewerRows::Drop => {}
             NewerRows::Refuse => {

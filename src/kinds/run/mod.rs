@@ -132,7 +132,9 @@ with:
     async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, _: &Value) -> Result<(), Fault> {
         let argv: Vec<String> = serde_json::from_value(entry.details.get("remove").cloned().unwrap_or_default())
             .map_err(|_| Fault::new("RG2104", format!("the ledger does not say how to remove `{}`", entry.id)))?;
-        let code = quiet(cx, &argv, &[]).await?;
+        let run = [("REGROW_STEP".to_string(), entry.made_by.to_string())];
+        let env: Vec<_> = process::basics().chain(run).collect();
+        let code = quiet(cx, &argv, &env).await?;
         if code == Some(0) {
             return Ok(());
         }

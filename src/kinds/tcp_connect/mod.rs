@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Role};
-use crate::model::{Effect, Fault};
+use crate::model::{Effect, Fault, RetryClass};
 use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -80,6 +80,14 @@ with:
 
     fn main_value(outputs: &Outputs) -> Value {
         outputs.get("value").cloned().unwrap_or_default()
+    }
+
+    fn disappoints(outputs: &Outputs) -> Option<Fault> {
+        if outputs.get("value") == Some(&Value::Bool(true)) {
+            return None;
+        }
+        let why = outputs.get("error").and_then(Value::as_str).unwrap_or_default();
+        Some(Fault::new("RG2453", format!("nobody can be reached: {why}")).retry(RetryClass::Later))
     }
 
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {

@@ -23,7 +23,7 @@ mod supervisor;
 mod work;
 
 pub use client::{Fate, fate, start, survivors, watch};
-pub use environment::{environment, work_job};
+pub use environment::{basics, environment, work_job};
 pub use files::{JobFiles, latest_pulse};
 pub use job::{Ended, Job, Outcome, Program, WorkRequest};
 pub use supervisor::main as supervisor_main;

@@ -104,13 +104,16 @@ async fn what_was_made_is_taken_away_and_only_that() {
     let stage = Stage::new(BIG);
     stage.lab.live("delete from t where id > 100");
     let prepared = stage.prepare().await.unwrap();
+    let Next::Phase { creates, .. } = stage.phase("", &prepared.prior).await.unwrap() else { panic!("no second phase") };
     stage.run().await.unwrap();
-    for made in prepared.creates.iter().chain(&prepared.creates) {
+    let made: Vec<_> = prepared.creates.iter().chain(&creates).collect();
+    for made in made.iter().chain(&made) {
         let entry = crate::model::record::LedgerEntry {
             kind: made.kind.clone(),
             id: made.id.clone(),
             made_by: "load".parse().unwrap(),
             temporary: true,
+            scratch: false,
             keep_until: None,
             keep_for_ms: None,
             remover: "postgres.dump_and_load".to_owned(),

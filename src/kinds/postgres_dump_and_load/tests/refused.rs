@@ -92,7 +92,7 @@ async fn prepare_says_what_changes_and_is_made() {
     let text = prepared.changes.join("\n");
     assert!(text.contains("takes the place of `public.t`") && text.contains("disk"), "{text}");
     let made: Vec<&str> = prepared.creates.iter().map(|it| it.kind.as_str()).collect();
-    assert_eq!(made, ["postgres schema", "postgres table"]);
+    assert_eq!(made, ["postgres schema"]);
     assert_eq!(stage.lab.live("select count(*) from pg_namespace where nspname ~ '^regrow'"), "0");
 }
 

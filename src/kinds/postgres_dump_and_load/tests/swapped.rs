@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::stage::{Stage, same};
+use crate::kind::Next;
 
 const PLAIN: &str =
     "create table t (id int primary key, v text); insert into t select i, 'v' || i from generate_series(1, 1000) i";
@@ -202,4 +203,19 @@ async fn compare_can_be_less() {
         assert_eq!((&table["only_in_live"], &table["only_in_copy"], &table["differ"]), (&json!(0), &copy, &differ));
         assert_eq!((&table["rows"], &table["checksum"]), (&json!(1000), &Value::Null));
     }
+}
+
+#[tokio::test]
+async fn rows_that_came_after_the_counts_are_not_dropped_unseen() {
+    let stage = Stage::new(PLAIN).with("newer_rows", json!("drop"));
+    stage.lab.live("insert into t (id) values (1001)");
+    let prior = stage.prepare().await.unwrap().prior;
+    let Next::Phase { facts, .. } = stage.phase("", &prior).await.unwrap() else { panic!("no second phase") };
+    assert_eq!(facts["tables"][0]["only_in_live"], 1);
+    stage.lab.live("insert into t (id) values (1002), (1003)");
+    let Next::Phase { phase, facts, .. } = stage.phase("swap", &prior).await.unwrap() else { panic!("not asked again") };
+    assert_eq!((phase.as_str(), &facts["tables"][0]["only_in_live"]), ("swap", &json!(3)));
+    assert_eq!(stage.lab.live("select count(*) from t where id > 1000"), "3");
+    assert!(matches!(stage.phase("swap", &prior).await.unwrap(), Next::Done(_)));
+    assert_eq!(stage.lab.live("select count(*) from t where id > 1000"), "0");
 }

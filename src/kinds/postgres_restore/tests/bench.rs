@@ -231,6 +231,7 @@ impl Lab {
             id: self.text(data),
             made_by: Address::top("restore"),
             temporary: true,
+            scratch: false,
             keep_until: None,
             keep_for_ms: None,
             remover: "postgres.restore".into(),
