@@ -190,9 +190,9 @@ pub struct Going {
     /// Leave instead of waiting for a person
     #[arg(long)]
     pub no_wait: bool,
-    /// What a failure does to the run
-    #[arg(long, value_enum, default_value_t = OnFailureArg::Pause)]
-    pub on_failure: OnFailureArg,
+    /// What a failure does to the run [default: pause, or as the run was started]
+    #[arg(long, value_enum)]
+    pub on_failure: Option<OnFailureArg>,
     /// Who you are [default: $SUDO_USER, else the login]
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
@@ -213,6 +213,9 @@ pub enum OnFailureArg {
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
     pub run: Option<String>,
+    /// How many steps at once [default: as the run was started]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub concurrency: Option<u16>,
     #[command(flatten)]
     pub going: Going,
     /// Go on with the runbook as it was when the run started, though the file has changed

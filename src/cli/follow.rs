@@ -3,22 +3,23 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::context::Context;
-use super::{Failure, exit, looking, run, status};
+use super::{Failure, exit, looking, status};
 use crate::engine::executor::Left;
 use crate::engine::world::Audience;
 use crate::journal::store::{RunDir, make_private};
 use crate::model::record::Record;
-use crate::model::{Fault, RunState};
+use crate::model::{Fault, RunState, RunStatus, Status};
 use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;
 use crate::report::json_lines::JsonLines;
 use crate::report::lines::Volume;
 use crate::report::terminal::{self, Look};
 use crate::report::{self, Format};
-use crate::view::{Commands, Observer, follow};
+use crate::view::{Commands, Observer, RunView, follow};
 
 /// A display in the engine's eyes.
 struct Display(Box<dyn Observer>);
@@ -102,5 +103,24 @@ pub fn follow(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
     let state = follow::attend(dir, &mut *display, |_| true);
     drop(display);
     farewell_of(context, dir, &state);
-    Ok(if state.ended.is_some() { run::code_of_end(&state, false) } else { exit::STOPPED })
+    Ok(code(dir))
+}
+
+/// The exit code of a run that nobody executes, as it stands.
+pub fn code(dir: &RunDir) -> u8 {
+    let view = RunView::load(dir, Timestamp::now());
+    let any = |wanted: Status| view.steps.iter().any(|step| step.status == wanted);
+    let failed_finally = view
+        .steps
+        .iter()
+        .any(|step| step.finally && !step.allow_failure && matches!(step.status, Status::Failed | Status::Unproven));
+    match view.status {
+        RunStatus::Failed | RunStatus::Paused => exit::FAILED,
+        _ if view.status.is_final() && failed_finally => exit::FAILED,
+        RunStatus::Succeeded => exit::DONE,
+        RunStatus::Aborted | RunStatus::Undone => exit::ABORTED,
+        RunStatus::Waiting if any(Status::Unknown) => exit::UNKNOWN,
+        RunStatus::Waiting => exit::WAITING,
+        RunStatus::Running | RunStatus::Ending => exit::STOPPED,
+    }
 }

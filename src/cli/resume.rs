@@ -23,19 +23,24 @@ pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     if !args.as_started {
         refuse_if_edited(&SavedPlan::read(&dir)?)?;
     }
-    resume_dir(context, &dir, &args.going)
+    if args.going.outage_began.is_some() {
+        return Err(Failure::usage("when the outage began is said at the start of a run, and not changed later"));
+    }
+    resume_dir(context, &dir, &args.going, args.concurrency)
 }
 
-pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going) -> Result<u8, Failure> {
-    let (plan, choices) = bound(context, dir)?;
+pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: Option<u16>) -> Result<u8, Failure> {
+    let (mut plan, choices) = bound(context, dir)?;
     match recover(&Folder::new(&dir.path)) {
         Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&recovered.state) => {
             follow::farewell_of(context, dir, &recovered.state);
-            return Ok(run::code_of_end(&recovered.state, false));
+            return Ok(follow::code(dir));
         }
         Ok(_) | Err(JournalError::Missing) => {}
         Err(error) => return Err(error.into()),
     }
+    plan.on_failure = run::on_failure(going).unwrap_or(plan.on_failure);
+    plan.concurrency = concurrency.map_or(plan.concurrency, usize::from);
     let secrets = run::open_secrets(&plan)?;
     let who = person(going.name.as_deref());
     let started = run::started(&plan, &who, &choices);

@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let digest = loaded.digest.clone();
     let runbook = absolute(&args.choices.file)?;
     let plan = Plan::bind(loaded.runbook, &digest, binding, kinds::find)?;
-    let saved = SavedPlan::of(&plan, &runbook, &digest);
+    let saved = SavedPlan::of(&plan, &runbook, &digest, args.choices.params.clone());
     if store.exists(&run_id) {
         return again(context, &args, &store.run(&run_id), &saved);
     }
@@ -114,18 +114,27 @@ pub fn execute_with(
 /// `run --run-id X` on a run that is there already.
 fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> Result<u8, Failure> {
     let old = SavedPlan::read(dir)?;
-    let same = old.source_digest == saved.source_digest && old.params == saved.params && old.skipped == saved.skipped;
-    if !same {
-        return Err(Failure::usage(format!("run `{}` exists, with another runbook or other parameters", old.run))
+    // What was typed is compared: `now` means another moment each time.
+    let same_params = old.params == saved.params || (!saved.given.is_empty() && old.given == saved.given);
+    let other: Vec<&str> = [
+        ("another runbook", old.source_digest == saved.source_digest),
+        ("other parameters", same_params),
+        ("other steps left out", old.skipped == saved.skipped),
+    ]
+    .iter()
+    .filter_map(|(what, same)| (!same).then_some(*what))
+    .collect();
+    if !other.is_empty() {
+        return Err(Failure::usage(format!("run `{}` exists, with {}", old.run, other.join(" and ")))
             .hint("name another id, or `regrow resume` the old one"));
     }
     if let Ok(recovered) = recover(&Folder::new(&dir.path))
         && recovered.state.ended.is_some()
     {
         follow::farewell_of(context, dir, &recovered.state);
-        return Ok(code_of_end(&recovered.state, false));
+        return Ok(follow::code(dir));
     }
-    super::resume::resume_dir(context, dir, &args.going)
+    super::resume::resume_dir(context, dir, &args.going, None)
 }
 
 fn fresh_id(store: &crate::journal::store::Store) -> RunId {
@@ -141,6 +150,9 @@ fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Resu
     let now = Timestamp::now();
     let outage_began = args.going.outage_began.as_deref().map(duration::parse_timestamp).transpose();
     let outage_began = outage_began.map_err(|why| Failure::usage(format!("--outage-began: {why}")))?;
+    if outage_began.is_some_and(|began| began > now) {
+        return Err(Failure::usage("--outage-began lies in the future"));
+    }
     let params = params_of(context, loaded, &args.choices, now)?;
     Ok(Binding {
         run: run.clone(),
@@ -148,7 +160,7 @@ fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Resu
         started_at: now,
         outage_began,
         params,
-        on_failure: on_failure(&args.going),
+        on_failure: on_failure(&args.going).unwrap_or(OnFailure::Pause),
         concurrency: usize::from(args.choices.concurrency),
         skipped: skipped(loaded, &args.choices)?,
         base: base(&args.choices.file)?,
@@ -197,11 +209,11 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
     Ok(left_out.into_iter().map(|node| graph.nodes[node].address.clone()).collect())
 }
 
-fn on_failure(going: &Going) -> OnFailure {
-    match going.on_failure {
+pub fn on_failure(going: &Going) -> Option<OnFailure> {
+    going.on_failure.map(|on_failure| match on_failure {
         OnFailureArg::Pause => OnFailure::Pause,
         OnFailureArg::Abort => OnFailure::Abort,
-    }
+    })
 }
 
 pub fn open_secrets(plan: &Plan) -> Result<crate::runbook::template::Secrets, Failure> {

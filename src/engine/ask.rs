@@ -28,8 +28,25 @@ pub fn approval(plan: &Plan, state: &RunState, live: &Live, node: usize, phase: 
     let mut shown = live.prepared.get(&node).map(|prepared| prepared.changes.clone()).unwrap_or_default();
     if shown.is_empty() {
         shown.push(format!("start `{}` ({})", plan.address(node), plan.kinds[node].name()));
+        shown.extend(in_words(inputs));
     }
     approval_of(plan, state, node, phase, inputs, shown)
+}
+
+/// What a step is given, one line each: nobody should approve what cannot be seen.
+fn in_words(inputs: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, value) in inputs.as_object().into_iter().flatten() {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+        match text.trim_end().contains('\n') {
+            true => {
+                lines.push(format!("{name}:"));
+                lines.extend(text.lines().map(|line| format!("  {line}")));
+            }
+            false => lines.push(format!("{name}: {}", text.trim_end())),
+        }
+    }
+    lines
 }
 
 /// The question in front of a phase that was reached.

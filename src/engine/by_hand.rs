@@ -72,7 +72,10 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
         return Ok(());
     }
     let outputs: String = names.iter().map(|name| format!(" --output {name}=VALUE")).collect();
-    Err(format!("later steps read {} of `{id}`; say instead `regrow done {id} --because TEXT{outputs}`", names.join(", ")))
+    Err(format!(
+        "later steps read {} of `{id}`; say instead `regrow done {id} --because TEXT{outputs}`",
+        names.join(", ")
+    ))
 }
 
 /// Outputs of `id` that some step reads where a missing one would be an error.

@@ -188,7 +188,39 @@ fn typed<K: Kind>(op: &RawOp) -> Result<Op<K::Params, K::Prior>, Fault> {
 }
 
 fn params<K: Kind>(op: &RawOp) -> Result<K::Params, Fault> {
-    read::<K, K::Params>("with", &op.params)
+    read::<K, K::Params>("with", &op.params).or_else(|fault| {
+        // `[echo, "{{ params.n }}"]` is a number where text is wanted: a template that is one expression keeps its type.
+        let schema = schemars::schema_for!(K::Params).to_value();
+        let mut with = op.params.clone();
+        as_text(&mut with, &schema, &schema);
+        read::<K, K::Params>("with", &with).map_err(|_| fault)
+    })
+}
+
+/// Makes text of numbers and booleans where the schema takes nothing but text.
+fn as_text(value: &mut Value, schema: &Value, root: &Value) {
+    let target = schema["$ref"].as_str().and_then(|path| root.pointer(path.trim_start_matches('#')));
+    let schema = target.unwrap_or(schema);
+    let takes = |word: &str| match &schema["type"] {
+        Value::String(only) => only == word,
+        Value::Array(any) => any.iter().any(|one| one == word),
+        _ => false,
+    };
+    match value {
+        Value::Number(_) | Value::Bool(_)
+            if takes("string") && !takes("number") && !takes("integer") && !takes("boolean") =>
+        {
+            *value = Value::String(value.to_string());
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| as_text(item, &schema["items"], root)),
+        Value::Object(map) => {
+            for (key, inner) in map {
+                let own = &schema["properties"][key.as_str()];
+                as_text(inner, if own.is_null() { &schema["additionalProperties"] } else { own }, root);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn read<K: Kind, T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, Fault> {

@@ -11,7 +11,9 @@ use super::answer::Person;
 use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::{Address, OpId, Seq};
-use super::record::{Ask, Check, End, Event, LedgerEntry, Made, Record, RunStarted, SkipReason, StepIntended, StopReason};
+use super::record::{
+    Ask, Check, End, Event, LedgerEntry, Made, Record, RunStarted, SkipReason, StepIntended, StopReason,
+};
 use super::status::{self, RunStatus, Status};
 use super::time::Moment;
 

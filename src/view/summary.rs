@@ -71,7 +71,9 @@ impl RunView {
     pub fn is_proven(&self) -> bool {
         self.steps.iter().any(|step| {
             let state = self.state_of(step);
-            step.status == Status::Succeeded && !state.checks.is_empty() && state.checks.iter().all(|check| check.passed)
+            step.status == Status::Succeeded
+                && !state.checks.is_empty()
+                && state.checks.iter().all(|check| check.passed)
         })
     }
 

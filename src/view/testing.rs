@@ -278,6 +278,7 @@ fn saved(id: &RunId, started_at: Timestamp, outline: &Outline) -> SavedPlan {
         started_at,
         outage_began: None,
         params: Map::new(),
+        given: Vec::new(),
         on_failure: OnFailure::Pause,
         concurrency: 4,
         skipped: Vec::new(),

@@ -175,7 +175,9 @@ impl Outside {
             _ => Value::Null,
         };
         let creates = match self.kind(op) {
-            "sim.keyed" => vec![Made { kind: "thing".into(), id: op.id.to_string(), scratch: false, details: Value::Null }],
+            "sim.keyed" => {
+                vec![Made { kind: "thing".into(), id: op.id.to_string(), scratch: false, details: Value::Null }]
+            }
             _ => Vec::new(),
         };
         Ok(Prepared { prior, changes: vec![format!("`{}` changes", op.step)], creates })

@@ -57,7 +57,13 @@ async fn same_as(session: &Session, unit: &Unit, copy: &Name, live: &Proof) -> R
     Ok(sum(session, copy, unit.root(), session.major() >= 14).await? == *live)
 }
 
-pub async fn by_key(session: &Session, table: &Table, live: &Name, copy: &Name, key: &[String]) -> Result<Counts, Fault> {
+pub async fn by_key(
+    session: &Session,
+    table: &Table,
+    live: &Name,
+    copy: &Name,
+    key: &[String],
+) -> Result<Counts, Fault> {
     let row = |alias: &str| {
         let columns: Vec<String> = table.columns.iter().map(|it| format!("{alias}.{}", quote(&it.name))).collect();
         format!("row({})", columns.join(", "))

@@ -140,7 +140,8 @@ fn creates(op: &Op<Params, ()>, prior: &Prior, scratch: &Scratch) -> Vec<Made> {
 
 /// The live tables that a swap keeps under another name.
 pub fn kept(op: &Op<Params, Prior>, scratch: &Scratch, units: &[Unit]) -> Vec<Made> {
-    let swapped = units.iter().filter(|unit| unit.exists && op.params.mode == Mode::Swap).map(|unit| old(scratch, unit));
+    let swapped =
+        units.iter().filter(|unit| unit.exists && op.params.mode == Mode::Swap).map(|unit| old(scratch, unit));
     swapped.map(|old| made(op, &op.prior, "postgres table", old.to_string(), Some(old))).collect()
 }
 

@@ -300,7 +300,8 @@ fn prepared(op: &Op<Params, ()>, place: Place, backup: Backup, as_of: Timestamp)
         "port": op.params.port,
         "system_identifier": backup.system_identifier,
     });
-    let creates = vec![Made { kind: "postgres server".into(), id: place.data.display().to_string(), scratch: false, details }];
+    let creates =
+        vec![Made { kind: "postgres server".into(), id: place.data.display().to_string(), scratch: false, details }];
     let prior = Prior {
         source: backup.source,
         data_directory: place.data,

@@ -8,6 +8,7 @@ mod params;
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -208,19 +209,31 @@ fn failed(code: &str, how: String, tail: &str) -> Fault {
 async fn probe(cx: &ReadCx, op: &RunOp, evidence: &str) -> Result<Found, Fault> {
     let Some(argv) = &op.params.probe else { return Ok(Found::CannotTell(evidence.to_string())) };
     let own = op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()));
-    let code = quiet(cx, argv, &process::environment(cx, op, own)).await?;
-    Ok(match code {
-        Some(0) => Found::Done(Next::Done(Outputs::new())),
-        Some(1) => Found::Absent,
-        Some(2) => Found::CannotTell(format!("{evidence}; its probe says that it still runs")),
-        other => Found::CannotTell(format!("{evidence}; its probe cannot tell (exit code {other:?})")),
-    })
+    let env = process::environment(cx, op, own);
+    loop {
+        return Ok(match quiet(cx, argv, &env).await? {
+            Some(0) => Found::Done(Next::Done(Outputs::new())),
+            Some(1) => Found::Absent,
+            Some(2) => {
+                tokio::time::sleep(PROBE_EVERY).await;
+                continue;
+            }
+            Some(code) => Found::CannotTell(format!("{evidence}; its probe cannot tell (exit code {code})")),
+            None => Found::CannotTell(format!("{evidence}; its probe did not end by itself")),
+        });
+    }
 }
 
-/// Runs a short command of the author to its end without keeping what it prints.
+/// How often a probe that says "still running" is asked again.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// A short command that takes longer than this is ended.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs a short command of the author to its end without keeping what it prints. No code: it did not end by itself.
 async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result<Option<i32>, Fault> {
     let Some(program) = argv.first() else { return Err(Fault::new("RG2104", "the command is empty")) };
-    let status = tokio::process::Command::new(program)
+    let mut command = tokio::process::Command::new(program);
+    command
         .args(&argv[1..])
         .env_clear()
         .envs(env.iter().map(|(name, value)| (name, value)))
@@ -228,11 +241,10 @@ async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .status()
-        .await
-        .map_err(|e| {
-            Fault::new("RG2101", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never)
-        })?;
+        .kill_on_drop(true);
+    let Ok(ended) = tokio::time::timeout(PATIENCE, command.status()).await else { return Ok(None) };
+    let status = ended.map_err(|e| {
+        Fault::new("RG2101", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never)
+    })?;
     Ok(status.code())
 }

@@ -104,7 +104,9 @@ async fn what_was_made_is_taken_away_and_only_that() {
     let stage = Stage::new(BIG);
     stage.lab.live("delete from t where id > 100");
     let prepared = stage.prepare().await.unwrap();
-    let Next::Phase { creates, .. } = stage.phase("", &prepared.prior).await.unwrap() else { panic!("no second phase") };
+    let Next::Phase { creates, .. } = stage.phase("", &prepared.prior).await.unwrap() else {
+        panic!("no second phase")
+    };
     stage.run().await.unwrap();
     let made: Vec<_> = prepared.creates.iter().chain(&creates).collect();
     for made in made.iter().chain(&made) {

@@ -213,7 +213,9 @@ async fn rows_that_came_after_the_counts_are_not_dropped_unseen() {
     let Next::Phase { facts, .. } = stage.phase("", &prior).await.unwrap() else { panic!("no second phase") };
     assert_eq!(facts["tables"][0]["only_in_live"], 1);
     stage.lab.live("insert into t (id) values (1002), (1003)");
-    let Next::Phase { phase, facts, .. } = stage.phase("swap", &prior).await.unwrap() else { panic!("not asked again") };
+    let Next::Phase { phase, facts, .. } = stage.phase("swap", &prior).await.unwrap() else {
+        panic!("not asked again")
+    };
     assert_eq!((phase.as_str(), &facts["tables"][0]["only_in_live"]), ("swap", &json!(3)));
     assert_eq!(stage.lab.live("select count(*) from t where id > 1000"), "3");
     assert!(matches!(stage.phase("swap", &prior).await.unwrap(), Next::Done(_)));
