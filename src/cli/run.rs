@@ -43,8 +43,9 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     }
     // Before anything is made: a secret that is missing is a reason not to start.
     let secrets = open_secrets(&plan)?;
+    let changes = super::plan::preflight(&plan, &secrets)?;
     let who = person(args.going.name.as_deref());
-    start_question::ask(context, &plan, &args)?;
+    start_question::ask(context, &plan, &args, &changes)?;
     let started = started(&plan, &who, &args.choices);
     let dir = executor::create(&store, &plan, &saved, &text)?;
     announce(context, &dir, &plan);

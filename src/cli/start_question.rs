@@ -51,7 +51,7 @@ fn quoted(value: &str) -> String {
 }
 
 /// Reads back what is going to happen and wants the runbook's name typed. Without a terminal `--yes` says it.
-pub fn ask(context: &Context, plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
+pub fn ask(context: &Context, plan: &Plan, args: &RunArgs, changes: &[String]) -> Result<(), Failure> {
     if args.going.yes {
         return Ok(());
     }
@@ -60,7 +60,8 @@ pub fn ask(context: &Context, plan: &Plan, args: &RunArgs) -> Result<(), Failure
             .hint("without a terminal say --yes; approvals are asked all the same"));
     }
     let mut err = std::io::stderr().lock();
-    for line in summary(plan) {
+    let changes = changes.iter().map(|change| format!("at once: {change}"));
+    for line in summary(plan).into_iter().chain(changes) {
         let _ = writeln!(err, "  {line}");
     }
     drop(err);
