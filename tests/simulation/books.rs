@@ -159,8 +159,11 @@ fn simulated(rng: &mut Rng, text: &mut String, kind: &str) {
         with.push("foreign: true".into());
     }
     let _ = write!(text, ", with: {{ {} }}", with.join(", "));
-    if rng.bool() {
-        let _ = write!(text, ", retry: {{ attempts: {}, delay: {}s }}", rng.u8(1..=3), rng.u8(1..=5));
+    // What was lost is found by another look, with a crash or without one.
+    let lost = with.iter().any(|with| with.contains("lost"));
+    if lost || rng.bool() {
+        let attempts = if lost { 3 } else { rng.u8(1..=3) };
+        let _ = write!(text, ", retry: {{ attempts: {attempts}, delay: {}s }}", rng.u8(1..=5));
     }
     if rng.u8(..4) == 0 && kind != "sim.read" {
         text.push_str(", approval: { minimum: 1 }");

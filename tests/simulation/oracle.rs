@@ -64,6 +64,9 @@ impl Oracle {
     pub fn absorb(&mut self, platter: &Platter) {
         let mut segments: Vec<&String> = platter.files.keys().filter(|name| name.starts_with("journal.")).collect();
         segments.sort();
+        // What a power cut left of an older one is continued by nobody.
+        let newest = self.read.keys().next_back().cloned().unwrap_or_default();
+        segments.retain(|name| **name >= newest);
         for name in segments {
             let file = &platter.files[name];
             if !file.named || file.broken {
@@ -242,7 +245,11 @@ impl Known {
     fn fold(&mut self, state: &Value) {
         let status = state["status"].as_str().unwrap_or("pending");
         let intent = &state["intent"];
-        self.attempt = state["attempts"].as_u64().unwrap_or_default();
+        let attempt = state["attempts"].as_u64().unwrap_or_default();
+        if attempt > self.attempt {
+            self.closed.extend(1..attempt);
+        }
+        self.attempt = attempt;
         self.generation = state["generation"].as_u64().unwrap_or(1);
         if let Some(op) = intent["op"].as_str() {
             self.op = op.into();
