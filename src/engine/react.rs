@@ -17,7 +17,8 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
         Happening::Prepared { node, result } => {
             live.busy.remove(&node);
             // Meanwhile a person may have said that it is done, or left it out: then nothing follows from it.
-            if !matches!(state.status(plan.address(node)), Status::Pending | Status::Waiting) {
+            let wanted = matches!(state.status(plan.address(node)), Status::Pending | Status::Waiting);
+            if !wanted && guard!("overtaken") {
                 return Vec::new();
             }
             match result {
@@ -83,7 +84,14 @@ fn found(
         }
         Ok(Found::Done(next)) => ended(plan, state, live, node, Ok(next), true, chance),
         Ok(Found::Failed(fault)) => ended(plan, state, live, node, Err(fault), true, chance),
+        Ok(Found::Foreign(_)) if !guard!("foreign") => {
+            ended(plan, state, live, node, Ok(Next::Done(Default::default())), true, chance)
+        }
         Ok(Found::Foreign(fault)) => vec![Event::StepFailed { step: plan.address(node).clone(), fault }],
+        Ok(Found::CannotTell(_)) if !guard!("unknown") => {
+            live.known.insert(node, Known::Absent);
+            Vec::new()
+        }
         Ok(Found::CannotTell(evidence)) => doubted(evidence),
         // Looking only reads, so it is simply done again; but not for ever.
         Err(fault) if fault.retry.is_transient() && live.looked.get(&node).is_none_or(|n| *n < MOST_LOOKS) => Vec::new(),
@@ -112,7 +120,7 @@ fn ended(
             live.looked.remove(&node);
             vec![Event::PhaseReached { step, phase, facts, shown }]
         }
-        Err(fault) if fault.retry == RetryClass::Unknown => {
+        Err(fault) if fault.retry == RetryClass::Unknown && guard!("unknown fault") => {
             // Nothing is recorded: the intent stands without outcome, and the next decision looks for it.
             let looks = live.looked.get(&node).copied().unwrap_or(0);
             if looks >= MOST_LOOKS {

@@ -155,6 +155,10 @@ fn simulated(rng: &mut Rng, text: &mut String, kind: &str) {
         };
         with.push(format!("fails: {}, how: {}", rng.u8(1..=2), how[rng.usize(..how.len())]));
     }
+    if rng.u8(..50) == 0 {
+        // Too long for a line of the journal.
+        with.push(format!("text: {}", "x".repeat(66_000)));
+    }
     if kind == "sim.keyed" && rng.u8(..8) == 0 {
         with.push("foreign: true".into());
     }

@@ -24,6 +24,7 @@ pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
     machine.trace = traced.then(Vec::new);
     machine.shuffles = true;
     machine.meddles = meddles;
+    machine.outside.meddled = meddles;
     let crashes = rng.u32(..6);
     let mut stops = 0;
     let disturb = |machine: &mut Machine, executor: u32| {
@@ -118,6 +119,6 @@ fn seeds() {
     assert!(wrong.is_empty(), "play one again with REGROW_SIM_SEED\n{}", wrong.join("\n\n"));
 }
 
-fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
