@@ -149,7 +149,7 @@ fn simulated(rng: &mut Rng, text: &mut String, kind: &str) {
     if rng.u8(..3) == 0 {
         // A kind without a key says `lost` of nothing that happened.
         let how: &[&str] = match kind {
-            "sim.keyed" | "sim.set" | "sim.phased" => &["now", "never", "lost", "unknown"],
+            "sim.keyed" | "sim.set" | "sim.phased" => &["now", "never", "lost", "unknown", "unprepared"],
             "sim.proc" => &["now", "unknown"],
             _ => &["now", "never"],
         };

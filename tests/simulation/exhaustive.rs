@@ -13,11 +13,11 @@ use crate::life::{Fin, Left, Summary, execute, live};
 use crate::machine::{Machine, Stop};
 
 /// A run that is never disturbed.
-pub fn undisturbed(plan: &Plan) -> Summary {
+pub fn undisturbed(plan: &Plan) -> Result<Summary, String> {
     match live(books::machine(plan, 0), plan, |_, _| {}) {
-        Ok(Fin::Ended(summary)) => *summary,
-        Ok(Fin::Refused) => panic!("an undamaged journal was refused"),
-        Err(machine) => panic!("an undisturbed run breaks a promise: {:?}", machine.oracle.broken),
+        Ok(Fin::Ended(summary)) => Ok(*summary),
+        Ok(Fin::Refused) => Err("an undamaged journal was refused".into()),
+        Err(machine) => Err(format!("undisturbed: {}", machine.oracle.broken.join("; "))),
     }
 }
 
@@ -36,7 +36,10 @@ pub struct Tried {
 /// All double crashes of one runbook; `thin` takes only each so-many-th second stop.
 pub fn double_crashes(name: &str, text: &str, thin: u64) -> Tried {
     let plan = books::bind(name, text);
-    let expected = undisturbed(&plan);
+    let expected = match undisturbed(&plan) {
+        Ok(expected) => expected,
+        Err(wrong) => return Tried { lives: 1, wrong: Some(wrong) },
+    };
     let mut tried = Tried::default();
     let mut first = 0;
     loop {

@@ -37,7 +37,9 @@ pub struct Known {
     pub outcome: Option<String>,
     /// Attempts whose outcome is known.
     pub closed: BTreeSet<u64>,
+    /// What was there before, by generation.
     pub prior: BTreeMap<u64, Value>,
+    pub taken_twice: bool,
 }
 
 /// A step as people were told of it.
@@ -109,7 +111,11 @@ impl Oracle {
             if kind == "step_intended" {
                 self.needs_have_ended(&step);
             }
-            self.steps.entry(step).or_default().take(&kind, record);
+            let known = self.steps.entry(step.clone()).or_default();
+            known.take(&kind, record);
+            if std::mem::take(&mut known.taken_twice) {
+                self.broken.push(format!("what was there before `{step}` was taken a second time"));
+            }
         }
     }
 
@@ -159,7 +165,11 @@ impl Oracle {
                 continue;
             }
             let Some(step) = told["step"].as_str() else { continue };
-            self.told.entry(step.to_string()).or_default().take(kind, &told);
+            let step_told = self.told.entry(step.to_string()).or_default();
+            if step_told.succeeded && ["retry_scheduled", "step_failed", "step_skipped"].contains(&kind) {
+                return Err(format!("`{step}` was told to have succeeded, and then {kind}"));
+            }
+            step_told.take(kind, &told);
         }
         Ok(())
     }
@@ -195,11 +205,6 @@ impl Oracle {
         if deed.opaque && (1..attempt).any(|earlier| !known.closed.contains(&earlier)) {
             return Err(format!("G6: `{step}` is started again while an earlier attempt is open"));
         }
-        if let (Some(first), Some(now)) = (known.prior.get(&known.generation), known.prior.get(&u64::MAX)) {
-            if first != now {
-                return Err(format!("`{step}`: what was there before was taken twice, {first} and {now}"));
-            }
-        }
         Ok(())
     }
 }
@@ -214,8 +219,8 @@ impl Known {
                 self.attempt = record["attempt"].as_u64().unwrap_or_default();
                 self.phase = record["phase"].as_str().unwrap_or_default().into();
                 let prior = record.get("prior").cloned().unwrap_or_default();
-                self.prior.entry(self.generation).or_insert_with(|| prior.clone());
-                self.prior.insert(u64::MAX, prior);
+                let first = self.prior.entry(self.generation).or_insert_with(|| prior.clone());
+                self.taken_twice |= *first != prior;
             }
             "step_succeeded" | "step_verified" => self.close(Some("succeeded")),
             "step_unproven" => self.close(Some("unproven")),

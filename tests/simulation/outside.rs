@@ -173,6 +173,9 @@ impl Outside {
     }
 
     fn prepare(&self, op: &RawOp) -> Result<Prepared<Value>, Fault> {
+        if failing(op).as_deref() == Some("unprepared") {
+            return Err(fault(RetryClass::Now));
+        }
         let prior = match self.kind(op) {
             "sim.set" => json!({ "value": self.sets.get(op.step.as_str()) }),
             _ => Value::Null,

@@ -11,6 +11,7 @@ use crate::exhaustive::undisturbed;
 use crate::life::{Fin, live};
 use crate::machine::{Machine, Stop};
 use crate::oracle::lines;
+use crate::person;
 
 /// One seed. The error says what went wrong, with everything that happened if `traced`.
 pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
@@ -38,6 +39,10 @@ pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
             // One sector, once.
             sound = damage(machine, &mut rng);
         }
+        if executor > 0 && machine.meddles && rng.u8(..4) == 0 {
+            // Said while nobody executes the run.
+            person::meddle(machine, &plan);
+        }
         if left_alone {
             return;
         }
@@ -53,7 +58,7 @@ pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
     let said = |what: String, trace: &[String]| format!("{text}\n{}\nseed {seed}: {what}", trace.join("\n"));
     match fin {
         Ok(Fin::Ended(summary)) if !meddles && !damages && !summary.person_settled => {
-            let expected = undisturbed(&plan);
+            let expected = undisturbed(&plan)?;
             if *summary == expected {
                 return Ok(stops);
             }
