@@ -135,11 +135,12 @@ fn ended(
 fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, chance: f64) -> Event {
     let step = plan.address(node).clone();
     let runbook_step = plan.step(node);
-    let attempts = state.step(&step).attempts.max(1);
-    if let Some(delay_ms) = retry::delay(&runbook_step.retry, attempts, &fault, chance) {
+    let began = matches!(state.status(&step), Status::Running | Status::Late);
+    // One that could not even be prepared has no intent and counts all the same.
+    let attempt = state.step(&step).attempts + u32::from(!began);
+    if let Some(delay_ms) = retry::delay(&runbook_step.retry, attempt, &fault, chance) {
         return Event::RetryScheduled { step, fault, delay_ms };
     }
-    let began = state.step(&step).status == Status::Running;
     if runbook_step.succeeds_if_verified && began && !runbook_step.verify.is_empty() {
         let outputs = crate::kind::Outputs::new();
         return Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted: false, by_hand: false, verify: true }));
