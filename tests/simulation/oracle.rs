@@ -35,11 +35,12 @@ pub struct Known {
     pub open: bool,
     pub undoing: bool,
     pub outcome: Option<String>,
-    /// Attempts whose outcome is known.
-    pub closed: BTreeSet<u64>,
+    /// Attempts with an intent and without a known outcome.
+    pub open_attempts: BTreeSet<u64>,
     /// What was there before, by generation.
     pub prior: BTreeMap<u64, Value>,
     pub taken_twice: bool,
+    pub ended_once: bool,
 }
 
 /// A step as people were told of it.
@@ -124,7 +125,7 @@ impl Oracle {
         let open = |need: &&String| self.steps.get(*need).is_none_or(|need| need.outcome.is_none());
         if let Some(need) = self.needs.get(step).into_iter().flatten().find(open) {
             // Sent back meanwhile by a person: then the outcome it had was there.
-            if self.steps.get(need).is_none_or(|need| need.closed.is_empty()) {
+            if self.steps.get(need).is_none_or(|need| !need.ended_once) {
                 self.broken.push(format!("G3: the intent of `{step}` lies before any outcome of `{need}`"));
             }
         }
@@ -166,7 +167,7 @@ impl Oracle {
             }
             let Some(step) = told["step"].as_str() else { continue };
             let step_told = self.told.entry(step.to_string()).or_default();
-            if step_told.succeeded && ["retry_scheduled", "step_failed", "step_skipped"].contains(&kind) {
+            if step_told.succeeded && ["retry_scheduled", "step_failed"].contains(&kind) {
                 return Err(format!("`{step}` was told to have succeeded, and then {kind}"));
             }
             step_told.take(kind, &told);
@@ -202,7 +203,7 @@ impl Oracle {
                 return Err(format!("G1: phase `{phase}` of `{step}` was told to be over and is started again"));
             }
         }
-        if deed.opaque && (1..attempt).any(|earlier| !known.closed.contains(&earlier)) {
+        if deed.opaque && known.open_attempts.iter().any(|open| *open < attempt) {
             return Err(format!("G6: `{step}` is started again while an earlier attempt is open"));
         }
         Ok(())
@@ -217,6 +218,7 @@ impl Known {
                 self.op = record["op"].as_str().unwrap_or_default().into();
                 self.generation = record["generation"].as_u64().unwrap_or_default();
                 self.attempt = record["attempt"].as_u64().unwrap_or_default();
+                self.open_attempts.insert(self.attempt);
                 self.phase = record["phase"].as_str().unwrap_or_default().into();
                 let prior = record.get("prior").cloned().unwrap_or_default();
                 let first = self.prior.entry(self.generation).or_insert_with(|| prior.clone());
@@ -243,18 +245,15 @@ impl Known {
 
     fn close(&mut self, outcome: Option<&str>) {
         self.open = false;
-        self.closed.extend(1..=self.attempt);
+        self.open_attempts.clear();
+        self.ended_once |= outcome.is_some();
         self.outcome = outcome.map(str::to_string);
     }
 
     fn fold(&mut self, state: &Value) {
         let status = state["status"].as_str().unwrap_or("pending");
         let intent = &state["intent"];
-        let attempt = state["attempts"].as_u64().unwrap_or_default();
-        if attempt > self.attempt {
-            self.closed.extend(1..attempt);
-        }
-        self.attempt = attempt;
+        self.attempt = state["attempts"].as_u64().unwrap_or_default();
         self.generation = state["generation"].as_u64().unwrap_or(1);
         if let Some(op) = intent["op"].as_str() {
             self.op = op.into();
@@ -266,9 +265,11 @@ impl Known {
         if status == "verifying" {
             self.outcome = Some("succeeded".into());
         }
-        if !self.open && !["unknown", "late", "undoing"].contains(&status) {
-            self.closed.extend(1..=self.attempt);
+        self.open_attempts.clear();
+        if self.open || ["unknown", "late", "undoing"].contains(&status) {
+            self.open_attempts.insert(self.attempt);
         }
+        self.ended_once |= self.outcome.is_some();
     }
 }
 
