@@ -117,7 +117,7 @@ fn skip(plan: &Plan, node: usize, why: SkipReason, decision: &mut Decision) {
 
 /// Prepares, asks, and writes the intent, as far as it comes.
 pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
-    if live.working() >= plan.concurrency || !live.has_room {
+    if live.working() >= plan.concurrency || !live.has_room && guard!("room") {
         return;
     }
     let rendered = match intent::inputs(plan, state, node) {
@@ -162,7 +162,7 @@ pub(super) fn go_on(
         return;
     }
     let Some(op) = intent::op(plan, state, node) else { return };
-    if plan.effects[node] == Effect::Human {
+    if plan.effects[node] == Effect::Human && guard!("ask again") {
         // The write that held the question was cut behind the intent: it is asked again.
         decision.events.push(ask::human(plan, state, node, &op.params));
         return;
@@ -185,6 +185,7 @@ pub(super) fn go_on(
             decision.events.push(Event::StepAdopted { step: address.clone() });
             Command::Watch { node, op }
         }
+        None if !guard!("look first") => Command::Start { node, op },
         None => {
             *live.looked.entry(node).or_default() += 1;
             Command::Find { node, op }

@@ -143,10 +143,11 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
                 self.stage(event)?;
             }
         }
-        self.commit()?;
-        for command in commands {
-            self.hand_out(command);
+        if guard!("commit, then act") {
+            self.commit()?;
         }
+        commands.into_iter().for_each(|command| self.hand_out(command));
+        self.commit()?;
         Ok(wake_in)
     }
 
@@ -166,6 +167,9 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
     fn commit(&mut self) -> Result<(), JournalError> {
         if self.fresh.is_empty() {
             return Ok(());
+        }
+        if !guard!("commit, then tell") {
+            self.world.publish(&self.fresh, &self.state);
         }
         let Some(mut writer) = self.writer.take() else { return Ok(()) };
         writer.commit()?;

@@ -65,7 +65,11 @@ pub fn write(plan: &Plan, state: &RunState, live: &mut Live, node: usize, inputs
     }
     let op = OpId::new(&plan.run, plan.address(node), step.generation);
     // Taken once an operation: an earlier attempt may have changed what was there.
-    let prior = step.intent.as_ref().filter(|earlier| earlier.op == op).map_or(prior, |earlier| earlier.prior.clone());
+    let prior = step
+        .intent
+        .as_ref()
+        .filter(|earlier| earlier.op == op && guard!("prior"))
+        .map_or(prior, |earlier| earlier.prior.clone());
     let attempt = step.attempts + 1;
     let intended = StepIntended {
         step: plan.address(node).clone(),
@@ -118,7 +122,7 @@ fn issue(plan: &Plan, state: &RunState, live: &mut Live, node: usize, intended: 
     op.facts = intended.facts.clone();
     // Begun in this very boot, unless a lost record may have begun it in another one.
     op.boot.clone_from(step.in_doubt.as_ref().unwrap_or(&live.boot));
-    let look = must_look_first(intended.effect, intended.attempt, step.in_doubt.is_some());
+    let look = must_look_first(intended.effect, intended.attempt, step.in_doubt.is_some() && guard!("look in doubt"));
     decision.events.push(Event::StepIntended(Box::new(intended)));
     live.busy.insert(node);
     decision.commands.push(if look { Command::Find { node, op } } else { Command::Start { node, op } });

@@ -31,7 +31,7 @@ pub fn open<D: Disk>(
         Err(JournalError::Missing) => (RunState::default(), None),
         Err(error) => return Err(error),
     };
-    if let Some(Event::TailDoubted { kept_as, .. }) = &doubt {
+    if let Some(Event::TailDoubted { kept_as, .. }) = doubt.as_ref().filter(|_| guard!("doubt")) {
         // In the head of the new segment itself: a crash right behind it must not forget the doubt.
         doubt::mark(plan, &mut state, kept_as);
     }

@@ -17,7 +17,8 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
         Happening::Prepared { node, result } => {
             live.busy.remove(&node);
             // Meanwhile a person may have said that it is done, or left it out: then nothing follows from it.
-            if !matches!(state.status(plan.address(node)), Status::Pending | Status::Waiting) {
+            let wanted = matches!(state.status(plan.address(node)), Status::Pending | Status::Waiting);
+            if !wanted && guard!("overtaken") {
                 return Vec::new();
             }
             match result {
@@ -83,7 +84,14 @@ fn found(
         }
         Ok(Found::Done(next)) => ended(plan, state, live, node, Ok(next), true, chance),
         Ok(Found::Failed(fault)) => ended(plan, state, live, node, Err(fault), true, chance),
+        Ok(Found::Foreign(_)) if !guard!("foreign") => {
+            ended(plan, state, live, node, Ok(Next::Done(Default::default())), true, chance)
+        }
         Ok(Found::Foreign(fault)) => vec![Event::StepFailed { step: plan.address(node).clone(), fault }],
+        Ok(Found::CannotTell(_)) if !guard!("unknown") => {
+            live.known.insert(node, Known::Absent);
+            Vec::new()
+        }
         Ok(Found::CannotTell(evidence)) => doubted(evidence),
         // Looking only reads, so it is simply done again; but not for ever.
         Err(fault) if fault.retry.is_transient() && live.looked.get(&node).is_none_or(|n| *n < MOST_LOOKS) => {
@@ -114,7 +122,7 @@ fn ended(
             live.looked.remove(&node);
             vec![Event::PhaseReached { step, phase, facts, shown, creates }]
         }
-        Err(fault) if fault.retry == RetryClass::Unknown => {
+        Err(fault) if fault.retry == RetryClass::Unknown && guard!("unknown fault") => {
             // Nothing is recorded: the intent stands without outcome, and the next decision looks for it.
             let looks = live.looked.get(&node).copied().unwrap_or(0);
             if looks >= MOST_LOOKS {
@@ -129,11 +137,12 @@ fn ended(
 fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, chance: f64) -> Event {
     let step = plan.address(node).clone();
     let runbook_step = plan.step(node);
-    let attempts = state.step(&step).attempts.max(1);
-    if let Some(delay_ms) = retry::delay(&runbook_step.retry, attempts, &fault, chance) {
+    let began = matches!(state.status(&step), Status::Running | Status::Late);
+    // One that could not even be prepared has no intent and counts all the same.
+    let attempt = state.step(&step).attempts + u32::from(!began);
+    if let Some(delay_ms) = retry::delay(&runbook_step.retry, attempt, &fault, chance) {
         return Event::RetryScheduled { step, fault, delay_ms };
     }
-    let began = state.step(&step).status == Status::Running;
     if runbook_step.succeeds_if_verified && began && !runbook_step.verify.is_empty() {
         let outputs = crate::kind::Outputs::new();
         return Event::StepSucceeded(Box::new(StepSucceeded {

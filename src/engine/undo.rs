@@ -60,7 +60,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         return false;
     };
     let in_flight: Vec<usize> = undoing.steps.iter().filter_map(|step| adrift(plan, state, live, step)).collect();
-    if !in_flight.is_empty() {
+    if !in_flight.is_empty() && guard!("undo waits") {
         // Work of an earlier executor may still go on: it is found again and seen to its end before it is taken back.
         in_flight.into_iter().for_each(|node| go_on(plan, state, live, node, false, decision));
         return true;

@@ -169,11 +169,12 @@ fn unreadable(name: &str, bytes: &[u8], offset: usize, expected: Seq, bad: Bad) 
     if bad == Bad::Newer {
         return Err(JournalError::Newer { file: name.into(), offset: offset as u64 });
     }
-    if durable_later(rest, expected) {
+    if guard!("covered damage") && durable_later(rest, expected) {
         return Err(damaged(name, offset, "a later record says that what stood here was on disk"));
     }
     Ok(match bad {
         Bad::Short | Bad::Cut => Tail::Torn { offset },
+        Bad::Garbage | Bad::Newer if !guard!("garbage") => Tail::Torn { offset },
         Bad::Garbage | Bad::Newer => Tail::Doubtful { offset },
     })
 }

@@ -73,7 +73,9 @@ impl<D: Disk> Writer<D> {
             writer.commit()?;
             Some(staged)
         };
-        writer.disk.sync_names().map_err(|e| writer.lost(e))?;
+        if guard!("names") {
+            writer.disk.sync_names().map_err(|e| writer.lost(e))?;
+        }
         Ok((writer, first))
     }
 
@@ -106,7 +108,12 @@ impl<D: Disk> Writer<D> {
         }
         let staged = std::mem::take(&mut self.staged);
         self.disk.write(&mut self.file, &staged).map_err(|e| self.lost(e))?;
-        self.disk.sync(&mut self.file).map_err(|e| self.lost(e))?;
+        if guard!("sync") {
+            let synced = self.disk.sync(&mut self.file);
+            if guard!("failed sync") {
+                synced.map_err(|e| self.lost(e))?;
+            }
+        }
         self.syncs += 1;
         self.written += staged.len() as u64;
         self.durable = self.seq;
@@ -149,7 +156,9 @@ impl<D: Disk> Writer<D> {
         let name = format!("blob.{hash}");
         let mut file = self.disk.create(&name).map_err(|e| self.lost(e))?;
         self.disk.write(&mut file, payload).map_err(|e| self.lost(e))?;
-        self.disk.sync(&mut file).map_err(|e| self.lost(e))?;
+        if guard!("blob") {
+            self.disk.sync(&mut file).map_err(|e| self.lost(e))?;
+        }
         self.disk.sync_names().map_err(|e| self.lost(e))?;
         frame::reference(record, kind, &name).map_err(|e| JournalError::encode(&self.name, &e))
     }

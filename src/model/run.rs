@@ -192,7 +192,11 @@ impl StepState {
     }
 
     fn apply(&mut self, event: &Event, moment: &Moment, epoch: u64) {
+        let began = !matches!(self.status, Status::Pending | Status::Waiting);
         self.status = status::next(self.status, event);
+        if !began && matches!(event, Event::RetryScheduled { .. } | Event::StepFailed { .. }) {
+            self.attempts += 1;
+        }
         match event {
             Event::StepIntended(it) => self.intended(it, moment, epoch),
             Event::StepAdopted { .. } => self.adopted = true,

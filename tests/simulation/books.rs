@@ -185,18 +185,25 @@ fn simulated(rng: &mut Rng, text: &mut String, kind: &str) {
     if rng.u8(..3) == 0 {
         // A kind without a key says `lost` of nothing that happened.
         let how: &[&str] = match kind {
-            "sim.keyed" | "sim.set" | "sim.phased" => &["now", "never", "lost", "unknown"],
+            "sim.keyed" | "sim.set" | "sim.phased" => &["now", "never", "lost", "unknown", "unprepared"],
             "sim.proc" => &["now", "unknown"],
             _ => &["now", "never"],
         };
         with.push(format!("fails: {}, how: {}", rng.u8(1..=2), how[rng.usize(..how.len())]));
     }
+    if rng.u8(..50) == 0 {
+        // Too long for a line of the journal.
+        with.push(format!("text: {}", "x".repeat(66_000)));
+    }
     if kind == "sim.keyed" && rng.u8(..8) == 0 {
         with.push("foreign: true".into());
     }
     let _ = write!(text, ", with: {{ {} }}", with.join(", "));
-    if rng.bool() {
-        let _ = write!(text, ", retry: {{ attempts: {}, delay: {}s }}", rng.u8(1..=3), rng.u8(1..=5));
+    // What was lost is found by another look, with a crash or without one.
+    let lost = with.iter().any(|with| with.contains("lost"));
+    if lost || rng.bool() {
+        let attempts = if lost { 3 } else { rng.u8(1..=3) };
+        let _ = write!(text, ", retry: {{ attempts: {attempts}, delay: {}s }}", rng.u8(1..=5));
     }
     if rng.u8(..4) == 0 && kind != "sim.read" {
         text.push_str(", approval: { minimum: 1 }");

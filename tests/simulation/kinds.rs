@@ -17,7 +17,7 @@ pub struct Behaviour {
     /// So many attempts fail first.
     pub fails: u32,
     /// `now`: before anything happened; `lost`: it happened, and the reply was lost; `unknown`: the same, and it is known
-    /// that nobody knows; `never`: for good.
+    /// that nobody knows; `never`: for good; `unprepared`: it cannot even be prepared.
     pub how: String,
     /// Something of another owner stands in the place.
     pub foreign: bool,

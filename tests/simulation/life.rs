@@ -59,7 +59,7 @@ pub enum Fin {
 }
 
 /// What must be the same with crashes and without.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     pub end: String,
     pub steps: Vec<(String, String, Option<Value>)>,

@@ -12,6 +12,8 @@ mod exhaustive;
 mod kinds;
 mod life;
 mod machine;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod oracle;
 mod outside;
 mod person;

@@ -35,9 +35,12 @@ pub struct Known {
     pub open: bool,
     pub undoing: bool,
     pub outcome: Option<String>,
-    /// Attempts whose outcome is known.
-    pub closed: BTreeSet<u64>,
+    /// Attempts with an intent and without a known outcome.
+    pub open_attempts: BTreeSet<u64>,
+    /// What was there before, by generation.
     pub prior: BTreeMap<u64, Value>,
+    pub taken_twice: bool,
+    pub ended_once: bool,
 }
 
 /// A step as people were told of it.
@@ -64,6 +67,9 @@ impl Oracle {
     pub fn absorb(&mut self, platter: &Platter) {
         let mut segments: Vec<&String> = platter.files.keys().filter(|name| name.starts_with("journal.")).collect();
         segments.sort();
+        // What a power cut left of an older one is continued by nobody.
+        let newest = self.read.keys().next_back().cloned().unwrap_or_default();
+        segments.retain(|name| **name >= newest);
         for name in segments {
             let file = &platter.files[name];
             if !file.named || file.broken {
@@ -106,7 +112,11 @@ impl Oracle {
             if kind == "step_intended" {
                 self.needs_have_ended(&step);
             }
-            self.steps.entry(step).or_default().take(&kind, record);
+            let known = self.steps.entry(step.clone()).or_default();
+            known.take(&kind, record);
+            if std::mem::take(&mut known.taken_twice) {
+                self.broken.push(format!("what was there before `{step}` was taken a second time"));
+            }
         }
     }
 
@@ -115,7 +125,7 @@ impl Oracle {
         let open = |need: &&String| self.steps.get(*need).is_none_or(|need| need.outcome.is_none());
         if let Some(need) = self.needs.get(step).into_iter().flatten().find(open) {
             // Sent back meanwhile by a person: then the outcome it had was there.
-            if self.steps.get(need).is_none_or(|need| need.closed.is_empty()) {
+            if self.steps.get(need).is_none_or(|need| !need.ended_once) {
                 self.broken.push(format!("G3: the intent of `{step}` lies before any outcome of `{need}`"));
             }
         }
@@ -156,7 +166,11 @@ impl Oracle {
                 continue;
             }
             let Some(step) = told["step"].as_str() else { continue };
-            self.told.entry(step.to_string()).or_default().take(kind, &told);
+            let step_told = self.told.entry(step.to_string()).or_default();
+            if step_told.succeeded && ["retry_scheduled", "step_failed"].contains(&kind) {
+                return Err(format!("`{step}` was told to have succeeded, and then {kind}"));
+            }
+            step_told.take(kind, &told);
         }
         Ok(())
     }
@@ -195,13 +209,8 @@ impl Oracle {
                 return Err(format!("G1: phase `{phase}` of `{step}` was told to be over and is started again"));
             }
         }
-        if deed.opaque && (1..attempt).any(|earlier| !known.closed.contains(&earlier)) {
+        if deed.opaque && known.open_attempts.iter().any(|open| *open < attempt) {
             return Err(format!("G6: `{step}` is started again while an earlier attempt is open"));
-        }
-        if let (Some(first), Some(now)) = (known.prior.get(&known.generation), known.prior.get(&u64::MAX))
-            && first != now
-        {
-            return Err(format!("`{step}`: what was there before was taken twice, {first} and {now}"));
         }
         Ok(())
     }
@@ -215,10 +224,11 @@ impl Known {
                 self.op = record["op"].as_str().unwrap_or_default().into();
                 self.generation = record["generation"].as_u64().unwrap_or_default();
                 self.attempt = record["attempt"].as_u64().unwrap_or_default();
+                self.open_attempts.insert(self.attempt);
                 self.phase = record["phase"].as_str().unwrap_or_default().into();
                 let prior = record.get("prior").cloned().unwrap_or_default();
-                self.prior.entry(self.generation).or_insert_with(|| prior.clone());
-                self.prior.insert(u64::MAX, prior);
+                let first = self.prior.entry(self.generation).or_insert_with(|| prior.clone());
+                self.taken_twice |= *first != prior;
             }
             "step_succeeded" | "step_verified" => self.close(Some("succeeded")),
             "step_unproven" => self.close(Some("unproven")),
@@ -241,7 +251,8 @@ impl Known {
 
     fn close(&mut self, outcome: Option<&str>) {
         self.open = false;
-        self.closed.extend(1..=self.attempt);
+        self.open_attempts.clear();
+        self.ended_once |= outcome.is_some();
         self.outcome = outcome.map(str::to_string);
     }
 
@@ -263,9 +274,11 @@ impl Known {
         if status == "verifying" {
             self.outcome = Some("succeeded".into());
         }
-        if !self.open && !["unknown", "late", "undoing"].contains(&status) {
-            self.closed.extend(1..=self.attempt);
+        self.open_attempts.clear();
+        if self.open || ["unknown", "late", "undoing"].contains(&status) {
+            self.open_attempts.insert(self.attempt);
         }
+        self.ended_once |= self.outcome.is_some();
     }
 }
 

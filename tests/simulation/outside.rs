@@ -26,6 +26,8 @@ pub struct Outside {
     /// Requests of a dead executor that are still on their way.
     pub late: Vec<Command>,
     pub undone: BTreeSet<String>,
+    /// Somebody may have sent a step back that had happened.
+    pub meddled: bool,
     /// How often each step was proven.
     proofs: BTreeMap<String, u32>,
 }
@@ -89,6 +91,9 @@ impl Outside {
             }
             "sim.set" => {
                 self.sets.insert(op.step.to_string(), key);
+            }
+            "sim.proc" | "sim.opaque" if !self.meddled && self.opaque.contains_key(&key) => {
+                oracle.broken.push(format!("G6: opaque `{key}` happens a second time, and nobody asked for it"));
             }
             "sim.proc" => {
                 if self.procs.insert((key.clone(), op.attempt), Process::Alive).is_some_and(|old| old != Process::Gone)
@@ -170,6 +175,9 @@ impl Outside {
     }
 
     fn prepare(&self, op: &RawOp) -> Result<Prepared<Value>, Fault> {
+        if failing(op).as_deref() == Some("unprepared") {
+            return Err(fault(RetryClass::Now));
+        }
         let prior = match self.kind(op) {
             "sim.set" => json!({ "value": self.sets.get(op.step.as_str()) }),
             _ => Value::Null,

@@ -16,7 +16,16 @@ pub fn act(machine: &mut Machine, plan: &Plan, state: &RunState) -> Option<Answe
         match state.status(&step) {
             Status::Waiting => asked(state, step),
             Status::Unknown => Some(unknown(machine, state, step)),
-            Status::Failed if !plan.step(node).allow_failure => Some(failed(state, step)),
+            Status::Failed if !plan.step(node).allow_failure => {
+                // An edge `when: [failed]` is taken only if it is seen before this.
+                let dependents = &plan.graph.nodes[node].dependents;
+                let races = dependents
+                    .iter()
+                    .flat_map(|by| &plan.graph.nodes[*by].needs)
+                    .any(|(need, when)| *need == node && when.is_some());
+                machine.person_settled |= races;
+                Some(failed(state, step))
+            }
             Status::Unproven | Status::Undone => Some(Verb::Retry { step: Some(step) }),
             _ => None,
         }

@@ -11,6 +11,7 @@ use crate::exhaustive::undisturbed;
 use crate::life::{Fin, live};
 use crate::machine::{Machine, Stop};
 use crate::oracle::lines;
+use crate::person;
 
 /// One seed. The error says what went wrong, with everything that happened if `traced`.
 pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
@@ -24,6 +25,7 @@ pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
     machine.trace = traced.then(Vec::new);
     machine.shuffles = true;
     machine.meddles = meddles;
+    machine.outside.meddled = meddles;
     let crashes = rng.u32(..6);
     let mut stops = 0;
     let disturb = |machine: &mut Machine, executor: u32| {
@@ -36,6 +38,10 @@ pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
         if executor > 0 && !sound && !left_alone && rng.bool() {
             // One sector, once.
             sound = damage(machine, &mut rng);
+        }
+        if executor > 0 && machine.meddles && rng.u8(..4) == 0 {
+            // Said while nobody executes the run.
+            person::meddle(machine, &plan);
         }
         if left_alone {
             return;
@@ -52,7 +58,7 @@ pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
     let said = |what: String, trace: &[String]| format!("{text}\n{}\nseed {seed}: {what}", trace.join("\n"));
     match fin {
         Ok(Fin::Ended(summary)) if !meddles && !damages && !summary.person_settled => {
-            let expected = undisturbed(&plan);
+            let expected = undisturbed(&plan)?;
             if *summary == expected {
                 return Ok(stops);
             }
@@ -119,6 +125,6 @@ fn seeds() {
     assert!(wrong.is_empty(), "play one again with REGROW_SIM_SEED\n{}", wrong.join("\n\n"));
 }
 
-fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }

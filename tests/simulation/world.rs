@@ -9,6 +9,7 @@ use regrow::plan::Plan;
 
 use crate::machine::{Machine, Shared};
 use crate::oracle::Deed;
+use crate::outside::Process;
 use crate::person;
 
 pub struct SimWorld<'p> {
@@ -130,6 +131,10 @@ impl SimWorld<'_> {
             Command::Undo { node, op, .. } => (*node, op, true),
             _ => return,
         };
+        let works = |((of, _), process): (&(String, u32), &Process)| of == op.id.as_str() && *process == Process::Alive;
+        if undo && machine.outside.procs.iter().any(works) {
+            return machine.broken(format!("`{}` is taken back while it works", op.step));
+        }
         let effect = self.plan.effects[node];
         if effect == Effect::Read && !undo {
             return;
