@@ -27,8 +27,8 @@ create table enrolments (
 );
 insert into enrolments
     select n, (n * 7919) % 1000003, n % 4001, timestamptz '2020-01-01' + n * interval '17 s', (n % 100000) / 1000.0,
-        md5(n::text), repeat(md5((n * 31)::text), 2) || left(md5((n * 17)::text), 15), n % 7 <> 0
-    from generate_series(1, 3000000) n;
+        md5(n::text), repeat(md5((n * 31)::text), 2) || left(md5((n * 17)::text), 31), n % 7 <> 0
+    from generate_series(1, 3000000::bigint) n;
 create index on enrolments (learner, created);
 create index on enrolments (created);
 vacuum (freeze, analyze) enrolments;
