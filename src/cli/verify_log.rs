@@ -47,13 +47,14 @@ fn verify(dir: &RunDir) -> Result<Verified, JournalError> {
     let disk = Folder::new(&dir.path);
     let names = segments(&dir.path);
     let mut chain = Chain { seq: 0, head: GENESIS.into(), segment: 0, broken: None };
-    let state = replay(&disk, |record, hash| chain.add(record, hash))?;
+    replay(&disk, |record, hash| chain.add(record, hash))?;
     if let Some((segment, what)) = chain.broken {
         let file = names.get(segment).cloned().unwrap_or_default();
         return Err(JournalError::Damaged { file, offset: 0, what });
     }
-    let tail = recover(&disk)?.tail;
-    Ok(Verified { records: chain.seq, segments: names.len(), head: state.head, tail })
+    let recovered = recover(&disk)?;
+    let (head, tail) = (recovered.state.head, recovered.tail);
+    Ok(Verified { records: chain.seq, segments: names.len(), head, tail })
 }
 
 /// The chain across segments. Within one, the reader checks it; that one continues the other, and that none is missing, is

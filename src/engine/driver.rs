@@ -175,11 +175,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         writer.commit()?;
         if writer.is_full() {
             let now = self.world.now();
-            let (next, opened) = Writer::open(writer.into_disk(), &self.state, &now)?;
-            writer = next;
-            if let Some((record, hash)) = opened {
-                self.state.apply(&record, &hash);
-            }
+            (writer, self.state) = Writer::open(writer.into_disk(), std::mem::take(&mut self.state), &now)?;
         }
         self.writer = Some(writer);
         self.world.publish(&self.fresh, &self.state);
@@ -189,8 +185,11 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
 
     /// Whatever a provider or a person said, no secret gets into a record.
     fn masked(&self, event: Event) -> Event {
+        if self.secrets.is_empty() {
+            return event;
+        }
         let Ok(mut value) = serde_json::to_value(&event) else { return event };
-        if self.secrets.is_empty() || !self.masker.finds(value.to_string().as_bytes()) {
+        if !self.masker.finds(value.to_string().as_bytes()) {
             return event;
         }
         self.masker.mask_value(&mut value);

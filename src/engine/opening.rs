@@ -35,10 +35,7 @@ pub fn open<D: Disk>(
         // In the head of the new segment itself: a crash right behind it must not forget the doubt.
         doubt::mark(plan, &mut state, kept_as);
     }
-    let (writer, opened) = Writer::open(disk, &state, now)?;
-    if let Some((record, hash)) = opened {
-        state.apply(&record, &hash);
-    }
+    let (writer, state) = Writer::open(disk, state, now)?;
     let mut first = Vec::new();
     if state.started.is_none() {
         first.push(Event::RunStarted(Box::new(started)));

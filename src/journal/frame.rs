@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Address, Record, Seq};
+use crate::model::{Address, Event, Record, RunState, Seq};
 
 /// Larger payloads go to a blob of their own.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
@@ -119,6 +119,34 @@ pub fn decode(bytes: &[u8]) -> Result<Line<'_>, Bad> {
         return Err(Bad::Garbage);
     }
     Ok(Line { header, payload, size })
+}
+
+/// The record of a payload. A folded state is read straight into its place: by way of the tagged enum it would first be held
+/// as a whole in a form many times as large.
+pub fn record(payload: &[u8]) -> serde_json::Result<Record> {
+    #[derive(Deserialize)]
+    struct Opened {
+        seq: Seq,
+        at: Timestamp,
+        state: Box<RunState>,
+        epoch: u64,
+        boot: String,
+        mono: u64,
+        prev: String,
+    }
+    if kind_of(payload) != "segment_opened" {
+        return serde_json::from_slice(payload);
+    }
+    let Opened { seq, at, state, epoch, boot, mono, prev } = serde_json::from_slice(payload)?;
+    Ok(Record { seq, at, event: Event::SegmentOpened { state }, epoch, boot, mono, prev })
+}
+
+/// The record's kind as its payload says it, for the header.
+pub fn kind_of(payload: &[u8]) -> &str {
+    const KEY: &[u8] = b"\"kind\":\"";
+    let start = payload.windows(KEY.len()).position(|w| w == KEY).map_or(0, |at| at + KEY.len());
+    let end = payload[start..].iter().position(|b| *b == b'"').map_or(start, |at| start + at);
+    std::str::from_utf8(&payload[start..end]).unwrap_or("record")
 }
 
 /// What stands in the line of a record whose payload is too long: everything but the fields of its kind.

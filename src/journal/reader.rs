@@ -41,7 +41,7 @@ pub fn recover<D: Disk>(disk: &D) -> Result<Recovered, JournalError> {
     while let Some(name) = names.pop() {
         let bytes = read(disk, &name)?;
         let mut state = RunState::default();
-        let tail = walk(disk, &name, &bytes, &mut state, &mut |_, _| {})?;
+        let tail = walk(disk, &name, &bytes, &mut |record, hash| state.take(record, hash))?;
         if state.seq != Seq(0) {
             return Ok(Recovered { state, segment: name, tail });
         }
@@ -53,30 +53,26 @@ pub fn recover<D: Disk>(disk: &D) -> Result<Recovered, JournalError> {
     unread.ok_or(JournalError::Missing)
 }
 
-/// Every record of the run in order, each with its hash. Returns the state they fold to.
-pub fn replay<D: Disk>(disk: &D, mut visit: impl FnMut(&Record, &str)) -> Result<RunState, JournalError> {
+/// Every record of the run in order, each with its hash.
+pub fn replay<D: Disk>(disk: &D, mut visit: impl FnMut(&Record, &str)) -> Result<(), JournalError> {
     let names = segments(disk)?;
     let mut opened = Vec::new();
     for name in names {
-        let bytes = read(disk, &name)?;
-        if let Some(first) = first_seq(disk, &name, &bytes)? {
+        if let Some(first) = first_seq(disk, &name)? {
             opened.push((name, first));
         }
     }
-    let mut state = RunState::default();
     for (index, (name, _)) in opened.iter().enumerate() {
         let end = opened.get(index + 1).map_or(Seq(u64::MAX), |(_, first)| *first);
         let bytes = read(disk, name)?;
-        let mut all = RunState::default();
         // What stands behind the record that the next segment continues was never committed.
-        walk(disk, name, &bytes, &mut all, &mut |record, hash| {
+        walk(disk, name, &bytes, &mut |record, hash| {
             if record.seq < end {
-                visit(record, hash);
+                visit(&record, hash);
             }
         })?;
-        state = all;
     }
-    if state.seq == Seq(0) { Err(JournalError::Missing) } else { Ok(state) }
+    if opened.is_empty() { Err(JournalError::Missing) } else { Ok(()) }
 }
 
 /// The bytes behind `offset`, to be kept aside before the next segment is begun.
@@ -98,32 +94,41 @@ fn read<D: Disk>(disk: &D, name: &str) -> Result<Vec<u8>, JournalError> {
     Ok(bytes)
 }
 
-fn first_seq<D: Disk>(disk: &D, name: &str, bytes: &[u8]) -> Result<Option<Seq>, JournalError> {
-    match frame::decode(bytes) {
-        Ok(line) => Ok(Some(record(disk, name, 0, line.payload)?.0.seq)),
-        Err(bad) => unreadable(name, bytes, 0, Seq(1), bad).map(|_| None),
+/// The header says it, without the folded state that may stand behind it.
+fn first_seq<D: Disk>(disk: &D, name: &str) -> Result<Option<Seq>, JournalError> {
+    let bytes = read(disk, name)?;
+    match frame::decode(&bytes) {
+        Ok(line) => Ok(Some(line.header.seq)),
+        Err(bad) => unreadable(name, &bytes, 0, Seq(1), bad).map(|_| None),
     }
 }
 
-/// Folds the good records of one segment and judges its tail.
+/// How far a segment was read: the number and the hash of its newest record.
+#[derive(Default)]
+struct Chain {
+    seq: Seq,
+    head: String,
+}
+
+/// Hands out the good records of one segment and judges its tail.
 fn walk<D: Disk>(
     disk: &D,
     name: &str,
     bytes: &[u8],
-    state: &mut RunState,
-    visit: &mut dyn FnMut(&Record, &str),
+    visit: &mut dyn FnMut(Record, &str),
 ) -> Result<Tail, JournalError> {
     let mut offset = 0;
+    let mut chain = Chain::default();
     loop {
         let rest = &bytes[offset..];
         let line = match frame::decode(rest) {
             Ok(line) => line,
-            Err(bad) => return unreadable(name, bytes, offset, Seq(state.seq.0 + 1), bad),
+            Err(bad) => return unreadable(name, bytes, offset, Seq(chain.seq.0 + 1), bad),
         };
         let (record, hash) = record(disk, name, offset, line.payload)?;
-        check_chain(name, offset, state, &record, line.header.seq)?;
-        state.apply(&record, &hash);
-        visit(&record, &hash);
+        check_chain(name, offset, &chain, &record, line.header.seq)?;
+        chain = Chain { seq: record.seq, head: hash };
+        visit(record, &chain.head);
         offset += line.size;
     }
 }
@@ -132,21 +137,21 @@ fn record<D: Disk>(disk: &D, name: &str, offset: usize, payload: &[u8]) -> Resul
     // The checksum says that it stands as written: what cannot be understood was written by a newer release.
     let newer = || JournalError::Newer { file: name.into(), offset: offset as u64 };
     let Some(blob) = frame::referenced(payload) else {
-        return Ok((serde_json::from_slice(payload).map_err(|_| newer())?, frame::hash(payload)));
+        return Ok((frame::record(payload).map_err(|_| newer())?, frame::hash(payload)));
     };
     let payload = read(disk, &blob)?;
     let hash = frame::hash(&payload);
     if blob != format!("blob.{hash}") {
         return Err(damaged(&blob, 0, "its contents do not match its name"));
     }
-    Ok((serde_json::from_slice(&payload).map_err(|_| newer())?, hash))
+    Ok((frame::record(&payload).map_err(|_| newer())?, hash))
 }
 
-fn check_chain(name: &str, offset: usize, state: &RunState, record: &Record, seq: Seq) -> Result<(), JournalError> {
+fn check_chain(name: &str, offset: usize, chain: &Chain, record: &Record, seq: Seq) -> Result<(), JournalError> {
     if record.seq != seq {
         return Err(damaged(name, offset, "the record's number does not match its line"));
     }
-    if state.seq == Seq(0) {
+    if chain.seq == Seq(0) {
         // The head of a segment: a new run, or the state it continues.
         return match &record.event {
             Event::RunStarted(_) if record.prev == GENESIS => Ok(()),
@@ -154,7 +159,7 @@ fn check_chain(name: &str, offset: usize, state: &RunState, record: &Record, seq
             _ => Err(damaged(name, offset, "the first record does not begin a segment")),
         };
     }
-    if record.prev != state.head || record.seq.0 != state.seq.0 + 1 {
+    if record.prev != chain.head || record.seq.0 != chain.seq.0 + 1 {
         return Err(damaged(name, offset, "the record does not continue the one before"));
     }
     Ok(())

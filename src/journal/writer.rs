@@ -43,8 +43,9 @@ pub fn segment_number(name: &str) -> Option<u64> {
 }
 
 impl<D: Disk> Writer<D> {
-    /// Begins the next segment for a new executor. `state` is what the journal holds so far, empty for a new run.
-    pub fn open(mut disk: D, state: &RunState, now: &Moment) -> Result<(Self, Option<(Record, String)>), JournalError> {
+    /// Begins the next segment for a new executor. `state` is what the journal holds so far, empty for a new run; it comes
+    /// back with the head of the segment folded in. It is handed through, not copied: after 10,000 steps it is large.
+    pub fn open(mut disk: D, state: RunState, now: &Moment) -> Result<(Self, RunState), JournalError> {
         let newest =
             disk.list().map_err(|e| JournalError::io("journal", e))?.iter().filter_map(|n| segment_number(n)).max();
         let name = segment_name(newest.unwrap_or(0) + 1);
@@ -57,26 +58,27 @@ impl<D: Disk> Writer<D> {
             name,
             epoch: state.epoch + 1,
             seq: state.seq,
-            head,
+            head: head.clone(),
             durable: state.seq,
             staged: Vec::new(),
             written: 0,
             reserved: 0,
             syncs: 0,
         };
-        let first = if fresh {
-            None
+        let state = if fresh {
+            state
         } else {
-            let opened =
-                Event::SegmentOpened { state: Box::new(RunState { head: writer.head.clone(), ..state.clone() }) };
-            let staged = writer.stage(opened, now)?;
+            let opened = Event::SegmentOpened { state: Box::new(RunState { head, ..state }) };
+            let (record, hash) = writer.stage(opened, now)?;
             writer.commit()?;
-            Some(staged)
+            let mut state = RunState::default();
+            state.take(record, &hash);
+            state
         };
         if guard!("names") {
             writer.disk.sync_names().map_err(|e| writer.lost(e))?;
         }
-        Ok((writer, first))
+        Ok((writer, state))
     }
 
     /// Gives `event` its place in the chain. It is on disk after the next [`Writer::commit`].
@@ -93,7 +95,7 @@ impl<D: Disk> Writer<D> {
         };
         let payload = serde_json::to_vec(&record).map_err(|e| JournalError::encode(&self.name, &e))?;
         let hash = frame::hash(&payload);
-        let kind = kind_of(&payload).to_string();
+        let kind = frame::kind_of(&payload).to_string();
         let line = if payload.len() > MAX_PAYLOAD { self.aside(&record, &kind, &payload, &hash)? } else { payload };
         frame::encode(&mut self.staged, &kind, &line, seq, self.durable, self.epoch);
         self.seq = seq;
@@ -166,12 +168,4 @@ impl<D: Disk> Writer<D> {
     fn lost(&self, error: std::io::Error) -> JournalError {
         JournalError::lost(&self.name, self.written, error)
     }
-}
-
-/// The record's kind as its payload says it, for the header.
-fn kind_of(payload: &[u8]) -> &str {
-    const KEY: &[u8] = b"\"kind\":\"";
-    let start = payload.windows(KEY.len()).position(|w| w == KEY).map_or(0, |at| at + KEY.len());
-    let end = payload[start..].iter().position(|b| *b == b'"').map_or(start, |at| start + at);
-    std::str::from_utf8(&payload[start..end]).unwrap_or("record")
 }

@@ -345,10 +345,7 @@ impl RunState {
         if let Event::SegmentOpened { state } = &record.event {
             *self = (**state).clone();
         }
-        self.seq = record.seq;
-        self.epoch = record.epoch;
-        self.head.clear();
-        self.head.push_str(hash);
+        self.stand_at(record, hash);
         let moment = record.moment();
         if let Some(step) = record.event.step() {
             let state = self.steps.entry(step.clone()).or_insert_with(StepState::pending);
@@ -361,7 +358,23 @@ impl RunState {
         } else {
             self.apply_to_run(&record.event, &moment);
         }
-        self.last_at = Some(moment);
+    }
+
+    /// The same for a record that is not needed any more: the head of a segment gives its state away.
+    pub fn take(&mut self, mut record: Record, hash: &str) {
+        match &mut record.event {
+            Event::SegmentOpened { state } => *self = std::mem::take(&mut **state),
+            _ => return self.apply(&record, hash),
+        }
+        self.stand_at(&record, hash);
+    }
+
+    fn stand_at(&mut self, record: &Record, hash: &str) {
+        self.seq = record.seq;
+        self.epoch = record.epoch;
+        self.head.clear();
+        self.head.push_str(hash);
+        self.last_at = Some(record.moment());
     }
 
     fn apply_to_run(&mut self, event: &Event, moment: &Moment) {

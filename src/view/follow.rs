@@ -94,7 +94,7 @@ impl Follower {
             Some(blob) => Cow::Owned(fs::read(self.folder.join(blob)).ok()?),
             None => Cow::Borrowed(payload),
         };
-        Some((serde_json::from_slice(&payload).ok()?, frame::hash(&payload)))
+        Some((frame::record(&payload).ok()?, frame::hash(&payload)))
     }
 }
 

@@ -76,7 +76,7 @@ impl Golden {
         let dir = store.create(&id, &[(PathBuf::from("plan.json"), serde_json::to_vec(&plan).unwrap())]).unwrap();
         let now = Moment { at: began, mono: 0, boot: "boot".into() };
         let state = RunState::default();
-        let writer = Writer::open(Folder::new(&dir.path), &state, &now).unwrap().0;
+        let (writer, state) = Writer::open(Folder::new(&dir.path), state, &now).unwrap();
         let mut golden =
             Self { _folder: folder, store, dir, outline, state, now, records: Vec::new(), writer: Some(writer) };
         golden.add(Event::RunStarted(Box::new(run_started(&id, began))));
@@ -115,12 +115,14 @@ impl Golden {
 
     /// The executor dies and another one goes on in a segment of its own.
     pub fn resume(&mut self) -> &mut Self {
-        let (writer, opened) = Writer::open(Folder::new(&self.dir.path), &self.state, &self.now).unwrap();
+        let before = self.state.clone();
+        let (writer, state) = Writer::open(Folder::new(&self.dir.path), before.clone(), &self.now).unwrap();
         self.writer = Some(writer);
-        if let Some((record, hash)) = opened {
-            self.state.apply(&record, &hash);
-            self.records.push(record);
-        }
+        let Moment { at, mono, boot } = self.now.clone();
+        let (seq, epoch, prev) = (state.seq, state.epoch, before.head.clone());
+        let event = Event::SegmentOpened { state: Box::new(before) };
+        self.records.push(Record { seq, at, event, epoch, boot, mono, prev });
+        self.state = state;
         self.add(executor())
     }
 

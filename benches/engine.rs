@@ -1,0 +1,70 @@
+//! What a step costs beside its own work: time against `ninja`, which keeps nothing for a crash, syncs, memory.
+//!
+//! `cargo bench --bench engine`. Every ratio is of figures taken in turn within one run; medians are shown with both
+//! extremes. `REGROW_BENCH_ROUNDS` says how often, `REGROW_BENCH_ONLY` which part: graphs, syncs, large, printing, masking.
+//! `TMPDIR` is the disk that is measured. Ends with an error where a target is missed.
+
+#[path = "engine/graphs.rs"]
+mod graphs;
+#[path = "engine/large.rs"]
+mod large;
+#[path = "engine/masking.rs"]
+mod masking;
+#[path = "engine/memory.rs"]
+mod memory;
+#[path = "engine/printing.rs"]
+mod printing;
+#[path = "engine/steps.rs"]
+mod steps;
+mod support;
+#[path = "engine/syncs.rs"]
+mod syncs;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use support::Figures;
+
+/// The binary, and a folder on the disk that is measured.
+pub struct Bench {
+    regrow: PathBuf,
+    scratch: tempfile::TempDir,
+}
+
+impl Bench {
+    fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// A state folder without runs.
+    fn fresh_state(&self) -> Result<PathBuf> {
+        let state = self.path().join("state");
+        if state.exists() {
+            std::fs::remove_dir_all(&state)?;
+        }
+        Ok(state)
+    }
+}
+
+/// One group of figures.
+type Part = fn(&Bench, &mut Figures) -> Result<()>;
+
+fn main() -> Result<()> {
+    let parts: [(&str, Part); 5] = [
+        ("graphs", graphs::measure),
+        ("syncs", syncs::measure),
+        ("large", large::measure),
+        ("printing", printing::measure),
+        ("masking", masking::measure),
+    ];
+    let only = std::env::var("REGROW_BENCH_ONLY").unwrap_or_default();
+    let bench = Bench { regrow: support::regrow()?, scratch: tempfile::tempdir()? };
+    let mut figures = Figures::begin();
+    for (name, measure) in parts {
+        if only.is_empty() || only == name {
+            measure(&bench, &mut figures)?;
+        }
+    }
+    figures.end()
+}
