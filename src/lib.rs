@@ -22,4 +22,6 @@ pub mod model;
 pub mod mutants;
 pub mod plan;
 pub mod provider;
+pub mod report;
 pub mod runbook;
+pub mod view;

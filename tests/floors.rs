@@ -59,7 +59,8 @@ fn modules_only_look_down() {
         for (module, inner) in uses(&fs::read_to_string(&file).unwrap()) {
             let upward = floor(&module).is_some_and(|theirs| theirs > own);
             let kind_uses_engine = parts[0] == "kinds" && ["engine"].contains(&module.as_str());
-            let kinds_meet = parts[0] == "kinds" && module == "kinds" && parts.len() > 2 && !inner.is_empty() && inner != parts[1];
+            let kinds_meet =
+                parts[0] == "kinds" && module == "kinds" && parts.len() > 2 && !inner.is_empty() && inner != parts[1];
             if upward || kind_uses_engine || kinds_meet {
                 wrong.push(format!("{} uses crate::{module}::{inner}", place.display()));
             }

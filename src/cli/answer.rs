@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::args::{AnswerArgs, Command, DoneArgs};
+use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
 use super::{Failure, exit, resume};
 use crate::engine::{answers, undo, world};
@@ -34,7 +34,6 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Abort { answer } => say(context, Verb::Abort, answer),
         Command::Undo { step, yes, answer } => take_back(context, step.as_deref(), yes, answer),
         Command::Note { text, answer } => say(context, Verb::Note { text }, answer),
-        _ => Err(Failure::usage("this is no answer")),
     }
 }
 
@@ -75,13 +74,17 @@ fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs)
     let (plan, _) = resume::bound(context, &dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
     let step = step.map(address).transpose()?;
-    let node = step.as_ref().and_then(|step| plan.find(step));
+    let find = |step: &Address| {
+        plan.find(step).ok_or_else(|| Failure::usage(format!("there is no step `{step}` in run `{}`", dir.id())))
+    };
+    let node = step.as_ref().map(find).transpose()?;
     let preview = undo::preview(&plan, &state, node);
     let mut err = std::io::stderr().lock();
     preview.steps.iter().for_each(|step| drop(writeln!(err, "takes back `{step}`")));
     preview.stay.iter().for_each(|step| drop(writeln!(err, "stays: `{step}` has no undo")));
     drop(err);
-    if !yes && !(context.interactive && confirmed()?) {
+    let meant = yes || (context.interactive && confirmed()?);
+    if !meant {
         return Err(Failure::usage("nothing was taken back").hint("--yes says that this is meant"));
     }
     say(context, Verb::Undo { step }, args)
@@ -108,7 +111,8 @@ fn say(context: &Context, verb: Verb, args: AnswerArgs) -> Result<u8, Failure> {
     judge_here(context, &dir, answer)
 }
 
-fn answer_id() -> String {
+/// Unique, so that an answer that is delivered twice counts once.
+pub fn answer_id() -> String {
     let random = || fastrand::u32(..);
     format!("{:x}-{:08x}{:08x}", Timestamp::now().as_millisecond(), random(), random())
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::Format;
+
 #[derive(Debug, Parser)]
 #[command(name = "regrow", version, about = "Brings hosted services back after a disaster", max_term_width = 110)]
 #[command(after_help = "Begin with `regrow check FILE`, then `regrow plan FILE`, then `regrow run FILE`.\n\
@@ -37,7 +39,10 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Say everything that is wrong with runbooks, without the outside world
-    Check { #[arg(required = true, value_name = "FILE")] files: Vec<PathBuf> },
+    Check {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Show what a run would do; changes nothing
     Plan(PlanArgs),
     /// Start a run
@@ -49,38 +54,91 @@ pub enum Command {
     /// All runs, newest first
     List,
     /// The journal of a run
-    Events { run: Option<String>, /// Go on as it is written
-        #[arg(short, long)] follow: bool },
+    Events {
+        run: Option<String>,
+        /// Go on as it is written
+        #[arg(short, long)]
+        follow: bool,
+    },
     /// What a step's command printed
     Logs(LogsArgs),
     /// All about one step, with what is asked and its code
-    Show { step: String, #[arg(long, value_name = "RUN")] run: Option<String> },
-    /// Agree to what a step shows
-    Approve { step: String, /// The code that `show` prints: it stands for what was shown
-        #[arg(long)] code: String, #[command(flatten)] answer: AnswerArgs },
-    /// Refuse what a step shows; the step fails
-    Reject { step: String, #[command(flatten)] answer: AnswerArgs },
-    /// Say that a step was done by hand
-    Done(DoneArgs),
-    /// Go on without a step
-    Skip { step: String, #[command(flatten)] answer: AnswerArgs },
-    /// Try failed steps again, prove unproven ones again, or say that an unknown one did not happen
-    Retry { step: Option<String>, #[command(flatten)] answer: AnswerArgs },
-    /// Do a step again that has ended
-    Rerun { step: String, #[command(flatten)] answer: AnswerArgs },
-    /// Start nothing new until `resume`
-    Pause { #[command(flatten)] answer: AnswerArgs },
-    /// End the run: nothing new starts, the steps of `finally` run
-    Abort { #[command(flatten)] answer: AnswerArgs },
-    /// Take back a step and all that needed it, or the whole run
-    Undo { step: Option<String>, /// Do not ask
-        #[arg(long)] yes: bool, #[command(flatten)] answer: AnswerArgs },
-    /// Write a sentence into the journal
-    Note { text: String, #[command(flatten)] answer: AnswerArgs },
+    Show {
+        step: String,
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+    },
+    #[command(flatten)]
+    Answer(AnswerCommand),
     /// What happened, as a report
     Report(ReportArgs),
     /// Check the hash chain of a run's journal and print its head
     VerifyLog { run: Option<String> },
+}
+
+/// What is said to a run.
+#[derive(Debug, Subcommand)]
+pub enum AnswerCommand {
+    /// Agree to what a step shows
+    Approve {
+        step: String,
+        /// The code that `show` prints: it stands for what was shown
+        #[arg(long)]
+        code: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// Refuse what a step shows; the step fails
+    Reject {
+        step: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// Say that a step was done by hand
+    Done(DoneArgs),
+    /// Go on without a step
+    Skip {
+        step: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// Try failed steps again, prove unproven ones again, or say that an unknown one did not happen
+    Retry {
+        step: Option<String>,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// Do a step again that has ended
+    Rerun {
+        step: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// Start nothing new until `resume`
+    Pause {
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// End the run: nothing new starts, the steps of `finally` run
+    Abort {
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// Take back a step and all that needed it, or the whole run
+    Undo {
+        step: Option<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// Write a sentence into the journal
+    Note {
+        text: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -125,12 +183,6 @@ pub struct RunArgs {
     pub run_id: Option<String>,
     #[command(flatten)]
     pub going: Going,
-    /// Do not ask before the start; approvals are asked all the same
-    #[arg(long)]
-    pub yes: bool,
-    /// When the outage began: the RTO clock starts there
-    #[arg(long, value_name = "TIME")]
-    pub outage_began: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -138,12 +190,18 @@ pub struct Going {
     /// Leave instead of waiting for a person
     #[arg(long)]
     pub no_wait: bool,
-    /// What a failure does to the run
-    #[arg(long, value_enum, default_value_t = OnFailureArg::Pause)]
-    pub on_failure: OnFailureArg,
+    /// What a failure does to the run [default: pause, or as the run was started]
+    #[arg(long, value_enum)]
+    pub on_failure: Option<OnFailureArg>,
     /// Who you are [default: $SUDO_USER, else the login]
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
+    /// Do not ask before the start; approvals are asked all the same
+    #[arg(long)]
+    pub yes: bool,
+    /// When the outage began: the RTO clock starts there
+    #[arg(long, value_name = "TIME")]
+    pub outage_began: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -155,6 +213,9 @@ pub enum OnFailureArg {
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
     pub run: Option<String>,
+    /// How many steps at once [default: as the run was started]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub concurrency: Option<u16>,
     #[command(flatten)]
     pub going: Going,
     /// Go on with the runbook as it was when the run started, though the file has changed
@@ -230,4 +291,14 @@ pub enum ReportFormat {
     Markdown,
     Html,
     Json,
+}
+
+impl From<ReportFormat> for Format {
+    fn from(format: ReportFormat) -> Self {
+        match format {
+            ReportFormat::Markdown => Format::Markdown,
+            ReportFormat::Html => Format::Html,
+            ReportFormat::Json => Format::Json,
+        }
+    }
 }

@@ -14,8 +14,12 @@ use crate::model::record::Mode;
 pub struct Context {
     pub state: PathBuf,
     pub json: bool,
+    /// Of stderr.
     pub color: bool,
+    /// Also where no terminal is.
+    pub always_color: bool,
     pub quiet: bool,
+    pub verbose: bool,
     /// Somebody sits there and can be asked.
     pub interactive: bool,
 }
@@ -28,7 +32,21 @@ impl Context {
             super::args::Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         };
         let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !cli.json;
-        Self { state: cli.state.clone().unwrap_or_else(default_state), json: cli.json, color, quiet: cli.quiet, interactive }
+        Self {
+            state: cli.state.clone().unwrap_or_else(default_state),
+            json: cli.json,
+            color,
+            always_color: matches!(cli.color, super::args::Color::Always),
+            quiet: cli.quiet,
+            verbose: cli.verbose > 0,
+            interactive,
+        }
+    }
+
+    /// The state folder, where a command that is shown has to name it to work when it is pasted.
+    pub fn said_state(&self) -> Option<PathBuf> {
+        let from_environment = std::env::var_os("REGROW_STATE").is_some_and(|state| self.state.as_os_str() == state);
+        (self.state != default_state() && !from_environment).then(|| self.state.clone())
     }
 
     pub fn looking(&self) -> Store {
@@ -67,7 +85,8 @@ impl Context {
             0 => Err(Failure::usage("no run is unfinished").hint("name one by --run RUN; `regrow list` shows them")),
             _ => {
                 let names: Vec<String> = open.iter().map(|run| format!("`{}`", run.id())).collect();
-                Err(Failure::usage(format!("several runs are unfinished: {}", names.join(", "))).hint("name one by --run RUN"))
+                Err(Failure::usage(format!("several runs are unfinished: {}", names.join(", ")))
+                    .hint("name one by --run RUN"))
             }
         }
     }
@@ -75,8 +94,10 @@ impl Context {
     fn named(&self, store: &Store, beginning: &str) -> Result<RunDir, Failure> {
         match store.find(beginning)? {
             Ok(run) => Ok(store.run(&run)),
-            Err(NoRun::Unknown) => Err(Failure::usage(format!("there is no run `{beginning}` in `{}`", self.state.display()))
-                .hint("`regrow list` shows all runs")),
+            Err(NoRun::Unknown) => {
+                Err(Failure::usage(format!("there is no run `{beginning}` in `{}`", self.state.display()))
+                    .hint("`regrow list` shows all runs"))
+            }
             Err(NoRun::Ambiguous(runs)) => {
                 let names: Vec<String> = runs.iter().map(|run| format!("`{run}`")).collect();
                 Err(Failure::usage(format!("`{beginning}` is the beginning of several runs: {}", names.join(", "))))

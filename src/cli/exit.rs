@@ -2,7 +2,7 @@
 
 /// Every step succeeded or was skipped, and what was to be verified is.
 pub const DONE: u8 = 0;
-/// Paused by a failure, or ended `failed`.
+/// Paused by a failure, or ended `failed`; for `verify-log`, a damaged journal.
 pub const FAILED: u8 = 1;
 /// Nothing was started: usage, invalid runbook, bad parameter, failed preflight, refused answer.
 pub const USAGE: u8 = 2;

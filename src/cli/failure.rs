@@ -1,30 +1,44 @@
 //! The one printer of errors.
+//!
+//! A [`Failure`] goes to stderr, so that stdout stays data: for people as `error`, causes and hint, with `--json` as one
+//! object `{"error": {"code", "message", "hint", "causes"}}`.
 
-use std::io::Write;
+use std::error::Error;
+use std::io::{self, Write};
+
+use serde_json::json;
 
 use super::exit;
 use crate::engine::executor::ExecuteError;
 use crate::journal::JournalError;
 use crate::model::Fault;
 
-/// Why a command did not do what was asked, and the exit code that says so.
-#[derive(Debug)]
+/// Why a command did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub exit: u8,
+    /// As in `explain CODE`; absent for slips at the command line.
+    pub code: Option<String>,
+    /// One sentence, present tense, without a final dot.
     pub message: String,
+    /// What to do next.
     pub hint: Option<String>,
     pub causes: Vec<String>,
 }
 
 impl Failure {
-    /// Nothing was started.
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: exit::USAGE, message: message.into(), hint: None, causes: Vec::new() }
+    pub fn new(exit: u8, message: impl Into<String>) -> Self {
+        Self { exit, code: None, message: message.into(), hint: None, causes: Vec::new() }
     }
 
-    /// Everything was said already; only the code is left.
+    /// Nothing was started.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(exit::USAGE, message)
+    }
+
+    /// Ends with `exit` and prints nothing more.
     pub fn silent(exit: u8) -> Self {
-        Self { exit, message: String::new(), hint: None, causes: Vec::new() }
+        Self::new(exit, "")
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -32,30 +46,53 @@ impl Failure {
         self
     }
 
-    pub fn print(&self, json: bool) {
+    pub fn code(mut self, code: &str) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Adds `error` and everything beneath it.
+    pub fn caused_by(mut self, error: &(dyn Error + '_)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let text = error.to_string();
+            if self.causes.last() != Some(&text) {
+                self.causes.push(text);
+            }
+            next = error.source();
+        }
+        self
+    }
+
+    /// Tells it on stderr. What cannot be told is not worth another error.
+    pub fn print(&self, as_json: bool) {
+        let _ = self.write(&mut io::stderr().lock(), as_json);
+    }
+
+    pub fn write(&self, out: &mut dyn Write, as_json: bool) -> io::Result<()> {
         if self.message.is_empty() {
-            return;
+            return Ok(());
         }
-        let mut err = std::io::stderr().lock();
-        if json {
-            let error = serde_json::json!({"error": {"message": self.message, "hint": self.hint, "causes": self.causes}});
-            let _ = writeln!(err, "{error}");
-            return;
+        if as_json {
+            let error = json!({"code": self.code, "message": self.message, "hint": self.hint, "causes": self.causes});
+            return writeln!(out, "{}", json!({ "error": error }));
         }
-        let _ = writeln!(err, "error: {}", self.message);
+        let code = self.code.as_ref().map(|code| format!("[{code}]")).unwrap_or_default();
+        writeln!(out, "error{code}: {}", self.message)?;
         for cause in &self.causes {
-            let _ = writeln!(err, "  because: {cause}");
+            writeln!(out, "  because: {}", cause.trim_end().replace('\n', "\n           "))?;
         }
-        if let Some(hint) = &self.hint {
-            let _ = writeln!(err, "  hint: {hint}");
+        match &self.hint {
+            Some(hint) => writeln!(out, "  hint: {hint}"),
+            None => Ok(()),
         }
     }
 }
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        let message = format!("{} {}", fault.code, fault.message);
-        Self { exit: exit::USAGE, message, hint: fault.hint, causes: fault.causes }
+        let Fault { code, message, hint, causes, .. } = fault;
+        Self { exit: exit::USAGE, code: Some(code), message, hint, causes }
     }
 }
 
@@ -66,9 +103,11 @@ impl From<JournalError> for Failure {
             JournalError::Full { .. } => exit::STOPPED,
             _ => exit::USAGE,
         };
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        let (message, hint) = (error.to_string(), Some(error.hint().to_string()));
-        Self { exit, message, hint, causes: source.into_iter().collect() }
+        let failure = Self::new(exit, error.to_string()).code(journal_code(&error)).hint(error.hint());
+        match error.source() {
+            Some(cause) => failure.caused_by(cause),
+            None => failure,
+        }
     }
 }
 
@@ -76,14 +115,9 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         match error {
             ExecuteError::Journal(error) => error.into(),
-            ExecuteError::Busy(run) => {
-                let mut failure = Failure::usage(format!("another process executes run `{run}`"));
-                failure.exit = exit::BUSY;
-                failure.hint("`regrow status` shows it; `regrow resume` without --no-wait follows it")
-            }
-            ExecuteError::Io { what, source } => {
-                Self { exit: exit::USAGE, message: what, hint: None, causes: vec![source.to_string()] }
-            }
+            ExecuteError::Busy(run) => Failure::new(exit::BUSY, format!("another process executes run `{run}`"))
+                .hint("`regrow status` shows it; `regrow resume` without --no-wait follows it"),
+            ExecuteError::Io { what, source } => Failure::usage(what).caused_by(&source),
         }
     }
 }
@@ -91,5 +125,54 @@ impl From<ExecuteError> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Failure::usage(error.to_string())
+    }
+}
+
+/// Codes of the journal: RG70.
+fn journal_code(error: &JournalError) -> &'static str {
+    match error {
+        JournalError::Lost { .. } => "RG7001",
+        JournalError::Full { .. } => "RG7002",
+        JournalError::Io { .. } => "RG7003",
+        JournalError::Newer { .. } => "RG7004",
+        JournalError::Damaged { .. } => "RG7005",
+        JournalError::Missing => "RG7006",
+        JournalError::Encode { .. } => "RG7007",
+    }
+}
+
+/// A pipe that nobody reads any more is no failure; anything else that keeps output from coming out is.
+pub fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(exit::FAILED, "the output cannot be written").code("RG8002").caused_by(&error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(failure: &Failure, as_json: bool) -> String {
+        let mut out = Vec::new();
+        failure.write(&mut out, as_json).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_failure_says_what_why_and_what_next() {
+        let fault = Fault::new("RG2104", "the lock is taken").hint("wait for `alice`");
+        let failure = Failure::from(fault);
+        assert_eq!(printed(&failure, false), "error[RG2104]: the lock is taken\n  hint: wait for `alice`\n");
+        let expected = "{\"error\":{\"code\":\"RG2104\",\"message\":\"the lock is taken\",\"hint\":\"wait for `alice`\",\"causes\":[]}}\n";
+        assert_eq!(printed(&failure, true), expected);
+        assert_eq!(printed(&Failure::silent(1), false), "");
+    }
+
+    #[test]
+    fn a_broken_pipe_is_no_failure() {
+        assert!(written(Err(io::ErrorKind::BrokenPipe.into())).is_ok());
+        assert!(written(Err(io::ErrorKind::StorageFull.into())).is_err());
     }
 }

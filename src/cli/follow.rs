@@ -1,69 +1,126 @@
-//! Watching a run, one's own or another executor's.
+//! Watching a run, one's own or another executor's, and what is left to say when it is over.
 
-use std::io::Write;
-use std::path::Path;
-use std::time::Duration;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::context::Context;
-use super::{Failure, exit, run};
+use super::{Failure, exit, looking, status};
 use crate::engine::executor::Left;
 use crate::engine::world::Audience;
-use crate::journal::store::RunDir;
-use crate::journal::{Folder, lease, replay};
+use crate::journal::store::{RunDir, make_private};
 use crate::model::record::Record;
-use crate::model::{Fault, RunState};
+use crate::model::{Fault, RunState, RunStatus, Status};
 use crate::plan::outline::Outline;
+use crate::plan::saved::SavedPlan;
+use crate::report::json_lines::JsonLines;
+use crate::report::lines::Volume;
+use crate::report::terminal::{self, Look};
+use crate::report::{self, Format};
+use crate::view::{Commands, Observer, RunView, follow};
 
-struct Plain;
-impl Audience for Plain {
-    fn hear(&mut self, records: &[Record], _: &RunState) {
-        for record in records {
-            let _ = writeln!(std::io::stderr().lock(), "{}", serde_json::to_string(record).unwrap_or_default());
-        }
+/// A display in the engine's eyes.
+struct Display(Box<dyn Observer>);
+
+impl Audience for Display {
+    fn hear(&mut self, records: &[Record], state: &RunState) {
+        self.0.observe(records, state);
     }
 }
 
-pub fn audience(_: &Context, _: &RunDir, _: &Outline) -> Vec<Box<dyn Audience>> {
-    vec![Box::new(Plain)]
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
 }
 
-pub fn write_report(_: &RunDir, _: &Value) -> Result<Vec<String>, Fault> {
-    Ok(Vec::new())
+pub fn audience(context: &Context, dir: &RunDir, outline: &Outline) -> Vec<Box<dyn Audience>> {
+    vec![Box::new(Display(display(context, dir, outline)))]
 }
 
-pub fn write_reports(_: &RunDir) -> Result<(), Failure> {
-    Ok(())
+fn display(context: &Context, dir: &RunDir, outline: &Outline) -> Box<dyn Observer> {
+    if context.json {
+        return Box::new(JsonLines::new(io::stdout()));
+    }
+    let volume = match (context.quiet, context.verbose) {
+        (true, _) => Volume::Quiet,
+        (false, true) => Volume::Verbose,
+        (false, false) => Volume::Normal,
+    };
+    let work = dir.work();
+    let commands = Commands { run: dir.id(), state: context.said_state() };
+    terminal::observer(&Look { outline, work: &work, commands, volume, colour: context.color })
 }
 
-pub fn farewell(_: &Context, _: &RunDir, _: &Left) {}
+/// What `report.write` does: the formats it names, also into a folder beside the run's own.
+pub fn write_report(dir: &RunDir, inputs: &Value) -> Result<Vec<String>, Fault> {
+    let failed = |error: io::Error| Fault::new("RG5101", "the report cannot be written").caused_by(&error);
+    let named: Vec<Format> = serde_json::from_value(inputs["formats"].clone()).unwrap_or_default();
+    let formats = if named.is_empty() { Format::ALL.to_vec() } else { named };
+    let mut files = report::write_to(dir, &formats, &dir.path).map_err(failed)?;
+    if let Some(to) = inputs["to"].as_str() {
+        let base = SavedPlan::read(dir).map(|plan| plan.base).unwrap_or_default();
+        let folder = base.join(to);
+        make_private(&folder).map_err(failed)?;
+        files.extend(report::write_to(dir, &formats, &folder).map_err(failed)?);
+    }
+    Ok(files.iter().map(|path| path.display().to_string()).collect())
+}
 
-pub fn farewell_of(_: &Context, _: &RunDir, _: &RunState) {}
+/// Called at every end.
+pub fn write_reports(dir: &RunDir) -> Result<(), Failure> {
+    let written: io::Result<Vec<PathBuf>> = report::write_all(dir);
+    written.map(|_| ()).map_err(|error| {
+        Failure::new(exit::FAILED, "the run is over, but its report cannot be written")
+            .caused_by(&error)
+            .hint(format!("`regrow report {}` prints it", dir.id()))
+    })
+}
+
+/// The last words of an executor: how things stand, and what to do next.
+pub fn farewell(context: &Context, dir: &RunDir, left: &Left) {
+    farewell_of(context, dir, &left.state);
+}
+
+pub fn farewell_of(context: &Context, dir: &RunDir, _: &RunState) {
+    // Lines have told a log everything; a person at a terminal gets the page.
+    if context.json || context.quiet || !io::stderr().is_terminal() {
+        return;
+    }
+    let mut view = looking::view_of(context, dir);
+    // It leaves this very moment; the lock may still be held.
+    view.alive = false;
+    let paint = crate::view::paint::Paint { colour: context.color };
+    let _ = write!(io::stderr().lock(), "\n{}", status::text(&view, paint, context.verbose));
+}
 
 /// Shows what another executor does until it leaves.
 pub fn follow(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
-    let outline = crate::plan::saved::SavedPlan::read(dir)?.outline;
-    let mut audience = audience(context, dir, &outline);
-    let mut seen = 0;
-    loop {
-        let held = lease::is_held(Path::new(&dir.path));
-        let mut fresh: Vec<Record> = Vec::new();
-        let state = replay(&Folder::new(&dir.path), |record, _| {
-            if record.seq.0 > seen {
-                fresh.push(record.clone());
-            }
-        })?;
-        seen = state.seq.0;
-        if !fresh.is_empty() {
-            audience.iter_mut().for_each(|listener| listener.hear(&fresh, &state));
-        }
-        if state.ended.is_some() {
-            return Ok(run::code_of_end(&state, false));
-        }
-        if !held {
-            return Ok(exit::STOPPED);
-        }
-        std::thread::sleep(Duration::from_millis(200));
+    let outline = SavedPlan::read(dir)?.outline;
+    let mut display = display(context, dir, &outline);
+    let state = follow::attend(dir, &mut *display, |_| true);
+    drop(display);
+    farewell_of(context, dir, &state);
+    Ok(code(dir))
+}
+
+/// The exit code of a run that nobody executes, as it stands.
+pub fn code(dir: &RunDir) -> u8 {
+    let view = RunView::load(dir, Timestamp::now());
+    let any = |wanted: Status| view.steps.iter().any(|step| step.status == wanted);
+    let failed_finally = view
+        .steps
+        .iter()
+        .any(|step| step.finally && !step.allow_failure && matches!(step.status, Status::Failed | Status::Unproven));
+    match view.status {
+        RunStatus::Failed | RunStatus::Paused => exit::FAILED,
+        _ if view.status.is_final() && failed_finally => exit::FAILED,
+        RunStatus::Succeeded => exit::DONE,
+        RunStatus::Aborted | RunStatus::Undone => exit::ABORTED,
+        RunStatus::Waiting if any(Status::Unknown) => exit::UNKNOWN,
+        RunStatus::Waiting => exit::WAITING,
+        RunStatus::Running | RunStatus::Ending => exit::STOPPED,
     }
 }

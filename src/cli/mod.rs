@@ -1,17 +1,28 @@
 //! Words to and from a person; exit codes.
+//!
+//! One file a command. What a person types is in [`args`]; errors leave by [`failure`] alone.
 
 mod answer;
 mod args;
 mod check;
 mod context;
+mod events;
 pub mod exit;
 mod failure;
 mod follow;
+mod list;
+mod logs;
+mod looking;
+mod offer;
 mod plan;
 pub mod problems;
+mod report;
 mod resume;
 mod run;
+mod show;
 mod start_question;
+mod status;
+mod verify_log;
 
 use clap::Parser;
 
@@ -44,6 +55,18 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Plan(args) => plan::plan(context, args),
         Command::Run(args) => run::run(context, args),
         Command::Resume(args) => resume::resume(context, args),
-        other => answer::answer(context, other),
+        Command::Status(args) => status::status(context, args.run.as_deref(), args.line).map(done),
+        Command::List => list::list(context).map(done),
+        Command::Events { run, follow } => events::events(context, run.as_deref(), follow).map(done),
+        Command::Logs(args) => logs::logs(context, &args).map(done),
+        Command::Show { step, run } => show::show(context, run.as_deref(), &step).map(done),
+        Command::Report(args) => report::report(context, &args).map(done),
+        Command::VerifyLog { run } => verify_log::verify_log(context, run.as_deref()).map(done),
+        Command::Answer(answer) => answer::answer(context, answer),
     }
+}
+
+/// Looking ends with 0 when something could be shown.
+fn done(_: ()) -> u8 {
+    exit::DONE
 }

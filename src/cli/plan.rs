@@ -14,7 +14,7 @@ use crate::kind::{Made, Op, Prepared, ReadCx};
 use crate::kinds;
 use crate::model::record::{Mode, OnFailure};
 use crate::model::secret::Secret;
-use crate::model::{Fault, OpId, RunId, RunState};
+use crate::model::{Fault, OpId, RetryClass, RunId, RunState};
 use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::scope::RunScope;
 use crate::plan::{Binding, Plan};
@@ -25,7 +25,7 @@ use crate::runbook::template::{Secrets, open};
 pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let plan = bind(context, &args.choices)?;
     let steps = forecast::forecast(&plan);
-    let looks = look(&plan, &steps)?;
+    let looks = look(&plan, &steps, &harmless_secrets(&plan))?;
     if context.json {
         let _ = writeln!(std::io::stdout().lock(), "{}", to_json(&plan, &steps, &looks));
     } else {
@@ -64,9 +64,31 @@ fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
 
 type Looks = BTreeMap<usize, Result<Prepared<Value>, Fault>>;
 
+/// What the steps that start at once would find, before anything is started: a fault that will not go away by itself is a
+/// reason not to begin.
+pub fn preflight(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>, Failure> {
+    if !plan.kinds.iter().any(|kind| kind.prepares()) {
+        return Ok(Vec::new());
+    }
+    let mut steps = forecast::forecast(plan);
+    let at_once = forecast::starts_at_once(plan, &steps);
+    steps.retain(|step| at_once.contains(&step.node));
+    let looks = look(plan, &steps, secrets)?;
+    let firm = |fault: &&Fault| fault.retry == RetryClass::Never;
+    let faults: Vec<(usize, &Fault)> =
+        looks.iter().filter_map(|(node, look)| Some((*node, look.as_ref().err().filter(firm)?))).collect();
+    let Some((_, first)) = faults.first() else {
+        let changes = looks.into_values().filter_map(Result::ok).flat_map(|look| look.changes);
+        return Ok(changes.collect());
+    };
+    let mut failure = Failure::usage("the run would fail at once; nothing was started");
+    failure.causes = faults.iter().map(|(node, fault)| format!("`{}`: {fault}", plan.address(*node))).collect();
+    failure.hint.clone_from(&first.hint);
+    Err(failure)
+}
+
 /// Lets every kind that can look at what it would change.
-fn look(plan: &Plan, steps: &[StepForecast]) -> Result<Looks, Failure> {
-    let secrets = harmless_secrets(plan);
+fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets) -> Result<Looks, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let scratch = tempfile::tempdir()?;
     let masks: Vec<Secret> = secrets.values().cloned().collect();
@@ -78,7 +100,7 @@ fn look(plan: &Plan, steps: &[StepForecast]) -> Result<Looks, Failure> {
         let Some(known) = &step.known else { continue };
         let address = plan.address(step.node);
         // A secret that only a command of the author can tell stays closed: nothing an author wrote runs here.
-        let Ok(params) = open(known, &scope, &secrets) else { continue };
+        let Ok(params) = open(known, &scope, secrets) else { continue };
         let op = Op {
             id: OpId::new(&plan.run, address, 1),
             run: plan.run.clone(),
@@ -171,14 +193,16 @@ fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
 
 fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
     let outline = &plan.outline.steps[step.node];
-    let needs: Vec<&str> = plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).as_str()).collect();
+    let needs: Vec<&str> =
+        plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).as_str()).collect();
     let after = if needs.is_empty() { String::new() } else { format!(" after {}", needs.join(", ")) };
     let verdict = match step.verdict {
         Verdict::WouldRun => "+",
         Verdict::WouldSkip => "- (left out)",
         Verdict::UnknownUntilRun => "? (known when it runs)",
     };
-    let mut lines = vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
+    let mut lines =
+        vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
     for (name, input) in &step.inputs {
         let text = match (input.get("value"), input.get("unknown")) {
             (Some(value), _) => one_line(value),

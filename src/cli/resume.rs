@@ -7,7 +7,8 @@ use super::{Failure, exit, follow};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, recover};
 use crate::kinds;
-use crate::model::Answer;
+use crate::model::run::Undoing;
+use crate::model::{Answer, RunState, Status, Verb};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::runbook;
@@ -22,19 +23,24 @@ pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     if !args.as_started {
         refuse_if_edited(&SavedPlan::read(&dir)?)?;
     }
-    resume_dir(context, &dir, &args.going)
+    if args.going.outage_began.is_some() {
+        return Err(Failure::usage("when the outage began is said at the start of a run, and not changed later"));
+    }
+    resume_dir(context, &dir, &args.going, args.concurrency)
 }
 
-pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going) -> Result<u8, Failure> {
-    let (plan, choices) = bound(context, dir)?;
+pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: Option<u16>) -> Result<u8, Failure> {
+    let (mut plan, choices) = bound(context, dir)?;
     match recover(&Folder::new(&dir.path)) {
         Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&recovered.state) => {
             follow::farewell_of(context, dir, &recovered.state);
-            return Ok(run::code_of_end(&recovered.state, false));
+            return Ok(follow::code(dir));
         }
         Ok(_) | Err(JournalError::Missing) => {}
         Err(error) => return Err(error.into()),
     }
+    plan.on_failure = run::on_failure(going).unwrap_or(plan.on_failure);
+    plan.concurrency = concurrency.map_or(plan.concurrency, usize::from);
     let secrets = run::open_secrets(&plan)?;
     let who = person(going.name.as_deref());
     let started = run::started(&plan, &who, &choices);
@@ -42,13 +48,14 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going) -> Result<u8, 
 }
 
 /// An undo after the end is the only thing that moves an ended run.
-fn has_work_left(state: &crate::model::RunState) -> bool {
+fn has_work_left(state: &RunState) -> bool {
     state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
 }
 
 /// The plan of a run, from the copy in its folder.
 pub fn bound(context: &Context, dir: &RunDir) -> Result<(Plan, Choices), Failure> {
-    let saved = SavedPlan::read(dir).map_err(|e| Failure::usage(format!("`{}` cannot be read: {e}", dir.plan().display())))?;
+    let saved =
+        SavedPlan::read(dir).map_err(|e| Failure::usage(format!("`{}` cannot be read: {e}", dir.plan().display())))?;
     let copy = dir.runbook().join("runbook.yaml");
     let loaded = runbook::load(&copy).map_err(|problems| super::check::refused(context, &copy, &problems))?;
     if loaded.digest != saved.source_digest {
@@ -70,13 +77,18 @@ pub fn bound(context: &Context, dir: &RunDir) -> Result<(Plan, Choices), Failure
     Ok((plan, choices))
 }
 
+/// Anything but the very text the run started with is an edit, also a file that is gone.
 fn refuse_if_edited(saved: &SavedPlan) -> Result<(), Failure> {
-    let Ok(now) = runbook::load(&saved.runbook) else { return Ok(()) };
-    if now.digest == saved.source_digest {
+    let now = std::fs::read(&saved.runbook).map(|bytes| runbook::digest(&bytes));
+    if now.as_ref().is_ok_and(|digest| *digest == saved.source_digest) {
         return Ok(());
     }
-    let mut failure = Failure::usage(format!("`{}` was edited since run `{}` started", saved.runbook.display(), saved.run));
-    failure.causes = differences(saved, &now.runbook);
+    let how = if now.is_ok() { "was edited since" } else { "cannot be read any more; it was there when" };
+    let mut failure = Failure::usage(format!("`{}` {how} run `{}` started", saved.runbook.display(), saved.run));
+    failure.causes = match runbook::load(&saved.runbook) {
+        Ok(loaded) => differences(saved, &loaded.runbook),
+        Err(problems) => problems.iter().map(|problem| problem.message.clone()).collect(),
+    };
     Err(failure.hint("--as-started goes on with the runbook as it was"))
 }
 
@@ -103,7 +115,17 @@ pub fn act(context: &Context, dir: &RunDir, plan: &Plan, choices: &Choices, answ
     let secrets = run::open_secrets(plan)?;
     let who = answer.who.clone();
     let started = run::started(plan, &who, choices);
+    let verb = answer.verb.clone();
     let code = run::execute_with(context, dir, plan, started, Engaged { who, secrets, no_wait: true }, vec![answer])?;
-    // What was asked for was done; that the run is aborted or undone now is no failure of this command.
-    Ok(if code == exit::ABORTED { exit::DONE } else { code })
+    let state = recover(&Folder::new(&dir.path))?.state;
+    // The code says whether what was asked for was done, not how the run stands now.
+    Ok(match verb {
+        Verb::Undo { .. } if state.undoing.as_ref().is_some_and(|undoing| is_undone(&state, undoing)) => exit::DONE,
+        Verb::Abort if code == exit::ABORTED => exit::DONE,
+        _ => code,
+    })
+}
+
+fn is_undone(state: &RunState, undoing: &Undoing) -> bool {
+    undoing.steps.iter().all(|step| state.status(step) == Status::Undone)
 }

@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Choices, Going, OnFailureArg, RunArgs};
 use super::context::{Context, person};
+use super::offer::{self, Choice};
 use super::{Failure, check, exit, follow, start_question};
-use crate::engine::executor::{self, ExecuteError, Hands, Left};
 use crate::engine::Halt;
+use crate::engine::executor::{self, ExecuteError, Hands, Left};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
 use crate::kinds;
@@ -36,14 +37,15 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let digest = loaded.digest.clone();
     let runbook = absolute(&args.choices.file)?;
     let plan = Plan::bind(loaded.runbook, &digest, binding, kinds::find)?;
-    let saved = SavedPlan::of(&plan, &runbook, &digest);
+    let saved = SavedPlan::of(&plan, &runbook, &digest, args.choices.params.clone());
     if store.exists(&run_id) {
         return again(context, &args, &store.run(&run_id), &saved);
     }
     // Before anything is made: a secret that is missing is a reason not to start.
     let secrets = open_secrets(&plan)?;
+    let changes = super::plan::preflight(&plan, &secrets)?;
     let who = person(args.going.name.as_deref());
-    start_question::ask(context, &plan, &args)?;
+    start_question::ask(context, &plan, &args, &changes)?;
     let started = started(&plan, &who, &args.choices);
     let dir = executor::create(&store, &plan, &saved, &text)?;
     announce(context, &dir, &plan);
@@ -68,53 +70,72 @@ pub fn execute(
     execute_with(context, dir, plan, started, engaged, Vec::new())
 }
 
-/// The same, with answers that were given before the run goes on.
+/// The same, with answers that were given before the run goes on. Where somebody sits, what can be done is offered whenever
+/// the run cannot go on by itself.
 pub fn execute_with(
     context: &Context,
     dir: &RunDir,
     plan: &Plan,
     started: RunStarted,
     engaged: Engaged,
-    answers: Vec<Answer>,
+    mut answers: Vec<Answer>,
 ) -> Result<u8, Failure> {
-    let Engaged { who, secrets, no_wait } = engaged;
-    let hands = Hands {
-        who,
-        secrets,
-        audience: follow::audience(context, dir, &plan.outline),
-        write_report: follow::write_report,
-        find_kind: kinds::find,
-        no_wait,
-        answers,
-    };
-    match executor::execute(dir, plan, started, hands) {
-        Ok(left) => {
-            if left.halt == Halt::Ended {
-                follow::write_reports(dir)?;
-            }
-            follow::farewell(context, dir, &left);
-            Ok(code(&left))
+    let offers = context.interactive && !engaged.no_wait;
+    let mut no_wait = engaged.no_wait || offers;
+    loop {
+        let hands = Hands {
+            who: engaged.who.clone(),
+            secrets: engaged.secrets.clone(),
+            audience: follow::audience(context, dir, &plan.outline),
+            write_report: follow::write_report,
+            find_kind: kinds::find,
+            no_wait,
+            answers: std::mem::take(&mut answers),
+        };
+        let left = match executor::execute(dir, plan, started.clone(), hands) {
+            Ok(left) => left,
+            Err(ExecuteError::Busy(_)) if !engaged.no_wait => return follow::follow(context, dir),
+            Err(error) => return Err(error.into()),
+        };
+        if left.halt == Halt::Ended {
+            follow::write_reports(dir)?;
         }
-        Err(ExecuteError::Busy(_)) if !no_wait => follow::follow(context, dir),
-        Err(error) => Err(error.into()),
+        follow::farewell(context, dir, &left);
+        match if offers { offer::offer(plan, &left, &engaged.who)? } else { Choice::Leave } {
+            Choice::Answer(answer) => {
+                answers.push(*answer);
+                no_wait = true;
+            }
+            Choice::Wait => no_wait = false,
+            Choice::Leave => return Ok(code(&left)),
+        }
     }
 }
 
 /// `run --run-id X` on a run that is there already.
 fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> Result<u8, Failure> {
     let old = SavedPlan::read(dir)?;
-    let same = old.source_digest == saved.source_digest && old.params == saved.params && old.skipped == saved.skipped;
-    if !same {
-        return Err(Failure::usage(format!("run `{}` exists, with another runbook or other parameters", old.run))
+    // What was typed is compared: `now` means another moment each time.
+    let same_params = old.params == saved.params || (!saved.given.is_empty() && old.given == saved.given);
+    let other: Vec<&str> = [
+        ("another runbook", old.source_digest == saved.source_digest),
+        ("other parameters", same_params),
+        ("other steps left out", old.skipped == saved.skipped),
+    ]
+    .iter()
+    .filter_map(|(what, same)| (!same).then_some(*what))
+    .collect();
+    if !other.is_empty() {
+        return Err(Failure::usage(format!("run `{}` exists, with {}", old.run, other.join(" and ")))
             .hint("name another id, or `regrow resume` the old one"));
     }
-    if let Ok(recovered) = recover(&Folder::new(&dir.path)) {
-        if recovered.state.ended.is_some() {
-            follow::farewell_of(context, dir, &recovered.state);
-            return Ok(code_of_end(&recovered.state, false));
-        }
+    if let Ok(recovered) = recover(&Folder::new(&dir.path))
+        && recovered.state.ended.is_some()
+    {
+        follow::farewell_of(context, dir, &recovered.state);
+        return Ok(follow::code(dir));
     }
-    super::resume::resume_dir(context, dir, &args.going)
+    super::resume::resume_dir(context, dir, &args.going, None)
 }
 
 fn fresh_id(store: &crate::journal::store::Store) -> RunId {
@@ -128,8 +149,11 @@ fn fresh_id(store: &crate::journal::store::Store) -> RunId {
 
 fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Result<Binding, Failure> {
     let now = Timestamp::now();
-    let outage_began = args.outage_began.as_deref().map(duration::parse_timestamp).transpose();
+    let outage_began = args.going.outage_began.as_deref().map(duration::parse_timestamp).transpose();
     let outage_began = outage_began.map_err(|why| Failure::usage(format!("--outage-began: {why}")))?;
+    if outage_began.is_some_and(|began| began > now) {
+        return Err(Failure::usage("--outage-began lies in the future"));
+    }
     let params = params_of(context, loaded, &args.choices, now)?;
     Ok(Binding {
         run: run.clone(),
@@ -137,14 +161,19 @@ fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Resu
         started_at: now,
         outage_began,
         params,
-        on_failure: on_failure(&args.going),
+        on_failure: on_failure(&args.going).unwrap_or(OnFailure::Pause),
         concurrency: usize::from(args.choices.concurrency),
         skipped: skipped(loaded, &args.choices)?,
         base: base(&args.choices.file)?,
     })
 }
 
-pub fn params_of(context: &Context, loaded: &Loaded, choices: &Choices, now: Timestamp) -> Result<Map<String, Value>, Failure> {
+pub fn params_of(
+    context: &Context,
+    loaded: &Loaded,
+    choices: &Choices,
+    now: Timestamp,
+) -> Result<Map<String, Value>, Failure> {
     let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
     let file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
     let mut given = Vec::new();
@@ -181,11 +210,11 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
     Ok(left_out.into_iter().map(|node| graph.nodes[node].address.clone()).collect())
 }
 
-fn on_failure(going: &Going) -> OnFailure {
-    match going.on_failure {
+pub fn on_failure(going: &Going) -> Option<OnFailure> {
+    going.on_failure.map(|on_failure| match on_failure {
         OnFailureArg::Pause => OnFailure::Pause,
         OnFailureArg::Abort => OnFailure::Abort,
-    }
+    })
 }
 
 pub fn open_secrets(plan: &Plan) -> Result<crate::runbook::template::Secrets, Failure> {

@@ -8,8 +8,8 @@ use super::args::{Choices, RunArgs};
 use super::context::Context;
 use super::{Failure, run};
 use crate::plan::Plan;
-use crate::runbook::params::ParamFile;
 use crate::runbook::Loaded;
+use crate::runbook::params::ParamFile;
 
 /// Asks for parameters that were not given, where somebody sits, and prints the command line that needs no questions.
 pub fn ask_for_missing(
@@ -22,7 +22,9 @@ pub fn ask_for_missing(
     if !context.interactive {
         return Ok(());
     }
-    let known = |name: &str, given: &[(String, String)]| given.iter().any(|(n, _)| n == name) || file.is_some_and(|f| f.has(name));
+    let known = |name: &str, given: &[(String, String)]| {
+        given.iter().any(|(n, _)| n == name) || file.is_some_and(|f| f.has(name))
+    };
     let mut asked = false;
     for (name, spec) in &loaded.runbook.params {
         if spec.default.is_some() || known(name, given) {
@@ -31,7 +33,8 @@ pub fn ask_for_missing(
         let about = spec.description.clone().unwrap_or_default();
         let example = spec.example.as_ref().map(|e| format!(", for example {e}")).unwrap_or_default();
         let prompt = format!("{name} ({}{example}) {about}", spec.kind.word());
-        let value: String = Input::new().with_prompt(prompt).interact_text().map_err(|e| Failure::usage(e.to_string()))?;
+        let value: String =
+            Input::new().with_prompt(prompt).interact_text().map_err(|e| Failure::usage(e.to_string()))?;
         given.push((name.clone(), value));
         asked = true;
     }
@@ -48,8 +51,8 @@ fn quoted(value: &str) -> String {
 }
 
 /// Reads back what is going to happen and wants the runbook's name typed. Without a terminal `--yes` says it.
-pub fn ask(context: &Context, plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
-    if args.yes {
+pub fn ask(context: &Context, plan: &Plan, args: &RunArgs, changes: &[String]) -> Result<(), Failure> {
+    if args.going.yes {
         return Ok(());
     }
     if !context.interactive {
@@ -57,7 +60,8 @@ pub fn ask(context: &Context, plan: &Plan, args: &RunArgs) -> Result<(), Failure
             .hint("without a terminal say --yes; approvals are asked all the same"));
     }
     let mut err = std::io::stderr().lock();
-    for line in summary(plan) {
+    let changes = changes.iter().map(|change| format!("at once: {change}"));
+    for line in summary(plan).into_iter().chain(changes) {
         let _ = writeln!(err, "  {line}");
     }
     drop(err);
@@ -78,7 +82,9 @@ fn summary(plan: &Plan) -> Vec<String> {
     lines.extend(plan.params.iter().map(|(name, value)| format!("{name}: {value}")));
     let objectives = run::objectives(&book.objectives);
     if let Some(said) = objectives.as_object().filter(|said| !said.is_empty()) {
-        lines.extend(said.iter().map(|(name, value)| format!("{name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_string))));
+        lines.extend(said.iter().map(|(name, value)| {
+            format!("{name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_string))
+        }));
     }
     for step in plan.outline.steps.iter().filter(|step| !step.finally) {
         let left_out = if plan.skipped.contains(&step.address) { " (left out)" } else { "" };

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::undo;
+use crate::kind::Role;
 use crate::model::record::{AskKind, End, Event, SkipReason, StepSucceeded};
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::Plan;
@@ -101,18 +102,25 @@ fn reject(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, becaus
 
 fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Value>, unverified: bool) -> Judgement {
     let node = node_of(plan, step)?;
+    let asked = state.step(step).ask.as_ref().map(|asked| asked.ask.what);
+    if asked == Some(AskKind::Approval) && plan.kinds[node].role() == Role::Intrinsic {
+        return Err(format!("`{step}` is an approval: answer it with `regrow approve` or `regrow reject`"));
+    }
     match state.status(step) {
         Status::Pending | Status::Waiting | Status::Failed | Status::Unknown | Status::Unproven | Status::Undone => {}
-        status => return Err(format!("`{step}` is {}; only what has not succeeded can be said to be done", status.word())),
+        status => {
+            return Err(format!("`{step}` is {}; only what has not succeeded can be said to be done", status.word()));
+        }
     }
     super::by_hand::check(plan, node, state, outputs)?;
     let verify = !plan.step(node).verify.is_empty() && !unverified;
-    let succeeded = StepSucceeded { step: step.clone(), outputs: outputs.clone(), adopted: false, by_hand: true, verify };
+    let succeeded =
+        StepSucceeded { step: step.clone(), outputs: outputs.clone(), adopted: false, by_hand: true, verify };
     Ok(vec![Event::StepSucceeded(Box::new(succeeded))])
 }
 
 fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
-    node_of(plan, step)?;
+    super::by_hand::refuse_skip(plan, node_of(plan, step)?)?;
     match state.status(step) {
         Status::Pending | Status::Waiting | Status::Failed | Status::Unproven | Status::Undone => {
             Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }])
@@ -155,7 +163,8 @@ fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
     if status.is_settled() {
         return Ok(vec![reopened(state, step, 1)]);
     }
-    let instead = if status == Status::Unknown { format!("; say `done` or `retry` of `{step}` first") } else { String::new() };
+    let instead =
+        if status == Status::Unknown { format!("; say `done` or `retry` of `{step}` first") } else { String::new() };
     Err(format!("`{step}` is {}; only a step that has ended can be done again{instead}", status.word()))
 }
 
@@ -167,7 +176,8 @@ fn reopened(state: &RunState, step: &Address, raise: u32) -> Event {
 fn prove_again(state: &RunState, step: &Address) -> Event {
     let known = state.step(step);
     let outputs = known.outputs.clone().unwrap_or_default();
-    let again = StepSucceeded { step: step.clone(), outputs, adopted: known.adopted, by_hand: known.by_hand, verify: true };
+    let again =
+        StepSucceeded { step: step.clone(), outputs, adopted: known.adopted, by_hand: known.by_hand, verify: true };
     Event::StepSucceeded(Box::new(again))
 }
 

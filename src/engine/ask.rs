@@ -6,12 +6,12 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::command::Command;
+use super::command::{Command, Removal};
 use super::decide::{Decision, begin, done_at_once};
 use super::intent;
 use super::live::Live;
 use crate::kind::Role;
-use crate::model::record::{Ask, AskKind, Event, StepIntended};
+use crate::model::record::{Ask, AskKind, Event, LedgerEntry, StepIntended};
 use crate::model::run::Reached;
 use crate::model::{Effect, OpId, RunState};
 use crate::plan::Plan;
@@ -28,8 +28,25 @@ pub fn approval(plan: &Plan, state: &RunState, live: &Live, node: usize, phase: 
     let mut shown = live.prepared.get(&node).map(|prepared| prepared.changes.clone()).unwrap_or_default();
     if shown.is_empty() {
         shown.push(format!("start `{}` ({})", plan.address(node), plan.kinds[node].name()));
+        shown.extend(in_words(inputs));
     }
     approval_of(plan, state, node, phase, inputs, shown)
+}
+
+/// What a step is given, one line each: nobody should approve what cannot be seen.
+fn in_words(inputs: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, value) in inputs.as_object().into_iter().flatten() {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+        match text.trim_end().contains('\n') {
+            true => {
+                lines.push(format!("{name}:"));
+                lines.extend(text.lines().map(|line| format!("  {line}")));
+            }
+            false => lines.push(format!("{name}: {}", text.trim_end())),
+        }
+    }
+    lines
 }
 
 /// The question in front of a phase that was reached.
@@ -37,19 +54,11 @@ pub fn phase_approval(plan: &Plan, state: &RunState, node: usize, reached: &Reac
     approval_of(plan, state, node, &reached.phase, &reached.facts, reached.shown.clone())
 }
 
-fn approval_of(
-    plan: &Plan,
-    state: &RunState,
-    node: usize,
-    phase: &str,
-    bound_to: &Value,
-    shown: Vec<String>,
-) -> Event {
+fn approval_of(plan: &Plan, state: &RunState, node: usize, phase: &str, bound_to: &Value, shown: Vec<String>) -> Event {
     let wanted = plan.step(node).approval.clone().unwrap_or(Approval {
         from: Vec::new(),
         minimum: Minimum::Count(1),
         by_starter: true,
-        escalate_after: None,
     });
     let from: Vec<String> = wanted.from.iter().map(|role| role.text.clone()).collect();
     let ask = Ask {
@@ -69,7 +78,9 @@ fn count(plan: &Plan, minimum: Minimum, from: &[String]) -> u32 {
     match minimum {
         Minimum::Count(count) => count.max(1),
         Minimum::All => {
-            let has_role = |roles: &Value| from.is_empty() || from.iter().any(|role| roles.as_array().is_some_and(|r| r.contains(&json!(role))));
+            let has_role = |roles: &Value| {
+                from.is_empty() || from.iter().any(|role| roles.as_array().is_some_and(|r| r.contains(&json!(role))))
+            };
             let people = plan.people.values().filter(|roles| has_role(roles)).count();
             u32::try_from(people).unwrap_or(1).max(1)
         }
@@ -153,13 +164,21 @@ pub fn machine(plan: &Plan, state: &RunState, node: usize, inputs: Value) -> Com
         return Command::Report { node, inputs };
     }
     let only_temporary = inputs.get("only").is_some();
-    let entries = state.ledger.iter().filter(|entry| entry.temporary || !only_temporary).cloned().collect();
+    // What a step made on its way is of no use to anybody if the step came to nothing.
+    let is_left_over = |entry: &&LedgerEntry| entry.scratch && !state.status(&entry.made_by).satisfies();
+    let wanted = state.ledger.iter().filter(|entry| entry.temporary || !only_temporary || is_left_over(entry));
+    let removal = |entry: &LedgerEntry| {
+        let intent = state.step(&entry.made_by).intent.as_ref();
+        Removal { entry: entry.clone(), with: intent.map(|intent| intent.inputs.clone()).unwrap_or_default() }
+    };
+    let entries = wanted.map(removal).collect();
     Command::Cleanup { node, entries }
 }
 
 /// Asks a person, or tells them.
 pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Event {
-    let text = |name: &str| inputs.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
+    let text =
+        |name: &str| inputs.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
     let lines = |text: Option<String>| text.unwrap_or_default().lines().map(str::to_string).collect::<Vec<_>>();
     let names = |name: &str| -> Vec<String> { serde_json::from_value(inputs[name].clone()).unwrap_or_default() };
     let (what, shown) = match plan.kinds[node].name() {

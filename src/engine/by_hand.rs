@@ -9,10 +9,6 @@ use crate::runbook::catalog::{Known, Late, OutputType, Shape};
 /// Refuses unknown names, wrong types, and missing outputs that a later step reads without `default`.
 pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Value>) -> Result<(), String> {
     let step = plan.step(node);
-    let asked = state.step(plan.address(node)).ask.as_ref().map(|asked| &asked.ask.form);
-    if let Some(form) = asked.filter(|form| form.is_object()) {
-        return check_form(&step.id, form, given);
-    }
     let with = step.with.written();
     if let Shape::Closed(shape) = plan.kinds[node].outputs(&Late { value: &with }) {
         for (name, value) in given {
@@ -28,8 +24,15 @@ pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Val
             }
         }
     }
-    let missing: Vec<String> =
-        needed(plan, &step.id).into_iter().filter(|name| !given.contains_key(name)).map(|name| format!("`{name}`")).collect();
+    let asked = state.step(plan.address(node)).ask.as_ref().map(|asked| &asked.ask.form);
+    if let Some(form) = asked.filter(|form| form.is_object()) {
+        return check_form(&step.id, form, given);
+    }
+    let missing: Vec<String> = needed(plan, &step.id)
+        .into_iter()
+        .filter(|name| !given.contains_key(name))
+        .map(|name| format!("`{name}`"))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -47,11 +50,12 @@ fn check_form(id: &str, form: &Value, given: &Map<String, Value>) -> Result<(), 
             }
             continue;
         };
-        if let Known::Known(Value::Array(choices)) = form.get(&[name, "enum"]) {
-            if !choices.contains(value) {
-                let choices = choices.iter().map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_string)).collect::<Vec<_>>();
-                return Err(format!("`{name}` of `{id}` is one of {}", choices.join(", ")));
-            }
+        if let Known::Known(Value::Array(choices)) = form.get(&[name, "enum"])
+            && !choices.contains(value)
+        {
+            let choices =
+                choices.iter().map(|c| c.as_str().map_or_else(|| c.to_string(), str::to_string)).collect::<Vec<_>>();
+            return Err(format!("`{name}` of `{id}` is one of {}", choices.join(", ")));
         }
     }
     match given.keys().find(|name| form.value.get(name.as_str()).is_none()) {
@@ -60,16 +64,34 @@ fn check_form(id: &str, form: &Value, given: &Map<String, Value>) -> Result<(), 
     }
 }
 
+/// Why `id` cannot simply be left out: later steps that run read what it puts out.
+pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
+    let id = &plan.step(node).id;
+    let names = needed(plan, id);
+    if names.is_empty() {
+        return Ok(());
+    }
+    let outputs: String = names.iter().map(|name| format!(" --output {name}=VALUE")).collect();
+    Err(format!(
+        "later steps read {} of `{id}`; say instead `regrow done {id} --because TEXT{outputs}`",
+        names.join(", ")
+    ))
+}
+
 /// Outputs of `id` that some step reads where a missing one would be an error.
 fn needed(plan: &Plan, id: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (_, step) in plan.runbook.all_steps() {
         let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
-        for reference in trees.flat_map(|tree| tree.references()).filter(|reference| !reference.optional) {
-            if let ["steps", of, "outputs", name, ..] = reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-                if of == id && !names.iter().any(|known| known == name) {
-                    names.push(name.to_string());
-                }
+        let conditions = step.condition.iter().chain(step.require.iter().map(|requirement| &requirement.that));
+        let read = trees.flat_map(|tree| tree.references()).chain(conditions.flat_map(|c| c.references()));
+        for reference in read.filter(|reference| !reference.optional) {
+            if let ["steps", of, "outputs", name, ..] =
+                reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
+                && of == id
+                && !names.iter().any(|known| known == name)
+            {
+                names.push(name.to_string());
             }
         }
     }

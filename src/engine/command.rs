@@ -12,19 +12,45 @@ use crate::runbook::ast::Proof;
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Reads what was there before.
-    Prepare { node: usize, op: RawOp },
+    Prepare {
+        node: usize,
+        op: RawOp,
+    },
     /// Asks what became of an intent without outcome.
-    Find { node: usize, op: RawOp },
+    Find {
+        node: usize,
+        op: RawOp,
+    },
     /// Acts, then waits for the end of the phase.
-    Start { node: usize, op: RawOp },
+    Start {
+        node: usize,
+        op: RawOp,
+    },
     /// Waits for the end of what an earlier executor started.
-    Watch { node: usize, op: RawOp },
-    Verify { node: usize, proofs: Vec<RenderedProof> },
-    Undo { node: usize, op: RawOp, undo: Value, outputs: Outputs },
+    Watch {
+        node: usize,
+        op: RawOp,
+    },
+    Verify {
+        node: usize,
+        proofs: Vec<RenderedProof>,
+    },
+    Undo {
+        node: usize,
+        op: RawOp,
+        undo: Value,
+        outputs: Outputs,
+    },
     /// Takes away things of the ledger, for a step `ledger.cleanup`.
-    Cleanup { node: usize, entries: Vec<LedgerEntry> },
+    Cleanup {
+        node: usize,
+        entries: Vec<Removal>,
+    },
     /// Writes the report, for a step `report.write`.
-    Report { node: usize, inputs: Value },
+    Report {
+        node: usize,
+        inputs: Value,
+    },
 }
 
 /// One entry of `verify` with its templates filled in.
@@ -38,15 +64,41 @@ pub struct RenderedProof {
     pub names: Value,
 }
 
+/// A thing of the ledger, and the `with` of the step that made it.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    pub entry: LedgerEntry,
+    /// Holds placeholders until the driver opens them.
+    pub with: Value,
+}
+
 /// What the outside says.
 #[derive(Debug)]
 pub enum Happening {
-    Prepared { node: usize, result: Result<Prepared<Value>, Fault> },
-    Found { node: usize, result: Result<Found, Fault> },
-    Ended { node: usize, result: Result<Next, Fault> },
-    Verified { node: usize, checks: Vec<Check>, fault: Option<Fault> },
-    Undone { node: usize, result: Result<Undone, Fault> },
-    Removed { entry: LedgerEntry },
+    Prepared {
+        node: usize,
+        result: Result<Prepared<Value>, Fault>,
+    },
+    Found {
+        node: usize,
+        result: Result<Found, Fault>,
+    },
+    Ended {
+        node: usize,
+        result: Result<Next, Fault>,
+    },
+    Verified {
+        node: usize,
+        checks: Vec<Check>,
+        fault: Option<Fault>,
+    },
+    Undone {
+        node: usize,
+        result: Result<Undone, Fault>,
+    },
+    Removed {
+        entry: LedgerEntry,
+    },
     Answered(Answer),
     /// First Ctrl-C or SIGTERM.
     StopRequested,

@@ -44,6 +44,10 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
     if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() {
         return decision;
     }
+    if let Some(how) = ending::forced(plan, state, live) {
+        decision.events.push(Event::EndingBegan { how });
+        return decision;
+    }
     let may_start = !live.stopping && !state.paused;
     for node in live.frontier.movable() {
         if live.busy.contains(&node) || !ending::is_turn(plan, state, live, node) {
@@ -92,10 +96,10 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
 fn conditions(plan: &Plan, state: &RunState, node: usize) -> Result<bool, Fault> {
     let step = plan.step(node);
     let scope = RunScope::new(plan, state);
-    if let Some(condition) = &step.condition {
-        if !condition.eval(&scope)? {
-            return Ok(false);
-        }
+    if let Some(condition) = &step.condition
+        && !condition.eval(&scope)?
+    {
+        return Ok(false);
     }
     for requirement in &step.require {
         if !requirement.that.eval(&scope)? {
@@ -135,7 +139,14 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
 }
 
 /// A step with an intent on disk and no outcome, and nobody of this executor on it.
-pub(super) fn go_on(plan: &Plan, state: &RunState, live: &mut Live, node: usize, may_start: bool, decision: &mut Decision) {
+pub(super) fn go_on(
+    plan: &Plan,
+    state: &RunState,
+    live: &mut Live,
+    node: usize,
+    may_start: bool,
+    decision: &mut Decision,
+) {
     let address = plan.address(node);
     let step = state.step(address);
     if let Some(reached) = &step.reached {

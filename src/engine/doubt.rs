@@ -25,7 +25,9 @@ pub fn mark(plan: &Plan, state: &mut RunState, tail: &str) {
 fn frontier(plan: &Plan, state: &RunState) -> Vec<usize> {
     let mut within_reach = vec![false; plan.len()];
     for &node in plan.graph.order() {
-        let ends = |need: usize| state.status(plan.address(need)) != Status::Pending || (within_reach[need] && ends_at_once(plan, need));
+        let ends = |need: usize| {
+            state.status(plan.address(need)) != Status::Pending || (within_reach[need] && ends_at_once(plan, need))
+        };
         within_reach[node] = plan.graph.nodes[node].needs.iter().all(|(need, _)| ends(*need));
     }
     (0..plan.len()).filter(|node| within_reach[*node]).collect()
@@ -34,6 +36,7 @@ fn frontier(plan: &Plan, state: &RunState) -> Vec<usize> {
 /// Whether a step can end with the very records that release it.
 fn ends_at_once(plan: &Plan, node: usize) -> bool {
     let step = plan.step(node);
-    let may_be_skipped = step.condition.is_some() || !step.require.is_empty() || plan.skipped.contains(plan.address(node));
+    let may_be_skipped =
+        step.condition.is_some() || !step.require.is_empty() || plan.skipped.contains(plan.address(node));
     may_be_skipped || plan.kinds[node].role() == Role::Intrinsic
 }

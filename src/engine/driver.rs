@@ -67,10 +67,12 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         answers.into_iter().try_for_each(|answer| self.take(Happening::Answered(answer)))?;
         loop {
             let wake_in = self.advance()?;
-            if self.live.busy.is_empty() && self.failed.is_empty() && wake_in.is_none() {
-                if let Some(halt) = self.halt() {
-                    return self.leave(halt);
-                }
+            if self.live.busy.is_empty()
+                && self.failed.is_empty()
+                && wake_in.is_none()
+                && let Some(halt) = self.halt()
+            {
+                return self.leave(halt);
             }
             let mut happenings = std::mem::take(&mut self.failed);
             if happenings.is_empty() {
@@ -221,7 +223,11 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
                 proof.op.params = proof.with.clone();
                 Ok(())
             }),
-            Command::Cleanup { .. } | Command::Report { .. } => Ok(()),
+            Command::Cleanup { entries, .. } => entries.iter_mut().try_for_each(|removal| {
+                removal.with = open(&removal.with, &scope, &self.secrets)?;
+                Ok(())
+            }),
+            Command::Report { .. } => Ok(()),
         }
     }
 

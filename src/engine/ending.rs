@@ -14,8 +14,23 @@ pub fn is_turn(plan: &Plan, state: &RunState, live: &Live, node: usize) -> bool 
         // What is under way is seen to its end; nothing else begins.
         (false, Some(_)) => in_flight(live.frontier.statuses[node]),
         (true, None) => false,
-        (true, Some(_)) => !(0..plan.len()).any(|other| !plan.is_finally(other) && in_flight(live.frontier.statuses[other])),
+        (true, Some(_)) => {
+            !(0..plan.len()).any(|other| !plan.is_finally(other) && in_flight(live.frontier.statuses[other]))
+        }
     }
+}
+
+/// A failure that ends the run at once, under `--on-failure abort`.
+pub fn forced(plan: &Plan, state: &RunState, live: &Live) -> Option<End> {
+    if plan.on_failure != OnFailure::Abort || state.ending.is_some() || live.stopping {
+        return None;
+    }
+    let failed = |node: usize| match live.frontier.statuses[node] {
+        Status::Failed => !plan.step(node).allow_failure,
+        Status::Unproven => true,
+        _ => false,
+    };
+    (0..plan.len()).any(|node| !plan.is_finally(node) && failed(node)).then_some(End::Failed)
 }
 
 /// Called when nothing else follows.
@@ -39,15 +54,6 @@ pub fn decide(plan: &Plan, state: &RunState, live: &Live, decision: &mut Decisio
 }
 
 fn ending_of(plan: &Plan, live: &Live) -> Option<End> {
-    let failed = |node: &usize| match live.frontier.statuses[*node] {
-        Status::Failed => !plan.step(*node).allow_failure,
-        Status::Unproven => true,
-        _ => false,
-    };
-    let steps = || (0..plan.len()).filter(|node| !plan.is_finally(*node));
-    if plan.on_failure == OnFailure::Abort && steps().any(|node| failed(&node)) {
-        return Some(End::Failed);
-    }
     if !live.frontier.is_settled() {
         return None;
     }
@@ -58,7 +64,7 @@ fn ending_of(plan: &Plan, live: &Live) -> Option<End> {
         Status::Blocked => blocked_for_good(plan, live, node),
         _ => false,
     };
-    steps().all(well).then_some(End::Succeeded)
+    (0..plan.len()).filter(|node| !plan.is_finally(*node)).all(well).then_some(End::Succeeded)
 }
 
 /// Blocked by nothing but failures that the runbook allows: nobody will come to lift it.
@@ -74,7 +80,6 @@ fn blocked_for_good(plan: &Plan, live: &Live, node: usize) -> bool {
 /// Whether the clean-up failed: the run's code is 1 then, however it ended.
 pub fn failed_finally(plan: &Plan, live: &Live) -> bool {
     let is_bad = |status: Status| matches!(status, Status::Failed | Status::Unproven);
-    (0..plan.len()).any(|node| {
-        plan.is_finally(node) && is_bad(live.frontier.statuses[node]) && !plan.step(node).allow_failure
-    })
+    (0..plan.len())
+        .any(|node| plan.is_finally(node) && is_bad(live.frontier.statuses[node]) && !plan.step(node).allow_failure)
 }

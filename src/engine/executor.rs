@@ -70,7 +70,8 @@ pub fn execute(run: &RunDir, plan: &Plan, started: RunStarted, hands: Hands) -> 
     let lease = Lease::take(&run.path).map_err(io_error("cannot take the run's lock"))?;
     let Some(_lease) = lease else { return Err(ExecuteError::Busy(plan.run.clone())) };
     let here = Event::ExecutorStarted { host: host(), pid: std::process::id(), who: hands.who.clone() };
-    let Opening { writer, state, first } = opening::open(Folder::new(&run.path), plan, started, here, &SystemClock.now())?;
+    let Opening { writer, state, first } =
+        opening::open(Folder::new(&run.path), plan, started, here, &SystemClock.now())?;
     drive(run, plan, state, writer, first, hands)
 }
 

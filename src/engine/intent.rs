@@ -105,17 +105,12 @@ pub fn write_phase(
         facts: reached.facts.clone(),
         changes: reached.shown.clone(),
     };
+    let made = reached.creates.iter().cloned();
+    decision.events.extend(made.map(|made| Event::LedgerAdded { entry: entry(plan, node, made) }));
     issue(plan, state, live, node, intended, decision);
 }
 
-fn issue(
-    plan: &Plan,
-    state: &RunState,
-    live: &mut Live,
-    node: usize,
-    intended: StepIntended,
-    decision: &mut Decision,
-) {
+fn issue(plan: &Plan, state: &RunState, live: &mut Live, node: usize, intended: StepIntended, decision: &mut Decision) {
     let step = state.step(plan.address(node));
     let mut op = raw(plan, node, step, intended.attempt, intended.inputs.clone());
     op.phase.clone_from(&intended.phase);
@@ -131,25 +126,31 @@ fn issue(
 
 /// What the ledger will hold: what `prepare` announced, and what `creates` of the step says.
 fn ledger(plan: &Plan, state: &RunState, node: usize, made: Vec<Made>) -> Result<Vec<LedgerEntry>, Fault> {
-    let step = plan.step(node);
     let scope = RunScope::new(plan, state);
-    let entry = |kind: String, id: String, details: Value| LedgerEntry {
-        kind,
-        id,
-        made_by: plan.address(node).clone(),
-        temporary: step.temporary.is_some(),
-        keep_for_ms: step.temporary.and_then(|t| t.keep_for).map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
-        keep_until: None,
-        remover: step.kind.clone(),
-        details,
-    };
-    let mut entries: Vec<_> = made.into_iter().map(|made| entry(made.kind, made.id, made.details)).collect();
-    for creates in &step.creates {
+    let mut entries: Vec<_> = made.into_iter().map(|made| entry(plan, node, made)).collect();
+    for creates in &plan.step(node).creates {
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+        let (kind, id) = (text(creates.kind.render(&scope)?), text(creates.id.render(&scope)?));
         let details = json!({ "remove": creates.remove.render(&scope)? });
-        entries.push(entry(text(creates.kind.render(&scope)?), text(creates.id.render(&scope)?), details));
+        entries.push(entry(plan, node, Made { kind, id, scratch: false, details }));
     }
     Ok(entries)
+}
+
+fn entry(plan: &Plan, node: usize, made: Made) -> LedgerEntry {
+    let step = plan.step(node);
+    let keep_for = step.temporary.and_then(|temporary| temporary.keep_for);
+    LedgerEntry {
+        kind: made.kind,
+        id: made.id,
+        made_by: plan.address(node).clone(),
+        temporary: step.temporary.is_some(),
+        scratch: made.scratch,
+        keep_for_ms: keep_for.map(|keep| u64::try_from(keep.as_millis()).unwrap_or(u64::MAX)),
+        keep_until: None,
+        remover: step.kind.clone(),
+        details: made.details,
+    }
 }
 
 /// Starts the proofs of a step that says it is done.

@@ -2,9 +2,9 @@
 
 use super::doubt;
 use crate::journal::{Disk, JournalError, Recovered, Tail, Writer, reader, recover};
+use crate::model::RunState;
 use crate::model::record::{Event, RunStarted};
 use crate::model::time::Moment;
-use crate::model::RunState;
 use crate::plan::Plan;
 
 /// What an executor begins with.

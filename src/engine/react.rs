@@ -94,7 +94,9 @@ fn found(
         }
         Ok(Found::CannotTell(evidence)) => doubted(evidence),
         // Looking only reads, so it is simply done again; but not for ever.
-        Err(fault) if fault.retry.is_transient() && live.looked.get(&node).is_none_or(|n| *n < MOST_LOOKS) => Vec::new(),
+        Err(fault) if fault.retry.is_transient() && live.looked.get(&node).is_none_or(|n| *n < MOST_LOOKS) => {
+            Vec::new()
+        }
         Err(fault) => doubted(format!("it cannot be looked for: {fault}")),
     }
 }
@@ -116,9 +118,9 @@ fn ended(
             let by_hand = false;
             vec![Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify }))]
         }
-        Ok(Next::Phase { phase, facts, shown }) => {
+        Ok(Next::Phase { phase, facts, shown, creates }) => {
             live.looked.remove(&node);
-            vec![Event::PhaseReached { step, phase, facts, shown }]
+            vec![Event::PhaseReached { step, phase, facts, shown, creates }]
         }
         Err(fault) if fault.retry == RetryClass::Unknown && guard!("unknown fault") => {
             // Nothing is recorded: the intent stands without outcome, and the next decision looks for it.
@@ -143,7 +145,13 @@ fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, chance: f64)
     }
     if runbook_step.succeeds_if_verified && began && !runbook_step.verify.is_empty() {
         let outputs = crate::kind::Outputs::new();
-        return Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted: false, by_hand: false, verify: true }));
+        return Event::StepSucceeded(Box::new(StepSucceeded {
+            step,
+            outputs,
+            adopted: false,
+            by_hand: false,
+            verify: true,
+        }));
     }
     Event::StepFailed { step, fault }
 }

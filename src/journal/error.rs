@@ -48,7 +48,9 @@ impl JournalError {
             Self::Full { .. } => "make room, then `regrow resume`; nothing new was begun",
             Self::Io { .. } => "check the folder's owner and mode",
             Self::Newer { .. } => "use the release that wrote it; nothing was changed",
-            Self::Damaged { .. } => "restore the file from a copy, or begin a new run and say by `done` what is done; nothing was changed",
+            Self::Damaged { .. } => {
+                "restore the file from a copy, or begin a new run and say by `done` what is done; nothing was changed"
+            }
             Self::Missing => "`regrow list` names the runs",
             Self::Encode { .. } => "this is a bug in regrow",
         }

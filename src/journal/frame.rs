@@ -66,7 +66,8 @@ pub fn header(bytes: &[u8]) -> Result<Header, Bad> {
     if !window.starts_with(b"RG") {
         return Err(if b"RG".starts_with(window) { Bad::Cut } else { Bad::Garbage });
     }
-    let spaces: Vec<usize> = window.iter().enumerate().filter(|(_, b)| **b == b' ').map(|(i, _)| i).take(FIELDS).collect();
+    let spaces: Vec<usize> =
+        window.iter().enumerate().filter(|(_, b)| **b == b' ').map(|(i, _)| i).take(FIELDS).collect();
     if spaces.len() < FIELDS {
         let plain = window.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
         return Err(if plain && window.len() < LONGEST { Bad::Cut } else { Bad::Garbage });

@@ -17,9 +17,13 @@ use crate::model::{Event, Record, RunState, Seq};
 pub enum Tail {
     Clean,
     /// A write that was cut. Normal after a crash.
-    Torn { offset: usize },
+    Torn {
+        offset: usize,
+    },
     /// Not a clean cut: steps at the frontier may have begun.
-    Doubtful { offset: usize },
+    Doubtful {
+        offset: usize,
+    },
 }
 
 #[derive(Debug)]

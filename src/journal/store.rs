@@ -67,7 +67,10 @@ impl Store {
         let root = if root.is_absolute() { root.to_path_buf() } else { std::env::current_dir()?.join(root) };
         make_private(&root.join("runs"))?;
         if is_remote(&root)? {
-            let why = format!("`{}` lies on a network file system, where locks and syncs cannot be relied upon", root.display());
+            let why = format!(
+                "`{}` lies on a network file system, where locks and syncs cannot be relied upon",
+                root.display()
+            );
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
         Ok(Self { root })

@@ -45,7 +45,8 @@ pub fn segment_number(name: &str) -> Option<u64> {
 impl<D: Disk> Writer<D> {
     /// Begins the next segment for a new executor. `state` is what the journal holds so far, empty for a new run.
     pub fn open(mut disk: D, state: &RunState, now: &Moment) -> Result<(Self, Option<(Record, String)>), JournalError> {
-        let newest = disk.list().map_err(|e| JournalError::io("journal", e))?.iter().filter_map(|n| segment_number(n)).max();
+        let newest =
+            disk.list().map_err(|e| JournalError::io("journal", e))?.iter().filter_map(|n| segment_number(n)).max();
         let name = segment_name(newest.unwrap_or(0) + 1);
         let file = disk.create(&name).map_err(|e| JournalError::io(&name, e))?;
         let fresh = state.seq == Seq(0) && state.doubts.is_empty();
@@ -66,7 +67,8 @@ impl<D: Disk> Writer<D> {
         let first = if fresh {
             None
         } else {
-            let opened = Event::SegmentOpened { state: Box::new(RunState { head: writer.head.clone(), ..state.clone() }) };
+            let opened =
+                Event::SegmentOpened { state: Box::new(RunState { head: writer.head.clone(), ..state.clone() }) };
             let staged = writer.stage(opened, now)?;
             writer.commit()?;
             Some(staged)

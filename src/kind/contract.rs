@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::context::{ReadCx, WorkCx, WriteCx};
 use super::op::{Op, Outputs};
-use crate::model::record::LedgerEntry;
+use crate::model::record::{LedgerEntry, Made};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Late, Shape};
 
@@ -32,16 +32,6 @@ pub struct Prepared<Prior> {
     pub changes: Vec<String>,
     /// What will exist afterwards; it is in the ledger before the first call.
     pub creates: Vec<Made>,
-}
-
-/// A thing that a step is going to make.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Made {
-    /// In words: `postgres server`, `table`.
-    pub kind: String,
-    pub id: String,
-    /// What `remove` needs to find it and to know it as ours. No secrets.
-    pub details: Value,
 }
 
 /// What `find` learns about an operation whose outcome is not on disk.
@@ -67,7 +57,13 @@ pub enum Found {
 pub enum Next {
     Done(Outputs),
     /// The next phase is ready to start. `shown` is what an approval in front of it is bound to, one fact a line.
-    Phase { phase: String, facts: Value, shown: Vec<String> },
+    Phase {
+        phase: String,
+        facts: Value,
+        shown: Vec<String>,
+        /// What will exist after that phase; in the ledger before it starts.
+        creates: Vec<Made>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +109,11 @@ pub trait Kind: Send + Sync + 'static {
         Value::Null
     }
 
+    /// For probes that stand as a step: why it has failed, though there was an answer. Under `verify`, `expect` judges.
+    fn disappoints(_outputs: &Outputs) -> Option<Fault> {
+        None
+    }
+
     fn check(&self, _with: &Late<'_>) -> Vec<Complaint> {
         Vec::new()
     }
@@ -128,9 +129,11 @@ pub trait Kind: Send + Sync + 'static {
 
     fn prepare(
         &self,
-        cx: &ReadCx,
-        op: &Op<Self::Params, ()>,
-    ) -> impl Future<Output = Result<Prepared<Self::Prior>, Fault>> + Send;
+        _cx: &ReadCx,
+        _op: &Op<Self::Params, ()>,
+    ) -> impl Future<Output = Result<Prepared<Self::Prior>, Fault>> + Send {
+        async { Err(Fault::new("RG1003", "this kind has nothing to prepare")) }
+    }
 
     fn find(
         &self,
@@ -138,12 +141,13 @@ pub trait Kind: Send + Sync + 'static {
         op: &Op<Self::Params, Self::Prior>,
     ) -> impl Future<Output = Result<Found, Fault>> + Send;
 
+    /// Kinds that only read have nothing to start: they read in `watch`.
     fn start(
         &self,
         _cx: &WriteCx,
         _op: &Op<Self::Params, Self::Prior>,
     ) -> impl Future<Output = Result<(), Fault>> + Send {
-        async { Err(Fault::new("RG1003", "this kind has no start of its own")) }
+        async { Ok(()) }
     }
 
     /// Waits for the end of the phase. Dropping the future only stops the watching.
@@ -175,7 +179,13 @@ pub trait Kind: Send + Sync + 'static {
     }
 
     /// Takes away what the ledger says this kind made. Gone already is success.
-    fn remove(&self, _cx: &WriteCx, entry: &LedgerEntry) -> impl Future<Output = Result<(), Fault>> + Send {
+    /// `with` is that of the step which made it, secrets opened.
+    fn remove(
+        &self,
+        _cx: &WriteCx,
+        entry: &LedgerEntry,
+        _with: &Value,
+    ) -> impl Future<Output = Result<(), Fault>> + Send {
         let what = format!("`{} {}` cannot be removed by this kind", entry.kind, entry.id);
         async move { Err(Fault::new("RG1002", what)) }
     }

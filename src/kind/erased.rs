@@ -31,6 +31,7 @@ pub trait AnyKind: Send + Sync {
     fn schema(&self) -> Value;
     fn example(&self) -> &'static str;
     fn main_value(&self, outputs: &Outputs) -> Value;
+    fn disappoints(&self, outputs: &Outputs) -> Option<Fault>;
     fn check(&self, with: &Late<'_>) -> Vec<Complaint>;
     fn effect(&self, with: &Late<'_>) -> Effect;
     fn outputs(&self, with: &Late<'_>) -> Shape;
@@ -41,7 +42,7 @@ pub trait AnyKind: Send + Sync {
     fn watch<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Next>;
     fn stop<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, Stopped>;
     fn undo<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp, undo: &'a Value, outputs: &'a Outputs) -> Boxed<'a, Undone>;
-    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry) -> Boxed<'a, ()>;
+    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry, with: &'a Value) -> Boxed<'a, ()>;
     fn work<'a>(&'a self, cx: &'a WorkCx, op: &'a RawOp) -> Boxed<'a, Next>;
 }
 
@@ -72,6 +73,10 @@ impl<K: Kind> AnyKind for K {
 
     fn main_value(&self, outputs: &Outputs) -> Value {
         K::main_value(outputs)
+    }
+
+    fn disappoints(&self, outputs: &Outputs) -> Option<Fault> {
+        K::disappoints(outputs)
     }
 
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
@@ -141,8 +146,8 @@ impl<K: Kind> AnyKind for K {
         Box::pin(async move { Kind::undo(self, cx, &typed::<K>(op)?, undo, outputs).await })
     }
 
-    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry) -> Boxed<'a, ()> {
-        Box::pin(Kind::remove(self, cx, entry))
+    fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry, with: &'a Value) -> Boxed<'a, ()> {
+        Box::pin(Kind::remove(self, cx, entry, with))
     }
 
     fn work<'a>(&'a self, cx: &'a WorkCx, op: &'a RawOp) -> Boxed<'a, Next> {
@@ -167,7 +172,9 @@ fn find_work(cx: &ReadCx, op: &RawOp) -> Result<Option<Found>, Fault> {
 
 fn worked(outcome: Outcome) -> Result<Next, Fault> {
     match (outcome.ended, outcome.work) {
-        (process::Ended::TimedOut, _) => Err(Fault::new(process::TIMED_OUT, "the work was ended because its time was up")),
+        (process::Ended::TimedOut, _) => {
+            Err(Fault::new(process::TIMED_OUT, "the work was ended because its time was up"))
+        }
         (_, Some(result)) => result,
         (ended, None) => {
             let fault = Fault::new("RG2003", format!("the work {ended} without a result"));
@@ -181,7 +188,39 @@ fn typed<K: Kind>(op: &RawOp) -> Result<Op<K::Params, K::Prior>, Fault> {
 }
 
 fn params<K: Kind>(op: &RawOp) -> Result<K::Params, Fault> {
-    read::<K, K::Params>("with", &op.params)
+    read::<K, K::Params>("with", &op.params).or_else(|fault| {
+        // `[echo, "{{ params.n }}"]` is a number where text is wanted: a template that is one expression keeps its type.
+        let schema = schemars::schema_for!(K::Params).to_value();
+        let mut with = op.params.clone();
+        as_text(&mut with, &schema, &schema);
+        read::<K, K::Params>("with", &with).map_err(|_| fault)
+    })
+}
+
+/// Makes text of numbers and booleans where the schema takes nothing but text.
+fn as_text(value: &mut Value, schema: &Value, root: &Value) {
+    let target = schema["$ref"].as_str().and_then(|path| root.pointer(path.trim_start_matches('#')));
+    let schema = target.unwrap_or(schema);
+    let takes = |word: &str| match &schema["type"] {
+        Value::String(only) => only == word,
+        Value::Array(any) => any.iter().any(|one| one == word),
+        _ => false,
+    };
+    match value {
+        Value::Number(_) | Value::Bool(_)
+            if takes("string") && !takes("number") && !takes("integer") && !takes("boolean") =>
+        {
+            *value = Value::String(value.to_string());
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| as_text(item, &schema["items"], root)),
+        Value::Object(map) => {
+            for (key, inner) in map {
+                let own = &schema["properties"][key.as_str()];
+                as_text(inner, if own.is_null() { &schema["additionalProperties"] } else { own }, root);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn read<K: Kind, T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, Fault> {

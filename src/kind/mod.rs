@@ -9,7 +9,8 @@ pub mod contract;
 pub mod erased;
 pub mod op;
 
+pub use crate::model::record::Made;
 pub use context::{ReadCx, WorkCx, WriteCx};
-pub use contract::{Found, Kind, Made, Next, Prepared, Role, Stopped, Undone};
+pub use contract::{Found, Kind, Next, Prepared, Role, Stopped, Undone};
 pub use erased::{AnyKind, RawOp};
 pub use op::{Op, Outputs};

@@ -99,9 +99,64 @@ impl KindFace for Face {
 /// The process of a kind's own long work.
 pub fn work() -> i32 {
     crate::provider::process::work_main(|request, cx| {
-        let kind = find(&request.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", request.kind)))?;
+        let kind =
+            find(&request.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", request.kind)))?;
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|e| Fault::new("RG1006", "cannot start a runtime for the work").caused_by(&e))?;
         runtime.block_on(kind.work(&cx, &request.op))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook;
+
+    /// A runbook whose only step is the example.
+    fn book(example: &str) -> String {
+        let mut text = "version: 1\nname: example\nseverity: partial\nsteps:\n".to_string();
+        for (index, line) in example.lines().enumerate() {
+            text.push_str(if index == 0 { "  - " } else { "    " });
+            text.push_str(line);
+            text.push('\n');
+        }
+        text
+    }
+
+    #[test]
+    fn every_example_is_a_sound_step() {
+        for kind in KINDS {
+            let text = book(kind.example());
+            let loaded = runbook::parse_text(kind.name(), &text).unwrap_or_else(|p| panic!("{text}\n{p:#?}"));
+            let problems = runbook::check(&loaded, &Kinds);
+            assert!(problems.is_empty(), "{text}\n{problems:#?}");
+        }
+    }
+
+    #[test]
+    fn every_field_says_what_it_is_for() {
+        fn bare(schema: &Value, place: &str, found: &mut Vec<String>) {
+            for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+                let described =
+                    field.get("description").is_some() || field.get("$ref").is_some() || field.get("anyOf").is_some();
+                if !described {
+                    found.push(format!("{place}.{name}"));
+                }
+            }
+        }
+        let mut found = Vec::new();
+        for kind in KINDS {
+            bare(&kind.schema(), kind.name(), &mut found);
+        }
+        assert!(found.is_empty(), "without a description: {found:?}");
+    }
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for kind in KINDS {
+            assert_eq!(KINDS.iter().filter(|other| other.name() == kind.name()).count(), 1);
+            assert!(find(kind.name()).is_some());
+        }
+        assert!(find("no.such").is_none());
+    }
 }

@@ -30,18 +30,37 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Verb {
-    Approve { step: Address, code: String },
-    Reject { step: Address },
-    Done { step: Address, outputs: Map<String, Value>, unverified: bool },
-    Skip { step: Address },
+    Approve {
+        step: Address,
+        code: String,
+    },
+    Reject {
+        step: Address,
+    },
+    Done {
+        step: Address,
+        outputs: Map<String, Value>,
+        unverified: bool,
+    },
+    Skip {
+        step: Address,
+    },
     /// Without a step: every failed one.
-    Retry { step: Option<Address> },
-    Rerun { step: Address },
+    Retry {
+        step: Option<Address>,
+    },
+    Rerun {
+        step: Address,
+    },
     Pause,
     Abort,
     /// Without a step: the whole run.
-    Undo { step: Option<Address> },
-    Note { text: String },
+    Undo {
+        step: Option<Address>,
+    },
+    Note {
+        text: String,
+    },
 }
 
 impl Verb {

@@ -38,53 +38,137 @@ pub enum Event {
     /// The first record of a run.
     RunStarted(Box<RunStarted>),
     /// The first record of a later segment: everything before, folded.
-    SegmentOpened { state: Box<super::run::RunState> },
+    SegmentOpened {
+        state: Box<super::run::RunState>,
+    },
     /// The tail of the segment before was not a clean cut; steps at the frontier are in doubt (G10).
-    TailDoubted { segment: String, offset: u64, kept_as: String },
-    ExecutorStarted { host: String, pid: u32, who: Person },
-    ExecutorStopped { reason: StopReason },
+    TailDoubted {
+        segment: String,
+        offset: u64,
+        kept_as: String,
+    },
+    ExecutorStarted {
+        host: String,
+        pid: u32,
+        who: Person,
+    },
+    ExecutorStopped {
+        reason: StopReason,
+    },
 
     /// On disk before the first byte of the mutating call.
     StepIntended(Box<StepIntended>),
     /// Work of an earlier executor was found again and is watched.
-    StepAdopted { step: Address },
+    StepAdopted {
+        step: Address,
+    },
     /// A phase ended; the next one waits for its intent.
-    PhaseReached { step: Address, phase: String, facts: Value, shown: Vec<String> },
+    PhaseReached {
+        step: Address,
+        phase: String,
+        facts: Value,
+        shown: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        creates: Vec<Made>,
+    },
     /// A person is asked.
-    StepAsked { step: Address, ask: Ask },
-    ApprovalGiven { step: Address, who: Person, code: String },
+    StepAsked {
+        step: Address,
+        ask: Ask,
+    },
+    ApprovalGiven {
+        step: Address,
+        who: Person,
+        code: String,
+    },
     /// What an approval was bound to has changed.
-    ApprovalVoided { step: Address },
+    ApprovalVoided {
+        step: Address,
+    },
     StepSucceeded(Box<StepSucceeded>),
-    StepVerified { step: Address, checks: Vec<Check> },
-    StepUnproven { step: Address, checks: Vec<Check>, fault: Fault },
-    StepFailed { step: Address, fault: Fault },
+    StepVerified {
+        step: Address,
+        checks: Vec<Check>,
+    },
+    StepUnproven {
+        step: Address,
+        checks: Vec<Check>,
+        fault: Fault,
+    },
+    StepFailed {
+        step: Address,
+        fault: Fault,
+    },
     /// The attempt failed and another one follows by itself.
-    RetryScheduled { step: Address, fault: Fault, delay_ms: u64 },
+    RetryScheduled {
+        step: Address,
+        fault: Fault,
+        delay_ms: u64,
+    },
     /// Still going on beyond its timeout, and not to be killed.
-    StepLate { step: Address },
+    StepLate {
+        step: Address,
+    },
     /// An intent without outcome that no probe can settle.
-    StepDoubted { step: Address, evidence: String },
-    StepSkipped { step: Address, why: SkipReason },
+    StepDoubted {
+        step: Address,
+        evidence: String,
+    },
+    StepSkipped {
+        step: Address,
+        why: SkipReason,
+    },
     /// A person sent it back: `retry` keeps the generation, `rerun` raises it.
-    StepReopened { step: Address, generation: u32 },
-    UndoIntended { step: Address, undo: String },
-    StepUndone { step: Address, facts: Vec<String> },
-    UndoFailed { step: Address, fault: Fault },
+    StepReopened {
+        step: Address,
+        generation: u32,
+    },
+    UndoIntended {
+        step: Address,
+        undo: String,
+    },
+    StepUndone {
+        step: Address,
+        facts: Vec<String>,
+    },
+    UndoFailed {
+        step: Address,
+        fault: Fault,
+    },
     /// What is taken back, in this order. `all`: the run ends with it.
-    UndoBegan { steps: Vec<Address>, all: bool },
+    UndoBegan {
+        steps: Vec<Address>,
+        all: bool,
+    },
 
-    LedgerAdded { entry: LedgerEntry },
-    LedgerRemoved { entry_kind: String, id: String },
+    LedgerAdded {
+        entry: LedgerEntry,
+    },
+    LedgerRemoved {
+        entry_kind: String,
+        id: String,
+    },
 
-    AnswerAccepted { answer: Answer },
-    AnswerRefused { answer: Answer, reason: String },
+    AnswerAccepted {
+        answer: Answer,
+    },
+    AnswerRefused {
+        answer: Answer,
+        reason: String,
+    },
     RunPaused,
     RunUnpaused,
-    NoteAdded { text: String, who: Person },
+    NoteAdded {
+        text: String,
+        who: Person,
+    },
 
-    EndingBegan { how: End },
-    RunEnded { state: End },
+    EndingBegan {
+        how: End,
+    },
+    RunEnded {
+        state: End,
+    },
 }
 
 impl Event {
@@ -263,6 +347,19 @@ pub enum AskKind {
     Acknowledge,
 }
 
+/// A thing that a step is going to make.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    /// In words: `postgres server`, `table`.
+    pub kind: String,
+    pub id: String,
+    /// Of no use unless the step succeeds: then `ledger.cleanup` takes it away whatever it is told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scratch: bool,
+    /// What `remove` needs to find it and to know it as ours. No secrets.
+    pub details: Value,
+}
+
 /// A thing that a run made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LedgerEntry {
@@ -270,6 +367,9 @@ pub struct LedgerEntry {
     pub id: String,
     pub made_by: Address,
     pub temporary: bool,
+    /// See [`Made::scratch`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scratch: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
     /// How long it stays after it was made.

@@ -11,7 +11,9 @@ use super::answer::Person;
 use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::{Address, OpId, Seq};
-use super::record::{Ask, Check, End, Event, LedgerEntry, Record, RunStarted, SkipReason, StepIntended, StopReason};
+use super::record::{
+    Ask, Check, End, Event, LedgerEntry, Made, Record, RunStarted, SkipReason, StepIntended, StopReason,
+};
 use super::status::{self, RunStatus, Status};
 use super::time::Moment;
 
@@ -146,6 +148,8 @@ pub struct Reached {
     pub phase: String,
     pub facts: Value,
     pub shown: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub creates: Vec<Made>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,18 +200,16 @@ impl StepState {
         match event {
             Event::StepIntended(it) => self.intended(it, moment, epoch),
             Event::StepAdopted { .. } => self.adopted = true,
-            Event::PhaseReached { phase, facts, shown, .. } => {
-                let (phase, facts, shown) = (phase.clone(), facts.clone(), shown.clone());
-                self.reached = Some(Reached { phase, facts, shown });
+            Event::PhaseReached { phase, facts, shown, creates, .. } => {
+                let (phase, facts, shown, creates) = (phase.clone(), facts.clone(), shown.clone(), creates.clone());
+                self.reached = Some(Reached { phase, facts, shown, creates });
             }
             Event::StepAsked { ask, .. } => {
                 self.approved_by.clear();
                 self.ask = Some(Asked { since: moment.clone(), ask: ask.clone() });
             }
-            Event::ApprovalGiven { who, .. } => {
-                if !self.approved_by.contains(&who.name) {
-                    self.approved_by.push(who.name.clone());
-                }
+            Event::ApprovalGiven { who, .. } if !self.approved_by.contains(&who.name) => {
+                self.approved_by.push(who.name.clone());
             }
             Event::ApprovalVoided { .. } => self.forget_ask(),
             Event::StepSucceeded(it) => {
@@ -351,7 +353,9 @@ impl RunState {
         if let Some(step) = record.event.step() {
             let state = self.steps.entry(step.clone()).or_insert_with(StepState::pending);
             state.apply(&record.event, &moment, record.epoch);
-            if let (Event::StepUndone { .. } | Event::UndoFailed { .. }, Some(undoing)) = (&record.event, &mut self.undoing) {
+            if let (Event::StepUndone { .. } | Event::UndoFailed { .. }, Some(undoing)) =
+                (&record.event, &mut self.undoing)
+            {
                 undoing.done.push(step.clone());
             }
         } else {
@@ -366,10 +370,8 @@ impl RunState {
                 self.started = Some((**it).clone());
                 self.started_at = Some(moment.clone());
             }
-            Event::TailDoubted { kept_as, .. } => {
-                if !self.doubts.contains(kept_as) {
-                    self.doubts.push(kept_as.clone());
-                }
+            Event::TailDoubted { kept_as, .. } if !self.doubts.contains(kept_as) => {
+                self.doubts.push(kept_as.clone());
             }
             Event::ExecutorStarted { host, pid, .. } => {
                 self.executor = Some(Executor { host: host.clone(), pid: *pid });
@@ -378,7 +380,7 @@ impl RunState {
             Event::ExecutorStopped { reason } => self.stopped = Some(*reason),
             Event::UndoBegan { steps, all } => {
                 self.undoing = Some(Undoing { steps: steps.clone(), all: *all, done: Vec::new() });
-            },
+            }
             Event::LedgerAdded { entry } => {
                 self.ledger.retain(|old| (&old.kind, &old.id) != (&entry.kind, &entry.id));
                 let keep = entry.keep_for_ms.map(Duration::from_millis);

@@ -90,10 +90,10 @@ fn is_known(tree: &Tree, scope: &RunScope<'_>) -> bool {
 }
 
 fn input(tree: &Tree, scope: &RunScope<'_>) -> Value {
-    if is_known(tree, scope) {
-        if let Ok(value) = tree.render(scope) {
-            return json!({ "value": shown(value) });
-        }
+    if is_known(tree, scope)
+        && let Ok(value) = tree.render(scope)
+    {
+        return json!({ "value": shown(value) });
     }
     json!({ "unknown": tree.written() })
 }
@@ -152,7 +152,8 @@ pub fn critical_path(plan: &Plan) -> (Vec<usize>, Option<u64>) {
     let weight = |node: usize| plan.outline.steps[node].estimate_seconds;
     let mut best: Vec<(u64, usize, Option<usize>)> = vec![(0, 0, None); plan.len()];
     for &node in plan.graph.order() {
-        let longest = plan.graph.nodes[node].needs.iter().map(|(need, _)| (best[*need].0, best[*need].1, Some(*need))).max();
+        let longest =
+            plan.graph.nodes[node].needs.iter().map(|(need, _)| (best[*need].0, best[*need].1, Some(*need))).max();
         let (seconds, depth, from) = longest.unwrap_or((0, 0, None));
         best[node] = (seconds + weight(node).unwrap_or(0), depth + 1, from);
     }

@@ -74,7 +74,8 @@ impl Plan {
         let mut effects = Vec::with_capacity(graph.len());
         for node in 0..graph.len() {
             let step = graph.step(&runbook, node);
-            let found = kind(&step.kind).ok_or_else(|| Fault::new("RG0204", format!("there is no kind `{}`", step.kind)))?;
+            let found =
+                kind(&step.kind).ok_or_else(|| Fault::new("RG0204", format!("there is no kind `{}`", step.kind)))?;
             effects.push(found.effect(&Late { value: &step.with.written() }));
             kinds.push(found);
         }

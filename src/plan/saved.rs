@@ -30,6 +30,9 @@ pub struct SavedPlan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outage_began: Option<Timestamp>,
     pub params: Map<String, Value>,
+    /// As they were typed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
     pub on_failure: OnFailure,
     pub concurrency: usize,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -38,7 +41,7 @@ pub struct SavedPlan {
 }
 
 impl SavedPlan {
-    pub fn of(plan: &Plan, runbook: &Path, source_digest: &str) -> Self {
+    pub fn of(plan: &Plan, runbook: &Path, source_digest: &str, given: Vec<String>) -> Self {
         Self {
             version: 1,
             run: plan.run.clone(),
@@ -50,6 +53,7 @@ impl SavedPlan {
             started_at: plan.started_at,
             outage_began: plan.outage_began,
             params: plan.params.clone(),
+            given,
             on_failure: plan.on_failure,
             concurrency: plan.concurrency,
             skipped: plan.skipped.iter().cloned().collect(),

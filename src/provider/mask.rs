@@ -141,7 +141,9 @@ fn add_encodings(secret: &str, patterns: &mut BTreeSet<String>) {
     }
     let bytes = secret.as_bytes();
     for shift in 0..3 {
-        patterns.extend([&STANDARD_NO_PAD, &URL_SAFE_NO_PAD].iter().filter_map(|engine| base64_core(*engine, bytes, shift)));
+        patterns.extend(
+            [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD].iter().filter_map(|engine| base64_core(*engine, bytes, shift)),
+        );
     }
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let percent = |upper: bool, space: &str| -> String {
@@ -155,7 +157,8 @@ fn add_encodings(secret: &str, patterns: &mut BTreeSet<String>) {
     };
     let json = serde_json::to_string(secret).unwrap_or_default();
     let json = json.trim_matches('"');
-    let ascii: String = json.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode_json() }).collect();
+    let ascii: String =
+        json.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode_json() }).collect();
     patterns.extend([hex.to_uppercase(), hex, percent(true, "%20"), percent(false, "%20"), percent(true, "+")]);
     patterns.extend([ascii, json.replace('/', "\\/"), json.replace('\\', "\\\\"), json.to_string()]);
     patterns.extend([secret.replace('\'', "'\\''"), secret.replace('\'', "'\"'\"'"), shell_escaped(secret)]);

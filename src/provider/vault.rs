@@ -38,7 +38,8 @@ fn read(name: &str, spec: &SecretSpec, base: &Path) -> Result<String, Fault> {
     let missing = |why: String| Fault::new("RG0411", format!("secret `{name}` cannot be read: {why}"));
     match spec {
         SecretSpec::Env { key } => std::env::var(key).map_err(|_| {
-            missing(format!("the environment variable `{key}` is not set")).hint(format!("export {key} before the command"))
+            missing(format!("the environment variable `{key}` is not set"))
+                .hint(format!("export {key} before the command"))
         }),
         SecretSpec::File { path } => {
             let path = base.join(path);
@@ -53,6 +54,8 @@ fn run(argv: &[String], base: &Path) -> Result<String, String> {
     let program = argv.first().ok_or("its command is empty")?;
     let output = Command::new(program)
         .args(&argv[1..])
+        .env_clear()
+        .envs(crate::provider::process::basics())
         .current_dir(base)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

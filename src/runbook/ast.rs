@@ -206,7 +206,6 @@ pub struct Approval {
     pub minimum: Minimum,
     /// Whether who started the run may approve.
     pub by_starter: bool,
-    pub escalate_after: Option<Duration>,
 }
 
 /// One proof that what the step did is so.

@@ -16,7 +16,7 @@ pub mod expect;
 pub mod params;
 mod read;
 pub mod source;
-mod suggest;
+pub mod suggest;
 pub mod template;
 #[cfg(test)]
 mod testkit;
@@ -65,8 +65,13 @@ fn parse(source: Arc<Source>, bytes: &[u8]) -> Result<Loaded, Vec<Problem>> {
     let tree = yaml::parse(&mut report).map_err(|problem| vec![*problem])?;
     check::urls(&tree, &mut report);
     let Some(runbook) = read::runbook(tree, &mut report) else { return Err(report.problems) };
-    let digest = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest(bytes);
     Ok(Loaded { runbook, source, digest, problems: report.problems })
+}
+
+/// What stands for the text of a file: SHA-256, in hex.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Everything that is wrong, in the order of the file.

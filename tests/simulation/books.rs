@@ -16,54 +16,81 @@ use crate::machine::Machine;
 
 /// Every shape the exhaustive crashes go through.
 pub const SMALL: &[(&str, &str)] = &[
-    ("chain", "
+    (
+        "chain",
+        "
   - { id: a, uses: sim.proc, needs: [], with: { text: x } }
   - { id: b, uses: sim.keyed, needs: [a], with: { text: '{{ steps.a.outputs.made }}' } }
   - { id: c, uses: sim.set, needs: [b], with: { text: '{{ steps.b.outputs.made }}' } }
-"),
-    ("diamond", "
+",
+    ),
+    (
+        "diamond",
+        "
   - { id: a, uses: sim.keyed, needs: [], with: {} }
   - { id: b, uses: sim.proc, needs: [a], with: {} }
   - { id: c, uses: sim.opaque, needs: [a], with: {} }
   - { id: d, uses: sim.read, needs: [b, c], with: { text: '{{ steps.c.outputs.made }}' } }
-"),
-    ("fan", "
+",
+    ),
+    (
+        "fan",
+        "
   - { id: a, uses: sim.read, needs: [], with: {} }
   - { id: b, uses: sim.proc, needs: [a], with: {} }
   - { id: c, uses: sim.keyed, needs: [a], with: {} }
   - { id: d, uses: sim.set, needs: [a], with: {} }
-"),
-    ("retry", "
+",
+    ),
+    (
+        "retry",
+        "
   - { id: a, uses: sim.set, needs: [], with: { fails: 1, how: lost }, retry: { attempts: 3, delay: 2s } }
   - { id: b, uses: sim.keyed, needs: [a], with: { fails: 1, how: lost }, retry: { attempts: 2, delay: 1s } }
-"),
-    ("phases", "
+",
+    ),
+    (
+        "phases",
+        "
   - { id: a, uses: sim.phased, needs: [], with: {}, approval: { minimum: 1 } }
   - { id: b, uses: sim.opaque, needs: [a], with: {} }
-"),
-    ("people", "
+",
+    ),
+    (
+        "people",
+        "
   - { id: a, uses: manual.task, needs: [], with: { instructions: call, form: { ticket: { type: string } } } }
   - { id: b, uses: sim.set, needs: [a], with: { text: '{{ steps.a.outputs.ticket }}' }, approval: { minimum: 1 } }
   - { id: c, uses: manual.notice, needs: [b], with: { message: done } }
-"),
-    ("finally", "
+",
+    ),
+    (
+        "finally",
+        "
   - { id: a, uses: sim.keyed, needs: [], with: {}, temporary: true }
   - { id: b, uses: sim.proc, needs: [a], with: {} }
 finally:
   - { id: clean, uses: ledger.cleanup, with: {} }
   - { id: tell, uses: sim.set, with: {} }
-"),
-    ("failures", "
+",
+    ),
+    (
+        "failures",
+        "
   - { id: a, uses: sim.read, needs: [], with: { fails: 9, how: never }, allow_failure: true }
   - { id: b, uses: sim.proc, needs: [a], with: {} }
   - { id: c, uses: sim.set, needs: [{ step: a, when: [failed] }], with: {} }
   - { id: d, uses: sim.set, needs: [{ step: b, when: [failed] }], with: {} }
-"),
-    ("mended", "
+",
+    ),
+    (
+        "mended",
+        "
   - { id: a, uses: sim.keyed, needs: [], with: { fails: 1, how: never } }
   - { id: b, uses: sim.proc, needs: [a], with: { fails: 1, how: unknown } }
   - { id: c, uses: sim.keyed, needs: [b], with: { foreign: true }, allow_failure: true }
-"),
+",
+    ),
 ];
 
 /// A bound plan of the steps in `text`.
@@ -90,7 +117,8 @@ pub fn machine(plan: &Plan, seed: u64) -> Machine {
     let kinds = (0..plan.len()).map(|node| (plan.address(node).to_string(), plan.kinds[node].name()));
     machine.outside.kinds = kinds.collect::<BTreeMap<_, _>>();
     for node in &plan.graph.nodes {
-        let in_a_record = node.needs.iter().filter(|(_, when)| when.as_ref().is_none_or(|when| !when.contains(&Ended::Blocked)));
+        let in_a_record =
+            node.needs.iter().filter(|(_, when)| when.as_ref().is_none_or(|when| !when.contains(&Ended::Blocked)));
         let needs = in_a_record.map(|(need, _)| plan.address(*need).to_string()).collect();
         machine.oracle.needs.insert(node.address.to_string(), needs);
     }
@@ -116,7 +144,15 @@ pub fn random(rng: &mut Rng) -> String {
 
 fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
     const KINDS: [&str; 9] = [
-        "sim.read", "sim.keyed", "sim.set", "sim.proc", "sim.opaque", "sim.phased", "manual.task", "manual.notice", "manual.approval",
+        "sim.read",
+        "sim.keyed",
+        "sim.set",
+        "sim.proc",
+        "sim.opaque",
+        "sim.phased",
+        "manual.task",
+        "manual.notice",
+        "manual.approval",
     ];
     let kind = KINDS[rng.usize(..KINDS.len())];
     let mut needs = Vec::new();
@@ -182,6 +218,10 @@ fn simulated(rng: &mut Rng, text: &mut String, kind: &str) {
         text.push_str(", undo: back");
     }
     if rng.u8(..5) == 0 {
-        let _ = write!(text, ", verify: [{{ probe: sim.probe, with: {{ unproven: {} }}, expect: {{ equals: 1 }} }}]", rng.u8(..2));
+        let _ = write!(
+            text,
+            ", verify: [{{ probe: sim.probe, with: {{ unproven: {} }}, expect: {{ equals: 1 }} }}]",
+            rng.u8(..2)
+        );
     }
 }

@@ -48,7 +48,12 @@ pub const FATES: [Fate; 5] = [Fate::Dropped, Fate::Kept, Fate::Cut, Fate::Zeroed
 
 impl Platter {
     /// The power goes. `fate` is asked for each unsynced write, `keeps_name` for each unsynced name.
-    pub fn power_cut(&mut self, rng: &mut Rng, mut fate: impl FnMut(&mut Rng) -> Fate, keeps_name: &mut dyn FnMut() -> bool) {
+    pub fn power_cut(
+        &mut self,
+        rng: &mut Rng,
+        mut fate: impl FnMut(&mut Rng) -> Fate,
+        keeps_name: &mut dyn FnMut() -> bool,
+    ) {
         self.files.retain(|_, file| file.named || keeps_name());
         for file in self.files.values_mut() {
             let mut start = file.synced;
@@ -62,7 +67,9 @@ impl Platter {
                     Fate::Dropped => Vec::new(),
                     Fate::Cut => written[..rng.usize(..=written.len())].to_vec(),
                     Fate::Zeroed => vec![0; written.len()],
-                    Fate::Garbage => written.iter().map(|byte| if rng.u8(..4) == 0 { rng.u8(..) } else { *byte }).collect(),
+                    Fate::Garbage => {
+                        written.iter().map(|byte| if rng.u8(..4) == 0 { rng.u8(..) } else { *byte }).collect()
+                    }
                 };
                 rest[at..at + there.len()].copy_from_slice(&there);
                 if !there.is_empty() {
@@ -177,7 +184,9 @@ impl Disk for SimDisk {
 
     fn sync(&mut self, file: &mut String) -> io::Result<()> {
         self.operate(|machine, trouble| {
-            let Some(file) = machine.platter.files.get_mut(file.as_str()) else { return Err(ErrorKind::NotFound.into()) };
+            let Some(file) = machine.platter.files.get_mut(file.as_str()) else {
+                return Err(ErrorKind::NotFound.into());
+            };
             if let Some(trouble) = trouble {
                 file.broken = true;
                 return Err(trouble_error(trouble));

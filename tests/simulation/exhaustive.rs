@@ -107,7 +107,15 @@ fn crash_once(plan: &Plan, seed: u64, stop: (u64, Stop)) -> Crash {
     }
 }
 
-fn second_stops(name: &str, plan: &Plan, expected: &Summary, crashed: &Machine, thin: u64, one: (u64, Stop), tried: &mut Tried) {
+fn second_stops(
+    name: &str,
+    plan: &Plan,
+    expected: &Summary,
+    crashed: &Machine,
+    thin: u64,
+    one: (u64, Stop),
+    tried: &mut Tried,
+) {
     let all = stops();
     let mut second = one.0 % thin;
     loop {

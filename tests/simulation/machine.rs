@@ -19,7 +19,9 @@ pub type Shared = Rc<RefCell<Machine>>;
 /// How an executor comes to its end from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    Kill { half_written: bool },
+    Kill {
+        half_written: bool,
+    },
     /// All unsynced writes meet the same fate; `None`: each its own.
     Power(Option<Fate>),
 }
@@ -168,7 +170,8 @@ impl Machine {
                 let mut names = Rng::with_seed(self.rng.u64(..));
                 let all_names = fate == Some(Fate::Kept);
                 let mut keeps_name = || if shuffles { names.bool() } else { all_names };
-                let pick = |rng: &mut Rng| fate.unwrap_or_else(|| crate::disk::FATES[rng.usize(..crate::disk::FATES.len())]);
+                let pick =
+                    |rng: &mut Rng| fate.unwrap_or_else(|| crate::disk::FATES[rng.usize(..crate::disk::FATES.len())]);
                 self.platter.power_cut(&mut self.rng, pick, &mut keeps_name);
                 self.boot += 1;
                 self.mono = 500;

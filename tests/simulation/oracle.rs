@@ -189,11 +189,17 @@ impl Oracle {
         let Deed { step, op, attempt, phase, .. } = *deed;
         let known = self.steps.get(step).cloned().unwrap_or_default();
         if deed.undo {
-            return if known.undoing { Ok(()) } else { Err(format!("G2: `{step}` is taken back without an intent on the platter")) };
+            return if known.undoing {
+                Ok(())
+            } else {
+                Err(format!("G2: `{step}` is taken back without an intent on the platter"))
+            };
         }
         let intended = known.open && known.op == op && known.attempt == attempt && known.phase == phase;
         if !intended {
-            return Err(format!("G2: `{step}` {op} attempt {attempt} phase `{phase}` is started; on the platter is {known:?}"));
+            return Err(format!(
+                "G2: `{step}` {op} attempt {attempt} phase `{phase}` is started; on the platter is {known:?}"
+            ));
         }
         if let Some(told) = self.told.get(step) {
             if told.succeeded {
@@ -261,7 +267,10 @@ impl Known {
         }
         self.open = status == "running" && state["reached"].is_null();
         self.undoing = status == "undoing";
-        self.outcome = ["succeeded", "unproven", "failed", "skipped", "undone"].iter().find(|s| **s == status).map(|s| (*s).into());
+        self.outcome = ["succeeded", "unproven", "failed", "skipped", "undone"]
+            .iter()
+            .find(|s| **s == status)
+            .map(|s| (*s).into());
         if status == "verifying" {
             self.outcome = Some("succeeded".into());
         }
@@ -285,7 +294,9 @@ impl Told {
                 self.phases.insert(self.phase.clone());
             }
             // Another attempt begins at the first phase.
-            "step_reopened" | "step_undone" | "undo_intended" | "retry_scheduled" | "step_failed" => *self = Self::default(),
+            "step_reopened" | "step_undone" | "undo_intended" | "retry_scheduled" | "step_failed" => {
+                *self = Self::default()
+            }
             _ => {}
         }
     }
@@ -293,7 +304,8 @@ impl Told {
 
 /// The record of a line, or of the blob it names, if the line stands as it was written.
 fn payload(line: &[u8], platter: &Platter) -> Option<Value> {
-    let spaces: Vec<usize> = line.iter().enumerate().filter(|(_, byte)| **byte == b' ').map(|(at, _)| at).take(8).collect();
+    let spaces: Vec<usize> =
+        line.iter().enumerate().filter(|(_, byte)| **byte == b' ').map(|(at, _)| at).take(8).collect();
     let [.., head, first, second] = spaces[..] else { return None };
     let sum = std::str::from_utf8(&line[first + 1..second]).ok().and_then(|text| u32::from_str_radix(text, 16).ok())?;
     let body = &line[second + 1..];

@@ -96,7 +96,8 @@ impl Outside {
                 oracle.broken.push(format!("G6: opaque `{key}` happens a second time, and nobody asked for it"));
             }
             "sim.proc" => {
-                if self.procs.insert((key.clone(), op.attempt), Process::Alive).is_some_and(|old| old != Process::Gone) {
+                if self.procs.insert((key.clone(), op.attempt), Process::Alive).is_some_and(|old| old != Process::Gone)
+                {
                     oracle.broken.push(format!("process of `{}` attempt {} was started twice", op.step, op.attempt));
                 }
                 self.opaque.entry(key).or_default().push(op.attempt);
@@ -162,8 +163,9 @@ impl Outside {
             Command::Verify { node, proofs } => self.verify(*node, proofs.first().map(|proof| &proof.op)),
             Command::Undo { node, .. } => Happening::Undone { node: *node, result: Ok(vec!["taken back".into()]) },
             Command::Cleanup { node, entries } => {
-                self.keyed.retain(|(op, _)| !entries.iter().any(|entry| entry.id == *op));
-                let mut all: Vec<_> = entries.iter().cloned().map(|entry| Happening::Removed { entry }).collect();
+                self.keyed.retain(|(op, _)| !entries.iter().any(|removal| removal.entry.id == *op));
+                let mut all: Vec<_> =
+                    entries.iter().map(|removal| Happening::Removed { entry: removal.entry.clone() }).collect();
                 all.push(Happening::Ended { node: *node, result: Ok(Next::Done(Outputs::new())) });
                 return all;
             }
@@ -181,7 +183,9 @@ impl Outside {
             _ => Value::Null,
         };
         let creates = match self.kind(op) {
-            "sim.keyed" => vec![Made { kind: "thing".into(), id: op.id.to_string(), details: Value::Null }],
+            "sim.keyed" => {
+                vec![Made { kind: "thing".into(), id: op.id.to_string(), scratch: false, details: Value::Null }]
+            }
             _ => Vec::new(),
         };
         Ok(Prepared { prior, changes: vec![format!("`{}` changes", op.step)], creates })
@@ -231,7 +235,7 @@ impl Outside {
         match PHASES.get(place + 1).filter(|_| self.kind(op) == "sim.phased") {
             Some(phase) => {
                 let facts = json!({ "rows": 3 });
-                Next::Phase { phase: (*phase).to_string(), facts, shown: vec!["3 rows".into()] }
+                Next::Phase { phase: (*phase).to_string(), facts, shown: vec!["3 rows".into()], creates: Vec::new() }
             }
             None => Next::Done(outputs(op)),
         }

@@ -34,7 +34,9 @@ fn asked(state: &RunState, step: Address) -> Option<Verb> {
     let ask = &state.step(&step).ask.as_ref()?.ask;
     Some(match ask.what {
         AskKind::Approval => Verb::Approve { code: ask.code.clone(), step },
-        AskKind::Task => Verb::Done { step, outputs: Map::from_iter([("ticket".to_string(), json!("T1"))]), unverified: false },
+        AskKind::Task => {
+            Verb::Done { step, outputs: Map::from_iter([("ticket".to_string(), json!("T1"))]), unverified: false }
+        }
         AskKind::Acknowledge => Verb::Done { step, outputs: Map::new(), unverified: false },
     })
 }

@@ -70,7 +70,8 @@ pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
 
 /// One sector goes bad: some bytes of one line of the newest segment.
 fn damage(machine: &mut Machine, rng: &mut Rng) -> bool {
-    let mut names: Vec<String> = machine.platter.files.keys().filter(|name| name.starts_with("journal.")).cloned().collect();
+    let mut names: Vec<String> =
+        machine.platter.files.keys().filter(|name| name.starts_with("journal.")).cloned().collect();
     names.sort();
     let Some((name, all)) = names.into_iter().rev().find_map(|name| {
         let all = lines(&machine.platter.files[&name].cache, &machine.platter);

@@ -37,10 +37,11 @@ impl World for SimWorld<'_> {
     fn wait(&mut self, millis: Option<u64>) -> Vec<Happening> {
         let mut machine = self.machine.borrow_mut();
         machine.tick();
-        if machine.meddles && machine.rng.u8(..) < 12 {
-            if let Some(happening) = person::meddle(&mut machine, self.plan) {
-                return vec![happening];
-            }
+        if machine.meddles
+            && machine.rng.u8(..) < 12
+            && let Some(happening) = person::meddle(&mut machine, self.plan)
+        {
+            return vec![happening];
         }
         if machine.shuffles && machine.rng.u8(..) < 30 {
             let boot = machine.boot;
@@ -67,7 +68,8 @@ impl World for SimWorld<'_> {
     fn publish(&mut self, records: &[Record], state: &RunState) {
         let mut machine = self.machine.borrow_mut();
         for record in records {
-            machine.note(|| format!("told {} {}", record.seq, serde_json::to_string(&record.event).unwrap_or_default()));
+            machine
+                .note(|| format!("told {} {}", record.seq, serde_json::to_string(&record.event).unwrap_or_default()));
         }
         machine.tick();
         if machine.platter.failed {
@@ -119,10 +121,10 @@ impl SimWorld<'_> {
         if platter.failed {
             return machine.broken(format!("G11: {} after the journal could not be written", short(command)));
         }
-        if let Command::Cleanup { node, .. } = command {
-            if self.plan.step(*node).kind != "ledger.cleanup" {
-                return machine.broken(format!("`{}` empties the ledger", self.plan.address(*node)));
-            }
+        if let Command::Cleanup { node, .. } = command
+            && self.plan.step(*node).kind != "ledger.cleanup"
+        {
+            return machine.broken(format!("`{}` empties the ledger", self.plan.address(*node)));
         }
         let (node, op, undo) = match command {
             Command::Start { node, op } => (*node, op, false),
@@ -141,7 +143,9 @@ impl SimWorld<'_> {
         if let Err(what) = machine.oracle.judge(&deed) {
             machine.broken(what);
         }
-        let again = effect == Effect::Opaque && !undo && machine.outside.opaque.get(op.id.as_str()).is_some_and(|done| done.contains(&op.attempt));
+        let again = effect == Effect::Opaque
+            && !undo
+            && machine.outside.opaque.get(op.id.as_str()).is_some_and(|done| done.contains(&op.attempt));
         if again {
             machine.broken(format!("G6: attempt {} of opaque `{}` is issued a second time", op.attempt, op.step));
         }
@@ -168,7 +172,9 @@ impl SimWorld<'_> {
                     machine.broken(format!("`{}` was told to have succeeded, and nothing happened", it.step));
                 }
             }
-            Event::StepIntended(it) if machine.platter.refused_room && it.effect != Effect::Human && it.phase.is_empty() => {
+            Event::StepIntended(it)
+                if machine.platter.refused_room && it.effect != Effect::Human && it.phase.is_empty() =>
+            {
                 machine.broken(format!("G12: `{}` begins without room for its end", it.step));
             }
             _ => {}

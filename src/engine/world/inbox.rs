@@ -56,7 +56,9 @@ pub fn pending(folder: &Path) -> Vec<(PathBuf, Answer)> {
         let answer: Answer = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
         Some((path, answer))
     };
-    let files = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|e| e == "json"));
+    let files = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "json"));
     let mut answers: Vec<_> = files.filter_map(read).collect();
     answers.sort_by_key(|(_, answer)| answer.at);
     answers

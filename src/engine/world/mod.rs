@@ -5,7 +5,7 @@ mod proofs;
 mod signals;
 mod worker;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -106,10 +106,7 @@ impl World for RealWorld {
     fn wait(&mut self, millis: Option<u64>) -> Vec<Happening> {
         let first = match millis {
             None => self.happenings.recv().ok(),
-            Some(millis) => match self.happenings.recv_timeout(Duration::from_millis(millis)) {
-                Ok(happening) => Some(happening),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            Some(millis) => self.happenings.recv_timeout(Duration::from_millis(millis)).ok(),
         };
         // Everything that came while the disk was busy shares the next write.
         first.into_iter().chain(self.happenings.try_iter()).collect()

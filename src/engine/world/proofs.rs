@@ -63,7 +63,10 @@ async fn ask(cx: &ReadCx, kind: &'static dyn AnyKind, proof: &RenderedProof) -> 
     let outputs = match answer {
         Ok(Ok(Next::Done(outputs))) => outputs,
         Ok(Ok(Next::Phase { .. })) => return (false, "the probe did not end".into()),
-        Ok(Err(fault)) => return (false, fault.to_string()),
+        Ok(Err(fault)) => {
+            let causes: String = fault.causes.iter().map(|cause| format!(": {cause}")).collect();
+            return (false, format!("{fault}{causes}"));
+        }
         Err(_) => return (false, "no answer within a minute".into()),
     };
     judge(&kind.main_value(&outputs), &outputs, proof)

@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::proofs;
-use crate::engine::command::{Command, Happening};
+use crate::engine::command::{Command, Happening, Removal};
 use crate::kind::{AnyKind, Next, Outputs, RawOp, ReadCx, WriteCx};
-use crate::model::record::LedgerEntry;
 use crate::model::{Effect, Fault};
 use crate::provider::process::TIMED_OUT;
 use crate::runbook::catalog::Late;
@@ -55,9 +54,7 @@ impl Worker {
 
     async fn step(&self, kind: &'static dyn AnyKind, command: Command) -> Happening {
         match command {
-            Command::Prepare { node, op } => {
-                Happening::Prepared { node, result: kind.prepare(&self.cx, &op).await }
-            }
+            Command::Prepare { node, op } => Happening::Prepared { node, result: kind.prepare(&self.cx, &op).await },
             Command::Find { node, op } => Happening::Found { node, result: kind.find(&self.cx, &op).await },
             Command::Start { node, op } => Happening::Ended { node, result: self.start(kind, &op).await },
             Command::Watch { node, op } => Happening::Ended { node, result: self.watch(kind, &op).await },
@@ -65,13 +62,19 @@ impl Worker {
                 let result = kind.undo(&WriteCx::grant(self.cx.clone()), &op, &undo, &outputs).await;
                 Happening::Undone { node, result }
             }
-            Command::Verify { node, .. } | Command::Cleanup { node, .. } | Command::Report { node, .. } => unknown(node),
+            Command::Verify { node, .. } | Command::Cleanup { node, .. } | Command::Report { node, .. } => {
+                unknown(node)
+            }
         }
     }
 
     async fn start(&self, kind: &'static dyn AnyKind, op: &RawOp) -> Result<Next, Fault> {
         kind.start(&WriteCx::grant(self.cx.clone()), op).await?;
-        self.watch(kind, op).await
+        let next = self.watch(kind, op).await?;
+        match &next {
+            Next::Done(outputs) => kind.disappoints(outputs).map_or(Ok(next), Err),
+            Next::Phase { .. } => Ok(next),
+        }
     }
 
     /// Waits for the end. What only reads is given up when its time is over; everything else keeps its own time.
@@ -88,17 +91,17 @@ impl Worker {
     }
 
     /// Every entry is tried; what is too young stays.
-    async fn clean_up(&self, entries: Vec<LedgerEntry>) -> Result<Next, Fault> {
+    async fn clean_up(&self, entries: Vec<Removal>) -> Result<Next, Fault> {
         let cx = WriteCx::grant(self.cx.clone());
         let (mut removed, mut kept, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in entries {
+        for Removal { entry, with } in entries {
             let what = format!("{} {}", entry.kind, entry.id);
             if entry.keep_until.is_some_and(|until| until > Timestamp::now()) {
                 kept.push(what);
                 continue;
             }
             let Some(kind) = (self.find_kind)(&entry.remover) else { continue };
-            match kind.remove(&cx, &entry).await {
+            match kind.remove(&cx, &entry, &with).await {
                 Ok(()) => {
                     removed.push(what);
                     let _ = self.sender.send(Happening::Removed { entry });

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Role, WriteCx};
+use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::secret::Secret;
 use crate::model::{Effect, Fault};
 use crate::provider::mask::Masker;
@@ -47,6 +47,13 @@ impl Kind for Command {
         outputs.get("exit_code").cloned().unwrap_or_default()
     }
 
+    fn disappoints(outputs: &Outputs) -> Option<Fault> {
+        match outputs.get("exit_code") {
+            Some(code) if *code != 0 => Some(Fault::new("RG2101", format!("the command ended with exit code {code}"))),
+            _ => None,
+        }
+    }
+
     fn effect(&self, _: &Late<'_>) -> Effect {
         Effect::Read
     }
@@ -58,16 +65,8 @@ impl Kind for Command {
         ]))
     }
 
-    async fn prepare(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Prepared<Value>, Fault> {
-        Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
-    }
-
     async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {
         Ok(Found::Absent)
-    }
-
-    async fn start(&self, _: &WriteCx, _: &Op<Params, Value>) -> Result<(), Fault> {
-        Ok(())
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, Value>) -> Result<Next, Fault> {

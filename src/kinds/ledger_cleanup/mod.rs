@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::kind::{Found, Kind, Op, Prepared, ReadCx, Role};
+use crate::kind::{Found, Kind, Op, ReadCx, Role};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Late, OutputType, Shape};
 
@@ -46,10 +46,6 @@ impl Kind for LedgerCleanup {
     fn outputs(&self, _: &Late<'_>) -> Shape {
         let lists = ["removed", "kept"].map(|name| (name.to_string(), OutputType::List));
         Shape::Closed(BTreeMap::from(lists))
-    }
-
-    async fn prepare(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Prepared<Value>, Fault> {
-        Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
     }
 
     async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {

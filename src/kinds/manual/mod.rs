@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::kind::{Found, Kind, Op, Prepared, ReadCx, Role};
+use crate::kind::{Found, Kind, Op, ReadCx, Role};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
 
@@ -70,8 +70,6 @@ pub struct ApprovalParams {
     /// Whether who started the run counts; yes unless said.
     #[serde(default)]
     by_starter: Option<bool>,
-    #[serde(default)]
-    escalate_after: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -81,6 +79,7 @@ pub struct NoticeParams {
     /// Who should read it.
     #[serde(default)]
     audience: Option<String>,
+    /// What they should know.
     message: String,
     /// Wait until somebody says that it was read.
     #[serde(default)]
@@ -108,10 +107,6 @@ macro_rules! by_people {
             fn outputs(&self, with: &Late<'_>) -> Shape {
                 let outputs: fn(&Late<'_>) -> Shape = $outputs;
                 outputs(with)
-            }
-
-            async fn prepare(&self, _: &ReadCx, _: &Op<$params, ()>) -> Result<Prepared<Value>, Fault> {
-                Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
             }
 
             async fn find(&self, _: &ReadCx, _: &Op<$params, Value>) -> Result<Found, Fault> {

@@ -92,9 +92,10 @@ fn sequence(at: &str, table: &Table, sequence: &Sequence, new: bool) -> Vec<Stri
     if makes {
         all.push(format!("create sequence if not exists {name} as {} {}", sequence.kind, sequence.options()));
         let default = table.columns.iter().find(|it| it.name == sequence.column).and_then(|it| it.default.as_ref());
-        all.extend(default.map(|it| {
-            format!("alter table only {at} alter column {} set default {it}", quote(&sequence.column))
-        }));
+        all.extend(
+            default
+                .map(|it| format!("alter table only {at} alter column {} set default {it}", quote(&sequence.column))),
+        );
         all.push(format!("alter sequence {name} owner to {}", quote(&sequence.owner)));
     }
     if sequence.bond == SequenceBond::Owned {
@@ -153,7 +154,9 @@ fn policy(at: &str, policy: &Policy) -> Vec<String> {
 fn statistics(it: &Statistics) -> Vec<String> {
     let name = Name::new(&it.schema, &it.name).sql();
     let mut all = vec![it.definition.clone(), format!("alter statistics {name} owner to {}", quote(&it.owner))];
-    all.extend(it.target.filter(|target| *target >= 0).map(|it| format!("alter statistics {name} set statistics {it}")));
+    all.extend(
+        it.target.filter(|target| *target >= 0).map(|it| format!("alter statistics {name} set statistics {it}")),
+    );
     all.extend(comment(&format!("statistics {name}"), &it.comment));
     all
 }

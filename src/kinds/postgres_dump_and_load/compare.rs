@@ -57,7 +57,13 @@ async fn same_as(session: &Session, unit: &Unit, copy: &Name, live: &Proof) -> R
     Ok(sum(session, copy, unit.root(), session.major() >= 14).await? == *live)
 }
 
-async fn by_key(session: &Session, table: &Table, live: &Name, copy: &Name, key: &[String]) -> Result<Counts, Fault> {
+pub async fn by_key(
+    session: &Session,
+    table: &Table,
+    live: &Name,
+    copy: &Name,
+    key: &[String],
+) -> Result<Counts, Fault> {
     let row = |alias: &str| {
         let columns: Vec<String> = table.columns.iter().map(|it| format!("{alias}.{}", quote(&it.name))).collect();
         format!("row({})", columns.join(", "))
@@ -146,7 +152,10 @@ pub fn shown(params: &Params, state: &State, old: impl Fn(&Unit) -> Name) -> Vec
             (NewerRows::Drop, _) => format!("rows only in live stay in `{}` only", old(unit)),
         });
         if counts.differ != Some(0) {
-            lines.push("where a row differs, the copy's takes the place".to_owned());
+            lines.push(match params.on_conflict() {
+                super::params::OnConflict::KeepLive => "where a row differs, the live one stays".to_owned(),
+                super::params::OnConflict::TakeBackup => "where a row differs, the copy's takes the place".to_owned(),
+            });
         }
         lines.push(format!("the live table is kept as `{}`", old(unit)));
     }
@@ -167,7 +176,7 @@ pub fn shown_merge(params: &Params, state: &State) -> Vec<String> {
         ));
     }
     lines.push("rows only in the copy are put into the live tables, rows only in live stay".to_owned());
-    lines.push(match params.on_conflict {
+    lines.push(match params.on_conflict() {
         super::params::OnConflict::KeepLive => "where a row differs, the live one stays".to_owned(),
         super::params::OnConflict::TakeBackup => "where a row differs, it gets the values of the copy".to_owned(),
     });

@@ -13,12 +13,8 @@ pub fn create(table: &Table, at: &Name, scratch: &Scratch, number: usize, new: b
     for check in table.checks.iter().filter(|check| check.validated) {
         lines.push(format!("constraint {} {}", quote(&check.name), check.definition));
     }
-    let mut sql = format!(
-        "create {}table {} ({})",
-        if table.unlogged { "unlogged " } else { "" },
-        at.sql(),
-        lines.join(", ")
-    );
+    let mut sql =
+        format!("create {}table {} ({})", if table.unlogged { "unlogged " } else { "" }, at.sql(), lines.join(", "));
     if let Some(key) = &table.partition_key {
         sql.push_str(&format!(" partition by {key}"));
     }

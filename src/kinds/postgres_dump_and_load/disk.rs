@@ -11,7 +11,8 @@ pub async fn check(source: &Session, target: &Session, to: &Connection, units: &
         return Ok(format!("needs about {} of disk on the target; how much is free there is unknown", size(needed)));
     };
     if free < needed {
-        let message = format!("the copies need about {} of disk on the target, where {} are free", size(needed), size(free));
+        let message =
+            format!("the copies need about {} of disk on the target, where {} are free", size(needed), size(free));
         return Err(Fault::new("RG2208", message).hint("make room, or carry fewer tables at once"));
     }
     Ok(format!("needs about {} of disk on the target, where {} are free", size(needed), size(free)))

@@ -16,7 +16,9 @@ impl Load {
     pub async fn indexes(self: Arc<Self>, unit: &Unit) -> Result<(), Fault> {
         let mut builds = Vec::new();
         let mut after = Vec::new();
-        for (member, index) in unit.members.iter().flat_map(|it| it.table.indexes.iter().enumerate().map(move |ix| (it, ix))) {
+        for (member, index) in
+            unit.members.iter().flat_map(|it| it.table.indexes.iter().enumerate().map(move |ix| (it, ix)))
+        {
             let (at, index) = index;
             if !index.valid && !index.partitioned {
                 continue;
@@ -39,26 +41,33 @@ impl Load {
             running.spawn(async move { load.build(&sql).await });
         }
         while let Some(joined) = running.join_next().await {
-            joined.map_err(broke)?.map_err(|fault| explain(fault, &format!("an index of `{}` cannot be built", unit.name)))?;
+            joined
+                .map_err(broke)?
+                .map_err(|fault| explain(fault, &format!("an index of `{}` cannot be built", unit.name)))?;
         }
         after.extend(attach(unit, &self.site.scratch));
         if after.is_empty() {
             return Ok(());
         }
-        self.build(&after.join("; ")).await.map_err(|fault| explain(fault, &format!("a key of `{}` cannot be made", unit.name)))
+        self.build(&after.join("; "))
+            .await
+            .map_err(|fault| explain(fault, &format!("a key of `{}` cannot be made", unit.name)))
     }
 
     async fn build(&self, sql: &str) -> Result<(), Fault> {
         let _slot = self.slots.acquire().await;
         let session = self.site.write_target(&self.cx).await?;
-        session.run(&format!("set synchronous_commit = off; set maintenance_work_mem = {}", literal(&self.memory))).await?;
+        session
+            .run(&format!("set synchronous_commit = off; set maintenance_work_mem = {}", literal(&self.memory)))
+            .await?;
         session.run(sql).await
     }
 }
 
 /// Makes the indexes of partitions parts of the partitioned ones, which become valid with the last of them.
 fn attach(unit: &Unit, scratch: &Scratch) -> Vec<String> {
-    let all = || unit.members.iter().flat_map(|member| member.table.indexes.iter().enumerate().map(move |ix| (member, ix)));
+    let all =
+        || unit.members.iter().flat_map(|member| member.table.indexes.iter().enumerate().map(move |ix| (member, ix)));
     let name = |number: usize, at: usize| Name::new(scratch.schema(), scratch.index(number, at)).sql();
     let mut statements = Vec::new();
     for (member, (at, index)) in all() {

@@ -59,6 +59,8 @@ pub async fn load(
     let keeper = site.read_source(cx).await?;
     keeper.begin_snapshot(None).await?;
     let mut units = survey::units(params, &site.prior.tables, &keeper, lead).await?;
+    let held: Vec<String> = site.prior.tables.iter().map(Name::sql).collect();
+    keeper.query(&format!("lock table {} in access share mode", held.join(", ")), &[]).await?;
     let snapshot: String = keeper.query_one("select pg_export_snapshot()", &[]).await?.get(0);
     make(site, params, lead, &units).await?;
     let load = Arc::new(Load {
@@ -159,8 +161,9 @@ async fn fill(
 async fn source_of(keeper: &ReadSession, unit: &Unit) -> Result<Vec<Option<Source>>, Fault> {
     let tree = survey::tree(keeper, &unit.name).await?.unwrap_or_default();
     let same = |member: &Member| {
-        tree.iter().find(|it| it.kind == member.table.kind && it.bound == member.table.bound
-            && (it.place() == member.table.place()))
+        tree.iter().find(|it| {
+            it.kind == member.table.kind && it.bound == member.table.bound && (it.place() == member.table.place())
+        })
     };
     let paired: Vec<Option<&Table>> = unit.members.iter().map(same).collect();
     if tree.len() == paired.len() && paired.iter().all(Option::is_some) {
@@ -252,7 +255,8 @@ impl Load {
             None => format!("copy {} ({columns}) to stdout ({format})", source.place().sql()),
             Some((from, to)) => {
                 let end = to.map(|to| format!(" and ctid < '({to},0)'::tid")).unwrap_or_default();
-                let rows = format!("select {columns} from only {} where ctid >= '({from},0)'::tid{end}", source.place().sql());
+                let rows =
+                    format!("select {columns} from only {} where ctid >= '({from},0)'::tid{end}", source.place().sql());
                 format!("copy ({rows}) to stdout ({format})")
             }
         };
@@ -282,7 +286,9 @@ impl Load {
                 session.begin_snapshot(Some(&self.snapshot)).await?;
                 (session, unit.name.clone())
             }
-            Side::Copy => (self.site.read_target(&self.cx).await?, self.site.scratch.table_place(unit.members[0].number)),
+            Side::Copy => {
+                (self.site.read_target(&self.cx).await?, self.site.scratch.table_place(unit.members[0].number))
+            }
         };
         sum(&session, &place, unit.root(), self.modern).await
     }
@@ -296,11 +302,8 @@ enum Side {
 
 /// How many rows a table has, and what their hashes add up to.
 pub async fn sum(session: &Session, place: &Name, table: &Table, modern: bool) -> Result<Proof, Fault> {
-    let sql = format!(
-        "select count(*), coalesce(sum({}), 0)::text from {} t",
-        table.row_hash("t", modern),
-        place.sql()
-    );
+    let sql =
+        format!("select count(*), coalesce(sum({}), 0)::text from {} t", table.row_hash("t", modern), place.sql());
     let row = session.query_one(&sql, &[]).await?;
     let rows: i64 = row.get(0);
     Ok(Proof { rows: u64::try_from(rows).unwrap_or(0), checksum: Some(row.get(1)) })

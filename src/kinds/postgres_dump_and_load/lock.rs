@@ -53,9 +53,10 @@ pub async fn transaction<L: Locked>(
         }
     }
     let who = if last.is_empty() { "another session".to_owned() } else { last.join("; ") };
-    let mut fault = Fault::new("RG2211", format!("a lock on the live tables is not to be had: {who}; nothing was changed"))
-        .retry(RetryClass::Later)
-        .hint("end that session or wait for it, then retry; the copy stays loaded");
+    let mut fault =
+        Fault::new("RG2211", format!("a lock on the live tables is not to be had: {who}; nothing was changed"))
+            .retry(RetryClass::Later)
+            .hint("end that session or wait for it, then retry; the copy stays loaded");
     fault.causes = last;
     Err(fault)
 }

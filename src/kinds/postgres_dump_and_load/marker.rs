@@ -45,10 +45,7 @@ pub async fn look(session: &Session, scratch: &Scratch) -> Result<Seen, Fault> {
         (false, true) => return Ok(Seen::Foreign),
         (true, true) => {}
     }
-    let sql = format!(
-        "select jsonb_build_array(phase, fingerprint, state) from {} where op = $1",
-        place.sql()
-    );
+    let sql = format!("select jsonb_build_array(phase, fingerprint, state) from {} where op = $1", place.sql());
     let rows: Vec<(Phase, String, State)> = session.read(&sql, &[&scratch.op]).await?;
     Ok(rows.into_iter().next().map_or(Seen::Foreign, |(phase, fingerprint, state)| {
         Seen::Ours(Box::new(Marker { phase, fingerprint, state }))

@@ -13,7 +13,13 @@ use crate::model::Fault;
 use crate::provider::postgres::catalog::Table;
 use crate::provider::postgres::{Name, WriteSession, quote};
 
-pub async fn merge(cx: &WorkCx, site: &Site, params: &Params, lead: &WriteSession, loaded: &State) -> Result<State, Fault> {
+pub async fn merge(
+    cx: &WorkCx,
+    site: &Site,
+    params: &Params,
+    lead: &WriteSession,
+    loaded: &State,
+) -> Result<State, Fault> {
     let say = |line: &str| cx.say(line);
     lock::transaction(cx, site, lead, say, &Merge { site, params, loaded }).await
 }
@@ -61,8 +67,8 @@ async fn one(site: &Site, params: &Params, session: &WriteSession, unit: &Unit) 
     );
     let inserted = session.execute(&insert, &[]).await?;
     let mut updated = 0;
-    if params.on_conflict == OnConflict::TakeBackup
-        && let Some(sql) = update(table, &staged)
+    if params.on_conflict() == OnConflict::TakeBackup
+        && let Some(sql) = overwrite(table, &unit.name, &staged)
     {
         updated = session.execute(&sql, &[]).await?;
     }
@@ -72,8 +78,9 @@ async fn one(site: &Site, params: &Params, session: &WriteSession, unit: &Unit) 
     Ok(Merged { inserted, updated, skipped: unit.proof.rows.saturating_sub(inserted + updated) })
 }
 
-/// Gives live rows the values of the copy where they differ. A column that only the server may number stays as it is.
-fn update(table: &Table, staged: &Name) -> Option<String> {
+/// Gives the rows of one table the values of the other where they differ under the same key. A column that only the server
+/// may number stays as it is.
+pub fn overwrite(table: &Table, into: &Name, from: &Name) -> Option<String> {
     let key = table.key()?;
     let free: Vec<String> = table
         .copied()
@@ -88,9 +95,9 @@ fn update(table: &Table, staged: &Name) -> Option<String> {
     let same: Vec<String> = key.iter().map(|it| format!("l.{0} = s.{0}", quote(it))).collect();
     Some(format!(
         "update {} l set {} from {} s where {} and record_image_ne(row({}), row({}))",
-        table.place().sql(),
+        into.sql(),
         sets.join(", "),
-        staged.sql(),
+        from.sql(),
         same.join(" and "),
         row("l"),
         row("s")
@@ -101,8 +108,12 @@ fn does_not_fit(name: &Name, fault: Fault) -> Fault {
     if !fault.causes.first().is_some_and(|cause| cause.contains(" 23")) {
         return fault;
     }
-    Fault { code: "RG2218".to_owned(), message: format!("rows of the copy do not fit into `{name}`; nothing was changed"), ..fault }
-        .hint("carry the tables they point at in the same step")
+    Fault {
+        code: "RG2218".to_owned(),
+        message: format!("rows of the copy do not fit into `{name}`; nothing was changed"),
+        ..fault
+    }
+    .hint("carry the tables they point at in the same step")
 }
 
 /// What is pointed at comes before what points; a ring comes in the order it was written.

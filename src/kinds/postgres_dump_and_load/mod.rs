@@ -99,12 +99,18 @@ undo: swap_back
         settle(cx, op).await
     }
 
-    async fn undo(&self, cx: &WriteCx, op: &Op<Params, Prior>, _undo: &Value, _outputs: &Outputs) -> Result<Undone, Fault> {
+    async fn undo(
+        &self,
+        cx: &WriteCx,
+        op: &Op<Params, Prior>,
+        _undo: &Value,
+        _outputs: &Outputs,
+    ) -> Result<Undone, Fault> {
         undo::swap_back(cx, op).await
     }
 
-    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry) -> Result<(), Fault> {
-        undo::remove(cx, entry).await
+    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, with: &Value) -> Result<(), Fault> {
+        undo::remove(cx, entry, with).await
     }
 
     async fn work(&self, cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {

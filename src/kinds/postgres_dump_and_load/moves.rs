@@ -63,13 +63,7 @@ pub fn swap(scratch: &Scratch, pairs: &[Pair<'_>]) -> Moves {
 }
 
 /// Takes the old table out of keys and publications: it must neither hold back nor follow what happens to others.
-fn loosen(
-    moves: &mut Moves,
-    table: &Table,
-    set: &BTreeSet<Name>,
-    away: &mut Vec<String>,
-    keys: &mut Vec<String>,
-) {
+fn loosen(moves: &mut Moves, table: &Table, set: &BTreeSet<Name>, away: &mut Vec<String>, keys: &mut Vec<String>) {
     let place = table.place();
     moves.forward.extend(carry::unpublish(table, &place));
     for key in table.inbound.iter().filter(|key| !set.contains(&key.from())) {
@@ -220,7 +214,12 @@ fn outbound(moves: &mut Moves, table: &Table, set: &BTreeSet<Name>, away: &mut V
             away.push(drop_key(&place, key));
         }
         if let Some(text) = &key.comment {
-            moves.forward.push(format!("comment on constraint {} on {} is {}", quote(&key.name), place.sql(), literal(text)));
+            moves.forward.push(format!(
+                "comment on constraint {} on {} is {}",
+                quote(&key.name),
+                place.sql(),
+                literal(text)
+            ));
         }
     }
 }

@@ -30,8 +30,10 @@ pub struct Params {
     pub mode: Mode,
     #[serde(default)]
     pub newer_rows: NewerRows,
+    /// Which row stays where both have one under the same key and they differ: when swapping the copy's unless said, when
+    /// merging the live one.
     #[serde(default)]
-    pub on_conflict: OnConflict,
+    pub on_conflict: Option<OnConflict>,
     #[serde(default)]
     pub compare: Compare,
     /// How many streams and index builds at once; as many as this machine has cores, at most 4, where left out.
@@ -63,11 +65,10 @@ pub enum NewerRows {
     Drop,
 }
 
-/// Which row stays where both have one under the same key, when merging.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+/// Which row stays where both have one under the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflict {
-    #[default]
     KeepLive,
     TakeBackup,
 }
@@ -85,6 +86,13 @@ pub enum Compare {
 }
 
 impl Params {
+    pub fn on_conflict(&self) -> OnConflict {
+        self.on_conflict.unwrap_or(match self.mode {
+            Mode::Swap | Mode::Create => OnConflict::TakeBackup,
+            Mode::Merge => OnConflict::KeepLive,
+        })
+    }
+
     pub fn jobs(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         self.jobs.unwrap_or(cores.min(4)).clamp(1, 32)
@@ -101,7 +109,8 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
             help: Some(help.to_owned()),
         });
     };
-    let given = |name: &str| !matches!(with.get(&[name]), Known::Absent | Known::Known(Value::Null | Value::Bool(false)));
+    let given =
+        |name: &str| !matches!(with.get(&[name]), Known::Absent | Known::Known(Value::Null | Value::Bool(false)));
     let chosen: Vec<&str> = ["tables", "schemas", "everything"].into_iter().filter(|name| given(name)).collect();
     match chosen.len() {
         0 => complain("", "nothing says what is loaded", "give one of `tables`, `schemas`, `everything: true`"),
@@ -120,8 +129,8 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
         Known::Absent => "swap",
         _ => return found,
     };
-    if given("on_conflict") && mode != "merge" {
-        complain("on_conflict", "`on_conflict` is for `mode: merge`", "leave it out, or merge");
+    if given("on_conflict") && mode == "create" {
+        complain("on_conflict", "`on_conflict` is for tables that are there", "leave it out, or swap or merge");
     }
     if given("newer_rows") && mode != "swap" {
         complain("newer_rows", "`newer_rows` is for `mode: swap`", "leave it out, or swap");

@@ -32,27 +32,37 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     let scratch = Scratch::of(&op.id);
     changes.extend(words(&op.params, &scratch, &units));
     changes.push(super::disk::check(&source, &target, &op.params.target, &units).await?);
-    let creates = creates(op, &prior, &scratch, &units);
+    let creates = creates(op, &prior, &scratch);
     Ok(Prepared { prior, changes, creates })
 }
 
 /// Versions, encodings and collations.
 async fn versions(source: &Session, target: &Session) -> Result<Option<String>, Fault> {
     if target.major() < source.major() {
-        return Err(Fault::new("RG2206", format!(
-            "the target runs PostgreSQL {}, older than the source's {}", target.major(), source.major()
-        )).hint("load into a server of the same or a newer major version"));
+        return Err(Fault::new(
+            "RG2206",
+            format!("the target runs PostgreSQL {}, older than the source's {}", target.major(), source.major()),
+        )
+        .hint("load into a server of the same or a newer major version"));
     }
     let sql = "select pg_encoding_to_char(encoding), datcollate::text, datctype::text from pg_database where datname = current_database()";
     let (theirs, ours) = (source.query_one(sql, &[]).await?, target.query_one(sql, &[]).await?);
     let text = |row: &tokio_postgres::Row, at: usize| row.get::<_, String>(at);
     if text(&ours, 0) != text(&theirs, 0) && text(&ours, 0) != "UTF8" {
-        return Err(Fault::new("RG2207", format!(
-            "the source holds {} and the target {}, which cannot hold all of it", text(&theirs, 0), text(&ours, 0)
-        )).hint("load into a database in UTF8"));
+        return Err(Fault::new(
+            "RG2207",
+            format!(
+                "the source holds {} and the target {}, which cannot hold all of it",
+                text(&theirs, 0),
+                text(&ours, 0)
+            ),
+        )
+        .hint("load into a database in UTF8"));
     }
     let differ = (text(&ours, 1), text(&ours, 2)) != (text(&theirs, 1), text(&theirs, 2));
-    Ok(differ.then(|| format!("text sorts as `{}` on the source and as `{}` on the target", text(&theirs, 1), text(&ours, 1))))
+    Ok(differ.then(|| {
+        format!("text sorts as `{}` on the source and as `{}` on the target", text(&theirs, 1), text(&ours, 1))
+    }))
 }
 
 /// Tables that the target does not have need their types, and roles, there.
@@ -105,7 +115,9 @@ fn words(params: &Params, scratch: &Scratch, units: &[Unit]) -> Vec<String> {
     for unit in units {
         let rows = unit.leaves().map(|it| it.table.estimate).sum::<i64>();
         lines.push(match (params.mode, unit.exists) {
-            (Mode::Merge, _) => format!("rows of `{}` are put into the live table, which has about {rows} now", unit.name),
+            (Mode::Merge, _) => {
+                format!("rows of `{}` are put into the live table, which has about {rows} now", unit.name)
+            }
             (_, true) => format!(
                 "a copy takes the place of `{}`, which has about {rows} rows now and is kept as `{}`",
                 unit.name,
@@ -121,23 +133,21 @@ fn old(scratch: &Scratch, unit: &Unit) -> Name {
     Name::new(&unit.name.schema, scratch.old(&unit.name.name))
 }
 
-fn creates(op: &Op<Params, ()>, prior: &Prior, scratch: &Scratch, units: &[Unit]) -> Vec<Made> {
-    let made = |kind: &str, id: String, table: Option<Name>| {
-        let thing = Thing {
-            op: op.id.clone(),
-            url: op.params.target.url().to_owned(),
-            database: op.params.database.clone(),
-            target: prior.target.clone(),
-            table,
-        };
-        Made { kind: kind.to_owned(), id, details: serde_json::to_value(thing).unwrap_or(Value::Null) }
-    };
-    let mut all = vec![made("postgres schema", scratch.schema(), None)];
-    if op.params.mode == Mode::Swap {
-        for unit in units.iter().filter(|unit| unit.exists) {
-            let old = old(scratch, unit);
-            all.push(made("postgres table", old.to_string(), Some(old)));
-        }
-    }
-    all
+/// What the loading makes; what the swap keeps is known to the ledger when the swap begins.
+fn creates(op: &Op<Params, ()>, prior: &Prior, scratch: &Scratch) -> Vec<Made> {
+    vec![made(op, prior, "postgres schema", scratch.schema(), None)]
+}
+
+/// The live tables that a swap keeps under another name.
+pub fn kept(op: &Op<Params, Prior>, scratch: &Scratch, units: &[Unit]) -> Vec<Made> {
+    let swapped =
+        units.iter().filter(|unit| unit.exists && op.params.mode == Mode::Swap).map(|unit| old(scratch, unit));
+    swapped.map(|old| made(op, &op.prior, "postgres table", old.to_string(), Some(old))).collect()
+}
+
+fn made<P>(op: &Op<Params, P>, prior: &Prior, kind: &str, id: String, table: Option<Name>) -> Made {
+    let scratch = table.is_none();
+    let (database, target) = (op.params.database.clone(), prior.target.clone());
+    let thing = Thing { op: op.id.clone(), database, target, table };
+    Made { kind: kind.to_owned(), id, scratch, details: serde_json::to_value(thing).unwrap_or(Value::Null) }
 }

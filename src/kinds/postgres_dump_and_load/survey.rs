@@ -14,7 +14,9 @@ pub async fn names(params: &Params, source: &Session) -> Result<Vec<Name>, Fault
     let mut names = match (&params.tables, &params.schemas) {
         (Some(tables), _) => tables.clone(),
         (None, Some(schemas)) => crate::provider::postgres::catalog::tables_of(source, schemas).await?,
-        (None, None) => crate::provider::postgres::catalog::tables_of(source, &[]).await?,
+        (None, None) if params.everything => crate::provider::postgres::catalog::tables_of(source, &[]).await?,
+        // A template that rendered to nothing must not mean everything.
+        (None, None) => Vec::new(),
     };
     names.sort();
     names.dedup();
@@ -43,8 +45,11 @@ pub async fn units(params: &Params, names: &[Name], source: &Session, target: &S
         units.push(Unit { name: name.clone(), exists, members, proof, counts, merged: None });
     }
     if params.mode == Mode::Swap {
-        let live: Vec<u32> =
-            units.iter().filter(|unit| unit.exists).flat_map(|unit| unit.members.iter().map(|it| it.table.oid)).collect();
+        let live: Vec<u32> = units
+            .iter()
+            .filter(|unit| unit.exists)
+            .flat_map(|unit| unit.members.iter().map(|it| it.table.oid))
+            .collect();
         let bound = bonds(target, &live).await?;
         if !bound.is_empty() {
             return Err(cannot_carry(&bound));
@@ -89,8 +94,11 @@ pub async fn tree(session: &Session, name: &Name) -> Result<Option<Vec<Table>>, 
 }
 
 pub fn cannot_carry(bound: &[String]) -> Fault {
-    let mut fault = Fault::new("RG2203", format!("a swap would leave behind what is bound to the old table: {}", bound.join(", ")))
-        .hint("drop it before and make it again afterwards, or use `mode: merge`, which leaves the table in its place");
+    let mut fault = Fault::new(
+        "RG2203",
+        format!("a swap would leave behind what is bound to the old table: {}", bound.join(", ")),
+    )
+    .hint("drop it before and make it again afterwards, or use `mode: merge`, which leaves the table in its place");
     fault.causes = bound.to_vec();
     fault
 }
@@ -135,18 +143,24 @@ fn same_columns(name: &Name, theirs: &Table, live: &Table) -> Result<(), Fault> 
         match theirs.columns.iter().find(|it| it.name == column.name) {
             None => wrong.push(format!("`{}` is only on the target", column.name)),
             Some(other) if other.kind != column.kind => {
-                wrong.push(format!("`{}` is {} on the target and {} on the source", column.name, column.kind, other.kind));
+                wrong.push(format!(
+                    "`{}` is {} on the target and {} on the source",
+                    column.name, column.kind, other.kind
+                ));
             }
             Some(_) => {}
         }
     }
     let known = |it: &str| live.columns.iter().any(|column| column.name == it);
-    wrong.extend(theirs.columns.iter().filter(|it| !known(&it.name)).map(|it| format!("`{}` is only on the source", it.name)));
+    wrong.extend(
+        theirs.columns.iter().filter(|it| !known(&it.name)).map(|it| format!("`{}` is only on the source", it.name)),
+    );
     if wrong.is_empty() {
         return Ok(());
     }
-    let mut fault = Fault::new("RG2202", format!("`{name}` has other columns on the two servers: {}", wrong.join(", ")))
-        .hint("bring one of them to the columns of the other, then try again");
+    let mut fault =
+        Fault::new("RG2202", format!("`{name}` has other columns on the two servers: {}", wrong.join(", ")))
+            .hint("bring one of them to the columns of the other, then try again");
     fault.causes = wrong;
     Err(fault)
 }

@@ -86,14 +86,16 @@ async fn free(session: &WriteSession, state: &State) -> Result<(), Fault> {
         return Ok(());
     }
     let refused = survey::cannot_carry(&bound);
-    Err(Fault { message: format!("what was made since the swap is bound to the copy: {}", bound.join(", ")), ..refused })
+    Err(Fault {
+        message: format!("what was made since the swap is bound to the copy: {}", bound.join(", ")),
+        ..refused
+    })
 }
 
-/// What the ledger keeps of a thing on the target. No password: see `remove`.
+/// What the ledger keeps of a thing on the target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Thing {
     pub op: crate::model::OpId,
-    pub url: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     pub target: Identity,
@@ -103,10 +105,13 @@ pub struct Thing {
 }
 
 /// Takes away the scratch schema or a kept table, if it is ours. Gone already is success.
-pub async fn remove(cx: &WriteCx, entry: &LedgerEntry) -> Result<(), Fault> {
-    let thing: Thing = serde_json::from_value(entry.details.clone())
-        .map_err(|error| Fault::new("RG2222", format!("the ledger's entry of `{}` cannot be read", entry.id)).caused_by(&error))?;
-    let connection = Connection::new(&thing.url).map_err(|text| Fault::new("RG2222", text))?;
+pub async fn remove(cx: &WriteCx, entry: &LedgerEntry, with: &serde_json::Value) -> Result<(), Fault> {
+    let unreadable = |error: serde_json::Error| {
+        Fault::new("RG2222", format!("the ledger's entry of `{}` cannot be read", entry.id)).caused_by(&error)
+    };
+    let thing: Thing = serde_json::from_value(entry.details.clone()).map_err(unreadable)?;
+    // The step's own connection, since the ledger holds no password.
+    let connection: Connection = serde_json::from_value(with["target"].clone()).map_err(unreadable)?;
     let scratch = Scratch::of(&thing.op);
     let to = Endpoint {
         connection,

@@ -11,7 +11,7 @@ use super::marker::{self, Marker, Phase, Seen};
 use super::params::{Mode, Params};
 use super::plan::{Prior, State};
 use super::site::{Site, fingerprint};
-use super::{compare, merge, orphans, swap};
+use super::{compare, merge, orphans, prepare, swap};
 use crate::kind::{Found, Next, Op, ReadCx, WorkCx};
 use crate::model::{Fault, Pulse};
 use crate::provider::postgres::{Name, WriteSession, quote};
@@ -44,7 +44,9 @@ async fn beside(
     let wanted = fingerprint(&op.params, &op.prior);
     let mut state = match marker {
         // It went on without us: what is live now must not be loaded over.
-        Some(marker) if matches!(marker.phase, Phase::Swapped | Phase::Done) => return Ok(next(op, site, &marker.state)),
+        Some(marker) if matches!(marker.phase, Phase::Swapped | Phase::Done) => {
+            return Ok(next(op, site, &marker.state));
+        }
         Some(marker) if marker.phase == Phase::Loaded && marker.fingerprint == wanted => {
             cx.say("the copy of an earlier attempt is whole and is used");
             marker.state
@@ -96,18 +98,52 @@ async fn live(
     marker: Option<Marker>,
 ) -> Result<Next, Fault> {
     let merges = op.params.mode == Mode::Merge;
-    let marker = marker.filter(|marker| !matches!(marker.phase, Phase::Loading | Phase::TakenBack)).ok_or_else(|| {
-        Fault::new("RG2221", format!("the copy in `{}` is gone; nothing was changed", site.scratch.schema()))
-            .hint("rerun the step: it loads the copy anew")
-    })?;
+    let marker =
+        marker.filter(|marker| !matches!(marker.phase, Phase::Loading | Phase::TakenBack)).ok_or_else(|| {
+            Fault::new("RG2221", format!("the copy in `{}` is gone; nothing was changed", site.scratch.schema()))
+                .hint("rerun the step: it loads the copy anew")
+        })?;
     let state = match (marker.phase, merges) {
         (Phase::Done, _) => return Ok(Next::Done(marker.state.outputs())),
         (Phase::Swapped, _) => marker.state,
-        (_, false) => swap::swap(cx, site, &op.params, lead, &marker.state).await?,
+        (_, false) => match swap::swap(cx, site, &op.params, lead, &marker.state).await {
+            Err(fault) if fault.code == swap::MOVED_ON => return again(cx, op, site, lead, marker.state, fault).await,
+            swapped => swapped?,
+        },
         (_, true) => merge::merge(cx, site, &op.params, lead, &marker.state).await?,
     };
-    if merges { merge::finish(site, lead, &state).await? } else { swap::finish(cx, site, lead, &state).await? }
+    if merges {
+        merge::finish(site, lead, &state).await?
+    } else {
+        swap::finish(cx, site, lead, &state).await?
+    }
     Ok(Next::Done(state.outputs()))
+}
+
+/// How often a live table that moves on is compared again before somebody has to stop its writers.
+const MOST_COMPARISONS: u64 = 3;
+
+/// Shows what would be left behind now: an approval of other counts does not stand for it.
+async fn again(
+    cx: &WorkCx,
+    op: &Op<Params, Prior>,
+    site: &Site,
+    lead: &WriteSession,
+    mut state: State,
+    fault: Fault,
+) -> Result<Next, Fault> {
+    let times = op.facts["compared_again"].as_u64().unwrap_or(0) + 1;
+    if times > MOST_COMPARISONS {
+        return Err(fault);
+    }
+    cx.say(&format!("{}; comparing again", fault.message));
+    compare::compare(cx, site, &op.params, &mut state).await?;
+    lead.run(&marker::set(&site.scratch, Phase::Loaded, &state)?).await?;
+    let mut next = next(op, site, &state);
+    if let Next::Phase { facts, .. } = &mut next {
+        facts["compared_again"] = times.into();
+    }
+    Ok(next)
 }
 
 /// The phase that changes what is live, and what an approval in front of it is shown.
@@ -120,7 +156,8 @@ fn next(op: &Op<Params, Prior>, site: &Site, state: &State) -> Next {
     let phase = if op.params.mode == Mode::Merge { "merge" } else { "swap" };
     let outputs = state.outputs();
     let facts = json!({"schema": quote(&site.scratch.schema()), "tables": outputs["tables"], "rows": outputs["rows"]});
-    Next::Phase { phase: phase.to_owned(), facts, shown }
+    let creates = prepare::kept(op, &site.scratch, &state.units);
+    Next::Phase { phase: phase.to_owned(), facts, shown, creates }
 }
 
 /// What became of an operation whose process is dead and left no result, as the target knows it.

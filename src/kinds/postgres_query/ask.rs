@@ -55,11 +55,8 @@ async fn rows(session: &ReadSession, params: &Params) -> Result<Vec<Value>, Faul
     } else {
         None
     };
-    let rows = session
-        .client()
-        .query(wrapped.as_ref().unwrap_or(&statement), &bound)
-        .await
-        .map_err(|error| refuse(&error))?;
+    let rows =
+        session.client().query(wrapped.as_ref().unwrap_or(&statement), &bound).await.map_err(|error| refuse(&error))?;
     if rows.len() > MOST_ROWS {
         return Err(Fault::new("RG2303", format!("the answer has {} rows, more than {MOST_ROWS}", rows.len()))
             .hint("count or aggregate in the statement, or add a `limit`"));

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub use params::Params;
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Role, WriteCx};
+use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
@@ -55,17 +55,9 @@ with:
         Shape::Closed([("rows".to_owned(), OutputType::List)].into())
     }
 
-    async fn prepare(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Prepared<()>, Fault> {
-        Ok(Prepared { prior: (), changes: vec![], creates: vec![] })
-    }
-
     /// A question leaves nothing behind: it is asked again.
     async fn find(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Found, Fault> {
         Ok(Found::Absent)
-    }
-
-    async fn start(&self, _cx: &WriteCx, _op: &Op<Params, ()>) -> Result<(), Fault> {
-        Ok(())
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

@@ -28,7 +28,7 @@ async fn ask_lab(lab: &Lab, sql: &str, values: Value) -> Result<Outputs, Fault> 
 
 #[tokio::test]
 async fn answers_are_json_of_the_servers_making() {
-    let lab = Lab::new();
+    let lab = Lab::start();
     lab.live("create table t(id int, n numeric, at timestamptz, tags text[], doc jsonb, raw bytea);
               insert into t values (1, 12.50, '2026-03-01 10:00+02', '{a,\"b c\"}', '{\"x\": [1]}', '\\x00ff'), (2, null, null, null, null, null)");
     let out = ask_lab(&lab, "select * from t where id = $1; ", json!([1])).await.unwrap();
@@ -41,7 +41,7 @@ async fn answers_are_json_of_the_servers_making() {
 
 #[tokio::test]
 async fn the_main_value_is_the_first_column_of_the_first_row() {
-    let lab = Lab::new();
+    let lab = Lab::start();
     let cases = [
         ("select 7, 8 -- both without a name", json!([]), json!(7)),
         ("select $1::text as a, $2::boolean", json!(["it's", true]), json!("it's")),
@@ -61,13 +61,22 @@ async fn the_main_value_is_the_first_column_of_the_first_row() {
 
 #[tokio::test]
 async fn nothing_can_be_changed_by_a_question() {
-    let lab = Lab::new();
-    lab.live("create table t(id int); create function sneak() returns int language plpgsql as
-              $$begin set transaction_read_only = off; delete from t; return 1; end$$; insert into t values (1)");
-    for sql in ["delete from t", "select 1; delete from t", "select sneak()", "with x as (delete from t returning 1) select 1",
-                "set session characteristics as transaction read write"] {
+    let lab = Lab::start();
+    lab.live(
+        "create table t(id int); create function sneak() returns int language plpgsql as
+              $$begin set transaction_read_only = off; delete from t; return 1; end$$; insert into t values (1)",
+    );
+    for sql in [
+        "delete from t",
+        "select 1; delete from t",
+        "select sneak()",
+        "with x as (delete from t returning 1) select 1",
+        "set session characteristics as transaction read write",
+    ] {
         let outcome = ask_lab(&lab, sql, json!([])).await;
-        if sql.starts_with("set session") { continue }
+        if sql.starts_with("set session") {
+            continue;
+        }
         assert!(outcome.is_err(), "{sql}");
     }
     assert_eq!(lab.live("select count(*) from t"), "1");
@@ -75,7 +84,7 @@ async fn nothing_can_be_changed_by_a_question() {
 
 #[tokio::test]
 async fn faults_say_what_is_wrong() {
-    let lab = Lab::new();
+    let lab = Lab::start();
     let fault = ask_lab(&lab, "select * from nowhere", json!([])).await.unwrap_err();
     assert_eq!((fault.code.as_str(), fault.causes.len()), ("RG2302", 1), "{fault:?}");
     let fault = ask_lab(&lab, "select $1::int", json!([])).await.unwrap_err();
@@ -92,7 +101,8 @@ async fn faults_say_what_is_wrong() {
 
 #[test]
 fn a_bad_question_is_found_on_a_calm_day() {
-    let complain = |value: Value| PostgresQuery.check(&Late { value: &value }).into_iter().map(|c| c.message).collect::<Vec<_>>();
+    let complain =
+        |value: Value| PostgresQuery.check(&Late { value: &value }).into_iter().map(|c| c.message).collect::<Vec<_>>();
     assert_eq!(complain(json!({"sql": "select 1"})), Vec::<String>::new());
     assert_eq!(complain(json!({"sql": "select $2", "values": [1]})), ["the statement uses `$2`, and `values` holds 1"]);
     assert_eq!(complain(json!({"sql": " ; "})), ["the statement is empty"]);

@@ -35,7 +35,8 @@ impl Form {
     fn of(path: &Path) -> Result<Option<Self>, Fault> {
         if path.is_file() {
             let name = path.to_string_lossy();
-            if [".tar.gz", ".tgz", ".tar.lz4", ".tar.zst", ".tar.xz", ".tar.bz2"].iter().any(|end| name.ends_with(end)) {
+            if [".tar.gz", ".tgz", ".tar.lz4", ".tar.zst", ".tar.xz", ".tar.bz2"].iter().any(|end| name.ends_with(end))
+            {
                 return Err(compressed(path));
             }
             return Ok(name.ends_with(".tar").then(|| Form::Tar { base: path.into(), wal: None, manifest: None }));
@@ -48,7 +49,12 @@ impl Form {
             let wal = beside("pg_wal.tar");
             return Ok(Some(Form::Tar { base: path.join("base.tar"), wal, manifest: beside("backup_manifest") }));
         }
-        match fs::read_dir(path).into_iter().flatten().flatten().find(|e| e.file_name().to_string_lossy().starts_with("base.tar.")) {
+        match fs::read_dir(path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .find(|e| e.file_name().to_string_lossy().starts_with("base.tar."))
+        {
             Some(entry) => Err(compressed(&entry.path())),
             None => Ok(None),
         }
@@ -136,16 +142,25 @@ impl Reading {
 
     fn finish(self, path: &Path) -> Result<Contents, Fault> {
         let lacks = |what: &str, hint: &str| {
-            Fault::new("RG2403", format!("`{}` is no complete base backup: it has no {what}", path.display())).hint(hint.to_string())
+            Fault::new("RG2403", format!("`{}` is no complete base backup: it has no {what}", path.display()))
+                .hint(hint.to_string())
         };
         if !self.refused.is_empty() {
             let named = self.refused.join(", ");
-            return Err(Fault::new("RG2405", format!("the backup has tablespaces or links outside its folder: {named}"))
-                .hint("they would be restored over the places they had; back up with pgBackRest, whose restore maps them"));
+            return Err(Fault::new(
+                "RG2405",
+                format!("the backup has tablespaces or links outside its folder: {named}"),
+            )
+            .hint(
+                "they would be restored over the places they had; back up with pgBackRest, whose restore maps them",
+            ));
         }
         let version = self.version.ok_or_else(|| lacks("PG_VERSION", "take another backup"))?;
         let label = self.label.ok_or_else(|| {
-            lacks("backup_label", "a plain copy of a data folder cannot be rolled forward; take one made by pg_basebackup")
+            lacks(
+                "backup_label",
+                "a plain copy of a data folder cannot be rolled forward; take one made by pg_basebackup",
+            )
         })?;
         Ok(Contents {
             major: version.trim().parse().map_err(|_| lacks("readable PG_VERSION", "take another backup"))?,

@@ -89,7 +89,8 @@ fn examine(form: &Form, ask: &Question<'_>) -> Result<Chosen, Fault> {
     let contents = base::read(form)?;
     let bin = bin_directory(contents.major, ask.bin_directory)?;
     let control = control_of(&contents, &bin, ask.scratch)?;
-    let damaged = |what: &str| Fault::new("RG2403", format!("the backup_label of `{}` names no {what}", form.path().display()));
+    let damaged =
+        |what: &str| Fault::new("RG2403", format!("the backup_label of `{}` names no {what}", form.path().display()));
     let start = contents.label.start.ok_or_else(|| damaged("START WAL LOCATION"))?;
     let timeline = contents.label.timeline.ok_or_else(|| damaged("START TIMELINE"))?;
     let history = history(ask.wal, start, timeline, control.segment_size);
@@ -161,6 +162,9 @@ mod tests {
         assert_eq!(earliest(None, checkpoint, None), at("2026-11-24T10:00:01Z"));
         assert_eq!(earliest(Some(at("2026-11-24T10:00:00.4Z")), checkpoint, None), at("2026-11-24T10:00:00.4Z"));
         assert_eq!(earliest(Some(at("2026-11-24T09:00:00Z")), checkpoint, None), checkpoint);
-        assert_eq!(earliest(Some(at("2026-11-24T10:00:05Z")), checkpoint, Some(at("2026-11-24T10:00:09Z"))), at("2026-11-24T10:00:09Z"));
+        assert_eq!(
+            earliest(Some(at("2026-11-24T10:00:05Z")), checkpoint, Some(at("2026-11-24T10:00:09Z"))),
+            at("2026-11-24T10:00:09Z")
+        );
     }
 }

@@ -33,7 +33,8 @@ impl Segments<'_> {
         here.or_else(|| {
             let (argv, folder) = self.fetch?;
             let path = folder.join(&name);
-            let word = |word: &String| word.replace("%f", &name).replace("%p", &path.to_string_lossy()).replace("%%", "%");
+            let word =
+                |word: &String| word.replace("%f", &name).replace("%p", &path.to_string_lossy()).replace("%%", "%");
             let said = capture(plain(Path::new(&word(argv.first()?))).args(argv[1..].iter().map(word))).ok()?;
             (said.ok && path.is_file()).then_some(path)
         })
@@ -68,9 +69,9 @@ impl Segments<'_> {
     pub fn reach(&self, first: u64, last: Segment) -> Option<Timestamp> {
         const AT_MOST: u64 = 32;
         let first = first.max(last.number.saturating_sub(AT_MOST));
-        (first..=last.number).rev().find_map(|number| {
-            self.endings(Segment { number, timeline: last.timeline }).iter().map(|it| it.at).max()
-        })
+        (first..=last.number)
+            .rev()
+            .find_map(|number| self.endings(Segment { number, timeline: last.timeline }).iter().map(|it| it.at).max())
     }
 }
 
@@ -96,7 +97,8 @@ mod tests {
     #[test]
     fn a_line_of_pg_waldump_tells_where_and_when() {
         let line = "rmgr: Transaction len (rec/tot):     34/    34, tx:        725, lsn: 0/03000E20, prev 0/03000028, desc: COMMIT 2026-11-24 13:38:26.903633 UTC";
-        let expected = Ending { lsn: Lsn(0x3000E20), at: "2026-11-24T13:38:26.903633Z".parse().unwrap(), committed: true };
+        let expected =
+            Ending { lsn: Lsn(0x3000E20), at: "2026-11-24T13:38:26.903633Z".parse().unwrap(), committed: true };
         assert_eq!(ending(line), Some(expected));
         let more = format!("{line}; inval msgs: catcache 21");
         assert_eq!(ending(&more), Some(expected));

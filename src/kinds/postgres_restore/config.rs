@@ -43,7 +43,9 @@ pub fn write_ours(place: &Place, prior: &Prior, control: &Control, port: u16) ->
     let mut lines = vec!["# Written by regrow; the backup's own files lie beside as *.of-backup.".to_string()];
     let serves_as_told = prior.serve && kept("postgresql.conf").is_some();
     if prior.serve {
-        lines.extend(["postgresql.conf", "postgresql.auto.conf"].map(|name| format!("include_if_exists = '{name}.of-backup'")));
+        lines.extend(
+            ["postgresql.conf", "postgresql.auto.conf"].map(|name| format!("include_if_exists = '{name}.of-backup'")),
+        );
     }
     let mut set = |name: &str, value: &str| lines.push(format!("{name} = {}", quoted(value)));
     if !serves_as_told {
@@ -76,7 +78,8 @@ host all all 127.0.0.1/32 md5
 ";
 
 /// Targets that the backup's own files may name. Taken back before ours is set: the server counts them as it reads.
-const NO_OTHER_TARGET: [&str; 4] = ["recovery_target", "recovery_target_lsn", "recovery_target_name", "recovery_target_xid"];
+const NO_OTHER_TARGET: [&str; 4] =
+    ["recovery_target", "recovery_target_lsn", "recovery_target_name", "recovery_target_xid"];
 
 const RECOVERY: [(&str, &str); 5] = [
     ("recovery_target_inclusive", "on"),
@@ -135,11 +138,19 @@ fn limits(control: &Control) -> Vec<(String, String)> {
 fn restore_command(prior: &Prior, auto: Option<&str>) -> Result<String, Fault> {
     match &prior.source {
         Source::Base { wal: WalSource::Folder(folder), .. } => Ok(from_folder(folder)),
-        Source::Base { wal: WalSource::Command(argv), .. } => Ok(argv.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" ")),
+        Source::Base { wal: WalSource::Command(argv), .. } => {
+            Ok(argv.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" "))
+        }
         Source::PgBackrest(_) => {
-            let line = auto.into_iter().flat_map(str::lines).filter_map(|line| line.strip_prefix("restore_command = '")).last();
+            let line = auto
+                .into_iter()
+                .flat_map(str::lines)
+                .filter_map(|line| line.strip_prefix("restore_command = '"))
+                .next_back();
             let command = line.and_then(|line| line.trim_end().strip_suffix('\''));
-            command.map(|text| text.replace("''", "'")).ok_or_else(|| Fault::new("RG2419", "pgBackRest wrote no `restore_command`"))
+            command
+                .map(|text| text.replace("''", "'"))
+                .ok_or_else(|| Fault::new("RG2419", "pgBackRest wrote no `restore_command`"))
         }
     }
 }

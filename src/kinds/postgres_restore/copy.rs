@@ -21,8 +21,22 @@ const LEFT_OUT: [&str; 2] = ["postmaster.pid", "postmaster.opts"];
 
 /// The server does not make these; a backup that came through an object store has lost them, being empty.
 const EMPTY: [&str; 17] = [
-    "pg_commit_ts", "pg_dynshmem", "pg_logical", "pg_logical/mappings", "pg_logical/snapshots", "pg_multixact", "pg_notify",
-    "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp", "pg_subtrans", "pg_tblspc", "pg_twophase", "pg_wal",
+    "pg_commit_ts",
+    "pg_dynshmem",
+    "pg_logical",
+    "pg_logical/mappings",
+    "pg_logical/snapshots",
+    "pg_multixact",
+    "pg_notify",
+    "pg_replslot",
+    "pg_serial",
+    "pg_snapshots",
+    "pg_stat",
+    "pg_stat_tmp",
+    "pg_subtrans",
+    "pg_tblspc",
+    "pg_twophase",
+    "pg_wal",
     "pg_wal/archive_status",
 ];
 
@@ -52,7 +66,8 @@ impl Copy<'_> {
         for name in EMPTY {
             self.dir(Path::new(name), 0o700)?;
         }
-        fs::set_permissions(self.to, Permissions::from_mode(0o700)).map_err(|error| io("setting the mode of", self.to, &error))?;
+        fs::set_permissions(self.to, Permissions::from_mode(0o700))
+            .map_err(|error| io("setting the mode of", self.to, &error))?;
         own(self.to, self.account)
     }
 
@@ -72,7 +87,9 @@ impl Copy<'_> {
         };
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
-            let ends = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(Fault::new("RG2423", "copying broke off"))));
+            let ends = workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|_| Err(Fault::new("RG2423", "copying broke off"))));
             ends.collect::<Result<(), Fault>>()
         })
     }
@@ -100,7 +117,11 @@ impl Copy<'_> {
         if path.is_dir() {
             return Ok(());
         }
-        DirBuilder::new().mode(mode & 0o7777 | 0o700).recursive(true).create(&path).map_err(|error| io("making", &path, &error))?;
+        DirBuilder::new()
+            .mode(mode & 0o7777 | 0o700)
+            .recursive(true)
+            .create(&path)
+            .map_err(|error| io("making", &path, &error))?;
         own(&path, self.account)
     }
 

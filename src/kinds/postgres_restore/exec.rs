@@ -66,9 +66,8 @@ impl Account {
         table.lines().find_map(|line| {
             let fields: Vec<&str> = line.split(':').collect();
             let [found, _, uid, gid, ..] = fields[..] else { return None };
-            (found == name || uid == name).then(|| {
-                Some(Self { name: found.into(), uid: uid.parse().ok()?, gid: gid.parse().ok()? })
-            })?
+            (found == name || uid == name)
+                .then(|| Some(Self { name: found.into(), uid: uid.parse().ok()?, gid: gid.parse().ok()? }))?
         })
     }
 

@@ -42,7 +42,8 @@ impl Label {
 /// `2026-11-24 13:38:25 UTC`.
 fn utc(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    let bare = text.strip_suffix(" UTC").or_else(|| text.strip_suffix(" GMT")).or_else(|| text.strip_suffix(" Etc/UTC"))?;
+    let bare =
+        text.strip_suffix(" UTC").or_else(|| text.strip_suffix(" GMT")).or_else(|| text.strip_suffix(" Etc/UTC"))?;
     format!("{}Z", bare.replace(' ', "T")).parse().ok()
 }
 

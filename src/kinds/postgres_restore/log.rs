@@ -69,15 +69,18 @@ pub fn why(text: &str, prior: &Prior, path: &Path) -> Fault {
                 .hint("see that the archive holds what the lost server wrote after the backup, and that its segments have no gap"),
         }
     } else if says("requested recovery stop point is before consistent recovery point") {
-        Fault::new("RG2406", format!("the backup holds newer data than {}", prior.as_of)).hint("choose a later moment or an older backup")
+        Fault::new("RG2406", format!("the backup holds newer data than {}", prior.as_of))
+            .hint("choose a later moment or an older backup")
     } else if says("WAL ends before") {
-        Fault::new("RG2407", "the WAL ends before the end of the backup").hint("the backup cannot be used without its own WAL: find the missing segments")
+        Fault::new("RG2407", "the WAL ends before the end of the backup")
+            .hint("the backup cannot be used without its own WAL: find the missing segments")
     } else if says("could not restore file") {
         Fault::new("RG2420", "a WAL segment is in the archive and cannot be brought from it")
             .hint("see to the archive (leave to read, network, room), then `retry`: recovery goes on where it is")
             .retry(RetryClass::Later)
     } else if says("Address already in use") {
-        Fault::new("RG2417", "the port was taken by another process meanwhile").hint("leave `port` out to have a free one chosen")
+        Fault::new("RG2417", "the port was taken by another process meanwhile")
+            .hint("leave `port` out to have a free one chosen")
     } else if is_over(text) {
         Fault::new("RG2416", "the restored server ended by itself").hint(format!("its log is `{}`", path.display()))
     } else {

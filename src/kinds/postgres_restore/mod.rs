@@ -43,6 +43,8 @@ use std::collections::BTreeMap;
 pub use params::Params;
 pub use prior::Prior;
 
+use serde_json::Value;
+
 use crate::kind::{Found, Kind, Next, Op, Prepared, ReadCx, WorkCx, WriteCx};
 use crate::model::record::LedgerEntry;
 use crate::model::{Effect, Fault};
@@ -110,7 +112,7 @@ with:
         self.settle(cx, op).await
     }
 
-    async fn remove(&self, _cx: &WriteCx, entry: &LedgerEntry) -> Result<(), Fault> {
+    async fn remove(&self, _cx: &WriteCx, entry: &LedgerEntry, _: &Value) -> Result<(), Fault> {
         let entry = entry.clone();
         blocking(move || remove::remove(&entry)).await
     }
@@ -119,4 +121,3 @@ with:
         work::work(cx, &op.id, &op.prior).await.map(Next::Done)
     }
 }
-

@@ -151,7 +151,9 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
     {
         found.push(complaint(&["backup"], fault));
     }
-    if matches!(with.get(&["listen"]), Known::Known(_)) && !matches!(with.get(&["serve"]), Known::Known(Value::Bool(true)) | Known::Unknown) {
+    if matches!(with.get(&["listen"]), Known::Known(_))
+        && !matches!(with.get(&["serve"]), Known::Known(Value::Bool(true)) | Known::Unknown)
+    {
         found.push(complaint(&["listen"], listens_only_serving()));
     }
     found
@@ -177,7 +179,7 @@ impl Params {
 }
 
 fn sources(base: bool, wal: Option<&Value>, pgbackrest: bool) -> Result<(), Fault> {
-    let fault = |text: &str| Err(Fault::new("RG2401", text));
+    let fault = |text: &str| Err(Fault::new("RG2401", text).hint("`explain postgres.restore` shows a whole step"));
     match (base, wal, pgbackrest) {
         (false, None, true) => Ok(()),
         (true, Some(Value::Array(argv)), false) => {
@@ -188,18 +190,22 @@ fn sources(base: bool, wal: Option<&Value>, pgbackrest: bool) -> Result<(), Faul
             fault("the command under `wal` needs `%f` (the file wanted) and `%p` (where to put it)")
         }
         (true, Some(_), false) => Ok(()),
-        (true, None, false) => fault("a base backup needs `wal`: without the archive no moment after it can be reached"),
+        (true, None, false) => {
+            fault("a base backup needs `wal`: without the archive no moment after it can be reached")
+        }
         (_, _, true) => fault("`backup` takes either `pgbackrest`, or `base` and `wal`"),
         (false, _, false) => fault("`backup` needs `base` and `wal`, or `pgbackrest`"),
     }
 }
 
 fn never_root() -> Fault {
-    Fault::new("RG2413", "PostgreSQL never runs as root").hint("name the account that owned the lost server, often `postgres`")
+    Fault::new("RG2413", "PostgreSQL never runs as root")
+        .hint("name the account that owned the lost server, often `postgres`")
 }
 
 fn listens_only_serving() -> Fault {
     Fault::new("RG2401", "`listen` needs `serve: true`: a copy to read out stays on loopback")
+        .hint("say `serve: true`, or leave `listen` out")
 }
 
 fn complaint(path: &[&str], fault: Fault) -> Complaint {
@@ -208,5 +214,10 @@ fn complaint(path: &[&str], fault: Fault) -> Complaint {
         "RG2413" => "RG2413",
         _ => "RG2401",
     };
-    Complaint { path: path.iter().map(|part| part.to_string()).collect(), code, message: fault.message, help: fault.hint }
+    Complaint {
+        path: path.iter().map(|part| part.to_string()).collect(),
+        code,
+        message: fault.message,
+        help: fault.hint,
+    }
 }

@@ -148,7 +148,9 @@ fn usable(backup: &Value, databases: &[Value], repo: Option<u32>) -> Option<Foun
         return None;
     }
     let id = number("/database/id")?;
-    let same = |db: &&Value| db.get("id").and_then(Value::as_u64) == Some(id) && db.get("repo-key").and_then(Value::as_u64) == key;
+    let same = |db: &&Value| {
+        db.get("id").and_then(Value::as_u64) == Some(id) && db.get("repo-key").and_then(Value::as_u64) == key
+    };
     let database = databases.iter().find(same)?;
     let stop = i64::try_from(number("/timestamp/stop")?).ok()?;
     Some(Found {

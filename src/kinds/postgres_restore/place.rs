@@ -88,8 +88,11 @@ impl Place {
         let longest = self.own.as_os_str().len() + "/.s.PGSQL.65535".len();
         if longest > SOCKET_MAX {
             let too_long = longest - SOCKET_MAX;
-            return Err(Fault::new("RG2411", format!("`data_directory` is {too_long} characters too long for the server's socket"))
-                .hint("choose a shorter path: the socket lies beside it and the system takes 107 characters"));
+            return Err(Fault::new(
+                "RG2411",
+                format!("`data_directory` is {too_long} characters too long for the server's socket"),
+            )
+            .hint("choose a shorter path: the socket lies beside it and the system takes 107 characters"));
         }
         Ok(())
     }
@@ -166,9 +169,16 @@ impl Place {
     }
 
     /// Whether a process of ours, or a child of it, is at work here.
+    ///
+    /// Asked for a moment: a process that is just being forked elsewhere holds every lock until it becomes its program.
     pub fn is_locked(&self) -> bool {
-        let file = File::open(self.own.join("lock"));
-        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        let Ok(file) = File::open(self.own.join("lock")) else { return false };
+        let held = || matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        (0..10).all(|_| {
+            let held = held();
+            std::thread::sleep(Duration::from_millis(if held { 30 } else { 0 }));
+            held
+        })
     }
 
     /// Writes the marker so that it survives a power cut, whole or not at all.
@@ -206,7 +216,8 @@ pub fn identity(path: &Path) -> Result<Option<(u64, u64)>, Fault> {
 /// Gives a file or folder to the account, where we may.
 pub fn own(path: &Path, account: &Account) -> Result<(), Fault> {
     match is_root() {
-        true => std::os::unix::fs::lchown(path, Some(account.uid), Some(account.gid)).map_err(|error| io("giving away", path, &error)),
+        true => std::os::unix::fs::lchown(path, Some(account.uid), Some(account.gid))
+            .map_err(|error| io("giving away", path, &error)),
         false => Ok(()),
     }
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::base::Form;
 use super::choose::{Chosen, Question, choose, folders};
 use super::commits::Segments;
 use super::exec::{Account, io, is_root};
@@ -37,7 +36,9 @@ pub fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Faul
     with.refuse_contradictions()?;
     let as_of = moment(&with.as_of)?;
     if as_of > Timestamp::now() {
-        return Err(Fault::new("RG2402", format!("`as_of` {as_of} lies in the future")).hint("name the last good moment"));
+        return Err(
+            Fault::new("RG2402", format!("`as_of` {as_of} lies in the future")).hint("name the last good moment")
+        );
     }
     let place = Place::new(&absolute(&cx.path(&with.data_directory))?);
     place.check_socket()?;
@@ -115,29 +116,46 @@ fn check_wal(
     let start = Segment::at(chosen.start, chosen.timeline, size);
     let run = archive.run(start, &timelines);
     let gap = |missing: Segment, reach: &str| {
-        Fault::new("RG2407", format!("the WAL segment {} is missing in `{}`{reach}", missing.name(size), folder.display()))
-            .hint("find the segment (another copy of the archive, `pg_wal` of the lost server), or choose an earlier moment")
+        Fault::new(
+            "RG2407",
+            format!("the WAL segment {} is missing in `{}`{reach}", missing.name(size), folder.display()),
+        )
+        .hint(
+            "find the segment (another copy of the archive, `pg_wal` of the lost server), or choose an earlier moment",
+        )
     };
     let Some(last) = run.last else {
         return Err(gap(run.missing.unwrap_or(start), "; the backup cannot be used without it"));
     };
     if last.number < Segment::at(chosen.end, chosen.timeline, size).number {
-        return Err(gap(run.missing.unwrap_or(Segment { number: last.number + 1, ..last }), "; the backup cannot be used without it"));
+        return Err(gap(
+            run.missing.unwrap_or(Segment { number: last.number + 1, ..last }),
+            "; the backup cannot be used without it",
+        ));
     }
     check_readable(folder, &last.name(size), account)?;
     let segments = Segments { bin: &chosen.bin, size, folders: folders(&chosen.form, wal), fetch: None };
     let reach = segments.reach(start.number, last);
     match (reach, run.missing) {
         (Some(reach), _) if reach > as_of => {}
-        (Some(reach), Some(missing)) => return Err(gap(missing, &format!("; without it no moment from {reach} on can be had"))),
+        (Some(reach), Some(missing)) => {
+            return Err(gap(missing, &format!("; without it no moment from {reach} on can be had")));
+        }
         (Some(reach), None) => return Err(beyond(as_of, reach)),
         (None, Some(missing)) => return Err(gap(missing, "")),
-        (None, None) => said.push("how far the WAL reaches cannot be told: its last segments hold no transaction".into()),
+        (None, None) => {
+            said.push("how far the WAL reaches cannot be told: its last segments hold no transaction".into())
+        }
     }
     if let Some(missing) = run.missing {
         said.push(format!("the WAL segment {} is missing, after the moment wanted", missing.name(size)));
     }
-    said.push(format!("WAL from `{}`: {} segments up to {}, without a gap", folder.display(), run.count, last.name(size)));
+    said.push(format!(
+        "WAL from `{}`: {} segments up to {}, without a gap",
+        folder.display(),
+        run.count,
+        last.name(size)
+    ));
     Ok(run.count)
 }
 
@@ -180,7 +198,8 @@ fn from_pgbackrest(cx: &ReadCx, with: &Params, pgbackrest: &PgBackrest, as_of: T
 /// Who the server runs as: the one named, else the owner of the backup, else `postgres`. Only root can choose.
 fn account(with: &Params, owner: Option<Account>) -> Result<Account, Fault> {
     let unknown = |name: &str| {
-        Fault::new("RG2413", format!("there is no account `{name}` here")).hint("name an existing one as `run_as`, often `postgres`")
+        Fault::new("RG2413", format!("there is no account `{name}` here"))
+            .hint("name an existing one as `run_as`, often `postgres`")
     };
     if !is_root() {
         let me = rustix::process::geteuid().as_raw().to_string();
@@ -196,7 +215,9 @@ fn account(with: &Params, owner: Option<Account>) -> Result<Account, Fault> {
     let account = match with.run_as.as_deref() {
         Some(name) => Account::find(name).ok_or_else(|| unknown(name))?,
         // A backup that root fetched belongs to root.
-        None => owner.filter(|it| it.uid != 0).or_else(|| Account::find("postgres")).ok_or_else(|| unknown("postgres"))?,
+        None => {
+            owner.filter(|it| it.uid != 0).or_else(|| Account::find("postgres")).ok_or_else(|| unknown("postgres"))?
+        }
     };
     match account.uid {
         0 => Err(Fault::new("RG2413", "PostgreSQL never runs as root").hint("name another account as `run_as`")),
@@ -207,8 +228,11 @@ fn account(with: &Params, owner: Option<Account>) -> Result<Account, Fault> {
 fn check_parent(place: &Place, account: &Account) -> Result<(), Fault> {
     let parent = place.data.parent().unwrap_or(Path::new("/"));
     if !account.may("-x", parent) {
-        return Err(Fault::new("RG2411", format!("the account `{}` cannot enter `{}`", account.name, parent.display()))
-            .hint("every folder above `data_directory` must let it through (`chmod a+x`)"));
+        return Err(Fault::new(
+            "RG2411",
+            format!("the account `{}` cannot enter `{}`", account.name, parent.display()),
+        )
+        .hint("every folder above `data_directory` must let it through (`chmod a+x`)"));
     }
     if !is_root() && !account.may("-w", parent) {
         return Err(Fault::new("RG2411", format!("`{}` cannot be written by `{}`", parent.display(), account.name)));
@@ -226,8 +250,11 @@ fn check_room(place: &Place, backup: &Backup) -> Result<(), Fault> {
     let free = stat.f_bavail * stat.f_frsize;
     let needed = backup.bytes + backup.bytes / 20 + backup.wal_bytes.min(WAL_KEPT) + (32 << 20);
     if free < needed {
-        return Err(Fault::new("RG2409", format!("`{}` has {} free and the restore needs {}", at.display(), mib(free), mib(needed)))
-            .hint("make room, or name a `data_directory` on a larger disk"));
+        return Err(Fault::new(
+            "RG2409",
+            format!("`{}` has {} free and the restore needs {}", at.display(), mib(free), mib(needed)),
+        )
+        .hint("make room, or name a `data_directory` on a larger disk"));
     }
     Ok(())
 }
@@ -252,7 +279,9 @@ fn absolute(path: &Path) -> Result<PathBuf, Fault> {
     }
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path) };
     let parent = parent.canonicalize().map_err(|error| {
-        Fault::new("RG2411", format!("`{}` is not there", parent.display())).hint("make the folder above first").caused_by(&error)
+        Fault::new("RG2411", format!("`{}` is not there", parent.display()))
+            .hint("make the folder above first")
+            .caused_by(&error)
     })?;
     Ok(parent.join(name))
 }
@@ -260,7 +289,8 @@ fn absolute(path: &Path) -> Result<PathBuf, Fault> {
 fn prepared(op: &Op<Params, ()>, place: Place, backup: Backup, as_of: Timestamp) -> Prepared<Prior> {
     let port = op.params.port.map_or("a free port".to_string(), |port| format!("port {port}"));
     let use_of_it = if op.params.serve { "to serve, durable" } else { "to be read out, not durable" };
-    let mut changes = vec![format!("a new PostgreSQL server in `{}`, as of {as_of}, {use_of_it}", place.data.display())];
+    let mut changes =
+        vec![format!("a new PostgreSQL server in `{}`, as of {as_of}, {use_of_it}", place.data.display())];
     changes.extend(backup.said);
     changes.push(format!("{} are copied; the server runs as `{}` on {port}", mib(backup.bytes), backup.account.name));
     let details = json!({
@@ -270,7 +300,8 @@ fn prepared(op: &Op<Params, ()>, place: Place, backup: Backup, as_of: Timestamp)
         "port": op.params.port,
         "system_identifier": backup.system_identifier,
     });
-    let creates = vec![Made { kind: "postgres server".into(), id: place.data.display().to_string(), details }];
+    let creates =
+        vec![Made { kind: "postgres server".into(), id: place.data.display().to_string(), scratch: false, details }];
     let prior = Prior {
         source: backup.source,
         data_directory: place.data,
@@ -286,14 +317,4 @@ fn prepared(op: &Op<Params, ()>, place: Place, backup: Backup, as_of: Timestamp)
         user: op.params.user.clone(),
     };
     Prepared { prior, changes, creates }
-}
-
-impl Form {
-    /// In words, for the log.
-    pub fn describe(&self) -> String {
-        match self {
-            Form::Folder(path) => format!("folder `{}`", path.display()),
-            Form::Tar { base, .. } => format!("tar `{}`", base.display()),
-        }
-    }
 }

@@ -11,8 +11,11 @@ const OLDEST: u32 = 13;
 /// The folder with `postgres` and `pg_ctl` of this major version: the one named, else the newest installed.
 pub fn bin_directory(major: u32, named: Option<&Path>) -> Result<PathBuf, Fault> {
     if major < OLDEST {
-        return Err(Fault::new("RG2412", format!("the backup is of PostgreSQL {major}; {OLDEST} is the oldest that is restored"))
-            .hint("older servers promote silently where the WAL ends too early"));
+        return Err(Fault::new(
+            "RG2412",
+            format!("the backup is of PostgreSQL {major}; {OLDEST} is the oldest that is restored"),
+        )
+        .hint("older servers promote silently where the WAL ends too early"));
     }
     if let Some(folder) = named {
         return match version(folder) {
@@ -25,10 +28,12 @@ pub fn bin_directory(major: u32, named: Option<&Path>) -> Result<PathBuf, Fault>
             None => Err(missing(major, format!("`{}` holds no `postgres` that can be run", folder.display()))),
         };
     }
-    let fits = |folder: &PathBuf| Some((version(folder).filter(|found| found.0 == major && complete(folder))?, folder.clone()));
-    candidates(major).iter().filter_map(fits).max_by_key(|(version, _)| *version).map(|(_, folder)| folder).ok_or_else(|| {
-        missing(major, format!("the backup is of PostgreSQL {major}, whose server is not installed here"))
-    })
+    let fits = |folder: &PathBuf| {
+        Some((version(folder).filter(|found| found.0 == major && complete(folder))?, folder.clone()))
+    };
+    candidates(major).iter().filter_map(fits).max_by_key(|(version, _)| *version).map(|(_, folder)| folder).ok_or_else(
+        || missing(major, format!("the backup is of PostgreSQL {major}, whose server is not installed here")),
+    )
 }
 
 const NEEDED: [&str; 5] = ["postgres", "pg_ctl", "pg_controldata", "pg_verifybackup", "pg_waldump"];
@@ -38,8 +43,9 @@ fn complete(folder: &Path) -> bool {
 }
 
 fn missing(major: u32, message: String) -> Fault {
-    Fault::new("RG2412", message)
-        .hint(format!("install the server of major version {major} (`apt-get install postgresql-{major}`) or name its `bin_directory`"))
+    Fault::new("RG2412", message).hint(format!(
+        "install the server of major version {major} (`apt-get install postgresql-{major}`) or name its `bin_directory`"
+    ))
 }
 
 fn candidates(major: u32) -> Vec<PathBuf> {

@@ -94,7 +94,9 @@ async fn login(place: &Place, port: u16, user: &str) -> Login {
             }
         }
         Err(error) => match error.code() {
-            Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION | &SqlState::INVALID_PASSWORD) => Login::Refused(error.to_string()),
+            Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION | &SqlState::INVALID_PASSWORD) => {
+                Login::Refused(error.to_string())
+            }
             _ => Login::NotYet,
         },
     }
@@ -124,8 +126,11 @@ impl Asked {
         let last = replayed.or_else(|| last_transaction(&Log::whole(&place.log()).text()));
         let restored_to = last.unwrap_or(prior.backup_ended.min(prior.as_of));
         if restored_to > prior.as_of {
-            return Err(Fault::new("RG2418", format!("the server holds data of {restored_to}, newer than {}", prior.as_of))
-                .hint("the backup had not ended by then: choose an older one"));
+            return Err(Fault::new(
+                "RG2418",
+                format!("the server holds data of {restored_to}, newer than {}", prior.as_of),
+            )
+            .hint("the backup had not ended by then: choose an older one"));
         }
         let timeline = u32::from_str_radix(&timeline, 16).unwrap_or_default();
         Ok(outputs(place, &self.user, port, restored_to, timeline))

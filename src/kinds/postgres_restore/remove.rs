@@ -27,7 +27,10 @@ pub fn remove(entry: &LedgerEntry) -> Result<(), Fault> {
     match place.claim(&details.op)? {
         Claim::Free => return Ok(()),
         Claim::Foreign(fault) => {
-            let why = Fault::new("RG2421", format!("`{}` is not removed: it is not what this run made", place.data.display()));
+            let why = Fault::new(
+                "RG2421",
+                format!("`{}` is not removed: it is not what this run made", place.data.display()),
+            );
             return Err(why.hint("remove it by hand if it is to go").caused_by(&fault));
         }
         Claim::Ours(_) => {}

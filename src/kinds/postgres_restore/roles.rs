@@ -20,7 +20,8 @@ pub fn superusers(data: &Path) -> Vec<String> {
 fn read(data: &Path) -> Option<Vec<(u32, String)>> {
     let map = fs::read(data.join("global/pg_filenode.map")).ok()?;
     let count = usize::try_from(word(&map, 4)?).ok()?;
-    let file = (0..count.min(64)).find_map(|n| (word(&map, 8 + 8 * n)? == PG_AUTHID).then(|| word(&map, 12 + 8 * n))?)?;
+    let file =
+        (0..count.min(64)).find_map(|n| (word(&map, 8 + 8 * n)? == PG_AUTHID).then(|| word(&map, 12 + 8 * n))?)?;
     let heap = fs::read(data.join(format!("global/{file}"))).ok()?;
     Some(heap.chunks_exact(PAGE).flat_map(page).collect())
 }

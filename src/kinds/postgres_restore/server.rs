@@ -24,9 +24,11 @@ pub fn running(data: &Path) -> Option<Pid> {
 pub fn start(place: &Place, prior: &Prior) -> Result<(), Fault> {
     let log = place.log();
     if !log.exists() {
-        fs::File::create(&log).map_err(|error| io("making", &log, &error))?;
+        // Never through a link: the folder belongs to the server's account.
+        fs::File::create_new(&log).map_err(|error| io("making", &log, &error))?;
         own(&log, &prior.account)?;
     }
+    bury(place)?;
     let mut command = prior.account.command(&prior.bin.join("pg_ctl"));
     command.args(["start", "-W", "-s", "-D"]).arg(&place.data).arg("-l").arg(&log);
     let said = capture(&mut command)?;
@@ -36,6 +38,25 @@ pub fn start(place: &Place, prior: &Prior) -> Result<(), Fault> {
     let mut fault = Fault::new("RG2416", format!("the server in `{}` does not start", place.data.display()));
     fault.causes = said.complaint();
     Err(fault.hint(format!("its log is `{}`", log.display())))
+}
+
+/// Takes away the lock files of a server that is dead but was never waited for, as in a container whose first process does
+/// not. The new server would take its number for a living one. Children that still hold shared memory are found by it
+/// all the same, by the folder's inode.
+fn bury(place: &Place) -> Result<(), Fault> {
+    let mut files = vec![place.data.join("postmaster.pid")];
+    let own = fs::read_dir(&place.own).into_iter().flatten().flatten().map(|entry| entry.path());
+    files.extend(own.filter(|path| path.extension().is_some_and(|end| end == "lock")));
+    for file in files.iter().filter(|file| names_a_zombie(file)) {
+        fs::remove_file(file).map_err(|error| io("removing", file, &error))?;
+    }
+    Ok(())
+}
+
+fn names_a_zombie(file: &Path) -> bool {
+    let pid = fs::read_to_string(file).ok().and_then(|text| text.lines().next()?.trim().parse::<i32>().ok());
+    let stat = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+    stat.is_some_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')))
 }
 
 /// Ends it and waits until it is gone: in order where it serves, at once where it is thrown away.

@@ -98,13 +98,16 @@ impl Archive {
                 Ok(ancestors.iter().map(|(id, _)| *id).filter(|id| *id >= start).chain([newest]).collect())
             }
             _ => Err(Fault::new("RG2407", format!("timeline {newest} in the archive does not come from this backup"))
-                .hint(format!("take the files of timeline {newest} out of the archive's copy, or a backup of that timeline"))),
+                .hint(format!(
+                    "take the files of timeline {newest} out of the archive's copy, or a backup of that timeline"
+                ))),
         }
     }
 
     /// From `start` as far as every segment is there, on any of `timelines`.
     pub fn run(&self, start: Segment, timelines: &[u32]) -> Run {
-        let on_path = |number: u64| self.segments.get(&number).and_then(|ids| timelines.iter().rev().find(|id| ids.contains(id)));
+        let on_path =
+            |number: u64| self.segments.get(&number).and_then(|ids| timelines.iter().rev().find(|id| ids.contains(id)));
         let last = self.segments.keys().rev().find(|number| on_path(**number).is_some()).copied();
         let mut run = Run { last: None, missing: None, count: 0 };
         for number in start.number..=last.unwrap_or(start.number).max(start.number) {
@@ -166,7 +169,12 @@ mod tests {
 
     #[test]
     fn a_failover_is_followed_and_a_stranger_is_not() {
-        let names = ["000000010000000000000002", "000000010000000000000003", "000000020000000000000003", "000000020000000000000004"];
+        let names = [
+            "000000010000000000000002",
+            "000000010000000000000003",
+            "000000020000000000000003",
+            "000000020000000000000004",
+        ];
         let archive = archive(&names, &[("00000002.history", "1\t0/3000100\tno recovery target specified\n")]);
         let timelines = archive.timelines(1, Lsn(0x2000100)).unwrap();
         assert_eq!(timelines, [1, 2]);

@@ -54,7 +54,6 @@ pub async fn work(cx: &WorkCx, op: &OpId, prior: &Prior) -> Result<Outputs, Faul
     Ok(marker.outputs)
 }
 
-
 /// Takes the place, or finds it ours.
 fn claim(place: &Place, prior: &Prior, op: &OpId, cancel: &Cancel) -> Result<(Arc<File>, Marker), Fault> {
     if let Claim::Foreign(fault) = place.claim(op)? {
@@ -93,7 +92,8 @@ async fn copied(
 ) -> Result<Marker, Fault> {
     let done = Arc::new(AtomicU64::new(0));
     let mut copy = tokio::spawn(blocking({
-        let (place, prior, cancel, done, lock) = (place.clone(), prior.clone(), cancel.clone(), done.clone(), lock.clone());
+        let (place, prior, cancel, done, lock) =
+            (place.clone(), prior.clone(), cancel.clone(), done.clone(), lock.clone());
         // The threads keep the lock until they have ended, also when nobody waits for them any more.
         move || fill(&place, &prior, marker, &lock, &cancel, &done)
     }));
@@ -111,7 +111,14 @@ async fn copied(
     }
 }
 
-fn fill(place: &Place, prior: &Prior, mut marker: Marker, lock: &Arc<File>, cancel: &Cancel, done: &AtomicU64) -> Result<Marker, Fault> {
+fn fill(
+    place: &Place,
+    prior: &Prior,
+    mut marker: Marker,
+    lock: &Arc<File>,
+    cancel: &Cancel,
+    done: &AtomicU64,
+) -> Result<Marker, Fault> {
     // A server of an earlier attempt, on files that are about to go.
     server::stop(&place.data, false)?;
     let _ = std::fs::remove_file(place.log());
@@ -133,7 +140,9 @@ fn fill(place: &Place, prior: &Prior, mut marker: Marker, lock: &Arc<File>, canc
             super::place::own(&place.data, &prior.account)?;
             let held = lock.try_clone().map_err(|error| io("locking", &place.own, &error))?;
             let total = prior.bytes as f64;
-            set.restore(prior, place, held, cancel, |percent| done.store((percent / 100.0 * total) as u64, Ordering::Relaxed))?;
+            set.restore(prior, place, held, cancel, |percent| {
+                done.store((percent / 100.0 * total) as u64, Ordering::Relaxed)
+            })?;
         }
     }
     cancel.check()?;
@@ -157,7 +166,8 @@ fn verify(place: &Place, prior: &Prior, cancel: &Cancel) -> Result<(), Fault> {
     if said.ok {
         return Ok(());
     }
-    let mut fault = Fault::new("RG2415", "the backup does not agree with its own manifest: it is damaged or not complete");
+    let mut fault =
+        Fault::new("RG2415", "the backup does not agree with its own manifest: it is damaged or not complete");
     fault.causes = said.complaint();
     Err(fault.hint("take another backup: a `data_directory` of its own, the same `as_of`"))
 }
@@ -176,7 +186,9 @@ async fn up(cx: &WorkCx, place: &Place, prior: &Prior, marker: &mut Marker) -> R
         };
         stop_failed(place, prior).await?;
         let port_was_taken = fault.code == "RG2417" && prior.port.is_none();
-        let ghosts = fault.causes.iter().any(|line| line.contains("pre-existing shared memory block"));
+        // What is left of a server that was killed a moment ago.
+        let left = ["pre-existing shared memory block", "Is another postmaster (PID "];
+        let ghosts = fault.causes.iter().any(|line| left.iter().any(|words| line.contains(words)));
         if attempt == ATTEMPTS || !(port_was_taken || ghosts) {
             return Err(fault);
         }
@@ -215,7 +227,8 @@ fn length(path: &Path) -> u64 {
 
 fn free_port() -> Result<u16, Fault> {
     let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    free.map(|address| address.port()).map_err(|error| Fault::new("RG2417", "there is no free port on 127.0.0.1").caused_by(&error))
+    free.map(|address| address.port())
+        .map_err(|error| Fault::new("RG2417", "there is no free port on 127.0.0.1").caused_by(&error))
 }
 
 async fn stop_failed(place: &Place, prior: &Prior) -> Result<(), Fault> {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::kind::{Found, Kind, Op, Prepared, ReadCx, Role};
+use crate::kind::{Found, Kind, Op, ReadCx, Role};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Late, OutputType, Shape};
 
@@ -49,10 +49,6 @@ impl Kind for ReportWrite {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::Closed(BTreeMap::from([("files".to_string(), OutputType::List)]))
-    }
-
-    async fn prepare(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Prepared<Value>, Fault> {
-        Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
     }
 
     async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {

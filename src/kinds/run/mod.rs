@@ -8,13 +8,14 @@ mod params;
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 pub use params::Params;
 use params::{EffectParam, OutputKind};
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Undone, WriteCx};
+use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Undone, WriteCx};
 use crate::model::record::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::clock;
@@ -57,7 +58,9 @@ with:
             return secret;
         }
         match (given("command"), given("script")) {
-            (true, true) => vec![complaint("script", "`run` takes `command` or `script`, not both", "leave one of them out")],
+            (true, true) => {
+                vec![complaint("script", "`run` takes `command` or `script`, not both", "leave one of them out")]
+            }
             (false, false) => vec![Complaint {
                 path: Vec::new(),
                 code: "RG0507",
@@ -82,10 +85,6 @@ with:
             shape.extend(declared.iter().map(|(name, spec)| (name.clone(), output_type(spec))));
         }
         Shape::Closed(shape)
-    }
-
-    async fn prepare(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Prepared<Value>, Fault> {
-        Ok(Prepared { prior: Value::Null, changes: Vec::new(), creates: Vec::new() })
     }
 
     async fn find(&self, cx: &ReadCx, op: &RunOp) -> Result<Found, Fault> {
@@ -131,10 +130,12 @@ with:
         Ok(vec![format!("ran `{}`", argv.join(" "))])
     }
 
-    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry) -> Result<(), Fault> {
+    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, _: &Value) -> Result<(), Fault> {
         let argv: Vec<String> = serde_json::from_value(entry.details.get("remove").cloned().unwrap_or_default())
             .map_err(|_| Fault::new("RG2104", format!("the ledger does not say how to remove `{}`", entry.id)))?;
-        let code = quiet(cx, &argv, &[]).await?;
+        let run = [("REGROW_STEP".to_string(), entry.made_by.to_string())];
+        let env: Vec<_> = process::basics().chain(run).collect();
+        let code = quiet(cx, &argv, &env).await?;
         if code == Some(0) {
             return Ok(());
         }
@@ -183,8 +184,9 @@ fn job(cx: &WriteCx, op: &RunOp, argv: Vec<String>, files: &JobFiles) -> Job {
 /// Makes a result of what the supervisor left.
 fn ended(outcome: Outcome, params: &Params) -> Result<Next, Fault> {
     match outcome.ended {
-        Ended::Exit(0) if outcome.leaked => Err(Fault::new("RG2102", "an output holds a secret")
-            .hint("outputs are written down; leave the secret out")),
+        Ended::Exit(0) if outcome.leaked => {
+            Err(Fault::new("RG2102", "an output holds a secret").hint("outputs are written down; leave the secret out"))
+        }
         Ended::Exit(0) => {
             let mut outputs = output::parse(&outcome.output, &params.outputs)?;
             outputs.insert("exit_code".into(), json!(0));
@@ -207,19 +209,31 @@ fn failed(code: &str, how: String, tail: &str) -> Fault {
 async fn probe(cx: &ReadCx, op: &RunOp, evidence: &str) -> Result<Found, Fault> {
     let Some(argv) = &op.params.probe else { return Ok(Found::CannotTell(evidence.to_string())) };
     let own = op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()));
-    let code = quiet(cx, argv, &process::environment(cx, op, own)).await?;
-    Ok(match code {
-        Some(0) => Found::Done(Next::Done(Outputs::new())),
-        Some(1) => Found::Absent,
-        Some(2) => Found::CannotTell(format!("{evidence}; its probe says that it still runs")),
-        other => Found::CannotTell(format!("{evidence}; its probe cannot tell (exit code {other:?})")),
-    })
+    let env = process::environment(cx, op, own);
+    loop {
+        return Ok(match quiet(cx, argv, &env).await? {
+            Some(0) => Found::Done(Next::Done(Outputs::new())),
+            Some(1) => Found::Absent,
+            Some(2) => {
+                tokio::time::sleep(PROBE_EVERY).await;
+                continue;
+            }
+            Some(code) => Found::CannotTell(format!("{evidence}; its probe cannot tell (exit code {code})")),
+            None => Found::CannotTell(format!("{evidence}; its probe did not end by itself")),
+        });
+    }
 }
 
-/// Runs a short command of the author to its end without keeping what it prints.
+/// How often a probe that says "still running" is asked again.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// A short command that takes longer than this is ended.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs a short command of the author to its end without keeping what it prints. No code: it did not end by itself.
 async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result<Option<i32>, Fault> {
     let Some(program) = argv.first() else { return Err(Fault::new("RG2104", "the command is empty")) };
-    let status = tokio::process::Command::new(program)
+    let mut command = tokio::process::Command::new(program);
+    command
         .args(&argv[1..])
         .env_clear()
         .envs(env.iter().map(|(name, value)| (name, value)))
@@ -227,10 +241,10 @@ async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .status()
-        .await
-        .map_err(|e| Fault::new("RG2101", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never))?;
+        .kill_on_drop(true);
+    let Ok(ended) = tokio::time::timeout(PATIENCE, command.status()).await else { return Ok(None) };
+    let status = ended.map_err(|e| {
+        Fault::new("RG2101", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never)
+    })?;
     Ok(status.code())
 }
-

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Role, WriteCx};
-use crate::model::{Effect, Fault};
+use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::model::{Effect, Fault, RetryClass};
 use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -41,7 +41,8 @@ pub async fn probe(with: &Params) -> Result<Outputs, Fault> {
 /// Host and port, the brackets of an IPv6 address taken off.
 fn parse(address: &str) -> Result<(&str, u16), Fault> {
     let fault = || {
-        Fault::new("RG2451", format!("`{address}` is no address of the form host:port")).hint("for example 127.0.0.1:5432 or [::1]:5432")
+        Fault::new("RG2451", format!("`{address}` is no address of the form host:port"))
+            .hint("for example 127.0.0.1:5432 or [::1]:5432")
     };
     let (host, port) = address.trim().rsplit_once(':').ok_or_else(fault)?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -81,6 +82,14 @@ with:
         outputs.get("value").cloned().unwrap_or_default()
     }
 
+    fn disappoints(outputs: &Outputs) -> Option<Fault> {
+        if outputs.get("value") == Some(&Value::Bool(true)) {
+            return None;
+        }
+        let why = outputs.get("error").and_then(Value::as_str).unwrap_or_default();
+        Some(Fault::new("RG2453", format!("nobody can be reached: {why}")).retry(RetryClass::Later))
+    }
+
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
         let complain = |name: &str, code, fault: Option<Fault>| {
             fault.map(|it| Complaint { path: vec![name.into()], code, message: it.message, help: it.hint })
@@ -99,20 +108,13 @@ with:
     }
 
     fn outputs(&self, _with: &Late<'_>) -> Shape {
-        let outputs = [("value", OutputType::Boolean), ("milliseconds", OutputType::Integer), ("error", OutputType::Text)];
+        let outputs =
+            [("value", OutputType::Boolean), ("milliseconds", OutputType::Integer), ("error", OutputType::Text)];
         Shape::Closed(BTreeMap::from(outputs.map(|(name, kind)| (name.to_string(), kind))))
-    }
-
-    async fn prepare(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Prepared<()>, Fault> {
-        Ok(Prepared { prior: (), changes: vec![], creates: vec![] })
     }
 
     async fn find(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Found, Fault> {
         Ok(Found::Absent)
-    }
-
-    async fn start(&self, _cx: &WriteCx, _op: &Op<Params, ()>) -> Result<(), Fault> {
-        Ok(())
     }
 
     /// The connection is made here: watching may be repeated, as a read may.

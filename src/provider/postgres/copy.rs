@@ -70,7 +70,9 @@ impl Wire {
     }
 
     fn cut(&self, error: &io::Error) -> Fault {
-        Fault::new("RG2104", format!("the connection to {} was cut", self.place)).retry(RetryClass::Now).caused_by(error)
+        Fault::new("RG2104", format!("the connection to {} was cut", self.place))
+            .retry(RetryClass::Now)
+            .caused_by(error)
     }
 
     /// Reads until the server waits for the next statement. Its error comes before that and is given then.
@@ -159,9 +161,7 @@ impl Wire {
             match Pin::new(&mut *stream).poll_read(cx, &mut buf) {
                 Poll::Pending => Poll::Ready(Ok(false)),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                Poll::Ready(Ok(())) if buf.filled().is_empty() => {
-                    Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
-                }
+                Poll::Ready(Ok(())) if buf.filled().is_empty() => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 Poll::Ready(Ok(())) => {
                     unread.extend_from_slice(buf.filled());
                     Poll::Ready(Ok(unread.first() == Some(&b'E')))
@@ -188,9 +188,7 @@ pub async fn stream(
 ) -> Result<u64, Fault> {
     source.begin(out).await?;
     target.begin(into).await?;
-    if let Err(fault) = pass(source, target, progress).await {
-        return Err(fault);
-    }
+    pass(source, target, progress).await?;
     let sent = source.settle().await?;
     // CopyDone
     target.write(&[b'c', 0, 0, 0, 4]).await?;

@@ -59,11 +59,6 @@ pub fn sql_state(error: &Error) -> Option<&str> {
     error.code().map(SqlState::code)
 }
 
-/// A lock was not had in time, or two sessions waited for one another.
-pub fn is_lock_refused(error: &Error) -> bool {
-    matches!(sql_state(error), Some("55P03" | "40P01"))
-}
-
 fn class(error: &Error) -> RetryClass {
     // No state: the connection could not be made or was cut.
     sql_state(error).map_or(RetryClass::Now, class_of)

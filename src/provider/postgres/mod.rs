@@ -19,7 +19,7 @@ mod tls;
 
 pub use connection::{Connection, SslMode};
 pub use copy::{Progress, Wire, stream};
-pub use fault::{fault, is_lock_refused, sql_state};
+pub use fault::{fault, sql_state};
 pub use identity::Identity;
 pub use name::{Name, literal, quote};
 pub use session::{Endpoint, ReadSession, Session, WriteSession, application_name};

@@ -51,7 +51,9 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || {
-            format!("`{text}` is no name of a table: `table`, `schema.table`, or with dots inside `\"sche.ma\".\"ta.ble\"`")
+            format!(
+                "`{text}` is no name of a table: `table`, `schema.table`, or with dots inside `\"sche.ma\".\"ta.ble\"`"
+            )
         };
         let (first, rest) = part(text).ok_or_else(bad)?;
         if rest.is_empty() {

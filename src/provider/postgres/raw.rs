@@ -202,7 +202,9 @@ async fn connect_raw(
 
 async fn dial(host: &Host, port: u16) -> io::Result<Plain> {
     let name = match host {
-        Host::Unix(folder) => return Ok(Plain::Unix(UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await?)),
+        Host::Unix(folder) => {
+            return Ok(Plain::Unix(UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await?));
+        }
         Host::Tcp(name) => name,
     };
     let mut last = io::Error::from(io::ErrorKind::NotFound);

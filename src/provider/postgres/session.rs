@@ -111,19 +111,11 @@ impl Session {
     }
 
     /// Rows of a statement whose one column is JSON.
-    pub async fn read<T: DeserializeOwned>(
-        &self,
-        sql: &str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<T>, Fault> {
+    pub async fn read<T: DeserializeOwned>(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<T>, Fault> {
         self.query(sql, values).await?.iter().map(from_json).collect()
     }
 
-    pub async fn read_one<T: DeserializeOwned>(
-        &self,
-        sql: &str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<T, Fault> {
+    pub async fn read_one<T: DeserializeOwned>(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<T, Fault> {
         from_json(&self.query_one(sql, values).await?)
     }
 
@@ -154,7 +146,8 @@ impl Session {
 
     /// Begins what sees one moment only, and cannot write.
     pub async fn begin_snapshot(&self, snapshot: Option<&str>) -> Result<(), Fault> {
-        let import = snapshot.map(|id| format!("; set transaction snapshot {}", super::literal(id))).unwrap_or_default();
+        let import =
+            snapshot.map(|id| format!("; set transaction snapshot {}", super::literal(id))).unwrap_or_default();
         self.batch(&format!("begin isolation level repeatable read, read only{import}")).await
     }
 }
@@ -258,6 +251,11 @@ fn cannot_connect(place: &str) -> Fault {
         .hint("check that it runs and that this machine may reach it: `pg_isready` says so")
 }
 
+/// An error of the driver with everything beneath it: it has no kinds to match on.
+fn said(error: &tokio_postgres::Error) -> String {
+    fault("", "", error).causes.join(": ")
+}
+
 fn refused(place: &str, error: &tokio_postgres::Error) -> Fault {
     match super::sql_state(error) {
         Some(state) if state.starts_with("28") => {
@@ -267,12 +265,10 @@ fn refused(place: &str, error: &tokio_postgres::Error) -> Fault {
         Some("3D000") => fault("RG2107", format!("the server at {place} has no such database"), error)
             .hint("name an existing one with `database`"),
         Some(_) => fault("RG2101", format!("the server at {place} refuses the connection"), error),
-        None if error.to_string().contains("TLS") => {
-            fault("RG2103", format!("no TLS connection to {place}"), error)
-                .retry(RetryClass::Never)
-                .hint("check `sslmode` and `ca` of the connection")
-        }
-        None if error.to_string().contains("password missing") => {
+        None if said(error).contains("TLS") => fault("RG2103", format!("no TLS connection to {place}"), error)
+            .retry(RetryClass::Never)
+            .hint("check `sslmode` and `ca` of the connection"),
+        None if said(error).contains("password missing") => {
             fault("RG2102", format!("the server at {place} asks for a password"), error)
                 .retry(RetryClass::Never)
                 .hint("give one: `{url: …, password: \"{{ secrets.NAME }}\"}`")

@@ -16,6 +16,7 @@ const BIN: &str = "/usr/lib/postgresql/15/bin";
 
 pub struct Server {
     pub port: u16,
+    /// Never waited for: it outlives us by the moment it takes to end the server.
     _shell: Child,
 }
 
@@ -43,8 +44,17 @@ fn pair() -> &'static Pair {
         let template = home.join("template");
         as_postgres(&["install", "-d", "-m", "755"], &home);
         let initdb = as_postgres_args(&[
-            &format!("{BIN}/initdb"), "-D", template.to_str().unwrap(), "-U", "regrow", "-A", "trust", "--no-sync", "-E",
-            "UTF8", "--locale=C.UTF-8",
+            &format!("{BIN}/initdb"),
+            "-D",
+            template.to_str().unwrap(),
+            "-U",
+            "regrow",
+            "-A",
+            "trust",
+            "--no-sync",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
         ]);
         assert!(initdb, "initdb failed");
         let pair = Pair { live: start(&home, "live"), copy: start(&home, "copy") };
@@ -74,6 +84,7 @@ fn as_postgres_args(args: &[&str]) -> bool {
     Command::new(all[0]).args(&all[1..]).stdout(Stdio::null()).current_dir("/").status().unwrap().success()
 }
 
+#[expect(clippy::zombie_processes, reason = "the shell ends after us, on purpose")]
 fn start(home: &Path, name: &str) -> Server {
     let data = home.join(name);
     assert!(as_postgres_args(&["cp", "-a", home.join("template").to_str().unwrap(), data.to_str().unwrap()]));
@@ -82,8 +93,16 @@ fn start(home: &Path, name: &str) -> Server {
                   -c max_connections=200 -c wal_level=logical -c log_min_messages=fatal -c max_wal_size=4GB >\"$1/log\" 2>&1 & \
                   read _; kill -INT $!; wait $!; rm -rf \"$1\"; rmdir \"$3\" 2>/dev/null; rm -rf \"$3/template\"; rmdir \"$3\" 2>/dev/null";
     let all: Vec<String> = setpriv().into_iter().map(str::to_owned).collect();
-    let rest = ["sh", "-c", script, &format!("{BIN}/postgres"), data.to_str().unwrap(), &port.to_string(), home.to_str().unwrap()]
-        .map(str::to_owned);
+    let rest = [
+        "sh",
+        "-c",
+        script,
+        &format!("{BIN}/postgres"),
+        data.to_str().unwrap(),
+        &port.to_string(),
+        home.to_str().unwrap(),
+    ]
+    .map(str::to_owned);
     let all: Vec<String> = all.into_iter().chain(rest).collect();
     let shell = Command::new(&all[0])
         .args(&all[1..])
@@ -107,7 +126,7 @@ fn start(home: &Path, name: &str) -> Server {
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let pair = pair();
         let lab = Self {
@@ -180,7 +199,10 @@ impl Server {
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let text = String::from_utf8(out.stdout).unwrap();
         // A token of each call.
-        text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
+        text.lines()
+            .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 

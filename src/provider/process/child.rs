@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, test_kill_process_group};
 
 use super::WORK;
 use super::job::{Ended, Job, Program};
@@ -90,6 +90,9 @@ impl Running {
             }
         }
         let status = self.child.wait()?;
+        if self.timed_out {
+            self.end_group();
+        }
         for (index, pipe) in pipes.iter_mut().enumerate() {
             while has_bytes(pipe.as_ref())? && read_once(pipe, &mut buffer, index, sink)? {}
         }
@@ -128,6 +131,20 @@ impl Running {
             let _ = kill_process_group(Pid::from_child(&self.child), signal);
         }
         self.deadline = (!self.signals.is_empty()).then(|| Instant::now() + GRACE);
+    }
+
+    /// Time is up for everything it started too: a shell's background jobs ignore INT and outlive their shell.
+    fn end_group(&mut self) {
+        let group = Pid::from_child(&self.child);
+        for signal in [Signal::TERM, Signal::KILL] {
+            if kill_process_group(group, signal).is_err() {
+                return;
+            }
+            let until = Instant::now() + GRACE;
+            while Instant::now() < until && test_kill_process_group(group).is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
     }
 
     fn ended(&self, status: ExitStatus) -> Ended {

@@ -3,14 +3,11 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
-
-use super::SUPERVISE;
 use super::files::{JobFiles, Written};
 use super::job::{Job, Outcome};
+use super::pool;
 use crate::journal::disk::private;
 use crate::journal::lease::is_locked;
 use crate::kind::WriteCx;
@@ -35,25 +32,14 @@ pub async fn start(_: &WriteCx, op: &OpId, files: &JobFiles, job: &Job) -> Resul
     let failed = |what: &str, error: &io::Error| {
         Fault::new("RG2001", format!("cannot start a process for `{op}`: {what}")).caused_by(error)
     };
-    let lock = private().create(true).truncate(false).write(true).open(files.job()).map_err(|e| failed("its job file", &e))?;
+    let lock =
+        private().create(true).truncate(false).write(true).open(files.job()).map_err(|e| failed("its job file", &e))?;
     lock.try_lock().map_err(|_| {
         Fault::new("RG2002", format!("`{op}` is running already")).hint("another executor may have started it")
     })?;
     lock.set_len(0).map_err(|e| failed("its job file", &e))?;
     let text = serde_json::to_vec(job).map_err(|e| failed("its job", &io::Error::other(e)))?;
-    let mut supervisor = tokio::process::Command::new("/proc/self/exe")
-        .arg(SUPERVISE)
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(lock)
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| failed("the supervisor", &e))?;
-    // Dropped without a wait: the runtime collects it when it ends, and the lock tells when that is.
-    let pipe = supervisor.stdin.take();
-    let Some(mut pipe) = pipe else { return Err(failed("its pipe", &io::ErrorKind::BrokenPipe.into())) };
-    pipe.write_all(&text).await.map_err(|e| failed("its pipe", &e))?;
-    pipe.shutdown().await.map_err(|e| failed("its pipe", &e))
+    pool::hand_over(&text, &lock).map_err(|e| failed("its supervisor", &e))
 }
 
 /// What became of the process of `files`. `same_boot`: whether its intent was written since the machine started.
@@ -84,6 +70,9 @@ pub async fn watch(op: &OpId, files: &JobFiles) -> Result<Outcome, Fault> {
         Ok(Ok(())) => {}
         Ok(Err(error)) => return Err(lost().caused_by(&error)),
         Err(error) => return Err(lost().caused_by(&error)),
+    }
+    if let Ok(Some(Written::Result(outcome))) = files.read() {
+        return Ok(*outcome);
     }
     // The supervisor may have been killed: then the command is alone, and its end is all that can be waited for.
     loop {

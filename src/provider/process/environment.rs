@@ -9,9 +9,18 @@ use crate::model::record::Mode;
 /// Handed down as they are.
 const KEPT: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
+/// What any process needs, and nothing else of ours.
+pub fn basics() -> impl Iterator<Item = (String, String)> {
+    KEPT.iter().filter_map(|name| Some(((*name).to_string(), std::env::var(name).ok()?)))
+}
+
 /// The environment of every process regrow starts for a step; `own` wins.
-pub fn environment<P, Q>(cx: &ReadCx, op: &Op<P, Q>, own: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
-    let kept = KEPT.iter().filter_map(|name| Some(((*name).to_string(), std::env::var(name).ok()?)));
+pub fn environment<P, Q>(
+    cx: &ReadCx,
+    op: &Op<P, Q>,
+    own: impl IntoIterator<Item = (String, String)>,
+) -> Vec<(String, String)> {
+    let kept = basics();
     let mode = match cx.mode {
         Mode::Real => "real",
         Mode::Drill => "drill",

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_torn_result_reads_as_none() {
-        let outcome = Outcome { ended: Ended::Exit(0), output: "a=b\n".into(), leaked: false, tail: String::new(), work: None };
+        let outcome =
+            Outcome { ended: Ended::Exit(0), output: "a=b\n".into(), leaked: false, tail: String::new(), work: None };
         let mut text = begun().to_vec();
         text.extend(encode(&outcome));
         assert_eq!(parse(&text), Written::Result(Box::new(outcome)));

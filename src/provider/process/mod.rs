@@ -1,8 +1,9 @@
 //! Processes that outlive the executor.
 //!
-//! Every local process of a run is started by a supervisor: this same binary under a hidden name, in a session of its own.
-//! The supervisor keeps the output masked and capped, enforces the timeout, and writes one result; the executor may die and
-//! a later one takes the result, or goes on watching. Three files tell everything, named after the operation and attempt:
+//! Every local process of a run has a supervisor: this same binary under a hidden name, in a session of its own. The supervisor
+//! keeps the output masked and capped, enforces the timeout, and writes one result; the executor may die and a later one takes
+//! the result, or goes on watching. A supervisor has one process at a time; while the executor lives it is used again ([`pool`]).
+//! Three files tell everything, named after the operation and attempt:
 //!
 //! - `X.job` is locked for as long as the supervisor lives. It holds a mark before the command begins, and the result.
 //! - `X.log` is what the command printed. It exists once there is something in it.
@@ -17,11 +18,12 @@ mod environment;
 mod files;
 mod job;
 mod log;
+mod pool;
 mod supervisor;
 mod work;
 
 pub use client::{Fate, fate, start, survivors, watch};
-pub use environment::{environment, work_job};
+pub use environment::{basics, environment, work_job};
 pub use files::{JobFiles, latest_pulse};
 pub use job::{Ended, Job, Outcome, Program, WorkRequest};
 pub use supervisor::main as supervisor_main;

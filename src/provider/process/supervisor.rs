@@ -1,11 +1,13 @@
 //! The supervisor's own process: entered before any runtime or argument parser starts.
 //!
-//! It gets its job on stdin and the locked job file as stdout. It writes the mark, runs the command, writes the result, and
-//! ends; the lock goes with it. It makes no sync.
+//! It gets jobs and their locked files by the socket that is its stdin, see [`super::pool`]. For each it writes the mark, runs
+//! the command, writes the result, and lets the lock go. It makes no sync.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,7 @@ use super::child::{self, Sink};
 use super::files::{self, JobFiles};
 use super::job::{Ended, Job, Outcome, Program};
 use super::log::{Log, Stream};
+use super::pool;
 use crate::journal::disk::private;
 use crate::kind::Next;
 use crate::model::secret::Secret;
@@ -27,22 +30,33 @@ pub enum WorkLine {
     Ended(Box<Result<Next, Fault>>),
 }
 
-/// Runs one job and returns the exit code of the supervisor itself, which nobody reads.
+/// Does one job after the other, as long as the executor lives. Returns an exit code that nobody reads.
 pub fn main() -> i32 {
     // The terminal's signals are for the executor. Fails only where this is a session of its own already.
     let _ = rustix::process::setsid();
-    let mut text = Vec::new();
-    if io::stdin().lock().read_to_end(&mut text).is_err() {
-        return 1;
+    let Ok(socket) = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from) else { return 1 };
+    loop {
+        match pool::receive(&socket) {
+            Ok(Some((job, file))) => {
+                if serve(&job, &file).is_err() {
+                    return 1;
+                }
+                // Before the lock goes: who waits for the lock finds this supervisor free.
+                pool::say_free(&socket);
+            }
+            Ok(None) => return 0,
+            // The executor died while it wrote: nothing began, and the missing mark says so.
+            Err(_) => return 1,
+        }
     }
-    // The executor died while it wrote: nothing began, and the missing mark says so.
-    let Ok(job) = serde_json::from_slice::<Job>(&text) else { return 1 };
-    drop(text);
-    if write_job_file(files::begun()).is_err() {
-        return 1;
-    }
+}
+
+/// Leaves the mark and the result of one job in its file.
+fn serve(job: &[u8], mut file: &File) -> io::Result<()> {
+    let job: Job = serde_json::from_slice(job)?;
+    file.write_all(files::begun())?;
     let outcome = supervise(&job).unwrap_or_else(|error| Outcome::of(Ended::NotStarted(error.to_string())));
-    i32::from(write_job_file(&files::encode(&outcome)).is_err())
+    file.write_all(&files::encode(&outcome))
 }
 
 fn supervise(job: &Job) -> io::Result<Outcome> {
@@ -63,7 +77,8 @@ fn supervise(job: &Job) -> io::Result<Outcome> {
         }
         Program::Work(_) => {
             let stderr = Stream::new(masker.stream());
-            let mut sink = Worked { log, stderr, line: Vec::new(), result: None, pulse: None, files: &files, masker: &masker };
+            let mut sink =
+                Worked { log, stderr, line: Vec::new(), result: None, pulse: None, files: &files, masker: &masker };
             let ended = running.attend(&mut sink)?;
             Ok(sink.finish(ended))
         }
@@ -153,13 +168,4 @@ impl Worked<'_> {
         }
         Outcome { tail, work: Some(result), ..Outcome::of(ended) }
     }
-}
-
-fn write_job_file(bytes: &[u8]) -> io::Result<()> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let written = rustix::io::write(rustix::stdio::stdout(), rest)?;
-        rest = &rest[written..];
-    }
-    Ok(())
 }

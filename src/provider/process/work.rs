@@ -16,7 +16,8 @@ const PULSE_EVERY: Duration = Duration::from_millis(250);
 pub fn main(perform: impl FnOnce(WorkRequest, WorkCx) -> Result<Next, Fault>) -> i32 {
     let mut text = String::new();
     let read = io::stdin().lock().read_to_string(&mut text).map_err(|e| e.to_string());
-    let request: Result<WorkRequest, String> = read.and_then(|_| serde_json::from_str(&text).map_err(|e| e.to_string()));
+    let request: Result<WorkRequest, String> =
+        read.and_then(|_| serde_json::from_str(&text).map_err(|e| e.to_string()));
     let result = match request {
         Ok(request) => {
             let (base, work, mode) = (request.base.clone(), request.work.clone(), request.mode);

@@ -146,14 +146,12 @@ fn retry_on(name: Name, report: &mut Report) -> Option<RetryOn> {
 }
 
 pub fn approval(entry: Entry, report: &mut Report) -> Option<Approval> {
-    const KEYS: Keys =
-        Keys { of: "`approval`", known: &["from", "minimum", "by_starter", "escalate_after"], later: &[] };
+    const KEYS: Keys = Keys { of: "`approval`", known: &["from", "minimum", "by_starter"], later: &["escalate_after"] };
     let mut fields = Fields::open(entry.value, Some(&entry.key), &KEYS, report)?;
     Some(Approval {
         from: fields.take("from").map(|entry| scalars::names(entry, report)).unwrap_or_default(),
         minimum: fields.take("minimum").and_then(|entry| minimum(&entry, report)).unwrap_or(Minimum::Count(1)),
         by_starter: fields.take("by_starter").and_then(|entry| scalars::boolean(&entry, report)).unwrap_or(true),
-        escalate_after: fields.take("escalate_after").and_then(|entry| scalars::duration(&entry, report)),
     })
 }
 

@@ -330,15 +330,19 @@ fn time_format(call: &Call<'_>) -> Result<Value, Fault> {
     Ok(text.into())
 }
 
-/// Quotes each argument as one SQL identifier, exactly as it is written.
+/// Quotes names as SQL identifiers, exactly as they are written. One argument is `table` or `schema.table`; of several each
+/// is one part, so that a name may hold a dot.
 fn sql_name(call: &Call<'_>) -> Result<Value, Fault> {
-    let mut parts = Vec::with_capacity(call.args.len());
+    let mut parts: Vec<&str> = Vec::with_capacity(call.args.len());
     for index in 0..call.args.len() {
-        let name = call.text(index)?;
-        if name.is_empty() || name.contains('\0') {
-            return Err(call.wrong(index, "a name that is not empty and holds no NUL"));
-        }
-        parts.push(format!("\"{}\"", name.replace('"', "\"\"")));
+        parts.push(call.text(index)?);
     }
-    Ok(parts.join(".").into())
+    if let [whole] = parts[..] {
+        parts = whole.split('.').collect();
+    }
+    if let Some(bad) = parts.iter().position(|name| name.is_empty() || name.contains('\0')) {
+        return Err(call.wrong(bad.min(call.args.len() - 1), "a name that is not empty and holds no NUL"));
+    }
+    let quoted: Vec<String> = parts.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
+    Ok(quoted.join(".").into())
 }

@@ -85,6 +85,8 @@ fn values_are_as_written_here() {
         ("{{ time_format params.later \"%Y-%m-%d %H:%M\" }}", json!("2026-11-22 15:30")),
         ("{{ sql_name params.table }}", json!("\"Ord\"\"ers\"")),
         ("{{ sql_name \"public\" \"t\" }}", json!("\"public\".\"t\"")),
+        ("{{ sql_name \"public.t\" }}", json!("\"public\".\"t\"")),
+        ("{{ sql_name \"public\" \"a.b\" }}", json!("\"public\".\"a.b\"")),
         ("{{ pluck steps.load-it.outputs.tables \"name\" }}", json!(["b", "a", "c"])),
         ("{{ pluck (where steps.load-it.outputs.tables \"ok\") \"name\" }}", json!(["b", "c"])),
         ("{{ pluck (sort_by steps.load-it.outputs.tables \"rows\") \"rows\" }}", json!([3, 7, 20])),

@@ -11,11 +11,7 @@ use anyhow::{Context, Result};
 
 /// Where the rig keeps what it need not build twice: `$REGROW_RIG_CACHE`, else below the user's cache folder.
 pub fn dir() -> Result<PathBuf> {
-    let named = |name: &str| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let named = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let dir = named("REGROW_RIG_CACHE")
         .or_else(|| named("XDG_CACHE_HOME").map(|base| base.join("regrow-rig")))
         .or_else(|| named("HOME").map(|home| home.join(".cache/regrow-rig")))
@@ -44,7 +40,6 @@ pub fn lock(name: &str) -> Result<Lock> {
         .truncate(false)
         .open(&path)
         .with_context(|| format!("cannot open {}", path.display()))?;
-    file.lock()
-        .with_context(|| format!("cannot lock {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(Lock { _file: file })
 }

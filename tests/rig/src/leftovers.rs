@@ -41,24 +41,17 @@ struct Started {
 /// Puts a new folder, owned by this process, on the list. The folder itself is the caller's to make.
 pub(crate) fn register() -> Result<Entry> {
     let tmp = std::path::absolute(std::env::temp_dir())?;
-    let name = format!(
-        "rig-{}",
-        std::iter::repeat_with(fastrand::alphanumeric)
-            .take(8)
-            .collect::<String>()
-    );
+    let name = format!("rig-{}", std::iter::repeat_with(fastrand::alphanumeric).take(8).collect::<String>());
     let list = list_folder()?;
     let entry = Entry {
         folder: tmp.join(&name),
-        owner: Identity::own()
-            .context("cannot read /proc: the rig needs Linux with /proc mounted")?,
+        owner: Identity::own().context("cannot read /proc: the rig needs Linux with /proc mounted")?,
         boot: boot()?,
         pids: pid_namespace()?,
         file: list.join(format!("{name}.json")),
     };
     let part = list.join(format!("{name}.part"));
-    fs::write(&part, serde_json::to_vec(&entry)?)
-        .with_context(|| format!("cannot write {}", part.display()))?;
+    fs::write(&part, serde_json::to_vec(&entry)?).with_context(|| format!("cannot write {}", part.display()))?;
     fs::rename(&part, &entry.file)?;
     Ok(entry)
 }
@@ -67,16 +60,11 @@ pub(crate) fn register() -> Result<Entry> {
 pub fn sweep() -> Result<()> {
     for item in fs::read_dir(list_folder()?)? {
         let file = item?.path();
-        if file
-            .extension()
-            .is_some_and(|extension| extension == "json")
+        if file.extension().is_some_and(|extension| extension == "json")
             && let Some(entry) = Entry::read(&file)
             && entry.is_orphaned()?
         {
-            eprintln!(
-                "rig: removing {}, left behind by a process that was killed",
-                entry.folder.display()
-            );
+            eprintln!("rig: removing {}, left behind by a process that was killed", entry.folder.display());
             entry.end()?;
         }
     }
@@ -101,15 +89,11 @@ impl Entry {
     }
 
     pub(crate) fn record(&self, process: Identity, signal: Signal) -> Result<()> {
-        let mut line = serde_json::to_vec(&Started {
-            process,
-            signal: signal.as_raw(),
-        })?;
+        let mut line = serde_json::to_vec(&Started { process, signal: signal.as_raw() })?;
         line.push(b'\n');
         let path = self.processes();
         let mut file = File::options().create(true).append(true).open(&path)?;
-        file.write_all(&line)
-            .with_context(|| format!("cannot write {}", path.display()))
+        file.write_all(&line).with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Stops the processes, removes the folder, then leaves the list. May be repeated.
@@ -145,16 +129,11 @@ impl Entry {
 
     fn started(&self) -> Vec<Started> {
         let text = fs::read_to_string(self.processes()).unwrap_or_default();
-        let recorded = text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
+        let recorded = text.lines().filter_map(|line| serde_json::from_str(line).ok());
         let foreign = data_folders(&self.folder, 3)
             .into_iter()
             .filter_map(|data| postmaster_of(&data))
-            .map(|process| Started {
-                process,
-                signal: Signal::QUIT.as_raw(),
-            });
+            .map(|process| Started { process, signal: Signal::QUIT.as_raw() });
         recorded.chain(foreign).collect()
     }
 
@@ -183,19 +162,14 @@ fn data_folders(folder: &Path, depth: u32) -> Vec<PathBuf> {
 fn postmaster_of(data: &Path) -> Option<Identity> {
     let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
     let identity = Identity::of(text.lines().next()?.trim().parse().ok()?)?;
-    let works_in = procfs::process::Process::new(identity.pid)
-        .ok()?
-        .cwd()
-        .ok()?;
+    let works_in = procfs::process::Process::new(identity.pid).ok()?.cwd().ok()?;
     (works_in == fs::canonicalize(data).ok()?).then_some(identity)
 }
 
 /// A process that is just ending may still write: a folder that is not empty is tried again.
 fn remove_folder(folder: &Path) -> Result<()> {
     ensure!(
-        folder
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("rig-")),
+        folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rig-")),
         "{} is not a scratch folder; not removed",
         folder.display()
     );
@@ -223,10 +197,7 @@ fn list_folder() -> Result<PathBuf> {
 
 fn boot() -> Result<String> {
     let path = "/proc/sys/kernel/random/boot_id";
-    Ok(fs::read_to_string(path)
-        .with_context(|| format!("cannot read {path}"))?
-        .trim()
-        .to_string())
+    Ok(fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?.trim().to_string())
 }
 
 fn pid_namespace() -> Result<PathBuf> {

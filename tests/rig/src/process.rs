@@ -20,10 +20,7 @@ impl Identity {
     pub fn of(pid: i32) -> Option<Identity> {
         let stat = procfs::process::Process::new(pid).ok()?.stat().ok()?;
         let over = matches!(stat.state, 'Z' | 'X' | 'x');
-        (!over).then_some(Identity {
-            pid,
-            started: stat.starttime,
-        })
+        (!over).then_some(Identity { pid, started: stat.starttime })
     }
 
     pub fn own() -> Option<Identity> {
@@ -55,15 +52,7 @@ pub fn descendants(root: Identity) -> BTreeSet<Identity> {
         .into_iter()
         .flatten()
         .filter_map(|process| process.ok()?.stat().ok())
-        .map(|stat| {
-            (
-                stat.ppid,
-                Identity {
-                    pid: stat.pid,
-                    started: stat.starttime,
-                },
-            )
-        })
+        .map(|stat| (stat.ppid, Identity { pid: stat.pid, started: stat.starttime }))
         .collect();
     let mut found = BTreeSet::new();
     let mut parents = vec![root.pid];
@@ -85,11 +74,7 @@ pub struct Tree {
 
 impl Tree {
     pub fn of(child: &tokio::process::Child) -> Tree {
-        Tree {
-            root: child
-                .id()
-                .and_then(|pid| Identity::of(i32::try_from(pid).ok()?)),
-        }
+        Tree { root: child.id().and_then(|pid| Identity::of(i32::try_from(pid).ok()?)) }
     }
 }
 
@@ -130,19 +115,10 @@ mod tests {
         let pid = i32::try_from(child.id()).unwrap();
         let identity = Identity::of(pid).unwrap();
         assert!(identity.is_alive());
-        assert!(
-            !Identity {
-                started: identity.started + 1,
-                ..identity
-            }
-            .is_alive()
-        );
+        assert!(!Identity { started: identity.started + 1, ..identity }.is_alive());
         assert!(descendants(Identity::own().unwrap()).contains(&identity));
         identity.signal(Signal::KILL);
-        assert!(
-            wait_gone(&BTreeSet::from([identity]), Duration::from_secs(5)),
-            "a zombie counts as gone"
-        );
+        assert!(wait_gone(&BTreeSet::from([identity]), Duration::from_secs(5)), "a zombie counts as gone");
         child.wait().unwrap();
     }
 }

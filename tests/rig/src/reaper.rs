@@ -39,10 +39,7 @@ impl Watched {
             .process_group(0) // Ctrl-C is for the rig, not for the one that cleans up after it.
             .spawn()
             .context("cannot start the reaper")?;
-        Ok(Watched {
-            scratch,
-            _reaper: Reaper { child },
-        })
+        Ok(Watched { scratch, _reaper: Reaper { child } })
     }
 }
 

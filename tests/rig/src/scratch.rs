@@ -30,10 +30,7 @@ impl Scratch {
             .mode(0o711)
             .create(&entry.folder)
             .with_context(|| format!("cannot create {}", entry.folder.display()))?;
-        let scratch = Scratch {
-            entry,
-            count: AtomicU32::new(0),
-        };
+        let scratch = Scratch { entry, count: AtomicU32::new(0) };
         ensure_traversable(scratch.path())?;
         Ok(scratch)
     }
@@ -46,10 +43,7 @@ impl Scratch {
     pub fn folder(&self, name: &str) -> Result<PathBuf> {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let path = self.path().join(format!("{name}-{number}"));
-        fs::DirBuilder::new()
-            .mode(0o711)
-            .create(&path)
-            .with_context(|| format!("cannot create {}", path.display()))?;
+        fs::DirBuilder::new().mode(0o711).create(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(path)
     }
 
@@ -79,10 +73,8 @@ fn ensure_traversable(path: &Path) -> Result<()> {
         return Ok(());
     }
     for folder in path.ancestors() {
-        let mode = fs::metadata(folder)
-            .with_context(|| format!("cannot look at {}", folder.display()))?
-            .permissions()
-            .mode();
+        let mode =
+            fs::metadata(folder).with_context(|| format!("cannot look at {}", folder.display()))?.permissions().mode();
         ensure!(
             mode & 0o001 != 0,
             "{} lets no other user pass, but servers run as their own user; set TMPDIR to a folder that does",

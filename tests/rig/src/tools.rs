@@ -19,21 +19,10 @@ pub struct Tool {
     is_there: fn() -> bool,
 }
 
-pub const POSTGRES: Tool = Tool {
-    name: "PostgreSQL",
-    package: "postgresql",
-    is_there: || postgres_bin().is_some(),
-};
-pub const PGBACKREST: Tool = Tool {
-    name: "pgBackRest",
-    package: "pgbackrest",
-    is_there: || in_path("pgbackrest").is_some(),
-};
-pub const STRACE: Tool = Tool {
-    name: "strace",
-    package: "strace",
-    is_there: || in_path("strace").is_some(),
-};
+pub const POSTGRES: Tool = Tool { name: "PostgreSQL", package: "postgresql", is_there: || postgres_bin().is_some() };
+pub const PGBACKREST: Tool =
+    Tool { name: "pgBackRest", package: "pgbackrest", is_there: || in_path("pgbackrest").is_some() };
+pub const STRACE: Tool = Tool { name: "strace", package: "strace", is_there: || in_path("strace").is_some() };
 
 /// What the whole suite needs.
 pub const ALL: &[Tool] = &[POSTGRES, PGBACKREST, STRACE];
@@ -49,27 +38,17 @@ pub enum Installed {
 
 /// Sees to it that the tools are there; talks on stderr.
 pub fn install(tools: &[Tool]) -> Result<Installed> {
-    let missing: Vec<Tool> = tools
-        .iter()
-        .copied()
-        .filter(|tool| !(tool.is_there)())
-        .collect();
+    let missing: Vec<Tool> = tools.iter().copied().filter(|tool| !(tool.is_there)()).collect();
     if missing.is_empty() {
         return Ok(Installed::Nothing);
     }
     let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
     if !rustix::process::geteuid().is_root() {
-        let command = format!(
-            "sudo apt-get install --yes --no-install-recommends {}",
-            packages.join(" ")
-        );
+        let command = format!("sudo apt-get install --yes --no-install-recommends {}", packages.join(" "));
         return Ok(Installed::ByHand(command));
     }
     if in_path("apt-get").is_none() {
-        bail!(
-            "these packages are missing, and there is no apt-get to install them: {}",
-            packages.join(" ")
-        );
+        bail!("these packages are missing, and there is no apt-get to install them: {}", packages.join(" "));
     }
     eprintln!("rig: installing what is missing: {}", packages.join(" "));
     prevent_cluster()?;
@@ -77,62 +56,33 @@ pub fn install(tools: &[Tool]) -> Result<Installed> {
     if let Err(error) = apt(&["update"]) {
         eprintln!("rig: {error:#}; going on with the lists that are there");
     }
-    apt(&[
-        &["install", "--yes", "--no-install-recommends"],
-        &packages[..],
-    ]
-    .concat())?;
+    apt(&[&["install", "--yes", "--no-install-recommends"], &packages[..]].concat())?;
     for tool in &missing {
-        ensure!(
-            (tool.is_there)(),
-            "{} is still not found after the package {} was installed",
-            tool.name,
-            tool.package
-        );
+        ensure!((tool.is_there)(), "{} is still not found after the package {} was installed", tool.name, tool.package);
     }
-    Ok(Installed::These(
-        missing.iter().map(|tool| tool.name).collect(),
-    ))
+    Ok(Installed::These(missing.iter().map(|tool| tool.name).collect()))
 }
 
 /// The program folder of the newest PostgreSQL: Debian keeps one folder a major version, outside of `PATH`.
 pub fn postgres_bin() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions
-        .filter_map(|item| {
-            Some((
-                item.file_name().to_str()?.parse::<u32>().ok()?,
-                item.path().join("bin"),
-            ))
-        })
+        .filter_map(|item| Some((item.file_name().to_str()?.parse::<u32>().ok()?, item.path().join("bin"))))
         .filter(|(_, bin)| is_complete(bin))
         .max()
         .map(|(_, bin)| bin);
-    newest.or_else(|| {
-        in_path("postgres")?
-            .parent()
-            .map(Path::to_path_buf)
-            .filter(|bin| is_complete(bin))
-    })
+    newest.or_else(|| in_path("postgres")?.parent().map(Path::to_path_buf).filter(|bin| is_complete(bin)))
 }
 
 fn is_complete(bin: &Path) -> bool {
-    ["postgres", "initdb", "pg_basebackup", "psql"]
-        .iter()
-        .all(|program| bin.join(program).is_file())
+    ["postgres", "initdb", "pg_basebackup", "psql"].iter().all(|program| bin.join(program).is_file())
 }
 
 fn in_path(program: &str) -> Option<PathBuf> {
     let folders = env::var_os("PATH")?;
     // Debian's user path lacks sbin, where some servers lie.
     let also = [PathBuf::from("/usr/sbin")];
-    env::split_paths(&folders)
-        .chain(also)
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file())
+    env::split_paths(&folders).chain(also).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// Debian's package would start a cluster of its own at once. An existing file is somebody's decision and stays.
@@ -150,28 +100,13 @@ fn prevent_cluster() -> Result<()> {
 /// Its output is talk, so it goes to stderr: stdout may belong to a command.
 fn apt(arguments: &[&str]) -> Result<()> {
     let status = Command::new("apt-get")
-        .args([
-            "-q",
-            "-o",
-            "Dpkg::Use-Pty=0",
-            "-o",
-            "Dpkg::Options::=--force-confold",
-            "-o",
-            "DPkg::Lock::Timeout=300",
-        ])
+        .args(["-q", "-o", "Dpkg::Use-Pty=0", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300"])
         .args(arguments)
-        .envs([
-            ("DEBIAN_FRONTEND", "noninteractive"),
-            ("UCF_FORCE_CONFFOLD", "1"),
-        ])
+        .envs([("DEBIAN_FRONTEND", "noninteractive"), ("UCF_FORCE_CONFFOLD", "1")])
         .stdin(Stdio::null())
         .stdout(std::io::stderr())
         .status()
         .context("cannot run apt-get")?;
-    ensure!(
-        status.success(),
-        "apt-get {} failed ({status})",
-        arguments.join(" ")
-    );
+    ensure!(status.success(), "apt-get {} failed ({status})", arguments.join(" "));
     Ok(())
 }

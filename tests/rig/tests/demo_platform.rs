@@ -23,23 +23,21 @@ impl Night {
         let writer = Writer::start(&platform).await.unwrap();
         writer.wait_for(50).await.unwrap();
         // What a backup would hold. Taken by a trigger at the delete, so that it is exactly what was lost.
-        platform.live.sql("lms", "
+        platform
+            .live
+            .sql(
+                "lms",
+                "
             create schema safe;
             create table safe.lost (like enrolments);
             create function safe.keep() returns trigger language plpgsql security definer as
                 'begin insert into safe.lost select (old).*; return old; end';
-            create trigger keep after delete on enrolments for each row execute function safe.keep()").unwrap();
-        let loss = damage::strike(&platform, &writer).await.unwrap();
-        platform
-            .live
-            .sql("lms", "drop trigger keep on enrolments")
+            create trigger keep after delete on enrolments for each row execute function safe.keep()",
+            )
             .unwrap();
-        Night {
-            platform,
-            writer,
-            loss,
-            _scratch: scratch,
-        }
+        let loss = damage::strike(&platform, &writer).await.unwrap();
+        platform.live.sql("lms", "drop trigger keep on enrolments").unwrap();
+        Night { platform, writer, loss, _scratch: scratch }
     }
 
     fn by_hand(&self, sql: &str) {
@@ -66,16 +64,9 @@ async fn all_is_well_when_the_lost_rows_are_back() {
     assert_eq!(verdict.problems, Vec::<String>::new());
     for table in Table::ALL {
         let later = verdict.later[&table];
-        assert!(
-            later.total > 10 && later.survived == later.total,
-            "{}: {later:?}",
-            table.name()
-        );
+        assert!(later.total > 10 && later.survived == later.total, "{}: {later:?}", table.name());
     }
-    assert!(
-        verdict.rows[&Table::Enrolments].0 > before,
-        "newer enrolments are there, too"
-    );
+    assert!(verdict.rows[&Table::Enrolments].0 > before, "newer enrolments are there, too");
 }
 
 /// Every way to be wrong that a careless recovery knows, and the words that must name it.
@@ -88,11 +79,7 @@ async fn each_thing_that_is_wrong_is_named() {
             "insert into enrolments select * from safe.lost; update enrolments set mode = 'x' where id = (select min(id) from safe.lost)",
             "enrolments: row",
         ),
-        (
-            "one row is missing",
-            "insert into enrolments select * from safe.lost offset 1",
-            "is missing",
-        ),
+        ("one row is missing", "insert into enrolments select * from safe.lost offset 1", "is missing"),
         (
             "one row too many",
             "insert into enrolments select * from safe.lost; insert into enrolments (user_id, course_id) values (1, 'nobody wrote this')",
@@ -108,11 +95,7 @@ async fn each_thing_that_is_wrong_is_named() {
             "insert into enrolments select * from safe.lost; update users set email = 'x' where id = 1",
             "users: row 1 is not what it was",
         ),
-        (
-            "an index is gone",
-            "insert into enrolments select * from safe.lost; drop index enrolments_course",
-            "shape",
-        ),
+        ("an index is gone", "insert into enrolments select * from safe.lost; drop index enrolments_course", "shape"),
         (
             "the key is not validated",
             "insert into enrolments select * from safe.lost; alter table enrolments drop constraint enrolments_user_id_fkey, add foreign key (user_id) references users not valid",
@@ -123,22 +106,10 @@ async fn each_thing_that_is_wrong_is_named() {
     let memory = night.writer.stop().await.unwrap();
     let client = night.platform.as_superuser().await.unwrap();
     for (name, sql, word) in table {
-        client
-            .batch_execute(&format!("begin; {sql}"))
-            .await
-            .unwrap();
-        let problems = night
-            .loss
-            .truth
-            .verify(&client, &memory)
-            .await
-            .unwrap()
-            .problems;
+        client.batch_execute(&format!("begin; {sql}")).await.unwrap();
+        let problems = night.loss.truth.verify(&client, &memory).await.unwrap().problems;
         client.batch_execute("rollback").await.unwrap();
-        assert!(
-            problems.iter().any(|problem| problem.contains(word)),
-            "{name}: {problems:?}"
-        );
+        assert!(problems.iter().any(|problem| problem.contains(word)), "{name}: {problems:?}");
     }
 }
 
@@ -155,10 +126,5 @@ async fn a_refused_write_is_a_problem() {
     }
     night.by_hand("alter table gone rename to enrolments");
     let problems = night.verdict().await.problems;
-    assert!(
-        problems
-            .iter()
-            .any(|problem| problem.contains("a write was refused")),
-        "{problems:?}"
-    );
+    assert!(problems.iter().any(|problem| problem.contains("a write was refused")), "{problems:?}");
 }

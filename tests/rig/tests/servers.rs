@@ -23,11 +23,7 @@ fn ask(url: &str, password: &str) -> Result<String, String> {
         .output()
         .unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_string();
-    if output.status.success() {
-        Ok(text(output.stdout))
-    } else {
-        Err(text(output.stderr))
-    }
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
 #[test]
@@ -36,15 +32,9 @@ fn it_answers_and_its_role_needs_its_password() {
     let server = Postgres::start(&scratch).unwrap();
     assert_eq!(server.sql("lms", "select 1").unwrap(), "1");
     assert_eq!(ask(&server.superuser_url(), ""), Ok("regrow".to_string()));
-    assert_eq!(
-        ask(&server.url(), server.lms_password()),
-        Ok("lms".to_string())
-    );
+    assert_eq!(ask(&server.url(), server.lms_password()), Ok("lms".to_string()));
     let refused = ask(&server.url(), "wrong").unwrap_err();
-    assert!(
-        refused.contains("password authentication failed"),
-        "{refused}"
-    );
+    assert!(refused.contains("password authentication failed"), "{refused}");
 }
 
 #[test]
@@ -57,10 +47,7 @@ fn two_at_once_are_two() {
     });
     assert_ne!(first.port(), second.port());
     let identifier = "select system_identifier from pg_control_system()";
-    assert_ne!(
-        first.sql("lms", identifier).unwrap(),
-        second.sql("lms", identifier).unwrap()
-    );
+    assert_ne!(first.sql("lms", identifier).unwrap(), second.sql("lms", identifier).unwrap());
 }
 
 #[test]
@@ -78,10 +65,7 @@ fn nothing_is_left_after_drop_whatever_goes_first() {
             drop(server);
             drop(scratch);
         }
-        assert!(
-            wait_gone(&processes, Duration::from_secs(1)),
-            "{processes:?}"
-        );
+        assert!(wait_gone(&processes, Duration::from_secs(1)), "{processes:?}");
         assert!(!folder.exists());
     }
 }
@@ -92,8 +76,7 @@ fn nothing_is_left_after_a_panic() {
     let panicked = std::thread::spawn(move || {
         let scratch = Scratch::new().unwrap();
         let server = Postgres::start(&scratch).unwrap();
-        send.send((scratch.path().to_path_buf(), all_of(&server)))
-            .unwrap();
+        send.send((scratch.path().to_path_buf(), all_of(&server))).unwrap();
         panic!("on purpose");
     });
     let (folder, processes) = receive.recv().unwrap();
@@ -107,9 +90,7 @@ fn it_comes_back_after_a_crash_on_the_same_port() {
     let scratch = Scratch::new().unwrap();
     let mut server = Postgres::start(&scratch).unwrap();
     let port = server.port();
-    server
-        .sql("lms", "create table kept as select 42 as answer")
-        .unwrap();
+    server.sql("lms", "create table kept as select 42 as answer").unwrap();
     server.kill().unwrap();
     assert!(server.sql("lms", "select 1").is_err());
     server.restart().unwrap();
@@ -124,11 +105,7 @@ fn it_comes_back_after_a_crash_on_the_same_port() {
 fn backup_and_archive_lead_back_to_a_moment() {
     let scratch = Scratch::new().unwrap();
     let live = Postgres::start(&scratch).unwrap();
-    live.sql(
-        "lms",
-        "create table orders as select * from generate_series(1, 1000)",
-    )
-    .unwrap();
+    live.sql("lms", "create table orders as select * from generate_series(1, 1000)").unwrap();
     let base = scratch.folder("backups").unwrap().join("base");
     live.base_backup(&base).unwrap();
     assert!(base.join("backup_manifest").exists());
@@ -156,30 +133,18 @@ fn backup_and_archive_lead_back_to_a_moment() {
         .arg(&base)
         .status()
         .unwrap();
-    assert!(
-        started.success(),
-        "{}",
-        fs::read_to_string(log).unwrap_or_default()
-    );
+    assert!(started.success(), "{}", fs::read_to_string(log).unwrap_or_default());
     let count = "select count(*) from orders";
     let port = live.port().to_string();
     let output = Command::new("psql")
-        .args([
-            "-XAtq", "-U", "regrow", "-p", &port, "-d", "lms", "-c", count, "-h",
-        ])
+        .args(["-XAtq", "-U", "regrow", "-p", &port, "-d", "lms", "-c", count, "-h"])
         .arg(&base)
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1001");
 
     // Nobody stops that copy: it must end with the scratch, as the copies of regrow must.
-    let pid = fs::read_to_string(base.join("postmaster.pid"))
-        .unwrap()
-        .lines()
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let pid = fs::read_to_string(base.join("postmaster.pid")).unwrap().lines().next().unwrap().parse().unwrap();
     let copy = Identity::of(pid).unwrap();
     drop(scratch);
     assert!(wait_gone(&BTreeSet::from([copy]), Duration::from_secs(1)));

@@ -12,10 +12,7 @@ use rig::process::{Identity, descendants, wait_gone};
 use rustix::process::Signal;
 
 fn rig(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rig"))
-        .args(arguments)
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_rig")).args(arguments).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -27,12 +24,7 @@ fn the_command_reaches_the_server_and_owns_stdout_and_exit_code() {
     let script = r#"psql -XAtq "$RIG_POSTGRES_URL" -c 'select current_user, current_database()' &&
         test -f "$RIG_POSTGRES_BASE/backup_manifest" && test -d "$RIG_POSTGRES_ARCHIVE" && test -x "$RIG_POSTGRES_BIN/postgres" && exit 7"#;
     let output = rig(&["with", "postgres", "--", "sh", "-c", script]);
-    assert_eq!(
-        text(&output.stdout),
-        "regrow|postgres\n",
-        "{}",
-        text(&output.stderr)
-    );
+    assert_eq!(text(&output.stdout), "regrow|postgres\n", "{}", text(&output.stderr));
     assert_eq!(output.status.code(), Some(7));
 }
 
@@ -46,12 +38,7 @@ fn it_ends_as_the_command_ended() {
     ];
     for (command, code) in table {
         let output = rig(&[&["with", "postgres", "--"], command].concat());
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{command:?}: {}",
-            text(&output.stderr)
-        );
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {}", text(&output.stderr));
     }
 }
 
@@ -61,16 +48,11 @@ fn an_unknown_name_is_refused_with_what_there_is() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        said.contains("possible values: postgres")
-            && said.contains("a similar value exists: 'postgres'"),
+        said.contains("possible values: postgres") && said.contains("a similar value exists: 'postgres'"),
         "{said}"
     );
     assert!(output.stdout.is_empty());
-    assert_eq!(
-        rig(&["with", "postgres"]).status.code(),
-        Some(2),
-        "a command is required"
-    );
+    assert_eq!(rig(&["with", "postgres"]).status.code(), Some(2), "a command is required");
 }
 
 /// A rig with a cache of its own, so that no other test's sweep does the work that is to be shown.
@@ -86,14 +68,9 @@ impl Bench {
     fn start() -> Bench {
         let cache = tempfile::tempdir().unwrap();
         let script = r#"dirname "$(dirname "$RIG_POSTGRES_ARCHIVE")"; sleep 300; true"#;
-        let mut rig = with_cache(cache.path(), script)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut rig = with_cache(cache.path(), script).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(rig.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(rig.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let root = Identity::of(i32::try_from(rig.id()).unwrap()).unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
         let everyone = loop {
@@ -105,16 +82,8 @@ impl Bench {
             thread::sleep(Duration::from_millis(10));
         };
         let folder = PathBuf::from(line.trim());
-        assert!(
-            folder.is_dir() && everyone.len() > 5,
-            "{folder:?} {everyone:?}"
-        );
-        Bench {
-            rig,
-            folder,
-            everyone,
-            cache,
-        }
+        assert!(folder.is_dir() && everyone.len() > 5, "{folder:?} {everyone:?}");
+        Bench { rig, folder, everyone, cache }
     }
 
     fn root(&self) -> Identity {
@@ -122,11 +91,7 @@ impl Bench {
     }
 
     fn reaper(&self) -> Identity {
-        *self
-            .everyone
-            .iter()
-            .find(|process| name_of(**process) == "reaper")
-            .expect("there is a reaper")
+        *self.everyone.iter().find(|process| name_of(**process) == "reaper").expect("there is a reaper")
     }
 
     fn assert_nothing_is_left_within(&self, patience: Duration) {
@@ -134,17 +99,10 @@ impl Bench {
         assert!(
             wait_gone(&self.everyone, patience),
             "{:?}",
-            self.everyone
-                .iter()
-                .filter(|p| p.is_alive())
-                .collect::<Vec<_>>()
+            self.everyone.iter().filter(|p| p.is_alive()).collect::<Vec<_>>()
         );
         while self.folder.exists() {
-            assert!(
-                Instant::now() < deadline,
-                "{} is still there",
-                self.folder.display()
-            );
+            assert!(Instant::now() < deadline, "{} is still there", self.folder.display());
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -152,9 +110,7 @@ impl Bench {
 
 fn with_cache(cache: &Path, script: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rig"));
-    command
-        .args(["with", "postgres", "--", "sh", "-c", script])
-        .env("REGROW_RIG_CACHE", cache);
+    command.args(["with", "postgres", "--", "sh", "-c", script]).env("REGROW_RIG_CACHE", cache);
     command
 }
 
@@ -165,11 +121,7 @@ fn name_of(process: Identity) -> String {
     if words.get(1).is_some_and(|word| *word == b"__reap") {
         return "reaper".to_string();
     }
-    String::from_utf8_lossy(words[0])
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_string()
+    String::from_utf8_lossy(words[0]).rsplit('/').next().unwrap_or_default().to_string()
 }
 
 #[test]
@@ -185,11 +137,7 @@ fn sigterm_and_sigint_are_passed_on_and_leave_nothing() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut bench = Bench::start();
         // A shell waits for its child before it minds SIGINT; so both get it, as from a terminal.
-        let sleep = *bench
-            .everyone
-            .iter()
-            .find(|process| name_of(**process) == "sleep")
-            .unwrap();
+        let sleep = *bench.everyone.iter().find(|process| name_of(**process) == "sleep").unwrap();
         bench.root().signal(signal);
         thread::sleep(Duration::from_millis(100));
         sleep.signal(signal);
@@ -208,10 +156,7 @@ fn when_the_reaper_is_killed_too_the_next_start_cleans_up() {
     assert!(bench.folder.exists());
     let output = with_cache(bench.cache.path(), "true").output().unwrap();
     let said = text(&output.stderr);
-    assert!(
-        said.contains(&format!("removing {}", bench.folder.display())),
-        "{said}"
-    );
+    assert!(said.contains(&format!("removing {}", bench.folder.display())), "{said}");
     // The command's own child is nobody's any more and cannot be known; all that was recorded is gone.
     bench.everyone.retain(|process| {
         name_of(*process) != "sleep" || {

@@ -36,13 +36,11 @@ async fn killed(stage: &Stage, phase: &str, prior: &super::super::Prior, after: 
 
 #[tokio::test]
 async fn killed_at_any_moment_it_ends_the_same() {
-    let stage = Stage::new(BIG);
+    let mut stage = Stage::new(BIG);
     let (shape, rows) = (stage.lab.shape(), stage.lab.rows("t"));
     stage.lab.live("delete from t where id > 100");
-    let mut generation = 1;
     let mut cut = 0;
     for after in [5, 30, 60, 90, 120, 160, 200, 260, 330, 420, 600] {
-        let stage = Stage { lab: crate::provider::postgres::testing::Lab { ..stage_lab(&stage) }, with: stage.with.clone(), generation, pulses: stage.pulses.clone() };
         let prior = stage.prepare().await.unwrap().prior;
         cut += usize::from(killed(&stage, "", &prior, Duration::from_millis(after)).await);
         cut += usize::from(killed(&stage, "", &prior, Duration::from_millis(after / 2)).await);
@@ -56,13 +54,9 @@ async fn killed_at_any_moment_it_ends_the_same() {
         stage.swap_back().await.unwrap();
         assert_eq!(stage.lab.live("select count(*) from t"), "100", "after {after} ms");
         assert_eq!(stage.lab.shape(), shape, "after {after} ms");
-        generation += 1;
+        stage.generation += 1;
     }
     assert!(cut > 5, "only {cut} were cut");
-}
-
-fn stage_lab(stage: &Stage) -> crate::provider::postgres::testing::Lab {
-    crate::provider::postgres::testing::Lab { database: stage.lab.database.clone(), live: stage.lab.live, copy: stage.lab.copy }
 }
 
 #[tokio::test]
@@ -110,13 +104,26 @@ async fn what_was_made_is_taken_away_and_only_that() {
     let stage = Stage::new(BIG);
     stage.lab.live("delete from t where id > 100");
     let prepared = stage.prepare().await.unwrap();
+    let Next::Phase { creates, .. } = stage.phase("", &prepared.prior).await.unwrap() else {
+        panic!("no second phase")
+    };
     stage.run().await.unwrap();
-    for made in prepared.creates.iter().chain(&prepared.creates) {
+    let made: Vec<_> = prepared.creates.iter().chain(&creates).collect();
+    for made in made.iter().chain(&made) {
         let entry = crate::model::record::LedgerEntry {
-            kind: made.kind.clone(), id: made.id.clone(), made_by: "load".parse().unwrap(), temporary: true, keep_until: None,
-            remover: "postgres.dump_and_load".to_owned(), details: made.details.clone(),
+            kind: made.kind.clone(),
+            id: made.id.clone(),
+            made_by: "load".parse().unwrap(),
+            temporary: true,
+            scratch: false,
+            keep_until: None,
+            keep_for_ms: None,
+            remover: "postgres.dump_and_load".to_owned(),
+            details: made.details.clone(),
         };
-        crate::kind::Kind::remove(&super::super::PostgresDumpAndLoad, &stage.write_cx(), &entry).await.unwrap();
+        crate::kind::Kind::remove(&super::super::PostgresDumpAndLoad, &stage.write_cx(), &entry, &stage.with)
+            .await
+            .unwrap();
     }
     assert_eq!(stage.lab.live("select count(*) from pg_namespace where nspname ~ '^regrow'"), "0");
     assert_eq!(stage.lab.live("select string_agg(relname, ',') from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"), "t");

@@ -22,6 +22,8 @@ async fn measure() {
         params: serde_json::from_str::<Params>(&with).unwrap(),
         prior: (),
         facts: serde_json::Value::Null,
+        timeout_ms: None,
+        boot: String::new(),
     };
     let began = Instant::now();
     let said = |what: &str| println!("{what} {:.2} s", began.elapsed().as_secs_f64());
@@ -30,7 +32,10 @@ async fn measure() {
     let work = WorkCx::new(WriteCx::grant(cx()), |_| {});
     let mut phase = String::new();
     loop {
-        let op = op(&phase).map(|params| params, |()| prior.clone());
+        let op = {
+            let op = op(&phase);
+            op.with(op.params.clone(), prior.clone())
+        };
         match PostgresDumpAndLoad.work(&work, &op).await.unwrap() {
             Next::Phase { phase: next, .. } => phase = next,
             Next::Done(outputs) => break println!("{}", serde_json::to_string(&outputs).unwrap()),

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::stage::{Stage, same};
 
-const PLAIN: &str = "create table t (id int primary key, v text); insert into t select i, 'v' || i from generate_series(1, 100) i;";
+const PLAIN: &str =
+    "create table t (id int primary key, v text); insert into t select i, 'v' || i from generate_series(1, 100) i;";
 
 #[tokio::test]
 async fn what_hangs_on_the_old_table_by_its_number_is_named() {
@@ -12,11 +13,17 @@ async fn what_hangs_on_the_old_table_by_its_number_is_named() {
         ("create view vv as select id from t", "view public.vv"),
         ("create materialized view mm as select id from t", "materialized view public.mm"),
         ("create function f(t) returns int language sql as 'select 1'", "function public.f(public.t)"),
-        ("create function g() returns bigint language sql begin atomic select count(*) from t; end", "function public.g()"),
+        (
+            "create function g() returns bigint language sql begin atomic select count(*) from t; end",
+            "function public.g()",
+        ),
         ("create rule r as on delete to t do instead nothing", "rule r of public.t"),
         ("create table heir () inherits (t)", "inheritance between public.heir and public.t"),
         ("create table user_of (x t)", "column x of table public.user_of"),
-        ("create table o (id int); alter table o enable row level security; create policy p on o using (exists (select from t))", "policy p on table public.o"),
+        (
+            "create table o (id int); alter table o enable row level security; create policy p on o using (exists (select from t))",
+            "policy p on table public.o",
+        ),
     ];
     for (sql, named) in cases {
         let stage = Stage::new(PLAIN);
@@ -37,8 +44,18 @@ async fn differing_tables_are_named() {
         ("alter table t drop constraint t_pkey", "", "RG2204", "no key"),
         ("", "drop table t", "RG2201", "no table `public.t`"),
         ("drop table t; create view t as select 1 as id", "", "RG2203", "a view"),
-        ("drop table t; create type mood as enum ('a')", "drop table t; create type mood as enum ('a'); create type other as enum ('b'); create table t (id int primary key, m other)", "RG2207", "type public.other"),
-        ("drop table t; create table r (id int, v text) partition by list (id); create table t partition of r default", "", "RG2203", "is a partition"),
+        (
+            "drop table t; create type mood as enum ('a')",
+            "drop table t; create type mood as enum ('a'); create type other as enum ('b'); create table t (id int primary key, m other)",
+            "RG2207",
+            "type public.other",
+        ),
+        (
+            "drop table t; create table r (id int, v text) partition by list (id); create table t partition of r default",
+            "",
+            "RG2203",
+            "is a partition",
+        ),
     ];
     for (live, copy, code, text) in cases {
         let stage = Stage::new(PLAIN);
@@ -75,7 +92,7 @@ async fn prepare_says_what_changes_and_is_made() {
     let text = prepared.changes.join("\n");
     assert!(text.contains("takes the place of `public.t`") && text.contains("disk"), "{text}");
     let made: Vec<&str> = prepared.creates.iter().map(|it| it.kind.as_str()).collect();
-    assert_eq!(made, ["postgres schema", "postgres table"]);
+    assert_eq!(made, ["postgres schema"]);
     assert_eq!(stage.lab.live("select count(*) from pg_namespace where nspname ~ '^regrow'"), "0");
 }
 
@@ -96,7 +113,8 @@ async fn who_holds_a_lock_is_named() {
     let prior = stage.prepare().await.unwrap().prior;
     stage.phase("", &prior).await.unwrap();
     let (server, database) = (stage.lab.live, stage.lab.database.clone());
-    let holder = std::thread::spawn(move || server.psql(&database, "begin; select count(*) from t; select pg_sleep(4); commit"));
+    let holder =
+        std::thread::spawn(move || server.psql(&database, "begin; select count(*) from t; select pg_sleep(4); commit"));
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     let began = std::time::Instant::now();
     stage.phase("swap", &prior).await.unwrap();
@@ -113,7 +131,9 @@ async fn a_lock_that_is_never_had_changes_nothing() {
     stage.phase("", &prior).await.unwrap();
     let shape = stage.lab.shape();
     let (server, database) = (stage.lab.live, stage.lab.database.clone());
-    let holder = std::thread::spawn(move || server.psql(&database, "begin; insert into t values (77, 'held'); select pg_sleep(90); rollback"));
+    let holder = std::thread::spawn(move || {
+        server.psql(&database, "begin; insert into t values (77, 'held'); select pg_sleep(90); rollback")
+    });
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let fault = stage.phase("swap", &prior).await.unwrap_err();
     assert_eq!(fault.code, "RG2211", "{fault:?}");

@@ -18,7 +18,7 @@ pub struct Stage {
 
 impl Stage {
     pub fn new(setup: &str) -> Self {
-        let lab = Lab::new();
+        let lab = Lab::start();
         lab.live(setup);
         lab.back_up();
         let with = json!({
@@ -45,6 +45,8 @@ impl Stage {
             params: serde_json::from_value(self.with.clone()).unwrap(),
             prior,
             facts: Value::Null,
+            timeout_ms: None,
+            boot: String::new(),
         }
     }
 
@@ -77,7 +79,7 @@ impl Stage {
 
     pub async fn swap_back(&self) -> Result<Vec<String>, Fault> {
         let prior = self.prior().await;
-        PostgresDumpAndLoad.undo(&self.write_cx(), &self.op("", prior), "swap_back", &Outputs::new()).await
+        PostgresDumpAndLoad.undo(&self.write_cx(), &self.op("", prior), &json!("swap_back"), &Outputs::new()).await
     }
 
     /// As `prepare` took it down, without its refusals.

@@ -1,8 +1,10 @@
 use serde_json::{Value, json};
 
 use super::stage::{Stage, same};
+use crate::kind::Next;
 
-const PLAIN: &str = "create table t (id int primary key, v text); insert into t select i, 'v' || i from generate_series(1, 1000) i";
+const PLAIN: &str =
+    "create table t (id int primary key, v text); insert into t select i, 'v' || i from generate_series(1, 1000) i";
 
 #[tokio::test]
 async fn a_lost_table_comes_back_as_it_was() {
@@ -25,7 +27,8 @@ async fn a_lost_table_comes_back_as_it_was() {
 
 #[tokio::test]
 async fn a_table_that_was_dropped_comes_back_with_all_of_it() {
-    let stage = Stage::new(&format!("{}; drop table if exists nothing", super::carried::EVERYTHING)).with("tables", json!(["shop.T t", "shop.child"]));
+    let stage = Stage::new(&format!("{}; drop table if exists nothing", super::carried::EVERYTHING))
+        .with("tables", json!(["shop.T t", "shop.child"]));
     let (shape, rows) = (stage.lab.shape(), stage.lab.rows("shop.\"T t\""));
     stage.lab.live("drop table shop.child, shop.\"T t\" cascade");
     stage.run().await.unwrap();
@@ -81,7 +84,8 @@ async fn rows_that_come_after_the_count_are_kept_or_refused() {
 
 #[tokio::test]
 async fn swap_and_swap_back_and_twice() {
-    let stage = Stage::new(&format!("{}; {}", super::carried::EVERYTHING, "select 1")).with("tables", json!(["shop.T t"]));
+    let stage =
+        Stage::new(&format!("{}; {}", super::carried::EVERYTHING, "select 1")).with("tables", json!(["shop.T t"]));
     stage.lab.live("delete from shop.child; delete from shop.\"T t\" where id > 2");
     let (shape, rows) = (stage.lab.shape(), stage.lab.rows("shop.\"T t\""));
     assert_eq!(stage.swap_back().await.unwrap(), ["nothing was swapped"]);
@@ -137,12 +141,19 @@ async fn missing_rows_are_merged_parents_first() {
         insert into parent select i, 'p' || i from generate_series(1, 50) i;
         insert into t (parent, v) select i % 50 + 1, 'v' || i from generate_series(1, 200) i;";
     for (choice, v) in [("keep_live", "mine"), ("take_backup", "v7")] {
-        let stage = Stage::new(setup).with("tables", json!(["t", "parent"])).with("mode", json!("merge")).with("on_conflict", json!(choice));
+        let stage = Stage::new(setup)
+            .with("tables", json!(["t", "parent"]))
+            .with("mode", json!("merge"))
+            .with("on_conflict", json!(choice));
         stage.lab.live("create view seen as select * from t; delete from t where id > 100; delete from parent where id > 40 and not exists (select from t where parent = parent.id);
             update t set v = 'mine' where id = 7; insert into t (parent, v) values (1, 'new')");
         stage.lab.live("delete from t where parent > 40; delete from parent where id > 40");
         let (out, shown) = stage.run().await.unwrap();
-        assert_eq!(stage.lab.live("select count(*), count(distinct parent), max(id) from t"), "201|50|201", "{shown:?}");
+        assert_eq!(
+            stage.lab.live("select count(*), count(distinct parent), max(id) from t"),
+            "201|50|201",
+            "{shown:?}"
+        );
         assert_eq!(stage.lab.live("select v, twice from t where id = 7"), format!("{v}|{v}{v}"));
         assert_eq!(stage.lab.live("insert into t (v) values ('x') returning id"), "202");
         let merged = out["tables"].as_array().unwrap().iter().find(|it| it["name"] == "public.t").unwrap();
@@ -192,4 +203,21 @@ async fn compare_can_be_less() {
         assert_eq!((&table["only_in_live"], &table["only_in_copy"], &table["differ"]), (&json!(0), &copy, &differ));
         assert_eq!((&table["rows"], &table["checksum"]), (&json!(1000), &Value::Null));
     }
+}
+
+#[tokio::test]
+async fn rows_that_came_after_the_counts_are_not_dropped_unseen() {
+    let stage = Stage::new(PLAIN).with("newer_rows", json!("drop"));
+    stage.lab.live("insert into t (id) values (1001)");
+    let prior = stage.prepare().await.unwrap().prior;
+    let Next::Phase { facts, .. } = stage.phase("", &prior).await.unwrap() else { panic!("no second phase") };
+    assert_eq!(facts["tables"][0]["only_in_live"], 1);
+    stage.lab.live("insert into t (id) values (1002), (1003)");
+    let Next::Phase { phase, facts, .. } = stage.phase("swap", &prior).await.unwrap() else {
+        panic!("not asked again")
+    };
+    assert_eq!((phase.as_str(), &facts["tables"][0]["only_in_live"]), ("swap", &json!(3)));
+    assert_eq!(stage.lab.live("select count(*) from t where id > 1000"), "3");
+    assert!(matches!(stage.phase("swap", &prior).await.unwrap(), Next::Done(_)));
+    assert_eq!(stage.lab.live("select count(*) from t where id > 1000"), "0");
 }

@@ -69,7 +69,9 @@ impl Lab {
 
     pub fn init(&self) {
         let mut initdb = self.account.command(&Path::new(BIN).join("initdb"));
-        run(initdb.args(["-U", "regrow", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C", "-D"]).arg(self.path("live")));
+        run(initdb
+            .args(["-U", "regrow", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C", "-D"])
+            .arg(self.path("live")));
         let arch = self.text("arch");
         let mut conf = format!(
             "port={}\nlisten_addresses='127.0.0.1'\nunix_socket_directories='{}'\nwal_level=replica\narchive_mode=on\n\
@@ -91,7 +93,18 @@ impl Lab {
 
     fn psql(&self) -> Command {
         let mut psql = self.account.command(Path::new("psql"));
-        psql.args(["-h", "127.0.0.1", "-U", "regrow", "-AtqX", "-v", "ON_ERROR_STOP=1", "-p", &self.port.to_string(), "postgres"]);
+        psql.args([
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "regrow",
+            "-AtqX",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-p",
+            &self.port.to_string(),
+            "postgres",
+        ]);
         psql
     }
 
@@ -218,6 +231,7 @@ impl Lab {
             id: self.text(data),
             made_by: Address::top("restore"),
             temporary: true,
+            scratch: false,
             keep_until: None,
             keep_for_ms: None,
             remover: "postgres.restore".into(),

@@ -23,7 +23,10 @@ async fn a_folder_with_anything_in_it_is_refused() {
     assert_eq!(lab.work(&op).await.unwrap_err().code, "RG2410");
     assert!(matches!(PostgresRestore.settle(&lab.read(), &op).await.unwrap(), Found::Foreign(_)));
     let entry = lab.entry("new", op.id.as_str());
-    assert_eq!(PostgresRestore.remove(&lab.write(), &entry).await.unwrap_err().code, "RG2421");
+    assert_eq!(
+        PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap_err().code,
+        "RG2421"
+    );
     assert_eq!(fs::read_to_string(lab.path("new/precious")).unwrap(), "x");
 }
 
@@ -38,7 +41,10 @@ async fn what_another_operation_made_is_not_touched() {
     assert_eq!(lab.work(&ours).await.unwrap_err().code, "RG2410");
     assert!(matches!(PostgresRestore.settle(&lab.read(), &ours).await.unwrap(), Found::Foreign(_)));
     let entry = lab.entry("new", ours.id.as_str());
-    assert_eq!(PostgresRestore.remove(&lab.write(), &entry).await.unwrap_err().code, "RG2421");
+    assert_eq!(
+        PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap_err().code,
+        "RG2421"
+    );
     assert_eq!(ask(&outputs, "select count(*) from orders").await, "1500");
 
     // Ours by its marker, but another folder stands there now.
@@ -47,13 +53,19 @@ async fn what_another_operation_made_is_not_touched() {
     fs::create_dir(lab.path("new")).unwrap();
     fs::write(lab.path("new/precious"), "x").unwrap();
     let entry = lab.entry("new", theirs.id.as_str());
-    assert_eq!(PostgresRestore.remove(&lab.write(), &entry).await.unwrap_err().code, "RG2421");
+    assert_eq!(
+        PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap_err().code,
+        "RG2421"
+    );
     assert!(matches!(PostgresRestore.settle(&lab.read(), &theirs).await.unwrap(), Found::Foreign(_)));
     assert!(lab.path("new/precious").exists());
 
     // A marker that cannot be read is nobody's.
     fs::write(lab.place().marker_file(), "{").unwrap();
-    assert_eq!(PostgresRestore.remove(&lab.write(), &entry).await.unwrap_err().code, "RG2421");
+    assert_eq!(
+        PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap_err().code,
+        "RG2421"
+    );
 }
 
 /// A small disk of its own. Needs root, as the suite has it.
@@ -102,5 +114,8 @@ async fn a_full_disk_is_said_and_survived() {
     }
     let outputs = lab.work(&op).await.unwrap();
     assert_eq!(ask(&outputs, "select count(*) from orders").await, "1500");
-    PostgresRestore.remove(&lab.write(), &lab.entry("disk/new", op.id.as_str())).await.unwrap();
+    PostgresRestore
+        .remove(&lab.write(), &lab.entry("disk/new", op.id.as_str()), &serde_json::Value::Null)
+        .await
+        .unwrap();
 }

@@ -127,7 +127,11 @@ async fn pgbackrest_brings_back_what_it_keeps() {
     lab.folder_of_account("lock");
     let text = format!(
         "[global]\nrepo1-path={}\nlock-path={}\nlog-level-file=off\n[shop]\npg1-path={}\npg1-port={}\npg1-socket-path={}\npg1-user=regrow\n",
-        lab.text("repo"), lab.text("lock"), lab.text("live"), lab.port(), lab.text("sock"),
+        lab.text("repo"),
+        lab.text("lock"),
+        lab.text("live"),
+        lab.port(),
+        lab.text("sock"),
     );
     fs::write(&conf, text).unwrap();
     lab.init();

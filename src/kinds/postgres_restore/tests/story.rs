@@ -25,13 +25,16 @@ async fn a_moment_before_the_loss_comes_back_and_goes_again() {
     assert!(url.starts_with("postgres://regrow@%2F") && url.ends_with(&format!(":{}", outputs["port"])), "{url}");
     assert_eq!(url::Url::parse(url).unwrap().port(), outputs["port"].as_u64().map(|port| port as u16));
 
-    for (setting, value) in [("archive_mode", "off"), ("fsync", "off"), ("listen_addresses", "127.0.0.1"), ("max_connections", "37")] {
+    for (setting, value) in
+        [("archive_mode", "off"), ("fsync", "off"), ("listen_addresses", "127.0.0.1"), ("max_connections", "37")]
+    {
         assert_eq!(ask(&outputs, &format!("select current_setting('{setting}')")).await, value, "{setting}");
     }
     let pid = server::running(&lab.path("new")).unwrap().as_raw_nonzero().get();
     assert_eq!(std::fs::metadata(format!("/proc/{pid}")).unwrap().uid(), lab.account.uid);
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<i32> = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(1).take(3).map(|n| n.parse().unwrap()).collect();
+    let fields: Vec<i32> =
+        stat.rsplit_once(')').unwrap().1.split_whitespace().skip(1).take(3).map(|n| n.parse().unwrap()).collect();
     assert_ne!(fields[2], rustix::process::getsid(None).unwrap().as_raw_nonzero().get(), "a session of its own");
     assert_eq!(std::fs::metadata(lab.path("new.regrow")).unwrap().mode() & 0o777, 0o700);
 
@@ -41,10 +44,10 @@ async fn a_moment_before_the_loss_comes_back_and_goes_again() {
     assert_eq!(found, outputs);
 
     let entry = lab.entry("new", op.id.as_str());
-    PostgresRestore.remove(&lab.write(), &entry).await.unwrap();
+    PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap();
     assert!(!lab.path("new").exists() && !lab.path("new.regrow").exists());
     assert!(server::running(&lab.path("new")).is_none());
-    PostgresRestore.remove(&lab.write(), &entry).await.unwrap();
+    PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap();
     assert!(matches!(PostgresRestore.settle(&lab.read(), &op).await.unwrap(), Found::Absent));
     assert_eq!(lab.sql("select 1"), "1", "the live server is untouched");
 }
@@ -61,7 +64,13 @@ async fn a_copy_that_serves_keeps_the_backup_s_configuration_and_is_durable() {
     with["serve"] = json!(true);
     with["listen"] = json!("127.0.0.1");
     let outputs = lab.restore(&with).await.unwrap();
-    let settings = [("fsync", "on"), ("statement_timeout", "77s"), ("work_mem", "9MB"), ("archive_mode", "off"), ("listen_addresses", "127.0.0.1")];
+    let settings = [
+        ("fsync", "on"),
+        ("statement_timeout", "77s"),
+        ("work_mem", "9MB"),
+        ("archive_mode", "off"),
+        ("listen_addresses", "127.0.0.1"),
+    ];
     for (setting, value) in settings {
         assert_eq!(ask(&outputs, &format!("select current_setting('{setting}')")).await, value, "{setting}");
     }

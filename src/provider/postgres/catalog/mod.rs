@@ -7,6 +7,7 @@ mod parts;
 mod table;
 
 pub use parts::{
-    Check, Column, Constraint, ForeignKey, Grant, Index, Policy, Publication, Sequence, SequenceBond, Statistics, Trigger,
+    Check, Column, Constraint, ForeignKey, Grant, Index, Policy, Publication, Sequence, SequenceBond, Statistics,
+    Trigger,
 };
 pub use table::{Table, bonds, find, members, read, tables_of};

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::parts::{
-    Check, Column, ForeignKey, Grant, Index, Policy, Publication, Sequence, Statistics, Trigger, list,
-};
+use super::parts::{Check, Column, ForeignKey, Grant, Index, Policy, Publication, Sequence, Statistics, Trigger, list};
 use crate::model::Fault;
 use crate::provider::postgres::{Name, Session, quote};
 
@@ -101,7 +99,8 @@ const BONDS: &str = include_str!("bonds.sql");
 
 /// Everything about these tables.
 pub async fn read(session: &Session, oids: &[u32]) -> Result<Vec<Table>, Fault> {
-    let since = |major: i32, there: &'static str, before: &'static str| if session.major() >= major { there } else { before };
+    let since =
+        |major: i32, there: &'static str, before: &'static str| if session.major() >= major { there } else { before };
     let sql = TABLE
         .replace("{foreign_key}", FOREIGN_KEY)
         .replace("{compression}", since(14, "nullif(a.attcompression::text, '')", "null::text"))

@@ -76,10 +76,7 @@ fn perform(word: Word) -> Result<u8> {
     if let Word::Reap { file } = word {
         return reaper::reap(&file).map(|()| exit::DONE);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start tokio")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start tokio")?;
     runtime.block_on(async {
         match word {
             Word::With { names, command } => with::run(&names, &command).await,
@@ -100,9 +97,7 @@ fn ready(tools: &[Tool]) -> Result<u8> {
         Installed::Nothing => {}
         Installed::These(names) => eprintln!("rig: installed {}", names.join(", ")),
         Installed::ByHand(command) => {
-            eprintln!(
-                "rig: programs are missing, and only root can install them; please run\n\n    {command}\n"
-            );
+            eprintln!("rig: programs are missing, and only root can install them; please run\n\n    {command}\n");
             return Ok(exit::NOT_STARTED);
         }
     }

@@ -37,37 +37,22 @@ pub async fn run(only: &[Part], args: &[OsString]) -> Result<u8> {
         return Ok(code);
     }
     let mut outcomes = Vec::new();
-    for part in Part::value_variants()
-        .iter()
-        .copied()
-        .filter(|part| only.is_empty() || only.contains(part))
-    {
+    for part in Part::value_variants().iter().copied().filter(|part| only.is_empty() || only.contains(part)) {
         outcomes.push(perform(part, args).await?);
     }
     // Test processes that were killed cannot clean up behind themselves.
     leftovers::sweep()?;
     outcomes.iter().for_each(tell);
-    Ok(outcomes
-        .iter()
-        .map(|outcome| outcome.code)
-        .find(|code| *code != exit::DONE)
-        .unwrap_or(exit::DONE))
+    Ok(outcomes.iter().map(|outcome| outcome.code).find(|code| *code != exit::DONE).unwrap_or(exit::DONE))
 }
 
 async fn perform(part: Part, args: &[OsString]) -> Result<Outcome> {
     let arguments = arguments(part, args);
-    eprintln!(
-        "rig: cargo {}",
-        arguments.join(OsStr::new(" ")).to_string_lossy()
-    );
+    eprintln!("rig: cargo {}", arguments.join(OsStr::new(" ")).to_string_lossy());
     let begun = Instant::now();
     let mut child = cargo()
         .args(&arguments)
-        .stdout(if part == Part::Test {
-            Stdio::piped()
-        } else {
-            Stdio::inherit()
-        })
+        .stdout(if part == Part::Test { Stdio::piped() } else { Stdio::inherit() })
         .spawn()
         .context("cannot run cargo")?;
     // Cargo alone is not enough: its test processes would go on.
@@ -77,30 +62,14 @@ async fn perform(part: Part, args: &[OsString]) -> Result<Outcome> {
         None => Vec::new(),
     };
     let code = exit::of(child.wait().await?);
-    let code = if code == exit::DONE && !not_run.is_empty() {
-        exit::FAILED
-    } else {
-        code
-    };
-    Ok(Outcome {
-        part,
-        code,
-        seconds: begun.elapsed().as_secs_f32(),
-        not_run,
-    })
+    let code = if code == exit::DONE && !not_run.is_empty() { exit::FAILED } else { code };
+    Ok(Outcome { part, code, seconds: begun.elapsed().as_secs_f32(), not_run })
 }
 
 fn arguments(part: Part, args: &[OsString]) -> Vec<OsString> {
     let fixed: &[&str] = match part {
         Part::Fmt => &["fmt", "--all", "--check"],
-        Part::Clippy => &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ],
+        Part::Clippy => &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
         Part::Test => &["test", "--workspace", "--no-fail-fast"],
     };
     let mut arguments: Vec<OsString> = fixed.iter().map(OsString::from).collect();
@@ -136,28 +105,15 @@ fn says_not_run(line: &str) -> Option<String> {
     }
     // test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
     let counts = line.strip_prefix("test result:")?;
-    let ignored = counts
-        .split(';')
-        .find_map(|count| count.trim().strip_suffix(" ignored"))?;
+    let ignored = counts.split(';').find_map(|count| count.trim().strip_suffix(" ignored"))?;
     (ignored != "0").then(|| format!("{ignored} tests were ignored"))
 }
 
 fn tell(outcome: &Outcome) {
-    let name = outcome
-        .part
-        .to_possible_value()
-        .map(|value| value.get_name().to_string())
-        .unwrap_or_default();
-    let word = if outcome.code == exit::DONE {
-        "ok"
-    } else {
-        "FAILED"
-    };
+    let name = outcome.part.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default();
+    let word = if outcome.code == exit::DONE { "ok" } else { "FAILED" };
     eprintln!("rig: {name:<7} {word:<7} {:.1} s", outcome.seconds);
-    outcome
-        .not_run
-        .iter()
-        .for_each(|reason| eprintln!("rig:         not run: {reason}"));
+    outcome.not_run.iter().for_each(|reason| eprintln!("rig:         not run: {reason}"));
 }
 
 #[cfg(test)]
@@ -167,10 +123,7 @@ mod tests {
     #[test]
     fn what_was_not_run_is_seen() {
         let table = [
-            (
-                "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
-                None,
-            ),
+            ("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s", None),
             (
                 "test result: ok. 3 passed; 0 failed; 10 ignored; 0 measured; 0 filtered out",
                 Some("10 tests were ignored"),

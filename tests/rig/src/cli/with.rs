@@ -26,11 +26,7 @@ pub async fn run(names: &[String], command: &[OsString]) -> Result<u8> {
             offers.push(offer);
         }
     }
-    let tools: Vec<Tool> = offers
-        .iter()
-        .flat_map(|offer| offer.tools)
-        .copied()
-        .collect();
+    let tools: Vec<Tool> = offers.iter().flat_map(|offer| offer.tools).copied().collect();
     let code = ready(&tools)?;
     if code != exit::DONE {
         return Ok(code);
@@ -38,10 +34,7 @@ pub async fn run(names: &[String], command: &[OsString]) -> Result<u8> {
     // Before the first server, so that no signal finds us without a hand to clean up.
     let signals = signals::Signals::listen()?;
     let scratch = Watched::new()?;
-    let servers = offers
-        .iter()
-        .map(|offer| (offer.start)(&scratch))
-        .collect::<Result<Vec<_>>>()?;
+    let servers = offers.iter().map(|offer| (offer.start)(&scratch)).collect::<Result<Vec<_>>>()?;
     serve(&scratch, &servers, command, signals).await
 }
 
@@ -53,25 +46,14 @@ async fn serve(
 ) -> Result<u8> {
     let (program, arguments) = command.split_first().context("no command")?;
     let env = servers.iter().flat_map(|server| server.env());
-    let mut child = match Command::new(program)
-        .args(arguments)
-        .envs(env)
-        .kill_on_drop(true)
-        .spawn()
-    {
+    let mut child = match Command::new(program).args(arguments).envs(env).kill_on_drop(true).spawn() {
         Ok(child) => child,
         Err(error) => {
             eprintln!("rig: cannot run {}: {error}", program.to_string_lossy());
-            return Ok(if error.kind() == io::ErrorKind::NotFound {
-                exit::NOT_FOUND
-            } else {
-                exit::NOT_EXECUTABLE
-            });
+            return Ok(if error.kind() == io::ErrorKind::NotFound { exit::NOT_FOUND } else { exit::NOT_EXECUTABLE });
         }
     };
-    let process = child
-        .id()
-        .and_then(|pid| Identity::of(i32::try_from(pid).ok()?));
+    let process = child.id().and_then(|pid| Identity::of(i32::try_from(pid).ok()?));
     if let Some(process) = process {
         scratch.record(process, Signal::TERM)?;
     }

@@ -43,10 +43,7 @@ impl Approver {
     }
 
     pub fn given(&self) -> Vec<Approval> {
-        self.given
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -67,10 +64,7 @@ async fn watch(program: Program, run: String, given: Arc<Mutex<Vec<Approval>>>) 
                 }
                 match answer(&program, &run, &step, &code).await {
                     Ok(approval) => {
-                        given
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push(approval);
+                        given.lock().unwrap_or_else(PoisonError::into_inner).push(approval);
                         answered.insert((step, code));
                     }
                     // Asked anew a moment later: what was shown may just have changed, and the code with it.
@@ -84,60 +78,35 @@ async fn watch(program: Program, run: String, given: Arc<Mutex<Vec<Approval>>>) 
 
 /// Steps that ask for an approval, and the code of each.
 fn asked(status: &Value) -> Vec<(String, String)> {
-    let steps = status["steps"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let asks = |step: &Value| {
-        Some((
-            step["id"].as_str()?.to_string(),
-            step["asks"]["code"].as_str()?.to_string(),
-        ))
-    };
+    let steps = status["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let asks = |step: &Value| Some((step["id"].as_str()?.to_string(), step["asks"]["code"].as_str()?.to_string()));
     steps.iter().filter_map(asks).collect()
 }
 
 async fn answer(program: &Program, run: &str, step: &str, code: &str) -> Result<Approval> {
-    let shown = program
-        .json(&["show", step, "--json", "--run", run])
-        .await
-        .context("cannot look at the step")?;
+    let shown = program.json(&["show", step, "--json", "--run", run]).await.context("cannot look at the step")?;
     let counts = counts(&shown);
     eprintln!("\n{NAME}, at another terminal, looks at step `{step}`:");
     if let Some(what) = text(&shown, "what") {
         what.lines().for_each(|line| eprintln!("    {line}"));
     }
-    if let Some(Counts {
-        only_in_live,
-        only_in_copy,
-        differ,
-    }) = counts
-    {
+    if let Some(Counts { only_in_live, only_in_copy, differ }) = counts {
         let [live, copy, differ] = [only_in_live, only_in_copy, differ].map(number);
         eprintln!("    rows only in live: {live}, only in the copy: {copy}, differing: {differ}");
     }
     let arguments = ["approve", step, "--code", code, "--as", NAME, "--run", run];
     eprintln!("$ regrow {}\n", arguments.join(" "));
     program.output(&arguments).await?;
-    Ok(Approval {
-        step: step.to_string(),
-        counts,
-    })
+    Ok(Approval { step: step.to_string(), counts })
 }
 
 /// The first object anywhere in there that holds all three counts.
 fn counts(value: &Value) -> Option<Counts> {
     let count = |name: &str| value.get(name)?.as_i64();
-    if let (Some(only_in_live), Some(only_in_copy), Some(differ)) = (
-        count("only_in_live"),
-        count("only_in_copy"),
-        count("differ"),
-    ) {
-        return Some(Counts {
-            only_in_live,
-            only_in_copy,
-            differ,
-        });
+    if let (Some(only_in_live), Some(only_in_copy), Some(differ)) =
+        (count("only_in_live"), count("only_in_copy"), count("differ"))
+    {
+        return Some(Counts { only_in_live, only_in_copy, differ });
     }
     children(value).into_iter().find_map(counts)
 }
@@ -145,11 +114,7 @@ fn counts(value: &Value) -> Option<Counts> {
 /// The first text under that name.
 fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     let here = value.get(name).and_then(Value::as_str);
-    here.or_else(|| {
-        children(value)
-            .into_iter()
-            .find_map(|child| text(child, name))
-    })
+    here.or_else(|| children(value).into_iter().find_map(|child| text(child, name)))
 }
 
 fn children(value: &Value) -> Vec<&Value> {
@@ -178,14 +143,7 @@ mod tests {
     #[test]
     fn the_counts_are_found_wherever_they_stand() {
         let shown = json!({"asks": {"what": "swap?", "tables": [{"name": "t", "only_in_live": 1, "only_in_copy": 2, "differ": 3}]}});
-        assert_eq!(
-            counts(&shown),
-            Some(Counts {
-                only_in_live: 1,
-                only_in_copy: 2,
-                differ: 3
-            })
-        );
+        assert_eq!(counts(&shown), Some(Counts { only_in_live: 1, only_in_copy: 2, differ: 3 }));
         assert_eq!(text(&shown, "what"), Some("swap?"));
         assert_eq!(counts(&json!({"only_in_live": 1})), None);
     }

@@ -17,7 +17,8 @@ pub async fn strike(platform: &Platform, writer: &Writer) -> Result<Loss> {
     let client = platform.as_owner().await?;
     let mut gate = writer.gate().await;
     let truth = Truth::take(&client).await?;
-    let sql = "delete from enrolments where course_id not in ('course-v1:RegrowX+C0+2026', 'course-v1:RegrowX+C1+2026')";
+    let sql =
+        "delete from enrolments where course_id not in ('course-v1:RegrowX+C0+2026', 'course-v1:RegrowX+C1+2026')";
     let deleted = client.execute(sql, &[]).await.context("cannot delete")?;
     gate.begin_later();
     drop(gate);

@@ -29,18 +29,12 @@ pub async fn in_the_middle(child: &mut Child, client: &Client, of: i64) -> Resul
         }
         let rows = loaded(client).await?;
         if rows >= of {
-            bail!(
-                "the table was loaded before the executor could be killed; give the demo more --rows"
-            );
+            bail!("the table was loaded before the executor could be killed; give the demo more --rows");
         }
         if rows > 0 && rows >= goal {
             child.start_kill().context("cannot kill the executor")?;
             child.wait().await?;
-            return Ok(Moment {
-                rows,
-                of,
-                after: begun.elapsed(),
-            });
+            return Ok(Moment { rows, of, after: begun.elapsed() });
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

@@ -83,11 +83,7 @@ async fn restore_only(args: Args) -> Result<u8> {
 
     step("The recovery, as a person sees it");
     let state = kept_folder(&scratch)?.join("state");
-    let program = Program {
-        path,
-        state,
-        password: platform.live.lms_password().to_string(),
-    };
+    let program = Program { path, state, password: platform.live.lms_password().to_string() };
     let rescue = rescue::perform(&program, &platform, &loss, &scratch).await?;
 
     step("What came of it");

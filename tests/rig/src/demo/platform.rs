@@ -44,20 +44,10 @@ impl Platform {
     pub async fn open(scratch: &Scratch, enrolments: u32) -> Result<Platform> {
         let live = Postgres::start(scratch)?;
         let base = scratch.folder("backups")?.join("base");
-        let platform = Platform {
-            live,
-            base,
-            enrolments,
-        };
+        let platform = Platform { live, base, enrolments };
         let client = platform.as_owner().await?;
-        client
-            .batch_execute(include_str!("platform.sql"))
-            .await
-            .context("cannot make the tables")?;
-        client
-            .batch_execute(&rows(enrolments))
-            .await
-            .context("cannot fill the tables")?;
+        client.batch_execute(include_str!("platform.sql")).await.context("cannot make the tables")?;
+        client.batch_execute(&rows(enrolments)).await.context("cannot fill the tables")?;
         platform.live.base_backup(&platform.base)?;
         Ok(platform)
     }
@@ -85,10 +75,7 @@ impl Platform {
 /// A session whose rows read the same as every other's: their text is hashed, and a time zone would show in it.
 async fn connect(mut config: Config) -> Result<Client> {
     config.options("-c timezone=UTC");
-    let (client, connection) = config
-        .connect(NoTls)
-        .await
-        .context("cannot connect to the live server")?;
+    let (client, connection) = config.connect(NoTls).await.context("cannot connect to the live server")?;
     // It ends when the client is dropped, and its error reaches whoever still uses the client.
     tokio::spawn(connection);
     Ok(client)

@@ -35,21 +35,13 @@ impl Program {
 
     /// What it would look like in a terminal.
     pub fn as_typed(&self, arguments: &[String]) -> String {
-        format!(
-            "$ regrow --state {} {}",
-            self.state.display(),
-            arguments.join(" ")
-        )
+        format!("$ regrow --state {} {}", self.state.display(), arguments.join(" "))
     }
 
     /// Stdout of a call that must succeed; the error is what it said.
     pub async fn output(&self, arguments: &[&str]) -> Result<Vec<u8>> {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let output = self
-            .command(&arguments)
-            .output()
-            .await
-            .context("cannot run regrow")?;
+        let output = self.command(&arguments).output().await.context("cannot run regrow")?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.success(),
@@ -69,15 +61,7 @@ impl Program {
 /// Builds the development profile and returns where the program lies.
 pub async fn build() -> Result<PathBuf> {
     let child = cargo()
-        .args([
-            "build",
-            "--package",
-            "regrow",
-            "--bin",
-            "regrow",
-            "--message-format",
-            "json-render-diagnostics",
-        ])
+        .args(["build", "--package", "regrow", "--bin", "regrow", "--message-format", "json-render-diagnostics"])
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -90,6 +74,5 @@ pub async fn build() -> Result<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == "regrow")
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    path.filter(|path| Path::new(path).exists())
-        .context("cargo named no program `regrow`")
+    path.filter(|path| Path::new(path).exists()).context("cargo named no program `regrow`")
 }

@@ -30,12 +30,7 @@ pub struct Rescue {
 }
 
 /// From the first command to the end of the resumed run.
-pub async fn perform(
-    program: &Program,
-    platform: &Platform,
-    loss: &Loss,
-    scratch: &Scratch,
-) -> Result<Rescue> {
+pub async fn perform(program: &Program, platform: &Platform, loss: &Loss, scratch: &Scratch) -> Result<Rescue> {
     let arguments = first_command(platform, loss, scratch)?;
     let approver = Approver::start(program.clone(), RUN);
     let watcher = platform.as_superuser().await?;
@@ -44,31 +39,15 @@ pub async fn perform(
     let mut executor = start(program, &arguments, scratch)?;
     let of = i64::try_from(loss.truth.count(Table::Enrolments))?;
     let middle = kill::in_the_middle(&mut executor, &watcher, of);
-    let killed = tokio::time::timeout(PATIENCE, middle)
-        .await
-        .context("the table never began to load")??;
-    println!(
-        "\nThe executor was killed by SIGKILL with {} of {} rows in the scratch table.\n",
-        killed.rows, killed.of
-    );
+    let killed = tokio::time::timeout(PATIENCE, middle).await.context("the table never began to load")??;
+    println!("\nThe executor was killed by SIGKILL with {} of {} rows in the scratch table.\n", killed.rows, killed.of);
 
     let resume = ["resume", RUN, "--as", NAME, "--yes"].map(String::from);
     let mut executor = start(program, &resume, scratch)?;
-    let status = tokio::time::timeout(PATIENCE, executor.wait())
-        .await
-        .context("the resumed run does not end")??;
+    let status = tokio::time::timeout(PATIENCE, executor.wait()).await.context("the resumed run does not end")??;
     let took = begun.elapsed();
-    ensure!(
-        status.success(),
-        "the resumed run ended with {status}; its state lies in {}",
-        program.state.display()
-    );
-    Ok(Rescue {
-        killed,
-        approvals: approver.given(),
-        took,
-        report: report(program).await?,
-    })
+    ensure!(status.success(), "the resumed run ended with {status}; its state lies in {}", program.state.display());
+    Ok(Rescue { killed, approvals: approver.given(), took, report: report(program).await? })
 }
 
 fn first_command(platform: &Platform, loss: &Loss, scratch: &Scratch) -> Result<Vec<String>> {
@@ -81,23 +60,10 @@ fn first_command(platform: &Platform, loss: &Loss, scratch: &Scratch) -> Result<
         ("base", platform.base.display().to_string()),
         ("archive", platform.live.archive_dir().display().to_string()),
         ("live_url", platform.live.url()),
-        (
-            "data_directory",
-            restored.join("data").display().to_string(),
-        ),
+        ("data_directory", restored.join("data").display().to_string()),
     ];
-    let fixed = [
-        "run",
-        "runbooks/restore-only.yaml",
-        "--run-id",
-        RUN,
-        "--as",
-        NAME,
-        "--yes",
-    ];
-    let params = params
-        .into_iter()
-        .flat_map(|(name, value)| ["--param".to_string(), format!("{name}={value}")]);
+    let fixed = ["run", "runbooks/restore-only.yaml", "--run-id", RUN, "--as", NAME, "--yes"];
+    let params = params.into_iter().flat_map(|(name, value)| ["--param".to_string(), format!("{name}={value}")]);
     Ok(fixed.into_iter().map(String::from).chain(params).collect())
 }
 
@@ -109,10 +75,7 @@ fn start(program: &Program, arguments: &[String], scratch: &Scratch) -> Result<C
         .current_dir(crate::workspace::root())
         .spawn()
         .with_context(|| format!("cannot run {}", program.path.display()))?;
-    if let Some(process) = child
-        .id()
-        .and_then(|pid| Identity::of(i32::try_from(pid).ok()?))
-    {
+    if let Some(process) = child.id().and_then(|pid| Identity::of(i32::try_from(pid).ok()?)) {
         scratch.record(process, Signal::TERM)?;
     }
     Ok(child)
@@ -122,8 +85,6 @@ fn start(program: &Program, arguments: &[String], scratch: &Scratch) -> Result<C
 async fn report(program: &Program) -> Result<PathBuf> {
     let path = program.state.with_file_name("report.html");
     let output = path.to_string_lossy().into_owned();
-    program
-        .output(&["report", RUN, "--format", "html", "--output", &output])
-        .await?;
+    program.output(&["report", RUN, "--format", "html", "--output", &output]).await?;
     Ok(path)
 }

@@ -34,11 +34,7 @@ impl Truth {
         let shape = shape(client).await?;
         let moment = "select to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
         let as_of = client.query_one(moment, &[]).await?.get(0);
-        Ok(Truth {
-            as_of,
-            tables,
-            shape,
-        })
+        Ok(Truth { as_of, tables, shape })
     }
 
     pub fn count(&self, table: Table) -> usize {
@@ -58,17 +54,9 @@ impl Truth {
         }
         let shape = shape(client).await?;
         if shape != self.shape {
-            verdict.problems.push(format!(
-                "the table's shape changed\n--- before\n{}\n--- now\n{shape}",
-                self.shape
-            ));
+            verdict.problems.push(format!("the table's shape changed\n--- before\n{}\n--- now\n{shape}", self.shape));
         }
-        verdict.problems.extend(
-            memory
-                .refused
-                .iter()
-                .map(|refused| format!("a write was refused: {refused}")),
-        );
+        verdict.problems.extend(memory.refused.iter().map(|refused| format!("a write was refused: {refused}")));
         Ok(verdict)
     }
 
@@ -89,24 +77,12 @@ impl Truth {
             Some(other) if other != hash => Some((*id, "is not what it was")),
             Some(_) => None,
         }));
-        wrong.extend(
-            is.keys()
-                .filter(|id| !must.contains_key(id))
-                .map(|id| (*id, "was never written")),
-        );
+        wrong.extend(is.keys().filter(|id| !must.contains_key(id)).map(|id| (*id, "was never written")));
         wrong.sort_unstable();
         let name = table.name();
-        verdict.problems.extend(
-            wrong
-                .iter()
-                .take(NAMED)
-                .map(|(id, what)| format!("{name}: row {id} {what}")),
-        );
+        verdict.problems.extend(wrong.iter().take(NAMED).map(|(id, what)| format!("{name}: row {id} {what}")));
         if wrong.len() > NAMED {
-            verdict.problems.push(format!(
-                "{name}: {} more rows are wrong",
-                wrong.len() - NAMED
-            ));
+            verdict.problems.push(format!("{name}: {} more rows are wrong", wrong.len() - NAMED));
         }
         verdict.rows.insert(table, (is.len(), checksum(is)));
     }
@@ -134,10 +110,7 @@ pub struct Verdict {
 async fn rows(client: &Client, table: Table) -> Result<Rows> {
     let name = table.name();
     let rows = client
-        .query(
-            &format!("select t.id, hashtextextended(t::text, 0) from {name} t"),
-            &[],
-        )
+        .query(&format!("select t.id, hashtextextended(t::text, 0) from {name} t"), &[])
         .await
         .with_context(|| format!("cannot read {name}"))?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
@@ -145,11 +118,7 @@ async fn rows(client: &Client, table: Table) -> Result<Rows> {
 
 /// Independent of the order of the rows.
 fn checksum(rows: &Rows) -> String {
-    format!(
-        "{:016x}",
-        rows.values()
-            .fold(0_i64, |sum, hash| sum.wrapping_add(*hash))
-    )
+    format!("{:016x}", rows.values().fold(0_i64, |sum, hash| sum.wrapping_add(*hash)))
 }
 
 /// Owner, columns, constraints and indexes of the table that is lost, as text that a person can compare.
@@ -162,13 +131,6 @@ async fn shape(client: &Client) -> Result<String> {
             from pg_constraint where conrelid = 'public.enrolments'::regclass
         union all select 'index ' || indexdef from pg_indexes where schemaname = 'public' and tablename = 'enrolments'
         order by 1";
-    let rows = client
-        .query(sql, &[])
-        .await
-        .context("cannot read the shape of the table")?;
-    Ok(rows
-        .iter()
-        .map(|row| row.get::<_, String>(0))
-        .collect::<Vec<_>>()
-        .join("\n"))
+    let rows = client.query(sql, &[]).await.context("cannot read the shape of the table")?;
+    Ok(rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n"))
 }

@@ -61,11 +61,7 @@ impl Writer {
         let client = platform.as_owner().await?;
         let gate = Arc::new(Mutex::new(Memory::default()));
         let stop = Arc::new(AtomicBool::new(false));
-        let hand = Hand {
-            client,
-            users: platform.users(),
-            enrolments: platform.enrolments,
-        };
+        let hand = Hand { client, users: platform.users(), enrolments: platform.enrolments };
         let task = tokio::spawn(go_on(hand, Arc::clone(&gate), Arc::clone(&stop)));
         Ok(Writer { gate, stop, task })
     }
@@ -85,9 +81,7 @@ impl Writer {
             }
             Ok(())
         };
-        tokio::time::timeout(Duration::from_secs(60), work)
-            .await
-            .context("the writer makes no progress")?
+        tokio::time::timeout(Duration::from_secs(60), work).await.context("the writer makes no progress")?
     }
 
     /// Ends it after the write under way and returns what it knows.
@@ -133,18 +127,9 @@ impl Hand {
         // A course nobody was in, so that no lost enrolment of the same user and course stands against it.
         let new_course = format!("course-v1:RegrowX+New{number}+2027");
         let name = format!("newcomer{number}");
-        let (table, is_new, sql, values): (
-            _,
-            _,
-            _,
-            [&(dyn tokio_postgres::types::ToSql + Sync); 2],
-        ) = match number % 5 {
-            0 => (
-                Table::Users,
-                true,
-                "insert into users as t (username, email) values ($1, $2)",
-                [&name, &course],
-            ),
+        let (table, is_new, sql, values): (_, _, _, [&(dyn tokio_postgres::types::ToSql + Sync); 2]) = match number % 5
+        {
+            0 => (Table::Users, true, "insert into users as t (username, email) values ($1, $2)", [&name, &course]),
             1 => (
                 Table::Enrolments,
                 true,
@@ -170,12 +155,9 @@ impl Hand {
                 "insert into certificates as t (user_id, course_id, grade) values ($1, $2, 9.5)",
                 [&user, &course],
             ),
-            _ => (
-                Table::Users,
-                false,
-                "update users t set email = $2, last_login = now() where id = $1",
-                [&user, &name],
-            ),
+            _ => {
+                (Table::Users, false, "update users t set email = $2, last_login = now() where id = $1", [&user, &name])
+            }
         };
         self.perform(table, is_new, sql, &values, memory).await
     }
@@ -190,11 +172,7 @@ impl Hand {
         memory: &mut Memory,
     ) -> Result<()> {
         let sql = format!("{sql} returning t.id, hashtextextended(t::text, 0)");
-        let row = self
-            .client
-            .query_opt(&sql, values)
-            .await
-            .with_context(|| format!("refused: {sql}"))?;
+        let row = self.client.query_opt(&sql, values).await.with_context(|| format!("refused: {sql}"))?;
         if let Some(row) = row {
             memory.confirmed(table, is_new, &row);
         }

@@ -39,7 +39,5 @@ pub fn offer(name: &str) -> Option<&'static Offer> {
 
 /// A port that was free a moment ago. Somebody may take it before the server does, so a start has to try again.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

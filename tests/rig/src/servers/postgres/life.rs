@@ -49,10 +49,7 @@ impl Postgres {
         let all = with_descendants(process);
         process.signal(Signal::KILL);
         self.collect()?;
-        ensure!(
-            wait_gone(&all, PATIENCE),
-            "sessions of the killed PostgreSQL did not end"
-        );
+        ensure!(wait_gone(&all, PATIENCE), "sessions of the killed PostgreSQL did not end");
         Ok(())
     }
 
@@ -92,12 +89,9 @@ impl Postgres {
             self.socket_dir().display(),
         );
         let path = self.data_dir().join("postgresql.conf");
-        let mut file = File::options()
-            .append(true)
-            .open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))?;
-        file.write_all(settings.as_bytes())
-            .context("cannot write postgresql.conf")
+        let mut file =
+            File::options().append(true).open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        file.write_all(settings.as_bytes()).context("cannot write postgresql.conf")
     }
 
     fn try_start(&mut self) -> Result<Started> {
@@ -128,21 +122,14 @@ impl Postgres {
             if child.try_wait()?.is_some() {
                 self.child = None;
                 let log = self.log();
-                let taken =
-                    log.contains("could not bind") || log.contains("Address already in use");
-                return if taken {
-                    Ok(Started::PortTaken)
-                } else {
-                    Err(anyhow!("PostgreSQL did not start:\n{log}"))
-                };
+                let taken = log.contains("could not bind") || log.contains("Address already in use");
+                return if taken { Ok(Started::PortTaken) } else { Err(anyhow!("PostgreSQL did not start:\n{log}")) };
             }
             match self.ask_over_tcp() {
                 Ok(folder) if Path::new(&folder) == self.data_dir() => return Ok(Started::Ready),
                 Ok(folder) => bail!("port {} is answered by the server of {folder}", self.port),
                 Err(error) if Instant::now() > deadline => {
-                    return Err(
-                        error.context(format!("PostgreSQL is not ready:\n{}", self.log_tail()))
-                    );
+                    return Err(error.context(format!("PostgreSQL is not ready:\n{}", self.log_tail())));
                 }
                 Err(_) => thread::sleep(Duration::from_millis(10)),
             }

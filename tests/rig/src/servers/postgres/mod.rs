@@ -71,32 +71,19 @@ pub struct Postgres {
 impl Postgres {
     /// A live server as a hoster has it: WAL goes to an archive, at least every five seconds.
     pub fn start(scratch: &Scratch) -> Result<Postgres> {
-        Postgres::start_with(
-            scratch,
-            Options {
-                archive: true,
-                own_identifier: false,
-            },
-        )
+        Postgres::start_with(scratch, Options { archive: true, own_identifier: false })
     }
 
     /// A second server, without archive, that is told from every other by its system identifier.
     pub fn start_plain(scratch: &Scratch) -> Result<Postgres> {
-        Postgres::start_with(
-            scratch,
-            Options {
-                archive: false,
-                own_identifier: true,
-            },
-        )
+        Postgres::start_with(scratch, Options { archive: false, own_identifier: true })
     }
 
     pub fn start_with(scratch: &Scratch, options: Options) -> Result<Postgres> {
         let account = Account::named("postgres")?;
         let home = scratch.folder("postgres")?;
         let mut server = Postgres {
-            bin: tools::postgres_bin()
-                .context("PostgreSQL is not installed; `cargo rig install` gets it")?,
+            bin: tools::postgres_bin().context("PostgreSQL is not installed; `cargo rig install` gets it")?,
             account,
             port: 0,
             password: random_password()?,
@@ -113,10 +100,7 @@ impl Postgres {
             template::copy(&server.bin, account, &server.home, &server.data_dir())?;
         }
         server.start_on_free_port()?;
-        server.sql(
-            "postgres",
-            &format!("alter role lms password '{}'", server.password),
-        )?;
+        server.sql("postgres", &format!("alter role lms password '{}'", server.password))?;
         Ok(server)
     }
 
@@ -162,9 +146,7 @@ impl Postgres {
 
     /// Pid and start time of the postmaster; none when it is stopped.
     pub fn process(&self) -> Option<Identity> {
-        self.child
-            .as_ref()
-            .and_then(|child| Identity::of(i32::try_from(child.id()).ok()?))
+        self.child.as_ref().and_then(|child| Identity::of(i32::try_from(child.id()).ok()?))
     }
 
     pub fn log(&self) -> String {
@@ -192,16 +174,10 @@ impl Running for Postgres {
             ("RIG_POSTGRES_URL", self.superuser_url()),
             ("RIG_POSTGRES_LMS_URL", self.url()),
             ("RIG_POSTGRES_LMS_PASSWORD", self.password.clone()),
-            (
-                "RIG_POSTGRES_ARCHIVE",
-                self.archive_dir().display().to_string(),
-            ),
+            ("RIG_POSTGRES_ARCHIVE", self.archive_dir().display().to_string()),
             ("RIG_POSTGRES_BIN", self.bin.display().to_string()),
         ];
-        pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_string(), value))
-            .collect()
+        pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
     }
 }
 
@@ -214,10 +190,7 @@ struct WithBackup {
 impl Running for WithBackup {
     fn env(&self) -> Vec<(String, String)> {
         let mut env = self.server.env();
-        env.push((
-            "RIG_POSTGRES_BASE".to_string(),
-            self.base.display().to_string(),
-        ));
+        env.push(("RIG_POSTGRES_BASE".to_string(), self.base.display().to_string()));
         env
     }
 }

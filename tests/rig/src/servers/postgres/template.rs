@@ -31,36 +31,15 @@ const CONTENT: &str = "create role lms login\ncreate database lms owner lms\n";
 pub fn copy(bin: &Path, account: Account, work: &Path, data: &Path) -> Result<()> {
     let template = ready(bin, account, work)?;
     // As ourselves, so as root it keeps the owner.
-    finish(
-        Command::new("cp")
-            .args(["-a", "--reflink=auto", "--"])
-            .arg(template)
-            .arg(data),
-    )?;
+    finish(Command::new("cp").args(["-a", "--reflink=auto", "--"]).arg(template).arg(data))?;
     Ok(())
 }
 
 /// Fills `data` with a cluster that has a system identifier of its own, which copies of the template share.
 pub fn build(bin: &Path, account: Account, data: &Path) -> Result<()> {
     account.folder(data, 0o700)?;
-    let initdb = [
-        "-U",
-        "regrow",
-        "-A",
-        "trust",
-        "--no-sync",
-        "--data-checksums",
-        "-E",
-        "UTF8",
-        "--locale=C",
-    ];
-    finish(
-        account
-            .command(&bin.join("initdb"))
-            .args(initdb)
-            .arg("-D")
-            .arg(data),
-    )?;
+    let initdb = ["-U", "regrow", "-A", "trust", "--no-sync", "--data-checksums", "-E", "UTF8", "--locale=C"];
+    finish(account.command(&bin.join("initdb")).args(initdb).arg("-D").arg(data))?;
     fs::write(data.join("pg_hba.conf"), ACCESS).context("cannot write pg_hba.conf")?;
 
     let mut single = account
@@ -72,27 +51,17 @@ pub fn build(bin: &Path, account: Account, data: &Path) -> Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()?;
-    single
-        .stdin
-        .take()
-        .context("no stdin")?
-        .write_all(CONTENT.as_bytes())?;
+    single.stdin.take().context("no stdin")?.write_all(CONTENT.as_bytes())?;
     let output = single.wait_with_output()?;
     let log = String::from_utf8_lossy(&output.stderr);
     // Single-user mode goes on after an error and ends with 0.
-    ensure!(
-        output.status.success() && !log.contains("ERROR"),
-        "cannot fill the template: {log}"
-    );
+    ensure!(output.status.success() && !log.contains("ERROR"), "cannot fill the template: {log}");
     Ok(())
 }
 
 fn ready(bin: &Path, account: Account, work: &Path) -> Result<PathBuf> {
     let version = finish(account.command(&bin.join("postgres")).arg("--version"))?;
-    let version = version
-        .split_whitespace()
-        .nth(2)
-        .context("postgres --version printed no version")?;
+    let version = version.split_whitespace().nth(2).context("postgres --version printed no version")?;
     let folder = cache::dir()?.join("postgres");
     let template = folder.join(format!("{version}-uid{}-recipe{RECIPE}", account.uid()));
     if template.exists() {

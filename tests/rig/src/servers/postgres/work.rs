@@ -23,19 +23,10 @@ impl Postgres {
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot run psql")?;
-        psql.stdin
-            .take()
-            .context("no stdin")?
-            .write_all(text.as_bytes())?;
+        psql.stdin.take().context("no stdin")?.write_all(text.as_bytes())?;
         let output = psql.wait_with_output()?;
-        ensure!(
-            output.status.success(),
-            "psql: {}",
-            String::from_utf8_lossy(&output.stderr).trim_end()
-        );
-        Ok(String::from_utf8_lossy(&output.stdout)
-            .trim_end_matches('\n')
-            .to_string())
+        ensure!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_string())
     }
 
     /// Takes a base backup, with manifest, into a folder that does not exist yet. It belongs to the server's user, so that
@@ -45,11 +36,7 @@ impl Postgres {
         // The WAL comes from the archive where there is one, as on a platform with PITR.
         let wal = if self.archives { "none" } else { "stream" };
         let mut command = self.tool("pg_basebackup");
-        finish(
-            command
-                .args(["-c", "fast", "--no-sync", "-X", wal, "-D"])
-                .arg(into),
-        )?;
+        finish(command.args(["-c", "fast", "--no-sync", "-X", wal, "-D"]).arg(into))?;
         Ok(())
     }
 
@@ -76,12 +63,7 @@ impl Postgres {
     /// A client program of the same version, connected as superuser through the socket.
     fn tool(&self, name: &str) -> Command {
         let mut command = self.account.command(&self.bin.join(name));
-        command.arg("-h").arg(self.socket_dir()).args([
-            "-U",
-            "regrow",
-            "-p",
-            &self.port.to_string(),
-        ]);
+        command.arg("-h").arg(self.socket_dir()).args(["-U", "regrow", "-p", &self.port.to_string()]);
         command
     }
 }

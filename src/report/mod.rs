@@ -1,0 +1,99 @@
+//! Tells people what happens and what happened.
+//!
+//! While a run goes on, observers are told each record once it is on disk: [`lines`] prints timestamped lines, [`terminal`]
+//! a live view where there is a terminal, [`json_lines`] the records themselves. At every end [`write_all`] leaves the
+//! report in the run's folder: [`chronicle`] goes through all records, [`postmortem`] is the report as data, and
+//! [`markdown`], [`html`] and its JSON are three ways to write that down.
+
+pub mod chronicle;
+pub mod html;
+pub mod json_lines;
+pub mod lines;
+pub mod markdown;
+pub mod postmortem;
+mod scene;
+pub mod terminal;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::journal::disk::sync_folder;
+use crate::journal::store::{RunDir, write_private};
+use postmortem::Postmortem;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    Markdown,
+    Html,
+    Json,
+}
+
+impl Format {
+    pub const ALL: [Format; 3] = [Format::Markdown, Format::Html, Format::Json];
+
+    /// As runbooks and options write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Markdown => "markdown",
+            Format::Html => "html",
+            Format::Json => "json",
+        }
+    }
+
+    /// Of the file in the run's folder.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Format::Markdown => "report.md",
+            Format::Html => "report.html",
+            Format::Json => "report.json",
+        }
+    }
+}
+
+/// Columns of the tables that were brought back.
+const TABLE_HEADS: [&str; 6] = ["Table", "Step", "Rows", "Only in live", "Only in copy", "Differ"];
+
+/// The report as text.
+pub fn render(report: &Postmortem, format: Format) -> String {
+    match format {
+        Format::Markdown => markdown::write(report),
+        Format::Html => html::write(report),
+        Format::Json => serde_json::to_string_pretty(report).unwrap_or_default() + "\n",
+    }
+}
+
+/// Writes the report in all formats into the run's folder. Each file is there whole or not at all.
+pub fn write_all(run: &RunDir) -> io::Result<Vec<PathBuf>> {
+    write_to(run, &Format::ALL, &run.path)
+}
+
+/// The same for some formats and another folder, which is there already.
+pub fn write_to(run: &RunDir, formats: &[Format], folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let report = Postmortem::gather(run, Timestamp::now());
+    let mut files = Vec::new();
+    for format in formats {
+        let path = folder.join(format.file_name());
+        replace(&path, render(&report, *format).as_bytes())?;
+        files.push(path);
+    }
+    sync_folder(folder)?;
+    Ok(files)
+}
+
+/// Puts a whole file in the place of an older one; only its owner reads it.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    let draft = PathBuf::from(draft);
+    let _ = fs::remove_file(&draft);
+    write_private(&draft, bytes)?;
+    fs::rename(&draft, path)
+}
+
+#[cfg(test)]
+mod tests;

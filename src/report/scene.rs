@@ -1,0 +1,300 @@
+//! What the live view shows, as lines of text: kept up to date by records, drawn by [`super::terminal`]. Pure but for the
+//! pulses it reads, so that it is tested without a terminal.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::record::{End, Event};
+use crate::model::{Address, Record, RunState, Status};
+use crate::plan::outline::Outline;
+use crate::provider::process::{JobFiles, latest_pulse};
+use crate::runbook::duration;
+use crate::view::commands::{Commands, who};
+use crate::view::paint::Paint;
+use crate::view::tell::end_word;
+use crate::view::words::{between, grouped, span, span_seconds};
+
+/// Cells of a progress bar.
+const BAR: usize = 20;
+
+pub struct Scene {
+    names: HashMap<Address, String>,
+    total: usize,
+    work: PathBuf,
+    commands: Commands,
+    paint: Paint,
+    title: String,
+    began: Option<Timestamp>,
+    outage: Option<Timestamp>,
+    rto_seconds: Option<i64>,
+    statuses: HashMap<Address, Status>,
+    /// What is not on its way to an end by itself, or is on its way right now.
+    notable: IndexMap<Address, Notable>,
+    paused: bool,
+    ending: Option<End>,
+}
+
+/// One step that has a line.
+struct Notable {
+    status: Status,
+    began: Option<Timestamp>,
+    files: Option<JobFiles>,
+    phase: String,
+    asks: Option<Asks>,
+    fault: Option<String>,
+}
+
+struct Asks {
+    who: String,
+    since: Timestamp,
+    command: String,
+}
+
+impl Scene {
+    pub fn new(outline: &Outline, work: &Path, commands: Commands, paint: Paint) -> Self {
+        let names = outline.steps.iter().map(|step| (step.address.clone(), step.name.clone())).collect();
+        Self {
+            names,
+            total: outline.steps.iter().filter(|step| !step.finally).count(),
+            work: work.to_path_buf(),
+            commands,
+            paint,
+            title: String::new(),
+            began: None,
+            outage: None,
+            rto_seconds: None,
+            statuses: HashMap::new(),
+            notable: IndexMap::new(),
+            paused: false,
+            ending: None,
+        }
+    }
+
+    /// Takes note of what came in.
+    pub fn update(&mut self, records: &[Record], state: &RunState) {
+        let is_new = self.began.is_none();
+        if is_new {
+            self.begin(state);
+        }
+        for record in records {
+            if let Some(step) = record.event.step() {
+                self.look_at(step, state);
+            }
+        }
+        // A resumed run begins with a folded state: its steps have no records here.
+        if is_new || records.iter().any(|record| matches!(record.event, Event::SegmentOpened { .. })) {
+            state.steps.keys().for_each(|step| self.look_at(step, state));
+        }
+        self.paused = state.paused;
+        self.ending = state.ending;
+    }
+
+    fn begin(&mut self, state: &RunState) {
+        let Some(started) = state.started() else { return };
+        self.title = if started.title.is_empty() { started.runbook.clone() } else { started.title.clone() };
+        self.began = state.started_at.as_ref().map(|moment| moment.at);
+        self.outage = started.outage_began;
+        let rto = started.objectives.get("rto").and_then(Value::as_str).and_then(|text| duration::parse(text).ok());
+        self.rto_seconds = rto.and_then(|rto| i64::try_from(rto.as_secs()).ok());
+    }
+
+    fn look_at(&mut self, step: &Address, state: &RunState) {
+        let held = state.step(step);
+        self.statuses.insert(step.clone(), held.status);
+        if !is_notable(held.status) {
+            self.notable.shift_remove(step);
+            return;
+        }
+        let intent = held.intent.as_ref();
+        let asks = held.ask.as_ref().map(|asked| Asks {
+            who: who(&asked.ask),
+            since: asked.since.at,
+            command: self
+                .commands
+                .ways(step, held, held.status)
+                .first()
+                .map(|way| way.command.clone())
+                .unwrap_or_default(),
+        });
+        let notable = Notable {
+            status: held.status,
+            began: held.started_at.as_ref().map(|moment| moment.at),
+            files: intent.map(|intent| JobFiles::named(&self.work, &intent.op, held.attempts, &intent.phase)),
+            phase: intent.map(|intent| intent.phase.clone()).unwrap_or_default(),
+            asks,
+            fault: held.fault.as_ref().map(ToString::to_string),
+        };
+        self.notable.insert(step.clone(), notable);
+    }
+
+    /// At most `height` lines: the header, what people are asked, what went wrong, what is under way.
+    pub fn lines(&self, now: Timestamp, height: usize) -> Vec<String> {
+        let mut steps: Vec<(&Address, &Notable)> = self.notable.iter().collect();
+        steps.sort_by_key(|(_, it)| rank(it.status));
+        let mut lines = vec![self.header(now)];
+        let mut hidden = 0;
+        for (step, it) in steps {
+            let own = self.step_lines(step, it, now);
+            if lines.len() + own.len() < height {
+                lines.extend(own);
+            } else {
+                hidden += 1;
+            }
+        }
+        if hidden > 0 {
+            lines.push(format!("  … and {hidden} more"));
+        }
+        lines
+    }
+
+    fn header(&self, now: Timestamp) -> String {
+        let done =
+            self.statuses.values().filter(|status| matches!(status, Status::Succeeded | Status::Skipped)).count();
+        let elapsed = self.began.map(|began| span(between(began, now))).unwrap_or_default();
+        let left = self.rto_seconds.zip(self.outage.or(self.began)).map(|(rto, from)| {
+            let left = rto - now.duration_since(from).as_secs();
+            if left >= 0 {
+                format!(", {} left of RTO", span_seconds(left))
+            } else {
+                self.paint.alarm(&format!(", RTO MISSED by {}", span_seconds(-left)))
+            }
+        });
+        let state = match (self.ending, self.paused) {
+            (Some(how), _) => format!(", ending as {}", end_word(how)),
+            (None, true) => ", paused on request".into(),
+            (None, false) => String::new(),
+        };
+        let head = self.paint.bold(&format!("{} {}", self.commands.run, self.title));
+        format!("{head}  {elapsed}{}, {done} of {} done{state}", left.unwrap_or_default(), self.total.max(done))
+    }
+
+    fn step_lines(&self, step: &Address, it: &Notable, now: Timestamp) -> Vec<String> {
+        let status = self.paint.status(it.status, 9);
+        let name = self.names.get(step).filter(|name| *name != step.as_str());
+        let name = name.map(|name| format!("  {name}")).unwrap_or_default();
+        match (&it.asks, it.status) {
+            (Some(asks), Status::Waiting) => vec![
+                format!("  {status} {step}  asks {} for {}{name}", asks.who, span(between(asks.since, now))),
+                format!("            {}", asks.command),
+            ],
+            (_, Status::Failed | Status::Unproven | Status::Unknown) => {
+                let fault = it.fault.as_deref().unwrap_or("did it happen?");
+                vec![format!("  {status} {step}  {fault}"), format!("            {}", self.commands.show(step))]
+            }
+            _ => {
+                let took = it.began.map(|began| span(between(began, now))).unwrap_or_default();
+                let phase = if it.phase.is_empty() { String::new() } else { format!(" {}", it.phase) };
+                vec![format!("  {status} {step}{phase}  {took}{}{name}", self.progress(it))]
+            }
+        }
+    }
+
+    fn progress(&self, it: &Notable) -> String {
+        let Some(pulse) = it.files.as_ref().and_then(latest_pulse) else { return String::new() };
+        let doing = if pulse.doing.is_empty() { String::new() } else { format!(" {}", pulse.doing) };
+        match pulse.total {
+            Some(total) if total > 0 => {
+                let part = pulse.done.min(total) as f64 / total as f64;
+                let full = (part * BAR as f64) as usize;
+                let bar = format!("{}{}", "#".repeat(full), ".".repeat(BAR - full));
+                format!("  [{bar}] {:.0} % of {} {}{doing}", part * 100.0, grouped(total), pulse.unit)
+            }
+            _ => format!("  {} {}{doing}", grouped(pulse.done), pulse.unit),
+        }
+    }
+}
+
+fn is_notable(status: Status) -> bool {
+    match status {
+        Status::Running
+        | Status::Verifying
+        | Status::Late
+        | Status::Undoing
+        | Status::Waiting
+        | Status::Failed
+        | Status::Unproven
+        | Status::Unknown => true,
+        Status::Pending
+        | Status::Queued
+        | Status::Succeeded
+        | Status::Skipped
+        | Status::Blocked
+        | Status::Undone
+        | Status::Superseded => false,
+    }
+}
+
+/// What needs a person comes first.
+fn rank(status: Status) -> u8 {
+    match status {
+        Status::Waiting => 0,
+        Status::Unknown => 1,
+        Status::Failed | Status::Unproven => 2,
+        Status::Late => 3,
+        _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::testing::{self, Golden};
+
+    fn scene(run: &Golden, height: usize) -> Vec<String> {
+        let mut scene = Scene::new(&run.outline, &run.dir.work(), Commands::new(run.id()), Paint::default());
+        scene.update(&run.records, &run.state);
+        scene.lines(run.now.at, height)
+    }
+
+    #[test]
+    fn a_question_stands_under_the_clock_with_its_command() {
+        let mut run = testing::waiting();
+        run.wait(65);
+        let expected = [
+            "7qk2 Bring back one table  4m57s, 1h15m left of RTO, 1 of 3 done",
+            "  waiting   load  asks firefighter for 1m05s  Put enrolments back",
+            "            regrow approve load --code k3m9q2 --run 7qk2",
+        ];
+        assert_eq!(scene(&run, 20), expected);
+    }
+
+    #[test]
+    fn work_shows_how_far_it_is() {
+        let mut run = Golden::new(testing::rescue());
+        run.starts("copy").wait(42);
+        let op = run.state.step(&testing::at("copy")).intent.as_ref().unwrap().op.clone();
+        let pulse = r#"{"done": 1500, "total": 3000, "unit": "files", "doing": "copying base"}"#;
+        std::fs::write(JobFiles::named(&run.dir.work(), &op, 1, "").pulse(), pulse).unwrap();
+        let lines = scene(&run, 20);
+        let line = "  running   copy  42s  [##########..........] 50 % of 3,000 files copying base  Restore the whole";
+        assert!(lines[1].starts_with(line), "{lines:?}");
+    }
+
+    #[test]
+    fn a_resumed_run_shows_what_was_under_way() {
+        let mut run = Golden::new(testing::rescue());
+        run.starts("copy").wait(10).resume();
+        let records = run.records[run.records.len() - 2..].to_vec();
+        let mut scene = Scene::new(&run.outline, &run.dir.work(), Commands::new(run.id()), Paint::default());
+        scene.update(&records, &run.state);
+        assert!(scene.lines(run.now.at, 20)[1].contains("running   copy"));
+    }
+
+    #[test]
+    fn more_steps_than_fit_are_counted() {
+        let ids: Vec<String> = (0..30).map(|n| format!("s{n:02}")).collect();
+        let steps: Vec<(&str, &str, &str, &[&str])> =
+            ids.iter().map(|id| (id.as_str(), "run", id.as_str(), &[][..])).collect();
+        let mut run = Golden::new(testing::outline(&steps));
+        ids.iter().for_each(|id| {
+            run.starts(id);
+        });
+        let lines = scene(&run, 10);
+        assert_eq!(lines.len(), 10);
+        assert_eq!(lines.last().unwrap(), "  … and 22 more");
+    }
+}

@@ -1,0 +1,132 @@
+//! The command lines that move a run on, written so that they can be pasted.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::words::shell_word;
+use crate::model::record::{Ask, AskKind};
+use crate::model::run::StepState;
+use crate::model::{Address, RunId, Status};
+
+/// How commands about one run are written.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    pub run: RunId,
+    /// Said where the state does not lie where it does by itself.
+    pub state: Option<PathBuf>,
+}
+
+/// One way on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// What choosing it says or does.
+    pub means: &'static str,
+    pub command: String,
+}
+
+impl Commands {
+    pub fn new(run: RunId) -> Self {
+        Self { run, state: None }
+    }
+
+    pub fn resume(&self) -> String {
+        format!("{} resume {}", self.program(), self.run)
+    }
+
+    pub fn report(&self) -> String {
+        format!("{} report {}", self.program(), self.run)
+    }
+
+    pub fn show(&self, step: &Address) -> String {
+        self.about("show", step, "")
+    }
+
+    pub fn logs(&self, step: &Address) -> String {
+        self.about("logs", step, "")
+    }
+
+    pub fn cleanup(&self) -> String {
+        format!("{} cleanup {}", self.program(), self.run)
+    }
+
+    /// What a person can say to a step that cannot go on by itself, the likeliest first.
+    pub fn ways(&self, step: &Address, state: &StepState, status: Status) -> Vec<Way> {
+        let way = |means, verb: &str, rest: &str| Way { means, command: self.about(verb, step, rest) };
+        let because = " --because TEXT";
+        match status {
+            Status::Waiting => state.ask.as_ref().map(|asked| self.answers(step, &asked.ask)).unwrap_or_default(),
+            Status::Unknown => {
+                vec![way("it happened", "done", because), way("it did not happen: do it", "retry", because)]
+            }
+            Status::Unproven => vec![
+                way("prove it again", "retry", ""),
+                way("do it again", "rerun", because),
+                way("it is so: take it as done", "done", " --unverified --because TEXT"),
+            ],
+            Status::Failed => vec![
+                way("try again", "retry", ""),
+                way("done by hand", "done", because),
+                way("go on without it", "skip", because),
+            ],
+            Status::Undone => vec![way("do it again", "retry", ""), way("go on without it", "skip", because)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn answers(&self, step: &Address, ask: &Ask) -> Vec<Way> {
+        let reject = Way { means: "no", command: self.about("reject", step, " --because TEXT") };
+        let yes = match ask.what {
+            AskKind::Approval => Way {
+                means: "yes",
+                command: self.about("approve", step, &format!(" --code {}", shell_word(&ask.code))),
+            },
+            AskKind::Task => {
+                let fields = ask.form.as_object().into_iter().flatten().filter(|(_, field)| is_required(field));
+                let outputs: String = fields.map(|(name, _)| format!(" --output {}=VALUE", shell_word(name))).collect();
+                Way { means: "it is done", command: self.about("done", step, &format!(" --because TEXT{outputs}")) }
+            }
+            AskKind::Acknowledge => Way { means: "it was read", command: self.about("done", step, " --because TEXT") },
+        };
+        vec![yes, reject]
+    }
+
+    fn about(&self, verb: &str, step: &Address, rest: &str) -> String {
+        format!("{} {verb} {}{rest} --run {}", self.program(), shell_word(step.as_str()), self.run)
+    }
+
+    fn program(&self) -> String {
+        match &self.state {
+            Some(state) => format!("regrow --state {}", shell_word(&state.to_string_lossy())),
+            None => "regrow".into(),
+        }
+    }
+}
+
+fn is_required(field: &Value) -> bool {
+    field.get("required") != Some(&Value::Bool(false))
+}
+
+/// Who is asked: `anybody`, `firefighter`, `2 people of firefighter or commander`.
+pub fn who(ask: &Ask) -> String {
+    let roles = ask.from.join(" or ");
+    let mut text = match (ask.minimum, roles.is_empty()) {
+        (0 | 1, true) => "anybody".into(),
+        (0 | 1, false) => roles,
+        (minimum, true) => format!("{minimum} people"),
+        (minimum, false) => format!("{minimum} people of {roles}"),
+    };
+    if !ask.by_starter {
+        text.push_str(", not who started the run");
+    }
+    text
+}
+
+/// The word for what is asked.
+pub fn what(ask: &Ask) -> &'static str {
+    match ask.what {
+        AskKind::Approval => "approval",
+        AskKind::Task => "task",
+        AskKind::Acknowledge => "acknowledge",
+    }
+}

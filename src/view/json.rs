@@ -1,0 +1,180 @@
+//! `status --json` and `list --json`, as the contract has them: every field is there, `null` where nobody knows.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Value, json};
+
+use super::commands::{what, who};
+use super::{RunView, StepView, derive};
+use crate::model::record::LedgerEntry;
+use crate::model::{Fault, Status as StepStatus};
+
+/// The object of `status --json`. It is written step by step: ten thousand steps as one tree take more memory than all
+/// else.
+pub struct Status<'a>(pub &'a RunView);
+
+impl Serialize for Status<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        for (name, value) in all_but_steps(self.0).as_object().into_iter().flatten() {
+            match name.as_str() {
+                "steps" => map.serialize_entry(name, &Steps(self.0))?,
+                _ => map.serialize_entry(name, value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+struct Steps<'a>(&'a RunView);
+
+impl Serialize for Steps<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.steps.iter().map(|it| step(self.0, it)))
+    }
+}
+
+fn all_but_steps(view: &RunView) -> Value {
+    let started = view.state.started();
+    let executor = view.state.executor.as_ref();
+    json!({
+        "run": view.id,
+        "head": some_text(&view.state.head),
+        "runbook": started.map(|it| &it.runbook),
+        "title": started.map(|it| &it.title),
+        "severity": started.map(|it| &it.severity),
+        "mode": view.mode(),
+        "state": view.status,
+        "started_at": view.started_at(),
+        "ended_at": view.state.ended_at,
+        "outage_began": view.outage_began(),
+        "objectives": started.map(|it| &it.objectives),
+        "elapsed_seconds": view.elapsed_seconds(),
+        "expected_end": view.expected_end(),
+        "rto_left_seconds": view.rto_left_seconds(),
+        "executor": {
+            "alive": view.alive,
+            "host": executor.map(|it| &it.host),
+            "pid": executor.map(|it| it.pid),
+        },
+        // Holds their place in the order.
+        "steps": null,
+        "holds": [],
+        "ledger": view.state.ledger.iter().map(|it| ledger(view, it)).collect::<Vec<_>>(),
+        "readable": view.is_whole,
+        "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
+    })
+}
+
+/// One element of `list --json`.
+pub fn list_entry(view: &RunView) -> Value {
+    let started = view.state.started();
+    json!({
+        "run": view.id,
+        "runbook": started.map(|it| &it.runbook),
+        "title": started.map(|it| &it.title),
+        "severity": started.map(|it| &it.severity),
+        "mode": view.mode(),
+        "state": view.status,
+        "started_at": view.started_at(),
+        "ended_at": view.state.ended_at,
+        "alive": view.alive,
+        "overdue": view.overdue().count(),
+        "readable": view.is_whole,
+    })
+}
+
+/// One element of `steps`.
+pub fn step(view: &RunView, step: &StepView) -> Value {
+    let state = view.state_of(step);
+    let progress =
+        step.pulse.as_ref().map(|it| json!({"done": it.done, "total": it.total, "unit": it.unit, "doing": it.doing}));
+    json!({
+        "id": step.address,
+        "name": step.name,
+        "kind": step.kind,
+        "state": step.status,
+        "attempts": state.attempts,
+        "started_at": state.started_at.as_ref().map(|it| it.at),
+        "ended_at": state.ended_at.as_ref().map(|it| it.at),
+        "by_hand": state.by_hand,
+        "adopted": state.adopted,
+        "progress": progress,
+        "asks": asks(view, step),
+        "outputs": state.outputs,
+        "fault": state.fault.as_ref().map(fault),
+        "evidence": state.evidence,
+        "blocked_by": step.blocked_by,
+        "finally": step.finally,
+    })
+}
+
+/// What a person is asked; `null` where nobody is.
+fn asks(view: &RunView, step: &StepView) -> Value {
+    let state = view.state_of(step);
+    let ways = view.commands.ways(&step.address, state, step.status);
+    let command = ways.first().map(|way| &way.command);
+    match (&state.ask, step.status) {
+        _ if view.state.ended.is_some() => Value::Null,
+        (Some(asked), StepStatus::Waiting) => json!({
+            "who": who(&asked.ask),
+            "since": asked.since.at,
+            "what": asked.ask.shown.join("\n"),
+            "kind": what(&asked.ask),
+            "code": asked.ask.code,
+            "command": command,
+            "shown": asked.ask.shown,
+            "facts": state.reached.as_ref().map(|reached| &reached.facts),
+            "from": asked.ask.from,
+            "minimum": asked.ask.minimum,
+            "by_starter": asked.ask.by_starter,
+            "form": asked.ask.form,
+            "approved_by": state.approved_by,
+        }),
+        (_, StepStatus::Unknown) => json!({
+            "who": "anybody",
+            "since": null,
+            "what": state.evidence,
+            "kind": "decision",
+            "code": null,
+            "command": command,
+            "shown": state.evidence.iter().collect::<Vec<_>>(),
+        }),
+        _ => Value::Null,
+    }
+}
+
+fn fault(fault: &Fault) -> Value {
+    json!({
+        "code": fault.code,
+        "message": fault.message,
+        "hint": fault.hint,
+        "retry": fault.retry,
+        "causes": fault.causes,
+    })
+}
+
+fn ledger(view: &RunView, entry: &LedgerEntry) -> Value {
+    json!({
+        "kind": entry.kind,
+        "id": entry.id,
+        "made_by": entry.made_by,
+        "keep_until": entry.keep_until,
+        "remove": removal(view, entry),
+        "temporary": entry.temporary,
+        "overdue": derive::is_overdue(entry, view.now, view.status.is_final()),
+    })
+}
+
+/// The command that takes a thing away.
+pub fn removal(view: &RunView, entry: &LedgerEntry) -> String {
+    let argv = entry.details.get("remove").and_then(Value::as_array);
+    let words: Option<Vec<String>> = argv.map(|argv| argv.iter().map(super::words::value).collect());
+    match words.filter(|words| !words.is_empty()) {
+        Some(words) => words.iter().map(|word| super::words::shell_word(word)).collect::<Vec<_>>().join(" "),
+        None => view.commands.cleanup(),
+    }
+}
+
+fn some_text(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,103 @@
+//! What the commands of a step printed: the logs that supervised processes leave, in the order they were written.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::journal::lease;
+use crate::journal::store::RunDir;
+use crate::model::Address;
+use crate::provider::process::JobFiles;
+
+/// The log of one attempt and phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepLog {
+    pub path: PathBuf,
+    pub generation: u32,
+    pub attempt: u32,
+    /// Empty for the first phase.
+    pub phase: String,
+}
+
+/// All logs of a step, oldest first.
+pub fn of_step(dir: &RunDir, step: &Address) -> Vec<StepLog> {
+    let begin = format!(".{}.", step.as_str().replace('/', "+"));
+    let parsed = JobFiles::logs(&dir.work(), step).into_iter().filter_map(|path| parse(path, &begin));
+    let mut logs: Vec<(StepLog, SystemTime)> = parsed.map(|log| (log.clone(), written_at(&log.path))).collect();
+    // Phases of one attempt follow one another; their names do not say how.
+    logs.sort_by(|(a, a_at), (b, b_at)| (a.generation, a.attempt, a_at).cmp(&(b.generation, b.attempt, b_at)));
+    logs.into_iter().map(|(log, _)| log).collect()
+}
+
+/// `7qk2.load.1.2.swap.log`
+fn parse(path: PathBuf, begin: &str) -> Option<StepLog> {
+    let name = path.file_name()?.to_str()?;
+    let rest = name.get(name.find(begin)? + begin.len()..)?.strip_suffix(".log")?;
+    let mut fields = rest.splitn(3, '.');
+    let generation = fields.next()?.parse().ok()?;
+    let attempt = fields.next()?.parse().ok()?;
+    let phase = fields.next().unwrap_or_default().to_string();
+    Some(StepLog { path, generation, attempt, phase })
+}
+
+fn written_at(path: &Path) -> SystemTime {
+    fs::metadata(path).and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+impl StepLog {
+    /// Whether the process that writes it lives.
+    pub fn is_growing(&self) -> bool {
+        lease::is_locked(&self.path.with_extension("job"))
+    }
+
+    /// `attempt 2`, `attempt 2, swap`.
+    pub fn title(&self) -> String {
+        let phase = if self.phase.is_empty() { String::new() } else { format!(", {}", self.phase) };
+        format!("attempt {}{phase}", self.attempt)
+    }
+
+    pub fn read_from(&self, offset: u64) -> io::Result<Vec<u8>> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// The last `most` lines of `bytes`.
+pub fn last_lines(bytes: &[u8], most: usize) -> &[u8] {
+    let end = bytes.len().saturating_sub(usize::from(bytes.ends_with(b"\n")));
+    let breaks = bytes[..end].iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    match most {
+        0 => &[],
+        _ => breaks.map(|(at, _)| at + 1).nth(most - 1).map_or(bytes, |start| &bytes[start..]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_the_last_lines() {
+        assert_eq!(last_lines(b"a\nb\nc\n", 2), b"b\nc\n");
+        assert_eq!(last_lines(b"a\nb\nc", 1), b"c");
+        assert_eq!(last_lines(b"a\n", 5), b"a\n");
+        assert_eq!(last_lines(b"a\n", 0), b"");
+        assert_eq!(last_lines(b"", 3), b"");
+    }
+
+    #[test]
+    fn the_tenth_attempt_comes_after_the_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = RunDir { path: folder.path().into() };
+        fs::create_dir(dir.work()).unwrap();
+        for name in ["7qk2.load.1.10.log", "7qk2.load.1.2.log", "7qk2.load.1.2.swap.log", "7qk2.loader.1.1.log"] {
+            fs::write(dir.work().join(name), name).unwrap();
+        }
+        let titles: Vec<String> = of_step(&dir, &Address::top("load")).iter().map(StepLog::title).collect();
+        assert_eq!(titles, ["attempt 2", "attempt 2, swap", "attempt 10"]);
+    }
+}

@@ -1,0 +1,56 @@
+//! Colours, where there are any. Everything reads the same without.
+
+use console::Style;
+
+use crate::model::{RunStatus, Status};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Paint {
+    pub colour: bool,
+}
+
+impl Paint {
+    fn with(self, style: Style, text: &str) -> String {
+        if self.colour { style.force_styling(true).apply_to(text).to_string() } else { text.to_string() }
+    }
+
+    pub fn bold(self, text: &str) -> String {
+        self.with(Style::new().bold(), text)
+    }
+
+    pub fn faint(self, text: &str) -> String {
+        self.with(Style::new().dim(), text)
+    }
+
+    pub fn alarm(self, text: &str) -> String {
+        self.with(Style::new().red().bold(), text)
+    }
+
+    /// A step's status, `width` wide.
+    pub fn status(self, status: Status, width: usize) -> String {
+        let style = match status {
+            Status::Succeeded => Style::new().green(),
+            Status::Failed | Status::Unproven | Status::Unknown => Style::new().red().bold(),
+            Status::Waiting | Status::Late => Style::new().yellow().bold(),
+            Status::Running | Status::Verifying | Status::Undoing => Style::new().cyan(),
+            Status::Pending
+            | Status::Queued
+            | Status::Skipped
+            | Status::Blocked
+            | Status::Undone
+            | Status::Superseded => Style::new().dim(),
+        };
+        self.with(style, &format!("{:width$}", status.word()))
+    }
+
+    pub fn run_status(self, status: RunStatus, width: usize) -> String {
+        let style = match status {
+            RunStatus::Succeeded => Style::new().green().bold(),
+            RunStatus::Failed | RunStatus::Paused => Style::new().red().bold(),
+            RunStatus::Waiting => Style::new().yellow().bold(),
+            RunStatus::Running | RunStatus::Ending => Style::new().cyan().bold(),
+            RunStatus::Aborted | RunStatus::Undone => Style::new().bold(),
+        };
+        self.with(style, &format!("{:width$}", status.word()))
+    }
+}

@@ -1,0 +1,137 @@
+//! A run in a sentence: for the first line of a status, for customers, for what comes next.
+
+use super::commands::Way;
+use super::words::{count, grouped, span, span_seconds, stamp};
+use super::{RunView, StepView, derive};
+use crate::model::{RunStatus, Status};
+
+/// Something a person has to deal with, and how.
+#[derive(Debug)]
+pub struct Todo<'a> {
+    pub step: &'a StepView,
+    pub ways: Vec<Way>,
+}
+
+impl RunView {
+    /// What waits for people, what people are asked first.
+    pub fn todos(&self) -> Vec<Todo<'_>> {
+        let is_todo = |step: &&StepView| step.status == Status::Waiting || derive::needs_attention(step);
+        // What is taken back stays so once the run has ended.
+        let mut steps: Vec<&StepView> =
+            self.steps.iter().filter(is_todo).filter(|_| self.state.ended.is_none()).collect();
+        steps.sort_by_key(|step| match step.status {
+            Status::Waiting => 0,
+            Status::Unknown => 1,
+            _ => 2,
+        });
+        let ways = |step: &StepView| self.commands.ways(&step.address, self.state_of(step), step.status);
+        steps.into_iter().map(|step| Todo { step, ways: ways(step) }).collect()
+    }
+
+    /// `2 of 5 steps done`.
+    pub fn done_of_all(&self) -> String {
+        let steps = || self.steps.iter().filter(|step| !step.finally);
+        let done = steps().filter(|step| matches!(step.status, Status::Succeeded | Status::Skipped)).count();
+        format!("{} of {} done", grouped(done as u64), count(steps().count(), "step"))
+    }
+
+    /// `3 succeeded, 1 running`, in the order of a step's life.
+    pub fn counts(&self) -> String {
+        const ORDER: [Status; 15] = [
+            Status::Succeeded,
+            Status::Skipped,
+            Status::Superseded,
+            Status::Running,
+            Status::Verifying,
+            Status::Late,
+            Status::Waiting,
+            Status::Unknown,
+            Status::Unproven,
+            Status::Failed,
+            Status::Undoing,
+            Status::Undone,
+            Status::Blocked,
+            Status::Queued,
+            Status::Pending,
+        ];
+        let held = ORDER.iter().map(|status| (self.count(*status), status.word())).filter(|(count, _)| *count > 0);
+        held.map(|(count, word)| format!("{} {word}", grouped(count as u64))).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The title, or the runbook's name, or the id: what people call this run.
+    pub fn called(&self) -> &str {
+        match self.state.started() {
+            Some(started) if !started.title.is_empty() => &started.title,
+            Some(started) => &started.runbook,
+            None => self.id.as_str(),
+        }
+    }
+
+    /// Whether anything of it was proven, by a `verify` that held.
+    pub fn is_proven(&self) -> bool {
+        self.steps.iter().any(|step| {
+            let state = self.state_of(step);
+            step.status == Status::Succeeded
+                && !state.checks.is_empty()
+                && state.checks.iter().all(|check| check.passed)
+        })
+    }
+
+    /// One sentence to paste for customers: no ids, no codes, nothing of the inside.
+    pub fn sentence(&self) -> String {
+        let what = self.called();
+        let for_how_long = self.recovery_seconds().map(|it| format!(" after {}", span_seconds(it))).unwrap_or_default();
+        let at = self.state.ended_at.map(|at| format!(" at {}", stamp(at))).unwrap_or_default();
+        match self.status {
+            RunStatus::Succeeded if self.count(Status::Undone) > 0 => {
+                format!("{what}: recovered{at}; a part was taken back since.")
+            }
+            RunStatus::Succeeded if self.is_proven() => format!("{what}: recovered and verified{at},{for_how_long}."),
+            RunStatus::Succeeded => format!("{what}: recovered{at},{for_how_long}."),
+            RunStatus::Failed => format!("{what}: the recovery ended{at} without success; the team is on it."),
+            RunStatus::Aborted => format!("{what}: the recovery was called off{at}."),
+            RunStatus::Undone => format!("{what}: the recovery was taken back{at}."),
+            RunStatus::Running | RunStatus::Waiting | RunStatus::Paused | RunStatus::Ending => self.going_on(),
+        }
+    }
+
+    fn going_on(&self) -> String {
+        let state = match self.status {
+            RunStatus::Waiting => "the recovery waits for a decision of the team",
+            RunStatus::Paused => "the recovery is paused while the team looks into a problem",
+            _ if !self.alive => "the recovery is interrupted and will be taken up again",
+            RunStatus::Ending => "the recovery is about to end",
+            _ => "the recovery is going on",
+        };
+        let end = self.expected_end().map(|at| format!(", expected to end at {}", stamp(at))).unwrap_or_default();
+        format!("{}: {state}, {}{end} (as of {}).", self.called(), self.done_of_all(), stamp(self.now))
+    }
+
+    /// Elapsed and what is left of the objective.
+    pub fn clock_line(&self) -> String {
+        let elapsed = self.elapsed_seconds().map_or_else(|| "?".into(), span_seconds);
+        let elapsed =
+            format!("{elapsed} {}", if self.status.is_final() { "from start to end" } else { "since the start" });
+        let Some(left) = self.rto_left_seconds() else { return elapsed };
+        let wanted = span_seconds(self.objective_seconds("rto").unwrap_or_default());
+        let ended = self.status.is_final();
+        let rto = match (left >= 0, ended) {
+            (true, false) => format!("{} left of RTO {wanted}", span_seconds(left)),
+            (true, true) => format!("within RTO {wanted}"),
+            (false, false) => format!("RTO {wanted} MISSED by {} so far", span_seconds(-left)),
+            (false, true) => format!("RTO {wanted} MISSED by {}", span_seconds(-left)),
+        };
+        format!("{elapsed}, {rto}")
+    }
+
+    /// `3m12s` of a step: until it ended, or until now while it goes on.
+    pub fn duration_of(&self, step: &StepView) -> Option<String> {
+        let state = self.state_of(step);
+        let began = state.started_at.as_ref()?;
+        let millis = match &state.ended_at {
+            Some(ended) => ended.since(began),
+            None => super::words::between(began.at, self.now),
+        };
+        Some(span(millis))
+    }
+}

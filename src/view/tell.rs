@@ -1,0 +1,308 @@
+//! One sentence for each record, the same in `events`, in plain lines and in the report's timeline.
+//!
+//! Present tense, one fact, literals in backticks, readable without colour. One small function a kind of record.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::commands::who as asked_of;
+use super::words::{grouped, key_outputs, span};
+use crate::model::record::{
+    Ask, AskKind, Check, End, Event, LedgerEntry, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded,
+    StopReason,
+};
+use crate::model::{Address, Answer, Fault, Person, RunState, Seq};
+use crate::plan::outline::Outline;
+
+/// Names and kinds of the steps, for sentences that say more than an address.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    steps: HashMap<Address, Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    name: String,
+    kind: String,
+}
+
+impl Book {
+    pub fn of(outline: &Outline) -> Self {
+        let entry = |step: &crate::plan::outline::OutlineStep| {
+            (step.address.clone(), Entry { name: step.name.clone(), kind: step.kind.clone() })
+        };
+        Self { steps: outline.steps.iter().map(entry).collect() }
+    }
+
+    /// What people call the step; nothing where that is its address.
+    pub fn name(&self, step: &Address) -> Option<&str> {
+        let name = &self.steps.get(step)?.name;
+        (name != step.as_str()).then_some(name)
+    }
+
+    pub fn kind(&self, step: &Address) -> Option<&str> {
+        self.steps.get(step).map(|entry| entry.kind.as_str())
+    }
+}
+
+/// The record as one line: the step it is about, then what happened. `state` is the fold with the record in it.
+pub fn line(record: &Record, state: &RunState, book: &Book) -> String {
+    let text = sentence(record, state, book);
+    match record.event.step() {
+        Some(step) => format!("`{step}` {text}"),
+        None => text,
+    }
+}
+
+/// What happened, without the step it is about.
+pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
+    match &record.event {
+        Event::RunStarted(it) => run_started(it),
+        Event::SegmentOpened { state } => segment_opened(state.seq),
+        Event::TailDoubted { segment, offset, kept_as } => tail_doubted(segment, *offset, kept_as),
+        Event::ExecutorStarted { host, pid, who } => executor_started(host, *pid, who),
+        Event::ExecutorStopped { reason } => executor_stopped(*reason),
+        Event::StepIntended(it) => step_intended(it, book),
+        Event::StepAdopted { .. } => step_adopted(),
+        Event::PhaseReached { phase, .. } => phase_reached(phase),
+        Event::StepAsked { ask, .. } => step_asked(ask),
+        Event::ApprovalGiven { who, code, .. } => approval_given(who, code),
+        Event::ApprovalVoided { .. } => approval_voided(),
+        Event::StepSucceeded(it) => step_succeeded(it, state),
+        Event::StepVerified { checks, .. } => step_verified(checks),
+        Event::StepUnproven { checks, fault, .. } => step_unproven(checks, fault),
+        Event::StepFailed { step, fault } => step_failed(step, fault, state),
+        Event::RetryScheduled { fault, delay_ms, .. } => retry_scheduled(fault, *delay_ms),
+        Event::StepLate { .. } => step_late(),
+        Event::StepDoubted { evidence, .. } => step_doubted(evidence),
+        Event::StepSkipped { why, .. } => step_skipped(why),
+        Event::StepReopened { generation, .. } => step_reopened(*generation),
+        Event::UndoIntended { undo, .. } => undo_intended(undo),
+        Event::StepUndone { facts, .. } => step_undone(facts),
+        Event::UndoFailed { fault, .. } => undo_failed(fault),
+        Event::UndoBegan { steps, all } => undo_began(steps, *all),
+        Event::LedgerAdded { entry } => ledger_added(entry),
+        Event::LedgerRemoved { entry_kind, id } => ledger_removed(entry_kind, id),
+        Event::AnswerAccepted { answer } => answer_accepted(answer),
+        Event::AnswerRefused { answer, reason } => answer_refused(answer, reason),
+        Event::RunPaused => run_paused(),
+        Event::RunUnpaused => run_unpaused(),
+        Event::NoteAdded { text, who } => note_added(text, who),
+        Event::EndingBegan { how } => ending_began(*how),
+        Event::RunEnded { state: how } => run_ended(*how, state),
+    }
+}
+
+fn run_started(it: &RunStarted) -> String {
+    let drill = if it.mode == Mode::Drill { ", a drill" } else { "" };
+    let title = if it.title.is_empty() { String::new() } else { format!(": {}", it.title) };
+    format!("run `{}` of `{}`{drill} is started by {}{title}", it.run, it.runbook, it.who.name)
+}
+
+fn segment_opened(seq: Seq) -> String {
+    format!("the journal goes on in a new segment after record {seq}")
+}
+
+fn tail_doubted(segment: &str, offset: u64, kept_as: &str) -> String {
+    format!("the end of `{segment}` is damaged at byte {offset} and kept as `{kept_as}`; steps in flight are in doubt")
+}
+
+fn executor_started(host: &str, pid: u32, who: &Person) -> String {
+    format!("process {pid} on `{host}` executes the run, for {}", who.name)
+}
+
+fn executor_stopped(reason: StopReason) -> String {
+    let why = match reason {
+        StopReason::Requested => "on request; the run can be resumed",
+        StopReason::Detached => "and leaves the work going; the run can be resumed",
+        StopReason::Paused => "because nothing can go on before a person decides",
+        StopReason::Waiting => "because the run waits for a person",
+        StopReason::Full => "because no room is left for the journal",
+    };
+    format!("the executor leaves {why}")
+}
+
+fn step_intended(it: &StepIntended, book: &Book) -> String {
+    let attempt = if it.attempt > 1 { format!(", attempt {}", it.attempt) } else { String::new() };
+    if !it.phase.is_empty() {
+        return format!("goes on with `{}`{attempt}", it.phase);
+    }
+    let kind = book.kind(&it.step).map(|kind| format!(" ({kind})")).unwrap_or_default();
+    let name = book.name(&it.step).map(|name| format!(": {name}")).unwrap_or_default();
+    format!("starts{attempt}{kind}{name}")
+}
+
+fn step_adopted() -> String {
+    "was going on while nobody executed the run, and is watched again".into()
+}
+
+fn phase_reached(phase: &str) -> String {
+    format!("is ready for `{phase}`")
+}
+
+fn step_asked(ask: &Ask) -> String {
+    let wants = match ask.what {
+        AskKind::Approval => format!("waits for approval, code `{}`", ask.code),
+        AskKind::Task => "waits for something that people do".into(),
+        AskKind::Acknowledge => "waits until it was read".into(),
+    };
+    format!("{wants}; asked: {}", asked_of(ask))
+}
+
+fn approval_given(who: &Person, code: &str) -> String {
+    format!("is approved by {} with code `{code}`", who.name)
+}
+
+fn approval_voided() -> String {
+    "shows something else now: earlier approvals are void".into()
+}
+
+fn step_succeeded(it: &StepSucceeded, state: &RunState) -> String {
+    let how = match (it.by_hand, it.adopted, it.verify) {
+        (true, _, _) => "is done by hand",
+        (_, true, _) => "was done by an earlier executor",
+        (_, _, true) => "has done its work and is proven now",
+        _ => "succeeded",
+    };
+    let took = if it.by_hand { String::new() } else { took(&it.step, state) };
+    let outputs = key_outputs(&it.outputs);
+    let outputs = if outputs.is_empty() { outputs } else { format!(": {outputs}") };
+    format!("{how}{took}{outputs}")
+}
+
+/// ` in 3m12s`, from its first start to its end.
+fn took(step: &Address, state: &RunState) -> String {
+    let step = state.step(step);
+    match (&step.started_at, &step.ended_at) {
+        (Some(from), Some(to)) => format!(" in {}", span(to.since(from))),
+        _ => String::new(),
+    }
+}
+
+fn step_verified(checks: &[Check]) -> String {
+    let proofs: Vec<&str> = checks.iter().map(|check| check.text.as_str()).collect();
+    if proofs.is_empty() {
+        "succeeded and is proven".into()
+    } else {
+        format!("succeeded and is proven: {}", proofs.join("; "))
+    }
+}
+
+fn step_unproven(checks: &[Check], fault: &Fault) -> String {
+    match checks.iter().find(|check| !check.passed) {
+        Some(check) => format!("is not proven: {}", check.text),
+        None => format!("is not proven: {fault}"),
+    }
+}
+
+fn step_failed(step: &Address, fault: &Fault, state: &RunState) -> String {
+    format!("failed{}: {fault}", took(step, state))
+}
+
+fn retry_scheduled(fault: &Fault, delay_ms: u64) -> String {
+    format!("is tried again in {}: {fault}", span(delay_ms))
+}
+
+fn step_late() -> String {
+    "takes longer than its timeout, goes on and is watched".into()
+}
+
+fn step_doubted(evidence: &str) -> String {
+    format!("is unknown, nobody can tell whether it happened: {evidence}")
+}
+
+fn step_skipped(why: &SkipReason) -> String {
+    match why {
+        SkipReason::Condition => "is skipped: its `if` is false".into(),
+        SkipReason::Need(need) => format!("is skipped: it wants `{need}` to end another way"),
+        SkipReason::Person => "is skipped on request".into(),
+    }
+}
+
+fn step_reopened(generation: u32) -> String {
+    if generation > 1 { format!("is to be done again, generation {generation}") } else { "is to be tried again".into() }
+}
+
+fn undo_intended(undo: &str) -> String {
+    // A command is an argument list in JSON; a name is a name.
+    match serde_json::from_str::<Value>(undo) {
+        Ok(Value::String(name)) => format!("is taken back: `{name}`"),
+        Ok(Value::Array(argv)) => {
+            let words: Vec<String> = argv.iter().map(super::words::value).collect();
+            format!("is taken back: `{}`", words.join(" "))
+        }
+        _ => format!("is taken back: `{undo}`"),
+    }
+}
+
+fn step_undone(facts: &[String]) -> String {
+    if facts.is_empty() { "is undone".into() } else { format!("is undone: {}", facts.join("; ")) }
+}
+
+fn undo_failed(fault: &Fault) -> String {
+    format!("could not be taken back: {fault}")
+}
+
+fn undo_began(steps: &[Address], all: bool) -> String {
+    let names: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
+    let what = if all { "the run is taken back" } else { "steps are taken back" };
+    format!("{what}, in this order: {}", names.join(", "))
+}
+
+fn ledger_added(entry: &LedgerEntry) -> String {
+    let temporary = if entry.temporary { ", for a while" } else { "" };
+    format!("`{}` makes {} `{}`{temporary}", entry.made_by, entry.kind, entry.id)
+}
+
+fn ledger_removed(kind: &str, id: &str) -> String {
+    format!("{kind} `{id}` is taken away")
+}
+
+fn answer_accepted(answer: &Answer) -> String {
+    format!("{} says {}", answer.who.name, said(answer))
+}
+
+fn answer_refused(answer: &Answer, reason: &str) -> String {
+    format!("{} says {}; refused: {reason}", answer.who.name, said(answer))
+}
+
+/// `` `skip load` because the table is empty ``.
+pub fn said(answer: &Answer) -> String {
+    let step = answer.verb.step().map(|step| format!(" {step}")).unwrap_or_default();
+    let because = answer.because.as_deref().map(|text| format!(" because: {text}")).unwrap_or_default();
+    format!("`{}{step}`{because}", answer.verb.word())
+}
+
+fn run_paused() -> String {
+    "the run is paused: nothing new starts".into()
+}
+
+fn run_unpaused() -> String {
+    "the run goes on".into()
+}
+
+fn note_added(text: &str, who: &Person) -> String {
+    format!("{} notes: {text}", who.name)
+}
+
+fn ending_began(how: End) -> String {
+    format!("the run comes to its end as {}", end_word(how))
+}
+
+fn run_ended(how: End, state: &RunState) -> String {
+    let took = match (&state.started_at, &state.last_at) {
+        (Some(from), Some(to)) => format!(" after {}", span(to.since(from))),
+        _ => String::new(),
+    };
+    format!("the run has ended{took}: {}, {} records", end_word(how), grouped(state.seq.0))
+}
+
+pub fn end_word(how: End) -> &'static str {
+    match how {
+        End::Succeeded => "succeeded",
+        End::Failed => "failed",
+        End::Aborted => "aborted",
+        End::Undone => "undone",
+    }
+}
