@@ -65,7 +65,11 @@ pub fn write(plan: &Plan, state: &RunState, live: &mut Live, node: usize, inputs
     }
     let op = OpId::new(&plan.run, plan.address(node), step.generation);
     // Taken once an operation: an earlier attempt may have changed what was there.
-    let prior = step.intent.as_ref().filter(|earlier| earlier.op == op && guard!("prior")).map_or(prior, |earlier| earlier.prior.clone());
+    let prior = step
+        .intent
+        .as_ref()
+        .filter(|earlier| earlier.op == op && guard!("prior"))
+        .map_or(prior, |earlier| earlier.prior.clone());
     let attempt = step.attempts + 1;
     let intended = StepIntended {
         step: plan.address(node).clone(),

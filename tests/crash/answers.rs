@@ -6,7 +6,8 @@ use crate::bench::{Bench, until};
 
 #[test]
 fn a_second_executor_is_kept_out_or_follows() {
-    let bench = Bench::new("\n  - { id: slow, uses: run, needs: [], with: { script: 'sleep 2; echo slow >> EFFECTS' } }\n");
+    let bench =
+        Bench::new("\n  - { id: slow, uses: run, needs: [], with: { script: 'sleep 2; echo slow >> EFFECTS' } }\n");
     let mut first = bench.start(&[]);
     bench.until("slow", Status::Running);
     bench.expect(5, &["resume", "k1", "--no-wait"]);
@@ -96,7 +97,9 @@ finally:
 
 #[test]
 fn answers_given_while_nobody_executes_wait_for_the_resume() {
-    let bench = Bench::new("\n  - { id: ask, uses: run, needs: [], approval: { minimum: 1 }, with: { script: 'echo asked >> EFFECTS' } }\n");
+    let bench = Bench::new(
+        "\n  - { id: ask, uses: run, needs: [], approval: { minimum: 1 }, with: { script: 'echo asked >> EFFECTS' } }\n",
+    );
     let mut executor = bench.start(&[]);
     let code = bench.asked_code("ask");
     executor.kill();

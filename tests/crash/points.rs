@@ -42,7 +42,8 @@ fn traced(bench: &Bench, options: &[&str]) -> Option<i32> {
     let mut command = Command::new("strace");
     command.args(options).arg("--").arg(REGROW).args(bench.start_args()).arg("--no-wait");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let status = command.status().unwrap_or_else(|error| panic!("strace is needed here (apt-get install strace): {error}"));
+    let status =
+        command.status().unwrap_or_else(|error| panic!("strace is needed here (apt-get install strace): {error}"));
     status.code()
 }
 
@@ -71,7 +72,8 @@ fn undisturbed() -> Vec<String> {
 /// Disturbs one run and says what is wrong afterwards, and how the disturbed executor left.
 fn disturb(expected: &[String], inject: &str) -> (Option<i32>, Option<String>) {
     let bench = Bench::new(BOOK);
-    let (inject_option, journal) = (format!("inject={inject}"), bench.run_folder().join("journal.000001").display().to_string());
+    let (inject_option, journal) =
+        (format!("inject={inject}"), bench.run_folder().join("journal.000001").display().to_string());
     let mut options = vec!["-o", "/dev/null", "-e", &inject_option];
     if inject.starts_with("write:error") {
         // Only the journal's: a pipe or an eventfd is never full.
@@ -80,7 +82,8 @@ fn disturb(expected: &[String], inject: &str) -> (Option<i32>, Option<String>) {
     let left = traced(&bench, &options);
     let code = finish(&bench);
     let effects = bench.effects();
-    let wrong = (code != 0 || effects != expected).then(|| format!("{inject}: left with {left:?}, resumed to {code}, did {effects:?}"));
+    let wrong = (code != 0 || effects != expected)
+        .then(|| format!("{inject}: left with {left:?}, resumed to {code}, did {effects:?}"));
     (left, wrong)
 }
 
@@ -129,7 +132,8 @@ fn killed_at_150_points_and_resumed() {
 #[test]
 fn a_disk_that_fails_or_is_full_stops_the_run_and_nothing_else() {
     let counts = counted();
-    let only = |call: &str| BTreeMap::from([(CALLS[CALLS.iter().position(|c| *c == call).expect("a call")], counts[call])]);
+    let only =
+        |call: &str| BTreeMap::from([(CALLS[CALLS.iter().position(|c| *c == call).expect("a call")], counts[call])]);
     let mut points = spread(&only("fdatasync"), 100, "error=EIO");
     points.extend(spread(&only("fdatasync"), 8, "error=ENOSPC"));
     for k in 1..=12 {

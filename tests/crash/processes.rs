@@ -17,8 +17,15 @@ fn power_loss(bench: &Bench) {
     let mut executor = bench.start(&[]);
     until("the command runs", || !bench.effects().is_empty());
     let children = carrying("REGROW_OP_ID=k1.slow.1");
-    let ours: Vec<u32> = children.into_iter().filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == bench.path("").canonicalize().unwrap_or_default())).collect();
-    let supervisors: Vec<u32> = ours.iter().map(|pid| parent(*pid)).filter(|pid| *pid > 1 && !ours.contains(pid)).collect();
+    let ours: Vec<u32> = children
+        .into_iter()
+        .filter(|pid| {
+            fs::read_link(format!("/proc/{pid}/cwd"))
+                .is_ok_and(|cwd| cwd == bench.path("").canonicalize().unwrap_or_default())
+        })
+        .collect();
+    let supervisors: Vec<u32> =
+        ours.iter().map(|pid| parent(*pid)).filter(|pid| *pid > 1 && !ours.contains(pid)).collect();
     executor.kill();
     supervisors.iter().chain(&ours).for_each(|pid| kill(*pid));
     let all: Vec<u32> = supervisors.into_iter().chain(ours).collect();
@@ -61,7 +68,8 @@ fn a_person_may_say_that_it_happened() {
 
 #[test]
 fn a_command_that_outlives_its_supervisor_is_not_started_beside_itself() {
-    let bench = Bench::new("\n  - { id: slow, uses: run, needs: [], with: { script: 'echo slow >> EFFECTS; sleep 2' } }\n");
+    let bench =
+        Bench::new("\n  - { id: slow, uses: run, needs: [], with: { script: 'echo slow >> EFFECTS; sleep 2' } }\n");
     let mut executor = bench.start(&[]);
     until("the command runs", || !bench.effects().is_empty());
     let here = bench.path("").canonicalize().unwrap_or_default();
@@ -120,14 +128,18 @@ fn outputs_are_typed_and_only_declared_ones_are_taken() {
     let state = bench.state().expect("a journal");
     let outputs = state.step(&Address::top("out")).outputs.clone().expect("outputs");
     let text = serde_json::to_string(&outputs).expect("JSON");
-    assert_eq!(text, r#"{"n":12,"ok":true,"list":[1,2],"text":"two\nlines","when":"2026-11-24T09:00:00Z","exit_code":0}"#);
+    assert_eq!(
+        text,
+        r#"{"n":12,"ok":true,"list":[1,2],"text":"two\nlines","when":"2026-11-24T09:00:00Z","exit_code":0}"#
+    );
     assert_eq!(fault(&bench, "wrong").code, "RG2103");
     assert_eq!(bench.effects(), ["12 2026-11-24T09:00:00Z"]);
 }
 
 #[test]
 fn what_a_command_leaves_in_the_background_is_not_waited_for() {
-    let bench = Bench::new("\n  - { id: leaves, uses: run, needs: [], with: { script: 'sleep 300 & echo $! > HERE/pid' } }\n");
+    let bench =
+        Bench::new("\n  - { id: leaves, uses: run, needs: [], with: { script: 'sleep 300 & echo $! > HERE/pid' } }\n");
     let began = Instant::now();
     let mut executor = bench.start(&["--no-wait"]);
     assert_eq!(executor.code(), 0);
@@ -138,13 +150,16 @@ fn what_a_command_leaves_in_the_background_is_not_waited_for() {
 
 #[test]
 fn a_gigabyte_of_output_costs_little_memory_and_a_capped_log() {
-    let bench = Bench::new("\n  - { id: loud, uses: run, needs: [], with: { script: 'head -c 1073741824 /dev/zero | tr \"\\000\" x' } }\n");
+    let bench = Bench::new(
+        "\n  - { id: loud, uses: run, needs: [], with: { script: 'head -c 1073741824 /dev/zero | tr \"\\000\" x' } }\n",
+    );
     let mut executor = bench.start(&["--no-wait"]);
     let mut most = [0, 0];
     while executor.is_running() {
         most[0] = most[0].max(peak_kib(executor.pid()));
         for pid in carrying("REGROW_OP_ID=k1.loud.1").into_iter().map(parent) {
-            let is_supervisor = fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.windows(11).any(|w| w == b"__supervise"));
+            let is_supervisor = fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.windows(11).any(|w| w == b"__supervise"));
             most[1] = most[1].max(if is_supervisor { peak_kib(pid) } else { 0 });
         }
         std::thread::sleep(Duration::from_millis(20));
