@@ -137,7 +137,7 @@ fn second_stops(
     }
 }
 
-fn hold(name: &str, expected: &Summary, fin: Result<Fin, Machine>, how: &str, tried: &mut Tried) {
+fn hold(name: &str, expected: &Summary, fin: Result<Fin, Box<Machine>>, how: &str, tried: &mut Tried) {
     let wrong = match fin {
         // Whether a person had to say what happened is all that may differ.
         Ok(Fin::Ended(summary))

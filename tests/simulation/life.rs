@@ -69,7 +69,7 @@ pub struct Summary {
 }
 
 /// Executes until the run has ended. `before` may plan the next executor's stop; it is given the number of executors so far.
-pub fn live(machine: Machine, plan: &Plan, mut before: impl FnMut(&mut Machine, u32)) -> Result<Fin, Machine> {
+pub fn live(machine: Machine, plan: &Plan, mut before: impl FnMut(&mut Machine, u32)) -> Result<Fin, Box<Machine>> {
     let shared: Shared = Rc::new(RefCell::new(machine));
     for executor in 0.. {
         before(&mut shared.borrow_mut(), executor);
@@ -77,7 +77,7 @@ pub fn live(machine: Machine, plan: &Plan, mut before: impl FnMut(&mut Machine, 
         let left = execute(&shared, plan);
         let mut machine = shared.borrow_mut();
         if !machine.oracle.broken.is_empty() {
-            return Err(machine.clone());
+            return Err(Box::new(machine.clone()));
         }
         machine.note(|| format!("left {left:?}"));
         let refused = matches!(left, Left::Journal(JournalError::Damaged { .. }));
@@ -85,7 +85,7 @@ pub fn live(machine: Machine, plan: &Plan, mut before: impl FnMut(&mut Machine, 
             (Some(Due::Refusal), true) => return Ok(Fin::Refused),
             (Some(Due::Refusal), false) => {
                 machine.oracle.broken.push("G9: damage that a later record covers was passed over".into());
-                return Err(machine.clone());
+                return Err(Box::new(machine.clone()));
             }
             _ => {}
         }
@@ -94,19 +94,19 @@ pub fn live(machine: Machine, plan: &Plan, mut before: impl FnMut(&mut Machine, 
             Left::Halted(Halt::Paused, state) => {
                 if person::act(&mut machine, plan, &state).is_none() {
                     machine.oracle.broken.push("the run is paused and nobody can do anything".into());
-                    return Err(machine.clone());
+                    return Err(Box::new(machine.clone()));
                 }
             }
             Left::Journal(JournalError::Lost { .. } | JournalError::Full { .. } | JournalError::Io { .. }) => {}
             Left::Journal(error) => {
                 machine.oracle.broken.push(format!("the journal cannot be read any more: {error}"));
-                return Err(machine.clone());
+                return Err(Box::new(machine.clone()));
             }
             Left::Halted(..) | Left::Stopped => {}
         }
         if executor > 60 {
             machine.oracle.broken.push("the run never ends".into());
-            return Err(machine.clone());
+            return Err(Box::new(machine.clone()));
         }
         machine.executor_gone();
     }
