@@ -5,12 +5,14 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use regrow::model::Verb;
 use regrow::plan::Plan;
 
 use crate::books;
 use crate::disk::{FATES, Fate, Trouble};
 use crate::life::{Fin, Left, Summary, execute, live};
 use crate::machine::{Machine, Stop};
+use crate::person;
 
 /// A run that is never disturbed.
 pub fn undisturbed(plan: &Plan) -> Result<Summary, String> {
@@ -148,6 +150,35 @@ fn hold(name: &str, expected: &Summary, fin: Result<Fin, Box<Machine>>, how: &st
         Err(machine) => machine.oracle.broken.join("\n  "),
     };
     tried.wrong.get_or_insert_with(|| format!("`{name}`, {how}: {wrong}"));
+}
+
+/// A run that is killed anywhere and then taken back while nobody executes it: what goes wrong first.
+pub fn taken_back_after_a_kill() -> Option<String> {
+    let steps = "
+  - { id: a, uses: sim.keyed, needs: [], with: {}, undo: back }
+  - { id: b, uses: sim.proc, needs: [a], with: {}, undo: back }
+";
+    let plan = books::bind("taken-back", steps);
+    for seed in 0..8 {
+        for tick in 0.. {
+            let mut machine = match crash_once(&plan, seed, (tick, Stop::Kill { half_written: false })) {
+                Crash::Over => break,
+                Crash::Alike => continue,
+                Crash::At(machine) => *machine,
+            };
+            machine.outside.meddled = true;
+            person::say(&mut machine, Verb::Undo { step: None });
+            if let Err(machine) = live(machine, &plan, |_, _| {}) {
+                return Some(format!("killed at {tick}, then taken back: {}", machine.oracle.broken.join("; ")));
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn what_still_works_is_not_taken_back() {
+    assert_eq!(taken_back_after_a_kill(), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use regrow::mutants::switch_off;
 
 use crate::books;
-use crate::exhaustive::double_crashes;
+use crate::exhaustive::{double_crashes, taken_back_after_a_kill};
 use crate::seeds::play;
 
 /// By the names they have in the source. That no file is appended to by a second process needs no guard: the journal's
@@ -40,6 +40,9 @@ fn noticed() -> Option<String> {
         if let Some(wrong) = double_crashes(name, text, 13).wrong {
             return Some(wrong);
         }
+    }
+    if let Some(wrong) = taken_back_after_a_kill() {
+        return Some(wrong);
     }
     (1..MOST_SEEDS)
         .find_map(|seed| play(seed, false).err().map(|wrong| wrong.lines().last().unwrap_or_default().to_string()))

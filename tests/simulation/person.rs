@@ -1,6 +1,6 @@
 //! People: one who answers what is asked by what is true, and one who interferes.
 
-use regrow::engine::command::Happening;
+use regrow::engine::command::{Command, Happening};
 use regrow::model::record::AskKind;
 use regrow::model::{Address, Answer, Person, RunState, Status, Verb};
 use regrow::plan::Plan;
@@ -61,7 +61,7 @@ fn failed(state: &RunState, step: Address) -> Verb {
 }
 
 /// Puts it into the run's folder, where it lies until it is judged.
-fn say(machine: &mut Machine, verb: Verb) -> Answer {
+pub fn say(machine: &mut Machine, verb: Verb) -> Answer {
     machine.answers += 1;
     let who = Person { name: "ana".into(), uid: 1, terminal: None };
     let at = machine.now().at;
@@ -73,9 +73,14 @@ fn say(machine: &mut Machine, verb: Verb) -> Answer {
 
 /// Something nobody asked for.
 pub fn meddle(machine: &mut Machine, plan: &Plan) -> Option<Happening> {
-    let node = machine.rng.usize(..plan.len());
+    // Best while it is being prepared: then the answer overtakes the preparing.
+    let preparing = machine.tasks.iter().find_map(|task| match task {
+        Command::Prepare { node, .. } => Some(*node),
+        _ => None,
+    });
+    let node = preparing.filter(|_| machine.rng.bool()).unwrap_or_else(|| machine.rng.usize(..plan.len()));
     let step = plan.address(node).clone();
-    let verb = match machine.rng.u8(..14) {
+    let verb = match machine.rng.u8(..18) {
         0 => return Some(Happening::StopRequested),
         1 => return Some(Happening::DetachRequested),
         2 => Verb::Pause,
@@ -85,7 +90,7 @@ pub fn meddle(machine: &mut Machine, plan: &Plan) -> Option<Happening> {
         6 => Verb::Note { text: "here".into() },
         7 => Verb::Rerun { step },
         8 => Verb::Retry { step: None },
-        9 => Verb::Skip { step },
+        9 | 13 => Verb::Skip { step },
         10 => Verb::Reject { step },
         11 => Verb::Approve { step, code: "wrong0".into() },
         12 => {
@@ -96,4 +101,13 @@ pub fn meddle(machine: &mut Machine, plan: &Plan) -> Option<Happening> {
         _ => Verb::Done { step, outputs: Map::from_iter([("made".to_string(), json!("by hand"))]), unverified: false },
     };
     Some(Happening::Answered(say(machine, verb)))
+}
+
+/// Said while nobody executes the run; most of all, to take everything back.
+pub fn leave(machine: &mut Machine, plan: &Plan) {
+    if machine.rng.bool() {
+        say(machine, Verb::Undo { step: None });
+    } else {
+        meddle(machine, plan);
+    }
 }

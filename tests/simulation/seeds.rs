@@ -40,8 +40,7 @@ pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
             sound = damage(machine, &mut rng);
         }
         if executor > 0 && machine.meddles && rng.u8(..4) == 0 {
-            // Said while nobody executes the run.
-            person::meddle(machine, &plan);
+            person::leave(machine, &plan);
         }
         if left_alone {
             return;

@@ -1,6 +1,6 @@
 //! The executor's side: start a supervisor, find it again, wait for its end.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use super::files::{JobFiles, Written};
 use super::job::{Job, Outcome};
 use super::pool;
 use crate::journal::disk::private;
-use crate::journal::lease::is_locked;
 use crate::kind::WriteCx;
 use crate::model::{Fault, OpId, RetryClass};
 
@@ -44,7 +43,7 @@ pub async fn start(_: &WriteCx, op: &OpId, files: &JobFiles, job: &Job) -> Resul
 
 /// What became of the process of `files`. `same_boot`: whether its intent was written since the machine started.
 pub fn fate(op: &OpId, files: &JobFiles, same_boot: bool) -> Result<Fate, Fault> {
-    if is_locked(&files.job()) {
+    if is_supervised(files)? {
         return Ok(Fate::Supervised);
     }
     let written = files.read().map_err(|e| Fault::new("RG2001", "cannot read a job file").caused_by(&e))?;
@@ -57,6 +56,21 @@ pub fn fate(op: &OpId, files: &JobFiles, same_boot: bool) -> Result<Fate, Fault>
             pids => Fate::Orphaned(pids),
         },
     })
+}
+
+/// Whether a supervisor holds the job file. Asked of the lock itself: the kernel's list of locks may skip one while others
+/// change, and a supervisor that is overlooked would mean work done twice.
+fn is_supervised(files: &JobFiles) -> Result<bool, Fault> {
+    let unreadable = |e: &io::Error| Fault::new("RG2001", "cannot read a job file").caused_by(e);
+    match File::open(files.job()) {
+        Ok(file) => match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(unreadable(&error)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unreadable(&error)),
+    }
 }
 
 /// Waits until the supervisor has ended, then says what became of the process.
