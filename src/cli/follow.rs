@@ -10,9 +10,9 @@ use super::{Failure, exit, looking, run, status};
 use crate::engine::executor::Left;
 use crate::engine::world::Audience;
 use crate::journal::store::{RunDir, make_private};
-use crate::model::record::Record;
-use crate::model::{Fault, RunState};
-use crate::plan::outline::Outline;
+use crate::model::record::{Record, StopReason};
+use crate::model::{Fault, RunState, Status};
+use crate::plan::outline::{Outline, OutlineStep};
 use crate::plan::saved::SavedPlan;
 use crate::report::json_lines::JsonLines;
 use crate::report::lines::Volume;
@@ -102,5 +102,18 @@ pub fn follow(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
     let state = follow::attend(dir, &mut *display, |_| true);
     drop(display);
     farewell_of(context, dir, &state);
-    Ok(if state.ended.is_some() { run::code_of_end(&state, false) } else { exit::STOPPED })
+    Ok(code_of(&state, &outline))
+}
+
+/// With what the executor of a run in that state left.
+fn code_of(state: &RunState, outline: &Outline) -> u8 {
+    let is_unknown = |step: &OutlineStep| state.status(&step.address) == Status::Unknown;
+    match state.stopped {
+        _ if state.ended.is_some() => run::code_of_end(state, run::failed_finally(state, outline)),
+        _ if state.paused => exit::STOPPED,
+        Some(StopReason::Waiting) if outline.steps.iter().any(is_unknown) => exit::UNKNOWN,
+        Some(StopReason::Waiting) => exit::WAITING,
+        Some(StopReason::Paused) => exit::FAILED,
+        Some(StopReason::Requested | StopReason::Detached | StopReason::Full) | None => exit::STOPPED,
+    }
 }

@@ -31,7 +31,8 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going) -> Result<u8, 
     match recover(&Folder::new(&dir.path)) {
         Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&recovered.state) => {
             follow::farewell_of(context, dir, &recovered.state);
-            return Ok(run::code_of_end(&recovered.state, false));
+            let failed_finally = run::failed_finally(&recovered.state, &plan.outline);
+            return Ok(run::code_of_end(&recovered.state, failed_finally));
         }
         Ok(_) | Err(JournalError::Missing) => {}
         Err(error) => return Err(error.into()),

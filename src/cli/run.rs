@@ -17,7 +17,8 @@ use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
 use crate::kinds;
 use crate::model::record::{End, Mode, OnFailure, RunStarted};
-use crate::model::{Address, Answer, Person, RunId, RunState};
+use crate::model::{Address, Answer, Person, RunId, RunState, Status};
+use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;
 use crate::plan::{Binding, Plan};
 use crate::provider::vault;
@@ -123,7 +124,7 @@ fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> 
         && recovered.state.ended.is_some()
     {
         follow::farewell_of(context, dir, &recovered.state);
-        return Ok(code_of_end(&recovered.state, false));
+        return Ok(code_of_end(&recovered.state, failed_finally(&recovered.state, &old.outline)));
     }
     super::resume::resume_dir(context, dir, &args.going)
 }
@@ -279,6 +280,12 @@ pub fn code_of_end(state: &RunState, failed_finally: bool) -> u8 {
         Some(End::Aborted | End::Undone) => exit::ABORTED,
         Some(End::Succeeded) | None => exit::DONE,
     }
+}
+
+/// Whether the clean-up failed, told from what is written down.
+pub fn failed_finally(state: &RunState, outline: &Outline) -> bool {
+    let is_bad = |status: Status| matches!(status, Status::Failed | Status::Unproven);
+    outline.steps.iter().any(|step| step.finally && !step.allow_failure && is_bad(state.status(&step.address)))
 }
 
 pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
