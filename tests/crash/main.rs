@@ -1,0 +1,8 @@
+//! The real binary, killed, cut off and answered as it is on a bad day.
+
+mod files;
+mod people;
+mod points;
+mod power;
+mod processes;
+mod support;
