@@ -15,8 +15,9 @@ use crate::runbook::template::Secrets;
 pub fn open(specs: &IndexMap<String, SecretSpec>, base: &Path) -> Result<Secrets, Vec<Fault>> {
     let mut secrets = Secrets::new();
     let mut faults = Vec::new();
+    let from_env: Vec<&str> = specs.values().filter_map(key_of).collect();
     for (name, spec) in specs {
-        match read(name, spec, base).and_then(|text| long_enough(name, text)) {
+        match read(name, spec, base, &from_env).and_then(|text| long_enough(name, text)) {
             Ok(secret) => {
                 secrets.insert(name.clone(), secret);
             }
@@ -34,7 +35,14 @@ fn long_enough(name: &str, text: String) -> Result<Secret, Fault> {
     Ok(Secret::new(text))
 }
 
-fn read(name: &str, spec: &SecretSpec, base: &Path) -> Result<String, Fault> {
+fn key_of(spec: &SecretSpec) -> Option<&str> {
+    match spec {
+        SecretSpec::Env { key } => Some(key),
+        SecretSpec::File { .. } | SecretSpec::Command { .. } => None,
+    }
+}
+
+fn read(name: &str, spec: &SecretSpec, base: &Path, from_env: &[&str]) -> Result<String, Fault> {
     let missing = |why: String| Fault::new("RG0411", format!("secret `{name}` cannot be read: {why}"));
     match spec {
         SecretSpec::Env { key } => std::env::var(key).map_err(|_| {
@@ -46,13 +54,18 @@ fn read(name: &str, spec: &SecretSpec, base: &Path) -> Result<String, Fault> {
             let text = std::fs::read_to_string(&path).map_err(|e| missing(format!("`{}`: {e}", path.display())))?;
             Ok(text.trim_end_matches(['\r', '\n']).to_string())
         }
-        SecretSpec::Command { command } => run(command, base).map_err(missing),
+        SecretSpec::Command { command } => run(command, base, from_env).map_err(missing),
     }
 }
 
-fn run(argv: &[String], base: &Path) -> Result<String, String> {
+/// The command has our environment, which it may need to log in somewhere, without what the runbook calls a secret.
+fn run(argv: &[String], base: &Path, from_env: &[&str]) -> Result<String, String> {
     let program = argv.first().ok_or("its command is empty")?;
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    for key in from_env {
+        command.env_remove(key);
+    }
+    let output = command
         .args(&argv[1..])
         .current_dir(base)
         .stdin(Stdio::null())
