@@ -129,13 +129,13 @@ steps:
     needs: []
     run: |
       touch given
-      until [ -e go ]; do sleep 0.05; done
+      while [ -e book.yaml ] && ! [ -e go ]; do sleep 0.05; done
     with: *all
   - id: other
     needs: []
     run: |
       touch other
-      until [ -e go ]; do sleep 0.05; done
+      while [ -e book.yaml ] && ! [ -e go ]; do sleep 0.05; done
   - id: task
     uses: manual.task
     needs: []
@@ -396,7 +396,7 @@ fn no_secret_is_found_in_anything() {
     }
     all.extend(artefacts(&place));
     place.write("go", "");
-    let output = run.wait_with_output().unwrap();
+    let output = run.end();
     all.extend([("stdout of run".to_string(), output.stdout), ("stderr of run".to_string(), output.stderr)]);
     all.extend(artefacts(&place));
     all.push(("environment of the command of a secret".into(), fs::read(place.path("environ-of-secret")).unwrap()));
@@ -411,9 +411,31 @@ fn no_secret_is_found_in_anything() {
     }
 }
 
-fn start(place: &Place) -> Child {
+/// Killed if the test fails before its end; its steps end with the place.
+struct Executor(Option<Child>);
+
+impl Executor {
+    fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
+    }
+
+    fn end(mut self) -> Output {
+        self.0.take().unwrap().wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn start(place: &Place) -> Executor {
     let mut command = place.command(&["run", "book.yaml", "--yes", "--json", "--concurrency", "20"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    Executor(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
 }
 
 fn logs_of(place: &Place, step: &str) -> PathBuf {
