@@ -20,6 +20,9 @@ pub const SHORTEST: usize = 4;
 /// Shorter pieces of an encoding are left out for the same reason.
 const SHORTEST_PIECE: usize = 6;
 
+/// Tools break base64 into lines, the narrowest of them after this many bytes.
+const WRAPPED: usize = 48;
+
 #[derive(Clone, Debug)]
 pub struct Masker {
     search: Option<AhoCorasick>,
@@ -145,6 +148,9 @@ fn add_encodings(secret: &str, patterns: &mut BTreeSet<String>) {
             [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD].iter().filter_map(|engine| base64_core(*engine, bytes, shift)),
         );
     }
+    if bytes.len() >= WRAPPED {
+        (0..3).for_each(|shift| add_wrapped_base64(bytes, shift, patterns));
+    }
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let percent = |upper: bool, space: &str| -> String {
         let one = |byte: &u8| match byte {
@@ -156,11 +162,15 @@ fn add_encodings(secret: &str, patterns: &mut BTreeSet<String>) {
         bytes.iter().map(one).collect()
     };
     let json = serde_json::to_string(secret).unwrap_or_default();
-    let json = json.trim_matches('"');
+    // One quote at each end: the secret may have some of its own there.
+    let json = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
     let ascii: String =
         json.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode_json() }).collect();
     patterns.extend([hex.to_uppercase(), hex, percent(true, "%20"), percent(false, "%20"), percent(true, "+")]);
-    patterns.extend([ascii, json.replace('/', "\\/"), json.replace('\\', "\\\\"), json.to_string()]);
+    // JSON in a string of JSON, as loggers nest it.
+    let nested = serde_json::to_string(json).unwrap_or_default();
+    let nested = nested.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().to_string();
+    patterns.extend([ascii, json.replace('/', "\\/"), json.replace('\\', "\\\\"), nested, json.to_string()]);
     patterns.extend([secret.replace('\'', "'\\''"), secret.replace('\'', "'\"'\"'"), shell_escaped(secret)]);
     patterns.insert(secret.to_string());
     patterns.retain(|pattern| !pattern.contains('\n') && pattern.len() >= SHORTEST);
@@ -181,6 +191,23 @@ impl EscapeJson for char {
 fn shell_escaped(secret: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,".contains(c);
     secret.chars().map(|c| if plain(c) { c.to_string() } else { format!("\\{c}") }).collect()
+}
+
+/// Pieces of the base64 of a long secret. It is broken into lines at any place, always between groups of four: what a piece
+/// does not cover of a line is less than [`SHORTEST_WRAPPED`] groups.
+fn add_wrapped_base64(bytes: &[u8], shift: usize, patterns: &mut BTreeSet<String>) {
+    const SHORTEST_WRAPPED: usize = 3;
+    const LONGEST_WRAPPED: usize = 6;
+    let mut shifted = vec![0; shift];
+    shifted.extend_from_slice(bytes);
+    let text = STANDARD_NO_PAD.encode(&shifted);
+    let inner = text.get((shift * 8).div_ceil(24) * 4..shifted.len() / 3 * 4).unwrap_or_default();
+    let groups = inner.len() / 4;
+    for start in 0..groups {
+        for count in SHORTEST_WRAPPED..=LONGEST_WRAPPED {
+            patterns.extend(inner.get(start * 4..(start + count) * 4).map(str::to_string));
+        }
+    }
 }
 
 /// The base64 of `bytes` behind `shift` unknown ones, without the characters that depend on the neighbours.
@@ -235,6 +262,28 @@ mod tests {
                 assert_eq!(String::from_utf8(out).unwrap(), "before *** after\nand ***", "cut at {cut}");
             }
         }
+    }
+
+    #[test]
+    fn base64_that_is_broken_into_lines_is_masked() {
+        let secret: String = (0..400).map(|i| char::from(b'!' + u8::try_from(i * i % 89).unwrap())).collect();
+        let masker = Masker::new([&Secret::new(&secret)]);
+        for before in ["", "a", "ab", "user:"] {
+            let text = STANDARD_NO_PAD.encode(format!("{before}{secret}"));
+            for width in [64, 76] {
+                let lines = text.as_bytes().chunks(width).map(|line| std::str::from_utf8(line).unwrap());
+                for line in lines {
+                    let left: usize = masker.mask(line).split(MASK).map(str::len).max().unwrap_or(0);
+                    assert!(left < 12, "{} of {line}", masker.mask(line));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn json_in_json_is_masked() {
+        let twice = serde_json::to_string(&serde_json::to_string("x\"y'z\\w\"").unwrap()).unwrap();
+        assert_eq!(Masker::new([&Secret::new("x\"y'z\\w\"")]).mask(&twice), r#""\"***\"""#);
     }
 
     #[test]

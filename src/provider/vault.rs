@@ -50,6 +50,7 @@ fn read(name: &str, spec: &SecretSpec, base: &Path) -> Result<String, Fault> {
     }
 }
 
+/// The command is given what every process of a run is given, and nothing else of our environment: other secrets stand there.
 fn run(argv: &[String], base: &Path) -> Result<String, String> {
     let program = argv.first().ok_or("its command is empty")?;
     let output = Command::new(program)

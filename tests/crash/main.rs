@@ -1,7 +1,8 @@
-//! The real program on a real disk: killed, starved, overtaken, answered and cut off from power, then held against what the
-//! steps did.
+//! The real binary, killed, cut off and answered as it is on a bad day.
 
-mod answers;
-mod bench;
+mod files;
+mod people;
 mod points;
+mod power;
 mod processes;
+mod support;

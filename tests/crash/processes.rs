@@ -1,180 +1,234 @@
-//! Supervised commands: cut off from power, out of time, with children in the background, with a gigabyte of output.
+//! What a command is given, how it is ended, and that it outlives who started it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use regrow::model::{Address, Fault, Status};
+use rustix::process::Signal;
+use serde_json::json;
 
-use crate::bench::{Bench, carrying, kill, parent, until};
-
-const SLOW: &str = "
-  - { id: slow, uses: run, needs: [], with: { script: 'echo slow >> EFFECTS; test -e HERE/quick || sleep 300' } }
-  - { id: next, uses: run, needs: [slow], with: { script: 'echo next >> EFFECTS' } }
-";
-
-/// Executor, supervisor and command end together, as they do when the power goes.
-fn power_loss(bench: &Bench) {
-    let mut executor = bench.start(&[]);
-    until("the command runs", || !bench.effects().is_empty());
-    let children = carrying("REGROW_OP_ID=k1.slow.1");
-    let ours: Vec<u32> = children
-        .into_iter()
-        .filter(|pid| {
-            fs::read_link(format!("/proc/{pid}/cwd"))
-                .is_ok_and(|cwd| cwd == bench.path("").canonicalize().unwrap_or_default())
-        })
-        .collect();
-    let supervisors: Vec<u32> =
-        ours.iter().map(|pid| parent(*pid)).filter(|pid| *pid > 1 && !ours.contains(pid)).collect();
-    executor.kill();
-    supervisors.iter().chain(&ours).for_each(|pid| kill(*pid));
-    let all: Vec<u32> = supervisors.into_iter().chain(ours).collect();
-    until("they are gone", || all.iter().all(|pid| !is_alive(*pid)));
-}
-
-fn is_alive(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    !stat.is_empty() && !stat.contains(") Z ")
-}
+use super::support::{Place, REGROW, Running, children, is_alive};
 
 #[test]
-fn after_a_power_cut_an_opaque_command_waits_for_a_person() {
-    let bench = Bench::new(SLOW);
-    power_loss(&bench);
-    for _ in 0..2 {
-        bench.expect(4, &["resume", "k1", "--no-wait"]);
-        assert_eq!(bench.status("slow"), Status::Unknown);
-        assert_eq!(bench.effects(), ["slow"]);
-    }
-    bench.expect(2, &["retry", "slow"]);
-    bench.expect(2, &["skip", "slow", "--because", "no"]);
-    fs::write(bench.path("quick"), "").expect("a file");
-    bench.expect(0, &["retry", "slow", "--because", "it did not get far"]);
-    bench.expect(0, &["resume", "k1", "--no-wait"]);
-    assert_eq!(bench.effects(), ["next", "slow", "slow"]);
-}
-
-#[test]
-fn a_person_may_say_that_it_happened() {
-    let bench = Bench::new(SLOW);
-    power_loss(&bench);
-    bench.expect(4, &["resume", "k1", "--no-wait"]);
-    bench.expect(0, &["done", "slow", "--because", "its work is there"]);
-    bench.expect(0, &["resume", "k1", "--no-wait"]);
-    assert_eq!(bench.effects(), ["next", "slow"]);
-    let state = bench.state().expect("a journal");
-    assert!(state.step(&Address::top("slow")).by_hand);
-}
-
-#[test]
-fn a_command_that_outlives_its_supervisor_is_not_started_beside_itself() {
-    let bench =
-        Bench::new("\n  - { id: slow, uses: run, needs: [], with: { script: 'echo slow >> EFFECTS; sleep 2' } }\n");
-    let mut executor = bench.start(&[]);
-    until("the command runs", || !bench.effects().is_empty());
-    let here = bench.path("").canonicalize().unwrap_or_default();
-    let ours = |pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == here);
-    let shell: Vec<u32> = carrying("REGROW_OP_ID=k1.slow.1").into_iter().filter(ours).collect();
-    let supervisor = shell.iter().map(|pid| parent(*pid)).find(|pid| !shell.contains(pid)).expect("a supervisor");
-    executor.kill();
-    kill(supervisor);
-    bench.expect(4, &["resume", "k1", "--no-wait"]);
-    assert!(shell.iter().all(|pid| !is_alive(*pid)), "it was waited for");
-    assert_eq!(bench.effects(), ["slow"]);
-}
-
-#[test]
-fn time_is_up_by_int_then_term_then_kill() {
-    let bench = Bench::new(
-        "
-  - { id: polite, uses: run, needs: [], timeout: 1s, with: { script: 'trap \"echo int >> EFFECTS; exit 0\" INT; while :; do sleep 0.1; done' } }
-  - { id: firm, uses: run, needs: [], timeout: 1s, with: { script: 'trap \"\" INT; trap \"echo term >> EFFECTS; exit 0\" TERM; while :; do sleep 0.1; done' } }
-  - { id: deaf, uses: run, needs: [], timeout: 1s, with: { script: 'trap \"\" INT TERM; echo deaf >> EFFECTS; while :; do sleep 0.1; done' } }
-",
-    );
-    let began = Instant::now();
-    let mut executor = bench.start(&["--no-wait"]);
-    assert_eq!(executor.code(), 1);
-    assert!(began.elapsed() > Duration::from_secs(10), "deaf got its grace twice");
-    assert_eq!(bench.effects(), ["deaf", "int", "term"]);
-    for step in ["polite", "firm", "deaf"] {
-        assert_eq!(fault(&bench, step).code, "RG2005", "{step}");
-    }
-}
-
-fn fault(bench: &Bench, step: &str) -> Fault {
-    let state = bench.state().expect("a journal");
-    state.step(&Address::top(step)).fault.clone().expect("it failed")
-}
-
-#[test]
-fn outputs_are_typed_and_only_declared_ones_are_taken() {
-    let bench = Bench::new(
-        r#"
-  - id: out
-    uses: run
-    needs: []
-    with:
-      script: |
-        printf 'n=12\nok=true\nlist=[1,2]\nother=x\ntext<<EOT\ntwo\nlines\nEOT\n' > "$REGROW_OUTPUT"
-        echo 'when=2026-11-24T10:00:00+01:00' >> "$REGROW_OUTPUT"
-      outputs: { n: { type: integer }, ok: { type: boolean }, list: { type: list }, text: { type: string }, when: { type: timestamp } }
-  - { id: wrong, uses: run, needs: [out], with: { script: 'echo n=many >> "$REGROW_OUTPUT"', outputs: { n: { type: integer } } } }
-  - { id: takes, uses: run, needs: [out], with: { script: 'echo "$N $T" >> EFFECTS', env: { N: '{{ steps.out.outputs.n }}', T: '{{ steps.out.outputs.when }}' } } }
+fn a_timeout_asks_twice_and_then_kills() {
+    let place = Place::new(
+        r#"steps:
+  - id: deaf
+    timeout: 1s
+    run: |
+      trap 'echo INT >> signals' INT
+      trap 'echo TERM >> signals' TERM
+      echo $$ > pid
+      while :; do sleep 0.1 || :; done
 "#,
     );
-    let mut executor = bench.start(&["--no-wait"]);
-    assert_eq!(executor.code(), 1);
-    let state = bench.state().expect("a journal");
-    let outputs = state.step(&Address::top("out")).outputs.clone().expect("outputs");
-    let text = serde_json::to_string(&outputs).expect("JSON");
-    assert_eq!(
-        text,
-        r#"{"n":12,"ok":true,"list":[1,2],"text":"two\nlines","when":"2026-11-24T09:00:00Z","exit_code":0}"#
-    );
-    assert_eq!(fault(&bench, "wrong").code, "RG2103");
-    assert_eq!(bench.effects(), ["12 2026-11-24T09:00:00Z"]);
+    let begun = Instant::now();
+    place.run("--no-wait").ends(1);
+    let took = begun.elapsed();
+    assert_eq!(place.read("signals"), "INT\nTERM\n");
+    assert!(took > Duration::from_secs(10) && took < Duration::from_secs(15), "{took:?}");
+    assert!(!is_alive(place.read("pid").trim().parse().unwrap()));
+    assert_eq!(place.step("deaf")["fault"]["code"], "RG2005");
 }
 
 #[test]
-fn what_a_command_leaves_in_the_background_is_not_waited_for() {
-    let bench =
-        Bench::new("\n  - { id: leaves, uses: run, needs: [], with: { script: 'sleep 300 & echo $! > HERE/pid' } }\n");
-    let began = Instant::now();
-    let mut executor = bench.start(&["--no-wait"]);
-    assert_eq!(executor.code(), 0);
-    assert!(began.elapsed() < Duration::from_secs(30));
-    let pid = fs::read_to_string(bench.path("pid")).expect("a pid").trim().parse().expect("a number");
-    kill(pid);
+fn outputs_are_taken_typed() {
+    let place = Place::new(
+        r#"steps:
+  - id: says
+    run: |
+      echo "rows=12" >> "$REGROW_OUTPUT"
+      echo "ratio=0.5" > "$REGROW_OUTPUT.unused" 2>/dev/null || :
+      {
+        echo "ratio=0.5"; echo "ok=true"; echo 'list=["a",1]'; echo 'map={"a":1}'
+        echo "at=2026-01-02T03:04:05+01:00"
+        printf 'text<<EOT\ntwo\nlines=x\nEOT\n'
+        echo "undeclared=1"
+      } >> "$REGROW_OUTPUT"
+    with:
+      outputs:
+        rows: { type: integer }
+        ratio: { type: number }
+        ok: { type: boolean }
+        list: { type: list }
+        map: { type: map }
+        at: { type: timestamp }
+        text: {}
+  - id: wrong
+    needs: [says]
+    run: echo "rows=many" >> "$REGROW_OUTPUT"
+    with: { outputs: { rows: { type: integer } } }
+"#,
+    );
+    place.run("--no-wait").ends(1);
+    let wanted = json!({"rows": 12, "ratio": 0.5, "ok": true, "list": ["a", 1], "map": {"a": 1},
+        "at": "2026-01-02T02:04:05Z", "text": "two\nlines=x", "exit_code": 0});
+    assert_eq!(place.step("says")["outputs"], wanted);
+    let fault = place.step("wrong")["fault"]["message"].as_str().unwrap().to_string();
+    assert!(fault.contains("`rows` should be an integer"), "{fault}");
 }
 
 #[test]
-fn a_gigabyte_of_output_costs_little_memory_and_a_capped_log() {
-    let bench = Bench::new(
-        "\n  - { id: loud, uses: run, needs: [], with: { script: 'head -c 1073741824 /dev/zero | tr \"\\000\" x' } }\n",
+fn what_a_command_leaves_in_the_background_does_not_hold_its_step() {
+    let place = Place::new("steps:\n  - id: leaves\n    run: |\n      sleep 20 &\n      echo $! > pid\n");
+    let begun = Instant::now();
+    place.run("--no-wait").ends(0);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let pid = place.read("pid").trim().parse().unwrap();
+    assert!(is_alive(pid), "nobody asked for its end");
+    super::support::send(pid, Signal::KILL);
+}
+
+#[test]
+fn the_environment_is_what_the_contract_says_and_nothing_else() {
+    let place = Place::new(
+        r#"steps:
+  - id: shows
+    run: tr '\0' '\n' < /proc/$$/environ > environ
+    with: { env: { OWN: "mine" } }
+  - id: other
+    needs: [shows]
+    uses: run
+    with: { command: [cp, /proc/self/environ, other] }
+    verify:
+      probe: command
+      with: { command: [cp, /proc/self/environ, probe] }
+      expect: { equals: 0 }
+"#,
     );
-    let mut executor = bench.start(&["--no-wait"]);
-    let mut most = [0, 0];
-    while executor.is_running() {
-        most[0] = most[0].max(peak_kib(executor.pid()));
-        for pid in carrying("REGROW_OP_ID=k1.loud.1").into_iter().map(parent) {
-            let is_supervisor = fs::read(format!("/proc/{pid}/cmdline"))
-                .is_ok_and(|line| line.windows(11).any(|w| w == b"__supervise"));
-            most[1] = most[1].max(if is_supervisor { peak_kib(pid) } else { 0 });
-        }
-        std::thread::sleep(Duration::from_millis(20));
+    let args = ["run", "book.yaml", "--yes", "--no-wait", "--run-id", "run1"];
+    let mut command = place.command(REGROW, &args);
+    command.env("LANG", "C.UTF-8").env("TZ", "UTC").env("LEAKED", "1").env("AWS_SECRET_ACCESS_KEY", "x");
+    super::support::finish(command).ends(0);
+    let read = |name: &str| -> BTreeMap<String, String> {
+        let text = place.read(name).replace('\0', "\n");
+        text.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect()
+    };
+    let common =
+        ["HOME", "LANG", "PATH", "REGROW_ATTEMPT", "REGROW_MODE", "REGROW_OP_ID", "REGROW_RUN", "REGROW_STEP", "TZ"];
+    let names = |all: &BTreeMap<String, String>| all.keys().cloned().collect::<Vec<_>>();
+    let with = |more: &[&str]| {
+        let mut all: Vec<String> = common.iter().chain(more).map(|name| (*name).to_string()).collect();
+        all.sort();
+        all
+    };
+    let shows = read("environ");
+    assert_eq!(names(&shows), with(&["OWN", "REGROW_OUTPUT"]));
+    assert_eq!((shows["REGROW_RUN"].as_str(), shows["REGROW_STEP"].as_str()), ("run1", "shows"));
+    assert_eq!((shows["REGROW_OP_ID"].as_str(), shows["REGROW_ATTEMPT"].as_str()), ("run1.shows.1", "1"));
+    assert_eq!((shows["REGROW_MODE"].as_str(), shows["OWN"].as_str()), ("real", "mine"));
+    assert_eq!(names(&read("other")), with(&["REGROW_OUTPUT"]));
+    assert_eq!(names(&read("probe")), with(&[]));
+}
+
+/// A step that waits until `go` is there, and one after it.
+fn gated() -> (Place, Running) {
+    let place = Place::new(
+        r#"steps:
+  - id: gate
+    run: |
+      echo "$REGROW_STEP" >> effects
+      while [ -e book.yaml ] && ! [ -e go ]; do sleep 0.05; done
+      echo "n=3" >> "$REGROW_OUTPUT"
+    with: { outputs: { n: { type: integer } } }
+  - id: after
+    needs: [gate]
+    run: echo "$REGROW_STEP $N" >> effects
+    with: { env: { N: "{{ steps.gate.outputs.n }}" } }
+"#,
+    );
+    let run = place.start_run("");
+    place.until_effects(1);
+    (place, run)
+}
+
+/// The step went on and is taken over.
+fn is_adopted(place: &Place) {
+    assert_eq!(place.effects(), ["gate"]);
+    assert_eq!(place.status()["executor"]["alive"], false);
+    assert_eq!(place.step_state("gate"), "running");
+    let resumed = place.start("resume --no-wait");
+    place.until("somebody executes it", |place| place.status()["executor"]["alive"] == true);
+    place.write("go", "");
+    resumed.end().ends(0);
+    assert_eq!(place.effects(), ["after 3", "gate"]);
+}
+
+#[test]
+fn the_first_interrupt_waits_for_the_step_and_starts_nothing_new() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let (place, mut run) = gated();
+        run.signal(signal);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!run.is_over());
+        place.write("go", "");
+        run.end().ends(75);
+        assert_eq!((place.step_state("gate").as_str(), place.effects().len()), ("succeeded", 1));
+        place.regrow("resume --no-wait").ends(0);
+        assert_eq!(place.effects(), ["after 3", "gate"]);
     }
-    assert_eq!(executor.code(), 0);
-    let log = fs::metadata(bench.run_folder().join("work/k1.loud.1.1.log")).expect("a log").len();
-    eprintln!("executor {} KiB, supervisor {} KiB, log {log} bytes", most[0], most[1]);
-    assert!(most[0] > 0 && most[0] < 64 * 1024, "executor: {} KiB", most[0]);
-    assert!(most[1] > 0 && most[1] < 64 * 1024, "supervisor: {} KiB", most[1]);
-    assert!((16 << 20..17 << 20).contains(&log), "{log}");
 }
 
-/// The most memory a process ever had.
-fn peak_kib(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+#[test]
+fn the_second_interrupt_detaches_at_once() {
+    let (place, run) = gated();
+    run.signal(Signal::INT);
+    std::thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    run.signal(Signal::INT);
+    run.end().ends(75);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    is_adopted(&place);
+}
+
+#[test]
+fn a_hang_up_detaches_at_once() {
+    let (place, run) = gated();
+    run.signal(Signal::HUP);
+    run.end().ends(75);
+    is_adopted(&place);
+}
+
+#[test]
+fn a_killed_executor_leaves_its_step_to_the_next() {
+    let (place, run) = gated();
+    run.signal(Signal::KILL);
+    assert_eq!(run.end().signal, Some(9));
+    is_adopted(&place);
+}
+
+#[test]
+fn a_killed_supervisor_leaves_its_command_to_be_waited_for() {
+    let (place, run) = gated();
+    let supervisors = children(run.pid());
+    assert_eq!(supervisors.len(), 1);
+    super::support::send(supervisors[0], Signal::KILL);
+    std::thread::sleep(Duration::from_millis(300));
+    // Alone, but alive: it is not yet time to ask anybody.
+    assert_eq!(place.step_state("gate"), "running");
+    place.write("go", "");
+    place.until_step("gate", "unknown");
+    assert_eq!(place.effects(), ["gate"]);
+    drop(run);
+}
+
+#[test]
+fn a_step_that_prints_much_costs_no_memory() {
+    let place = Place::new(
+        "steps:\n  - id: floods\n    run: |\n      head -c 200000000 /dev/zero | tr '\\0' x | fold -w 99\n      touch flooded\n      while [ -e book.yaml ] && ! [ -e go ]; do sleep 0.05; done\n",
+    );
+    let run = place.start_run("--no-wait");
+    place.until("all is printed", |place| place.path("flooded").exists());
+    let peak = |pid: u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap().to_string();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    };
+    let supervisors = children(run.pid());
+    assert_eq!(supervisors.len(), 1);
+    let (executor, supervisor) = (peak(run.pid()), peak(supervisors[0]));
+    place.write("go", "");
+    run.end().ends(0);
+    println!("200 MB printed: executor {executor} MiB, supervisor {supervisor} MiB");
+    assert!(executor + supervisor < 64, "executor {executor} MiB, supervisor {supervisor} MiB");
 }

@@ -21,6 +21,8 @@ pub enum Part {
     Fmt,
     Clippy,
     Test,
+    /// Each guard switched off: the simulation must notice.
+    Mutants,
 }
 
 /// How one part ended, and why it counts as failed although it ended with 0.
@@ -71,6 +73,7 @@ fn arguments(part: Part, args: &[OsString]) -> Vec<OsString> {
         Part::Fmt => &["fmt", "--all", "--check"],
         Part::Clippy => &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
         Part::Test => &["test", "--workspace", "--no-fail-fast"],
+        Part::Mutants => &["test", "--features", "mutants", "--test", "simulation", "mutants"],
     };
     let mut arguments: Vec<OsString> = fixed.iter().map(OsString::from).collect();
     if part == Part::Test {

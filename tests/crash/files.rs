@@ -1,0 +1,51 @@
+//! What lies in the state folder is its owner's alone.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::support::Place;
+
+#[test]
+fn everything_in_the_state_folder_is_private() {
+    let place = Place::new(
+        r#"steps:
+  - id: talk
+    run: |
+      umask 000
+      echo words
+      echo more >&2
+  - id: fails
+    needs: [talk]
+    allow_failure: true
+    run: exit 3
+  - id: asks
+    uses: manual.task
+    needs: [fails]
+    with: { instructions: do it }
+"#,
+    );
+    // A careless umask of the caller changes nothing.
+    let script = "umask 000; exec \"$0\" run book.yaml --yes --no-wait --run-id run1";
+    let said = super::support::finish(place.command("sh", &["-c", script, super::support::REGROW]));
+    said.ends(3);
+    place.regrow("done asks --because it-is").ends(0);
+    // Nobody executes it, so the answer lies in the inbox.
+    check(&place.path("state"));
+    place.regrow("resume --no-wait").ends(0);
+    let checked = check(&place.path("state"));
+    assert!(place.run_dir().join("report.md").exists());
+    assert!(checked > 12, "only {checked} files and folders were there to check");
+}
+
+/// How many files and folders there are.
+fn check(path: &Path) -> usize {
+    let meta = fs::symlink_metadata(path).unwrap();
+    let mode = meta.permissions().mode() & 0o7777;
+    let wanted = if meta.is_dir() { 0o700 } else { 0o600 };
+    assert_eq!(mode, wanted, "{:o} of {}", mode, path.display());
+    if !meta.is_dir() {
+        return 1;
+    }
+    1 + fs::read_dir(path).unwrap().map(|entry| check(&entry.unwrap().path())).sum::<usize>()
+}

@@ -1,0 +1,84 @@
+//! Power loss: executor, supervisor and command gone together, in the middle of a step.
+
+use super::support::Place;
+
+/// One step that writes its effect and then takes its time, unless `quick` is there.
+fn cut(with: &str) -> Place {
+    let place = Place::new(&format!(
+        "steps:\n  - id: work\n    run: |\n      echo \"$REGROW_OP_ID\" >> effects\n      [ -e quick ] || sleep 60\n{with}  \
+         - id: after\n    needs: [work]\n    run: echo after >> effects\n"
+    ));
+    let run = place.start_run("--no-wait");
+    place.until_effects(1);
+    let said = run.cut_power();
+    assert_eq!(said.signal, Some(9));
+    place.write("quick", "");
+    place
+}
+
+#[test]
+fn an_opaque_step_is_unknown_and_never_run_again_by_itself() {
+    let place = cut("");
+    for _ in 0..3 {
+        place.regrow("resume --no-wait").ends(4);
+        assert_eq!(place.step_state("work"), "unknown");
+        assert_eq!(place.effects().len(), 1);
+    }
+    // Neither is it something to leave out, nor does it happen again without a reason.
+    place.regrow("skip work --because now").ends(2);
+    place.regrow("retry work").ends(2);
+    place.regrow("resume --no-wait").ends(4);
+    assert_eq!(place.effects().len(), 1);
+}
+
+#[test]
+fn retry_with_a_reason_runs_it_once_more() {
+    let place = cut("");
+    place.regrow("resume --no-wait").ends(4);
+    place.regrow("retry work --because nothing-of-it-is-there").ends(0);
+    place.regrow("resume --no-wait").ends(0);
+    // The same operation: a provider that knows its id would see a repetition.
+    assert_eq!(place.effects(), ["after", "run1.work.1", "run1.work.1"]);
+}
+
+#[test]
+fn done_with_a_reason_does_not_run_it() {
+    let place = cut("");
+    place.regrow("resume --no-wait").ends(4);
+    place.regrow("done work").ends(2);
+    place.regrow("done work --because it-is-there").ends(0);
+    place.regrow("resume --no-wait").ends(0);
+    assert_eq!(place.effects(), ["after", "run1.work.1"]);
+    assert_eq!(place.step("work")["by_hand"], true);
+}
+
+#[test]
+fn a_probe_that_says_done_settles_it() {
+    let place = cut("    with: { probe: [test, -e, effects] }\n");
+    place.regrow("resume --no-wait").ends(0);
+    assert_eq!(place.effects(), ["after", "run1.work.1"]);
+    assert_eq!(place.step("work")["adopted"], true);
+}
+
+#[test]
+fn a_probe_that_says_not_done_lets_it_run_again() {
+    let place = cut("    with: { probe: [\"false\"] }\n");
+    place.regrow("resume --no-wait").ends(0);
+    assert_eq!(place.effects(), ["after", "run1.work.1", "run1.work.1"]);
+}
+
+#[test]
+fn a_probe_that_cannot_tell_leaves_it_to_a_person() {
+    let place = cut("    with: { probe: [sh, -c, exit 7] }\n");
+    place.regrow("resume --no-wait").ends(4);
+    assert_eq!((place.step_state("work").as_str(), place.effects().len()), ("unknown", 1));
+}
+
+#[test]
+fn what_is_harmless_twice_is_run_again() {
+    for effect in ["convergent", "read"] {
+        let place = cut(&format!("    with: {{ effect: {effect} }}\n"));
+        place.regrow("resume --no-wait").ends(0);
+        assert_eq!(place.effects(), ["after", "run1.work.1", "run1.work.1"], "{effect}");
+    }
+}
