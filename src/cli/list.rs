@@ -40,9 +40,7 @@ fn line(view: &RunView, paint: Paint, out: &mut String) {
     remarks.extend((view.mode() == Some(Mode::Drill)).then(|| "drill".into()));
     remarks.extend(view.is_abandoned().then(|| paint.alarm("NOBODY EXECUTES THIS RUN")));
     let overdue = view.overdue().count();
-    remarks.extend(
-        (overdue > 0).then(|| format!("{} overdue: {}", count(overdue, "temporary thing"), view.commands.cleanup())),
-    );
+    remarks.extend((overdue > 0).then(|| format!("{} overdue", count(overdue, "temporary thing"))));
     remarks.extend(view.troubles.iter().map(|trouble| trouble.message.clone()));
     let _ = writeln!(out, "{:8}  {state}  {started:20}  {}", view.id.as_str(), remarks.join(", "));
 }
@@ -65,7 +63,7 @@ mod tests {
         assert_eq!(listed(&testing::ok()), "7qk2      succeeded  2026-11-24 10:00:00Z  restore-only\n");
         let mut late = testing::ok();
         late.wait(100_000);
-        assert!(listed(&late).contains("1 temporary thing overdue: regrow cleanup 7qk2"), "{}", listed(&late));
+        assert!(listed(&late).contains("1 temporary thing overdue"), "{}", listed(&late));
         assert!(listed(&testing::damaged()).contains("is damaged at byte"));
     }
 

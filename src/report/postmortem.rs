@@ -330,7 +330,7 @@ fn leftover(view: &RunView, entry: &crate::model::record::LedgerEntry) -> Leftov
         made_by: entry.made_by.clone(),
         keep_until: entry.keep_until,
         overdue: derive::is_overdue(entry, view.now, view.status.is_final()),
-        remove: removal(view, entry),
+        remove: removal(entry),
     }
 }
 

@@ -46,10 +46,6 @@ impl Commands {
         self.about("logs", step, "")
     }
 
-    pub fn cleanup(&self) -> String {
-        format!("{} cleanup {}", self.program(), self.run)
-    }
-
     /// What a person can say to a step that cannot go on by itself, the likeliest first.
     pub fn ways(&self, step: &Address, state: &StepState, status: Status) -> Vec<Way> {
         let way = |means, verb: &str, rest: &str| Way { means, command: self.about(verb, step, rest) };

@@ -159,19 +159,20 @@ fn ledger(view: &RunView, entry: &LedgerEntry) -> Value {
         "id": entry.id,
         "made_by": entry.made_by,
         "keep_until": entry.keep_until,
-        "remove": removal(view, entry),
+        "remove": removal(entry),
         "temporary": entry.temporary,
         "overdue": derive::is_overdue(entry, view.now, view.status.is_final()),
     })
 }
 
 /// The command that takes a thing away.
-pub fn removal(view: &RunView, entry: &LedgerEntry) -> String {
+pub fn removal(entry: &LedgerEntry) -> String {
     let argv = entry.details.get("remove").and_then(Value::as_array);
     let words: Option<Vec<String>> = argv.map(|argv| argv.iter().map(super::words::value).collect());
     match words.filter(|words| !words.is_empty()) {
         Some(words) => words.iter().map(|word| super::words::shell_word(word)).collect::<Vec<_>>().join(" "),
-        None => view.commands.cleanup(),
+        // No command of this version does it outside of a run.
+        None => "by hand".to_string(),
     }
 }
 

@@ -163,7 +163,7 @@ fn status_json_has_every_field_of_the_contract() {
     assert_eq!(load["asks"]["command"], "regrow approve load --code k3m9q2 --run 7qk2");
     assert_eq!(load["asks"]["who"], "firefighter");
     assert_eq!(shown["ledger"][0]["keep_until"], "2026-11-25T10:00:00Z");
-    assert_eq!(shown["ledger"][0]["remove"], "regrow cleanup 7qk2");
+    assert_eq!(shown["ledger"][0]["remove"], "by hand");
     let failed = as_json(&testing::failed().view());
     let fault = &failed["steps"][0]["fault"];
     assert_eq!(fault["causes"], json!(["canceling statement due to lock timeout"]));
