@@ -19,7 +19,7 @@ use crate::report::json_lines::JsonLines;
 use crate::report::lines::Volume;
 use crate::report::terminal::{self, Look};
 use crate::report::{self, Format};
-use crate::view::{Commands, Observer, RunView, follow};
+use crate::view::{Commands, Observer, RunView, follow, words};
 
 /// A display in the engine's eyes.
 struct Display(Box<dyn Observer>);
@@ -85,15 +85,29 @@ pub fn farewell(context: &Context, dir: &RunDir, left: &Left) {
 }
 
 pub fn farewell_of(context: &Context, dir: &RunDir, _: &RunState) {
-    // Lines have told a log everything; a person at a terminal gets the page.
-    if context.json || context.quiet || !io::stderr().is_terminal() {
+    if context.json || context.quiet {
         return;
     }
     let mut view = looking::view_of(context, dir);
     // It leaves this very moment; the lock may still be held.
     view.alive = false;
+    if !io::stderr().is_terminal() {
+        return in_the_way(&view);
+    }
     let paint = crate::view::paint::Paint { colour: context.color };
     let _ = write!(io::stderr().lock(), "\n{}", status::text(&view, paint, context.verbose));
+}
+
+/// A log is told what people have to deal with: it may have been said by an executor long gone.
+fn in_the_way(view: &RunView) {
+    let now = words::stamp_word(Timestamp::now());
+    let mut err = io::stderr().lock();
+    for todo in view.todos() {
+        let _ = writeln!(err, "{now} in the way: `{}` is {}", todo.step.address, todo.step.status.word());
+        for way in todo.ways {
+            let _ = writeln!(err, "{now}   {}: {}", way.means, way.command);
+        }
+    }
 }
 
 /// Shows what another executor does until it leaves.
