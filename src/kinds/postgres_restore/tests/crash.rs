@@ -45,8 +45,14 @@ async fn work_that_is_dropped_anywhere_is_gone_on_with() {
                 .unwrap();
         }
     }
-    // Whether a cut falls into the short time in which the server recovers alone is for the machine's load to say.
-    assert!(whole && seen[0] > 0 && seen[2] > 0, "absent and done were had: {seen:?}");
+    // Whether a cut falls into the short time in which something goes on alone is for the machine's load to say: so that is
+    // brought about.
+    let goes_on = std::fs::File::open(lab.place().own.join("lock")).unwrap();
+    goes_on.lock().unwrap();
+    if matches!(PostgresRestore.settle(&lab.read(), &op).await.unwrap(), Found::Running) {
+        seen[1] += 1;
+    }
+    assert!(whole && seen.iter().all(|count| *count > 0), "every answer was had: {seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
