@@ -31,7 +31,6 @@ pub struct Writer<D: Disk> {
     staged: Vec<u8>,
     written: u64,
     reserved: u64,
-    syncs: u64,
 }
 
 pub fn segment_name(number: u64) -> String {
@@ -63,7 +62,6 @@ impl<D: Disk> Writer<D> {
             staged: Vec::new(),
             written: 0,
             reserved: 0,
-            syncs: 0,
         };
         let state = if fresh {
             state
@@ -116,7 +114,6 @@ impl<D: Disk> Writer<D> {
                 synced.map_err(|e| self.lost(e))?;
             }
         }
-        self.syncs += 1;
         self.written += staged.len() as u64;
         self.durable = self.seq;
         Ok(())
@@ -143,10 +140,6 @@ impl<D: Disk> Writer<D> {
 
     pub fn epoch(&self) -> u64 {
         self.epoch
-    }
-
-    pub fn syncs(&self) -> u64 {
-        self.syncs
     }
 
     pub fn into_disk(self) -> D {
