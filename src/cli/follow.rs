@@ -84,14 +84,16 @@ pub fn farewell(context: &Context, dir: &RunDir, left: &Left) {
     farewell_of(context, dir, &left.state);
 }
 
-pub fn farewell_of(context: &Context, dir: &RunDir, _: &RunState) {
-    if context.json || context.quiet {
+pub fn farewell_of(context: &Context, dir: &RunDir, state: &RunState) {
+    let on_screen = io::stderr().is_terminal();
+    // The lines of a run that has ended have told a log everything.
+    if context.json || context.quiet || (!on_screen && state.ended.is_some()) {
         return;
     }
     let mut view = looking::view_of(context, dir);
     // It leaves this very moment; the lock may still be held.
     view.alive = false;
-    if !io::stderr().is_terminal() {
+    if !on_screen {
         return in_the_way(&view);
     }
     let paint = crate::view::paint::Paint { colour: context.color };

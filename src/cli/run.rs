@@ -12,12 +12,12 @@ use super::context::{Context, person};
 use super::offer::{self, Choice};
 use super::{Failure, check, exit, follow, start_question};
 use crate::engine::Halt;
-use crate::engine::executor::{self, ExecuteError, Hands, Left};
+use crate::engine::executor::{self, ExecuteError, Hands};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
 use crate::kinds;
-use crate::model::record::{End, Mode, OnFailure, RunStarted};
-use crate::model::{Address, Answer, Person, RunId, RunState};
+use crate::model::record::{Mode, OnFailure, RunStarted};
+use crate::model::{Address, Answer, Person, RunId};
 use crate::plan::saved::SavedPlan;
 use crate::plan::{Binding, Plan};
 use crate::provider::vault;
@@ -107,7 +107,7 @@ pub fn execute_with(
                 no_wait = true;
             }
             Choice::Wait => no_wait = false,
-            Choice::Leave => return Ok(code(&left)),
+            Choice::Leave => return Ok(code(dir, left.halt)),
         }
     }
 }
@@ -275,22 +275,13 @@ fn announce(context: &Context, dir: &RunDir, plan: &Plan) {
     }
 }
 
-pub fn code(left: &Left) -> u8 {
-    match left.halt {
-        Halt::Ended => code_of_end(&left.state, left.failed_finally),
+fn code(dir: &RunDir, halt: Halt) -> u8 {
+    match halt {
+        Halt::Ended => follow::code(dir),
         Halt::Paused => exit::FAILED,
         Halt::Waiting => exit::WAITING,
         Halt::Unknown => exit::UNKNOWN,
         Halt::PausedByPerson | Halt::Stopped | Halt::Detached | Halt::Full => exit::STOPPED,
-    }
-}
-
-pub fn code_of_end(state: &RunState, failed_finally: bool) -> u8 {
-    match state.ended {
-        Some(End::Failed) => exit::FAILED,
-        _ if failed_finally => exit::FAILED,
-        Some(End::Aborted | End::Undone) => exit::ABORTED,
-        Some(End::Succeeded) | None => exit::DONE,
     }
 }
 

@@ -6,7 +6,6 @@
 use super::answers;
 use super::command::{Command, Happening, World};
 use super::decide::decide;
-use super::ending;
 use super::live::Live;
 use super::react::react;
 use crate::journal::{Disk, JournalError, Writer};
@@ -89,15 +88,6 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
 
     pub fn state(&self) -> &RunState {
         &self.state
-    }
-
-    pub fn syncs(&self) -> u64 {
-        self.writer.as_ref().map_or(0, Writer::syncs)
-    }
-
-    /// Whether the clean-up at the end failed.
-    pub fn failed_finally(&self) -> bool {
-        ending::failed_finally(self.plan, &self.live)
     }
 
     pub fn into_parts(self) -> (RunState, Option<D>, W) {

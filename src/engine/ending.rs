@@ -78,7 +78,7 @@ fn blocked_for_good(plan: &Plan, live: &Live, node: usize) -> bool {
 }
 
 /// Whether the clean-up failed: the run's code is 1 then, however it ended.
-pub fn failed_finally(plan: &Plan, live: &Live) -> bool {
+fn failed_finally(plan: &Plan, live: &Live) -> bool {
     let is_bad = |status: Status| matches!(status, Status::Failed | Status::Unproven);
     (0..plan.len())
         .any(|node| plan.is_finally(node) && is_bad(live.frontier.statuses[node]) && !plan.step(node).allow_failure)

@@ -39,8 +39,6 @@ pub struct Hands {
 pub struct Left {
     pub halt: Halt,
     pub state: RunState,
-    pub failed_finally: bool,
-    pub syncs: u64,
 }
 
 #[derive(Debug, Error)]
@@ -96,10 +94,9 @@ fn drive(
     let answers = answers.into_iter().chain(waiting).collect();
     let mut driver = Driver::new(plan, state, writer, world, secrets, no_wait);
     let halt = driver.run(first, answers);
-    let (failed_finally, syncs) = (driver.failed_finally(), driver.syncs());
     let (state, _, world) = driver.into_parts();
     world.close();
-    Ok(Left { halt: halt?, state, failed_finally, syncs })
+    Ok(Left { halt: halt?, state })
 }
 
 pub fn host() -> String {
