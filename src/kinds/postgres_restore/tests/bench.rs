@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::super::exec::{Account, is_root};
 use super::super::place::{Place, own};
 use super::super::{Params, PostgresRestore, Prior, server};
-use crate::kind::{Kind, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx};
+use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx};
 use crate::model::record::{LedgerEntry, Mode};
 use crate::model::{Address, Fault, OpId, Pulse};
 
@@ -223,6 +223,20 @@ impl Lab {
     pub async fn restore(&self, with: &Value) -> Result<Outputs, Fault> {
         let op = self.prepared(self.op(with)).await;
         self.work(&op).await
+    }
+
+    /// What became of it, asked until nothing is under way: a process that is just being started elsewhere holds the
+    /// place's lock until it becomes its program, on a slow disk for long.
+    pub async fn settled(&self, op: &Op<Params, Prior>) -> Found {
+        let began = Instant::now();
+        loop {
+            match PostgresRestore.settle(&self.read(), op).await.unwrap() {
+                Found::Running if began.elapsed() < Duration::from_secs(60) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                found => return found,
+            }
+        }
     }
 
     pub fn entry(&self, data: &str, op: &str) -> LedgerEntry {

@@ -12,7 +12,7 @@ async fn comes_back(lab: &Lab, op: &Op<Params, Prior>, when: &str) {
     let outputs = lab.work(op).await.unwrap_or_else(|fault| panic!("{when}: {fault:?}"));
     assert_eq!(ask(&outputs, "select count(*) from orders").await, "1500", "{when}");
     assert_eq!(outputs["timeline"], 2, "{when}");
-    let found = PostgresRestore.settle(&lab.read(), op).await.unwrap();
+    let found = lab.settled(op).await;
     assert!(matches!(found, Found::Done(_)), "{when}: {found:?}");
 }
 
@@ -75,7 +75,7 @@ async fn a_server_that_is_killed_is_started_again_where_it_was() {
     let (fault, ()) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
     let fault = fault.unwrap_err();
     assert!(fault.code == "RG2416" && fault.retry.is_transient(), "{fault:?}");
-    assert!(matches!(PostgresRestore.settle(&lab.read(), &op).await.unwrap(), Found::Absent));
+    assert!(matches!(lab.settled(&op).await, Found::Absent));
     comes_back(&lab, &op, "killed while it recovers").await;
 
     // After it had reached the moment.
@@ -84,7 +84,7 @@ async fn a_server_that_is_killed_is_started_again_where_it_was() {
     while server::running(&lab.path("new")).is_some() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(matches!(PostgresRestore.settle(&lab.read(), &op).await.unwrap(), Found::Absent));
+    assert!(matches!(lab.settled(&op).await, Found::Absent));
     comes_back(&lab, &op, "killed when done").await;
     assert_eq!(lab.work(&op).await.unwrap()["restored_to"], before["restored_to"]);
 }
@@ -101,6 +101,6 @@ async fn a_copy_of_another_boot_that_was_not_synced_is_copied_again() {
     let marker = std::fs::read_to_string(&file).unwrap();
     let boot = super::super::place::boot();
     std::fs::write(&file, marker.replace(&boot, "00000000-0000-0000-0000-000000000000")).unwrap();
-    assert!(matches!(PostgresRestore.settle(&lab.read(), &op).await.unwrap(), Found::Absent));
+    assert!(matches!(lab.settled(&op).await, Found::Absent));
     comes_back(&lab, &op, "after a power cut").await;
 }

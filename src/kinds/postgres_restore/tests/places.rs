@@ -21,7 +21,7 @@ async fn a_folder_with_anything_in_it_is_refused() {
     fs::write(lab.path("new/precious"), "x").unwrap();
     assert_eq!(lab.prepare(&lab.op(&lab.with(&moment))).await.unwrap_err().code, "RG2410");
     assert_eq!(lab.work(&op).await.unwrap_err().code, "RG2410");
-    assert!(matches!(PostgresRestore.settle(&lab.read(), &op).await.unwrap(), Found::Foreign(_)));
+    assert!(matches!(lab.settled(&op).await, Found::Foreign(_)));
     let entry = lab.entry("new", op.id.as_str());
     assert_eq!(
         PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap_err().code,
@@ -39,7 +39,7 @@ async fn what_another_operation_made_is_not_touched() {
     let outputs = lab.work(&theirs).await.unwrap();
     assert_eq!(lab.prepare(&lab.op_named("bbbb.restore.1", &lab.with(&moment))).await.unwrap_err().code, "RG2410");
     assert_eq!(lab.work(&ours).await.unwrap_err().code, "RG2410");
-    assert!(matches!(PostgresRestore.settle(&lab.read(), &ours).await.unwrap(), Found::Foreign(_)));
+    assert!(matches!(lab.settled(&ours).await, Found::Foreign(_)));
     let entry = lab.entry("new", ours.id.as_str());
     assert_eq!(
         PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap_err().code,
@@ -57,7 +57,7 @@ async fn what_another_operation_made_is_not_touched() {
         PostgresRestore.remove(&lab.write(), &entry, &serde_json::Value::Null).await.unwrap_err().code,
         "RG2421"
     );
-    assert!(matches!(PostgresRestore.settle(&lab.read(), &theirs).await.unwrap(), Found::Foreign(_)));
+    assert!(matches!(lab.settled(&theirs).await, Found::Foreign(_)));
     assert!(lab.path("new/precious").exists());
 
     // A marker that cannot be read is nobody's.
