@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::words::shell_word;
 use crate::model::record::{Ask, AskKind};
-use crate::model::run::StepState;
+use crate::model::step::StepState;
 use crate::model::{Address, RunId, Status};
 
 /// How commands about one run are written.
