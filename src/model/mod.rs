@@ -4,6 +4,7 @@
 //! [`record::Record`]. [`run::RunState`] is the one fold over records, [`step::StepState`] its part for one step, and [`status::next`] the one table that says what
 //! a record does to a step.
 
+pub mod amendment;
 pub mod answer;
 pub mod effect;
 pub mod fault;
@@ -16,6 +17,7 @@ pub mod status;
 pub mod step;
 pub mod time;
 
+pub use amendment::Amendment;
 pub use answer::{Answer, Person, Verb};
 pub use effect::Effect;
 pub use fault::{Fault, RetryClass};

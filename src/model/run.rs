@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::amendment::Amendment;
 use super::answer::Person;
 use super::ids::{Address, Seq};
 use super::record::{End, Event, LedgerEntry, Record, RunStarted, StopReason};
@@ -149,6 +150,7 @@ impl RunState {
             Event::TailDoubted { kept_as, .. } if !self.doubts.contains(kept_as) => {
                 self.doubts.push(kept_as.clone());
             }
+            Event::PlanChanged(it) => self.amend(it),
             Event::ExecutorStarted { host, pid, .. } => {
                 self.executor = Some(Executor { host: host.clone(), pid: *pid });
                 self.stopped = None;
@@ -182,5 +184,18 @@ impl RunState {
             }
             _ => {}
         }
+    }
+
+    fn amend(&mut self, it: &Amendment) {
+        let Some(started) = &mut self.started else { return };
+        started.digest.clone_from(&it.digest);
+        started.runbook.clone_from(&it.runbook);
+        started.title.clone_from(&it.title);
+        started.severity.clone_from(&it.severity);
+        started.objectives.clone_from(&it.objectives);
+        started.outage_began = it.outage_began;
+        started.params.clone_from(&it.params);
+        // Nothing of them was begun, so nothing of them is left.
+        self.steps.retain(|step, _| !it.gone.contains(step));
     }
 }

@@ -127,6 +127,14 @@ impl StepState {
         }
     }
 
+    /// Whether anything of it was begun or decided: the runbook may not change it any more (G13). A question to people
+    /// begins nothing.
+    pub fn is_begun(&self) -> bool {
+        let only_asked = self.intent.as_ref().is_none_or(|intent| intent.effect == Effect::Human);
+        let is_open = matches!(self.status, Status::Pending | Status::Waiting | Status::Failed);
+        self.generation > 1 || self.in_doubt.is_some() || !only_asked || !is_open
+    }
+
     pub fn apply(&mut self, event: &Event, moment: &Moment, epoch: u64) {
         let began = !matches!(self.status, Status::Pending | Status::Waiting);
         self.status = status::next(self.status, event);

@@ -34,6 +34,11 @@ impl Commands {
         format!("{} resume {}", self.program(), self.run)
     }
 
+    /// Takes over the edited runbook.
+    pub fn accept(&self, digest: &str) -> String {
+        format!("{} --accept {digest}", self.resume())
+    }
+
     pub fn report(&self) -> String {
         format!("{} report {}", self.program(), self.run)
     }
