@@ -71,7 +71,7 @@ fn read_outputs(file: &Path) -> Result<Map<String, Value>, Failure> {
 /// Shows what an undo takes back and what stays, and asks.
 fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs) -> Result<u8, Failure> {
     let dir = context.run_to_change(args.run.as_deref())?;
-    let (plan, _) = resume::bound(context, &dir)?;
+    let plan = resume::bound(context, &dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
     let step = step.map(address).transpose()?;
     let find = |step: &Address| {
@@ -150,13 +150,13 @@ fn accepted(context: &Context, answer: &Answer, state: &RunState) -> Result<u8, 
 
 /// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`.
 fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Failure> {
-    let (plan, choices) = resume::bound(context, dir)?;
+    let plan = resume::bound(context, dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
     answers::judge(&plan, &state, &answer).map_err(Failure::usage)?;
     if matches!(answer.verb, Verb::Abort | Verb::Undo { .. }) {
         let free = Lease::take(&dir.path)?.is_some();
         if free {
-            return resume::act(context, dir, &plan, &choices, answer);
+            return resume::act(context, dir, &plan, answer);
         }
     }
     deliver(dir, &answer)?;

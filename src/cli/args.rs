@@ -218,10 +218,10 @@ pub struct ResumeArgs {
     pub concurrency: Option<u16>,
     #[command(flatten)]
     pub going: Going,
-    /// Go on with the runbook as it was when the run started, though the file has changed
+    /// Go on with the runbook as the run has it, though the file has changed
     #[arg(long, conflicts_with = "accept")]
     pub as_started: bool,
-    /// Take over the changed runbook; steps that were started may not differ
+    /// Take over the edited runbook that has this digest; steps that were started may not differ
     #[arg(long, value_name = "DIGEST")]
     pub accept: Option<String>,
 }

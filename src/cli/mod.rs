@@ -2,6 +2,7 @@
 //!
 //! One file a command. What a person types is in [`args`]; errors leave by [`failure`] alone.
 
+mod amend;
 mod answer;
 mod args;
 mod check;

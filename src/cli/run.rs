@@ -46,7 +46,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let changes = super::plan::preflight(&plan, &secrets)?;
     let who = person(args.going.name.as_deref());
     start_question::ask(context, &plan, &args, &changes)?;
-    let started = started(&plan, &who, &args.choices);
+    let started = started(&plan, &who, args.choices.because.as_deref());
     let dir = executor::create(&store, &plan, &saved, &text)?;
     announce(context, &dir, &plan);
     execute(context, &dir, &plan, started, Engaged { who, secrets, no_wait: args.going.no_wait })
@@ -149,11 +149,7 @@ fn fresh_id(store: &crate::journal::store::Store) -> RunId {
 
 fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Result<Binding, Failure> {
     let now = Timestamp::now();
-    let outage_began = args.going.outage_began.as_deref().map(duration::parse_timestamp).transpose();
-    let outage_began = outage_began.map_err(|why| Failure::usage(format!("--outage-began: {why}")))?;
-    if outage_began.is_some_and(|began| began > now) {
-        return Err(Failure::usage("--outage-began lies in the future"));
-    }
+    let outage_began = outage_began(&args.going, now)?;
     let params = params_of(context, loaded, &args.choices, now)?;
     Ok(Binding {
         run: run.clone(),
@@ -210,6 +206,15 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
     Ok(left_out.into_iter().map(|node| graph.nodes[node].address.clone()).collect())
 }
 
+pub fn outage_began(going: &Going, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let began = going.outage_began.as_deref().map(duration::parse_timestamp).transpose();
+    let began = began.map_err(|why| Failure::usage(format!("--outage-began: {why}")))?;
+    if began.is_some_and(|began| began > now) {
+        return Err(Failure::usage("--outage-began lies in the future"));
+    }
+    Ok(began)
+}
+
 pub fn on_failure(going: &Going) -> Option<OnFailure> {
     going.on_failure.map(|on_failure| match on_failure {
         OnFailureArg::Pause => OnFailure::Pause,
@@ -227,7 +232,7 @@ pub fn open_secrets(plan: &Plan) -> Result<crate::runbook::template::Secrets, Fa
 }
 
 /// The first record of a run.
-pub fn started(plan: &Plan, who: &Person, choices: &Choices) -> RunStarted {
+pub fn started(plan: &Plan, who: &Person, because: Option<&str>) -> RunStarted {
     let book = &plan.runbook;
     RunStarted {
         run: plan.run.clone(),
@@ -243,7 +248,7 @@ pub fn started(plan: &Plan, who: &Person, choices: &Choices) -> RunStarted {
         concurrency: plan.concurrency,
         who: who.clone(),
         skipped: plan.skipped.iter().cloned().collect(),
-        because: choices.because.clone(),
+        because: because.map(str::to_string),
         regrow: env!("CARGO_PKG_VERSION").to_string(),
     }
 }

@@ -12,7 +12,7 @@ use super::intent;
 use super::live::Live;
 use crate::kind::Role;
 use crate::model::record::{Ask, AskKind, Event, LedgerEntry, StepIntended};
-use crate::model::run::Reached;
+use crate::model::step::Reached;
 use crate::model::{Effect, OpId, RunState};
 use crate::plan::Plan;
 use crate::runbook::ast::{Approval, Minimum};

@@ -5,7 +5,7 @@
 //! Without a probe a person decides.
 
 use crate::kind::Role;
-use crate::model::run::StepState;
+use crate::model::step::StepState;
 use crate::model::{RunState, Status};
 use crate::plan::Plan;
 

@@ -7,7 +7,7 @@ use super::decide::{Decision, must_look_first};
 use super::live::Live;
 use crate::kind::{Made, Op, RawOp};
 use crate::model::record::{Check, Event, LedgerEntry, StepIntended};
-use crate::model::run::{Reached, StepState};
+use crate::model::step::{Reached, StepState};
 use crate::model::{Fault, OpId, RunState};
 use crate::plan::Plan;
 use crate::plan::scope::RunScope;

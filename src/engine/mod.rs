@@ -15,6 +15,7 @@
 //! [`answers`] judges people. All three are pure. The [`command::World`] does things: the real one in [`world`], a simulated
 //! one in the tests.
 
+pub mod amend;
 pub mod answers;
 mod ask;
 mod by_hand;

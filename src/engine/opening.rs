@@ -1,5 +1,6 @@
 //! Takes up a journal as a crash left it: reads it, keeps aside what is going to be dropped, begins the next segment.
 
+use super::amend;
 use super::doubt;
 use crate::journal::{Disk, JournalError, Recovered, Tail, Writer, reader, recover};
 use crate::model::RunState;
@@ -41,6 +42,7 @@ pub fn open<D: Disk>(
         first.push(Event::RunStarted(Box::new(started)));
     }
     first.extend(doubt);
+    first.extend(amend::records(plan, &state));
     first.push(here);
     if state.paused {
         first.push(Event::RunUnpaused);

@@ -1,6 +1,6 @@
 //! When a failed attempt is tried again by itself (G16).
 
-use crate::model::run::StepState;
+use crate::model::step::StepState;
 use crate::model::time::Moment;
 use crate::model::{Fault, RetryClass};
 use crate::provider::process::TIMED_OUT;

@@ -1,7 +1,7 @@
 //! Where runs lie: one folder for the state, one folder a run in it.
 //!
 //! ```text
-//! STATE/runs/7qk2/runbook/…        the runbook as it was started
+//! STATE/runs/7qk2/runbook/…        the runbook as it was started, and as it was changed since
 //!                 plan.json        the resolved plan
 //!                 journal.000001   the records
 //!                 blob.…           records too long for a line
@@ -163,6 +163,19 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = private().create_new(true).write(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_data()
+}
+
+/// Puts `bytes` where another file may be, all of it or nothing, and on disk when this returns. The time of a file that was
+/// there stays: runs are listed by it.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    let _ = fs::remove_file(&draft);
+    write_private(&draft, bytes)?;
+    if let Ok(time) = fs::metadata(path).and_then(|meta| meta.modified()) {
+        fs::File::options().write(true).open(&draft)?.set_modified(time)?;
+    }
+    fs::rename(&draft, path)?;
+    sync_folder(path.parent().unwrap_or(path))
 }
 
 fn is_remote(path: &Path) -> io::Result<bool> {

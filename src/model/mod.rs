@@ -1,9 +1,10 @@
 //! What a run is made of: data only, no I/O, no clock of its own.
 //!
 //! The record is the one vocabulary: the journal line, what `events --json` prints and what every view folds is
-//! [`record::Record`]. [`run::RunState`] is the one fold over records, and [`status::next`] the one table that says what
+//! [`record::Record`]. [`run::RunState`] is the one fold over records, [`step::StepState`] its part for one step, and [`status::next`] the one table that says what
 //! a record does to a step.
 
+pub mod amendment;
 pub mod answer;
 pub mod effect;
 pub mod fault;
@@ -13,8 +14,10 @@ pub mod record;
 pub mod run;
 pub mod secret;
 pub mod status;
+pub mod step;
 pub mod time;
 
+pub use amendment::Amendment;
 pub use answer::{Answer, Person, Verb};
 pub use effect::Effect;
 pub use fault::{Fault, RetryClass};

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::amendment::Amendment;
 use super::answer::{Answer, Person};
 use super::fault::Fault;
 use super::ids::{Address, OpId, RunId, Seq};
@@ -47,6 +48,8 @@ pub enum Event {
         offset: u64,
         kept_as: String,
     },
+    /// The plan is another one from here on (G13).
+    PlanChanged(Box<Amendment>),
     ExecutorStarted {
         host: String,
         pid: u32,
@@ -196,6 +199,7 @@ impl Event {
             Event::RunStarted(_)
             | Event::SegmentOpened { .. }
             | Event::TailDoubted { .. }
+            | Event::PlanChanged(_)
             | Event::ExecutorStarted { .. }
             | Event::ExecutorStopped { .. }
             | Event::UndoBegan { .. }

@@ -5,16 +5,13 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
+use super::amendment::Amendment;
 use super::answer::Person;
-use super::effect::Effect;
-use super::fault::Fault;
-use super::ids::{Address, OpId, Seq};
-use super::record::{
-    Ask, Check, End, Event, LedgerEntry, Made, Record, RunStarted, SkipReason, StepIntended, StopReason,
-};
-use super::status::{self, RunStatus, Status};
+use super::ids::{Address, Seq};
+use super::record::{End, Event, LedgerEntry, Record, RunStarted, StopReason};
+use super::status::{RunStatus, Status};
+use super::step::{PENDING, StepState};
 use super::time::Moment;
 
 /// Everything the journal says, up to and with record `seq`.
@@ -73,239 +70,6 @@ pub struct Judged {
     pub id: String,
     /// Absent if it was accepted.
     pub refused: Option<String>,
-}
-
-/// One step as the records tell it. A step without records is [`Status::Pending`] and has no entry.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct StepState {
-    pub status: Status,
-    #[serde(skip_serializing_if = "is_zero")]
-    pub attempts: u32,
-    /// From 1; raised by an undo and by `rerun`.
-    pub generation: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Intent>,
-    /// The phase that was reached and has no intent yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reached: Option<Reached>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Moment>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended_at: Option<Moment>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub outputs: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<Fault>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub checks: Vec<Check>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub by_hand: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub adopted: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ask: Option<Asked>,
-    /// Distinct people whose approval of the current ask stands.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub approved_by: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub skipped: Option<SkipReason>,
-    /// Earliest next attempt, as milliseconds after `at`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry: Option<Retry>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub undo: Option<String>,
-    /// A lost record may have held an intent of this step: it is looked for before it starts. Holds the boot of that time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub in_doubt: Option<String>,
-}
-
-fn is_zero(n: &u32) -> bool {
-    *n == 0
-}
-
-/// What stands on disk about the attempt in flight, or the last one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Intent {
-    pub op: OpId,
-    pub at: Moment,
-    pub epoch: u64,
-    pub phase: String,
-    pub effect: Effect,
-    /// Written while the step was in doubt, and since when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_doubt: Option<String>,
-    pub inputs: Value,
-    pub prior: Value,
-    pub facts: Value,
-    pub changes: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reached {
-    pub phase: String,
-    pub facts: Value,
-    pub shown: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub creates: Vec<Made>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Asked {
-    pub since: Moment,
-    pub ask: Ask,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Retry {
-    pub at: Moment,
-    pub delay_ms: u64,
-}
-
-static PENDING: StepState = StepState::pending();
-
-impl StepState {
-    pub const fn pending() -> Self {
-        Self {
-            status: Status::Pending,
-            attempts: 0,
-            generation: 1,
-            intent: None,
-            reached: None,
-            started_at: None,
-            ended_at: None,
-            outputs: None,
-            fault: None,
-            checks: Vec::new(),
-            by_hand: false,
-            adopted: false,
-            ask: None,
-            approved_by: Vec::new(),
-            evidence: None,
-            skipped: None,
-            retry: None,
-            undo: None,
-            in_doubt: None,
-        }
-    }
-
-    fn apply(&mut self, event: &Event, moment: &Moment, epoch: u64) {
-        let began = !matches!(self.status, Status::Pending | Status::Waiting);
-        self.status = status::next(self.status, event);
-        if !began && matches!(event, Event::RetryScheduled { .. } | Event::StepFailed { .. }) {
-            self.attempts += 1;
-        }
-        match event {
-            Event::StepIntended(it) => self.intended(it, moment, epoch),
-            Event::StepAdopted { .. } => self.adopted = true,
-            Event::PhaseReached { phase, facts, shown, creates, .. } => {
-                let (phase, facts, shown, creates) = (phase.clone(), facts.clone(), shown.clone(), creates.clone());
-                self.reached = Some(Reached { phase, facts, shown, creates });
-            }
-            Event::StepAsked { ask, .. } => {
-                self.approved_by.clear();
-                self.ask = Some(Asked { since: moment.clone(), ask: ask.clone() });
-            }
-            Event::ApprovalGiven { who, .. } if !self.approved_by.contains(&who.name) => {
-                self.approved_by.push(who.name.clone());
-            }
-            Event::ApprovalVoided { .. } => self.forget_ask(),
-            Event::StepSucceeded(it) => {
-                self.outputs = Some(it.outputs.clone());
-                self.by_hand |= it.by_hand;
-                self.adopted |= it.adopted;
-                self.end(moment);
-            }
-            Event::StepVerified { checks, .. } => {
-                self.checks.clone_from(checks);
-                self.fault = None;
-                self.ended_at = Some(moment.clone());
-            }
-            Event::StepUnproven { checks, fault, .. } => {
-                self.checks.clone_from(checks);
-                self.fault = Some(fault.clone());
-                self.ended_at = Some(moment.clone());
-            }
-            Event::StepFailed { fault, .. } | Event::UndoFailed { fault, .. } => {
-                self.end(moment);
-                self.fault = Some(fault.clone());
-            }
-            Event::RetryScheduled { fault, delay_ms, .. } => {
-                self.end(moment);
-                self.fault = Some(fault.clone());
-                self.retry = Some(Retry { at: moment.clone(), delay_ms: *delay_ms });
-            }
-            Event::StepDoubted { evidence, .. } => self.evidence = Some(evidence.clone()),
-            Event::StepSkipped { why, .. } => {
-                self.end(moment);
-                self.skipped = Some(why.clone());
-            }
-            Event::StepReopened { generation, .. } => self.reopen(*generation),
-            Event::UndoIntended { undo, .. } => self.undo = Some(undo.clone()),
-            Event::StepUndone { .. } => {
-                self.end(moment);
-                self.generation += 1;
-            }
-            _ => {}
-        }
-    }
-
-    fn intended(&mut self, it: &StepIntended, moment: &Moment, epoch: u64) {
-        self.forget_ask();
-        self.attempts = it.attempt;
-        self.generation = it.generation;
-        self.reached = None;
-        self.retry = None;
-        self.fault = None;
-        self.evidence = None;
-        self.ended_at = None;
-        self.started_at.get_or_insert_with(|| moment.clone());
-        self.intent = Some(Intent {
-            op: it.op.clone(),
-            at: moment.clone(),
-            epoch,
-            phase: it.phase.clone(),
-            effect: it.effect,
-            in_doubt: self.in_doubt.clone(),
-            inputs: it.inputs.clone(),
-            prior: it.prior.clone(),
-            facts: it.facts.clone(),
-            changes: it.changes.clone(),
-        });
-    }
-
-    fn end(&mut self, moment: &Moment) {
-        self.forget_ask();
-        self.settle_doubt();
-        self.fault = None;
-        self.evidence = None;
-        self.started_at.get_or_insert_with(|| moment.clone());
-        self.ended_at = Some(moment.clone());
-    }
-
-    /// The outcome of an intent that was written in doubt is known, or a person said it.
-    fn settle_doubt(&mut self) {
-        if self.intent.as_ref().is_some_and(|intent| intent.in_doubt.is_some()) {
-            self.in_doubt = None;
-        }
-    }
-
-    fn reopen(&mut self, generation: u32) {
-        self.settle_doubt();
-        let attempts = self.attempts;
-        // The same operation again: what was there before its first attempt is known only from that attempt's intent.
-        let operation = format!(".{generation}");
-        let intent = self.intent.take().filter(|intent| intent.op.as_str().ends_with(&operation));
-        let in_doubt = self.in_doubt.take();
-        *self = Self { attempts, generation, intent, in_doubt, ..Self::pending() };
-    }
-
-    fn forget_ask(&mut self) {
-        self.ask = None;
-        self.approved_by.clear();
-    }
 }
 
 impl RunState {
@@ -386,6 +150,7 @@ impl RunState {
             Event::TailDoubted { kept_as, .. } if !self.doubts.contains(kept_as) => {
                 self.doubts.push(kept_as.clone());
             }
+            Event::PlanChanged(it) => self.amend(it),
             Event::ExecutorStarted { host, pid, .. } => {
                 self.executor = Some(Executor { host: host.clone(), pid: *pid });
                 self.stopped = None;
@@ -419,5 +184,18 @@ impl RunState {
             }
             _ => {}
         }
+    }
+
+    fn amend(&mut self, it: &Amendment) {
+        let Some(started) = &mut self.started else { return };
+        started.digest.clone_from(&it.digest);
+        started.runbook.clone_from(&it.runbook);
+        started.title.clone_from(&it.title);
+        started.severity.clone_from(&it.severity);
+        started.objectives.clone_from(&it.objectives);
+        started.outage_began = it.outage_began;
+        started.params.clone_from(&it.params);
+        // Nothing of them was begun, so nothing of them is left.
+        self.steps.retain(|step, _| !it.gone.contains(step));
     }
 }

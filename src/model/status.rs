@@ -137,6 +137,7 @@ pub fn next(status: Status, event: &Event) -> Status {
         Event::RunStarted(_)
         | Event::SegmentOpened { .. }
         | Event::TailDoubted { .. }
+        | Event::PlanChanged(_)
         | Event::ExecutorStarted { .. }
         | Event::ExecutorStopped { .. }
         | Event::UndoBegan { .. }

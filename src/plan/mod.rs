@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::graph::dag::Graph;
 use crate::kind::AnyKind;
 use crate::model::record::{Mode, OnFailure};
-use crate::model::{Address, Effect, Fault, RunId, RunState};
+use crate::model::{Address, Amendment, Effect, Fault, RunId, RunState};
 use crate::runbook::ast::{Runbook, Step};
 use crate::runbook::catalog::Late;
 use crate::runbook::duration;
@@ -46,6 +46,8 @@ pub struct Plan {
     pub people: Map<String, Value>,
     pub base: PathBuf,
     pub digest: String,
+    /// The newest change since the run began.
+    pub amendment: Option<Amendment>,
 }
 
 /// What a run is bound to, beside the runbook.
@@ -99,6 +101,7 @@ impl Plan {
             people: Map::new(),
             base,
             digest,
+            amendment: None,
         };
         plan.vars = scope::vars(&plan)?;
         plan.outline = plan.draw_outline();

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use super::outline::Outline;
 use super::{Binding, Plan};
-use crate::journal::store::RunDir;
+use crate::journal::store::{RunDir, replace_private};
 use crate::model::record::{Mode, OnFailure};
-use crate::model::{Address, RunId};
+use crate::model::{Address, Amendment, RunId};
 
 /// `plan.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct SavedPlan {
     /// The runbook as it was named on the command line, made absolute.
     pub runbook: PathBuf,
     pub base: PathBuf,
+    /// The file in the run's folder that is executed; those of earlier changes stay beside it.
+    #[serde(default = "first_copy")]
+    pub copy: String,
     /// Of the runbook's text.
     pub source_digest: String,
     pub digest: String,
@@ -38,6 +41,13 @@ pub struct SavedPlan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Address>,
     pub outline: Outline,
+    /// The newest change since the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amendment: Option<Amendment>,
+}
+
+fn first_copy() -> String {
+    "runbook.yaml".into()
 }
 
 impl SavedPlan {
@@ -48,6 +58,7 @@ impl SavedPlan {
             mode: plan.mode,
             runbook: runbook.to_path_buf(),
             base: plan.base.clone(),
+            copy: first_copy(),
             source_digest: source_digest.to_string(),
             digest: plan.digest.clone(),
             started_at: plan.started_at,
@@ -58,11 +69,24 @@ impl SavedPlan {
             concurrency: plan.concurrency,
             skipped: plan.skipped.iter().cloned().collect(),
             outline: plan.outline.clone(),
+            amendment: plan.amendment.clone(),
         }
     }
 
     pub fn read(run: &RunDir) -> io::Result<Self> {
         serde_json::from_slice(&fs::read(run.plan())?).map_err(io::Error::other)
+    }
+
+    pub fn runbook_copy(&self, run: &RunDir) -> PathBuf {
+        run.runbook().join(&self.copy)
+    }
+
+    /// Takes the place of the plan in the run's folder. `runbook` is the text it was made from. The copy of the runbook is
+    /// there before the plan that names it, so a crash leaves one plan or the other, whole.
+    pub fn replace(&mut self, run: &RunDir, runbook: &[u8]) -> io::Result<()> {
+        self.copy = format!("{}.yaml", &self.source_digest[..16]);
+        replace_private(&self.runbook_copy(run), runbook)?;
+        replace_private(&run.plan(), &serde_json::to_vec(self).map_err(io::Error::other)?)
     }
 
     pub fn binding(&self) -> Binding {

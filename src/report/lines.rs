@@ -121,6 +121,7 @@ fn worth(event: &Event) -> Volume {
         | Event::StepLate { .. }
         | Event::UndoFailed { .. }
         | Event::TailDoubted { .. }
+        | Event::PlanChanged(_)
         | Event::ApprovalVoided { .. }
         | Event::AnswerRefused { .. }
         | Event::ExecutorStopped { .. }

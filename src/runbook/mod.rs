@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod check;
 pub mod codes;
 pub mod diagnostic;
+pub mod difference;
 pub mod duration;
 pub mod expect;
 pub mod params;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::words::shell_word;
 use crate::model::record::{Ask, AskKind};
-use crate::model::run::StepState;
+use crate::model::step::StepState;
 use crate::model::{Address, RunId, Status};
 
 /// How commands about one run are written.
@@ -32,6 +32,11 @@ impl Commands {
 
     pub fn resume(&self) -> String {
         format!("{} resume {}", self.program(), self.run)
+    }
+
+    /// Takes over the edited runbook.
+    pub fn accept(&self, digest: &str) -> String {
+        format!("{} --accept {digest}", self.resume())
     }
 
     pub fn report(&self) -> String {

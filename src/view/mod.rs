@@ -26,7 +26,7 @@ use crate::engine::frontier::{Frontier, Readiness};
 use crate::journal::store::RunDir;
 use crate::journal::{JournalError, Tail, lease};
 use crate::model::record::{LedgerEntry, Mode, Record};
-use crate::model::run::StepState;
+use crate::model::step::StepState;
 use crate::model::{Address, Pulse, RunId, RunState, RunStatus, Status};
 use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::commands::who as asked_of;
-use super::words::{grouped, key_outputs, span};
+use super::words::{grouped, key_outputs, span, stamp};
 use crate::model::record::{
     Ask, AskKind, Check, End, Event, LedgerEntry, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded,
     StopReason,
 };
-use crate::model::{Address, Answer, Fault, Person, RunState, Seq};
+use crate::model::{Address, Amendment, Answer, Fault, Person, RunState, Seq};
 use crate::plan::outline::Outline;
 
 /// Names and kinds of the steps, for sentences that say more than an address.
@@ -61,6 +61,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::RunStarted(it) => run_started(it),
         Event::SegmentOpened { state } => segment_opened(state.seq),
         Event::TailDoubted { segment, offset, kept_as } => tail_doubted(segment, *offset, kept_as),
+        Event::PlanChanged(it) => plan_changed(it),
         Event::ExecutorStarted { host, pid, who } => executor_started(host, *pid, who),
         Event::ExecutorStopped { reason } => executor_stopped(*reason),
         Event::StepIntended(it) => step_intended(it, book),
@@ -106,6 +107,20 @@ fn segment_opened(seq: Seq) -> String {
 
 fn tail_doubted(segment: &str, offset: u64, kept_as: &str) -> String {
     format!("the end of `{segment}` is damaged at byte {offset} and kept as `{kept_as}`; steps in flight are in doubt")
+}
+
+fn plan_changed(it: &Amendment) -> String {
+    let names = |steps: &[Address]| steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(", ");
+    let mut what = Vec::new();
+    if !it.changed.is_empty() {
+        what.push(format!("changed or new: {}", names(&it.changed)));
+    }
+    if !it.gone.is_empty() {
+        what.push(format!("gone: {}", names(&it.gone)));
+    }
+    what.extend(it.outage_began.map(|at| format!("the outage began at {}", stamp(at))));
+    what.push(format!("its digest is {} now", it.digest.get(..12).unwrap_or(&it.digest)));
+    format!("the plan is changed by {}; {}", it.who.name, what.join("; "))
 }
 
 fn executor_started(host: &str, pid: u32, who: &Person) -> String {

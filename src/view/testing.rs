@@ -271,6 +271,8 @@ fn run_started(id: &RunId, at: Timestamp) -> RunStarted {
 fn saved(id: &RunId, started_at: Timestamp, outline: &Outline) -> SavedPlan {
     SavedPlan {
         version: 1,
+        copy: "runbook.yaml".into(),
+        amendment: None,
         run: id.clone(),
         mode: Mode::Real,
         runbook: "/srv/runbooks/restore-only.yaml".into(),

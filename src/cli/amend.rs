@@ -1,0 +1,194 @@
+//! A runbook that was edited under its run, and the time of an outage that is said late: shown, and taken over where
+//! `resume` says so (G13).
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::args::ResumeArgs;
+use super::context::{Context, person};
+use super::{Failure, check, resume, run};
+use crate::engine::amend::begun;
+use crate::engine::executor::ExecuteError;
+use crate::journal::lease::Lease;
+use crate::journal::store::RunDir;
+use crate::journal::{Folder, JournalError, recover};
+use crate::kinds;
+use crate::model::{Address, Amendment};
+use crate::plan::Plan;
+use crate::plan::saved::SavedPlan;
+use crate::runbook::difference::{self, Change, Difference, StepChange};
+use crate::runbook::{self, Loaded, params};
+use crate::view::Commands;
+
+/// So much of a digest is shown; as much is enough to name it.
+const SHOWN: usize = 12;
+
+/// Takes over what `resume` is told to, and refuses to go on where the file differs and nothing is said about it.
+pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), Failure> {
+    let saved = SavedPlan::read(dir)?;
+    let outage = run::outage_began(&args.going, Timestamp::now())?.filter(|began| saved.outage_began != Some(*began));
+    let text = std::fs::read(&saved.runbook);
+    let same = text.as_ref().is_ok_and(|bytes| runbook::digest(bytes) == saved.source_digest);
+    match &args.accept {
+        Some(digest) if same && !names(digest, &saved.source_digest) => {
+            let message = format!("`{}` has the digest {}", saved.runbook.display(), short(&saved.source_digest));
+            return Err(Failure::usage(format!("{message}, not {digest}")));
+        }
+        Some(digest) if !same => return accept(context, dir, args, &saved, digest, outage),
+        None if !same && !args.as_started => return Err(edited(context, dir, &saved)),
+        _ => {}
+    }
+    match outage {
+        Some(_) => change(context, dir, args, Edit { file: &saved.runbook_copy(dir), outage }),
+        None => Ok(()),
+    }
+}
+
+fn names(said: &str, digest: &str) -> bool {
+    said.len() >= SHOWN && digest.starts_with(&said.to_ascii_lowercase())
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..SHOWN).unwrap_or(digest)
+}
+
+/// The file is another one: what differs, and the two ways on.
+fn edited(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Failure {
+    let as_started = "--as-started goes on with the runbook as the run has it";
+    let file = saved.runbook.display();
+    let how = if saved.runbook.exists() { "was edited since" } else { "is gone; it was there when" };
+    let mut failure = Failure::usage(format!("`{file}` {how} run `{}` took it", saved.run));
+    let loaded = match runbook::load(&saved.runbook) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            failure.causes = problems.iter().map(|problem| problem.message.clone()).collect();
+            return failure.hint(as_started);
+        }
+    };
+    let difference = match difference_of(context, dir, saved, &loaded) {
+        Ok(difference) => difference,
+        Err(failure) => return failure,
+    };
+    failure.causes = told(&difference);
+    let accept = Commands { run: saved.run.clone(), state: context.said_state() }.accept(short(&loaded.digest));
+    failure.hint(format!("`{accept}` goes on with the edited runbook; {as_started}"))
+}
+
+fn told(difference: &Difference) -> Vec<String> {
+    let mut said: Vec<String> = difference.steps.iter().map(ToString::to_string).collect();
+    said.extend(difference.around.iter().map(ToString::to_string));
+    if said.is_empty() {
+        said.push("only the layout or comments differ".into());
+    }
+    said
+}
+
+fn difference_of(context: &Context, dir: &RunDir, saved: &SavedPlan, now: &Loaded) -> Result<Difference, Failure> {
+    let copy = saved.runbook_copy(dir);
+    let old = runbook::load(&copy).map_err(|problems| check::refused(context, &copy, &problems))?;
+    difference::between(&old, now).map_err(|problem| check::refused(context, &saved.runbook, &[*problem]))
+}
+
+fn accept(
+    context: &Context,
+    dir: &RunDir,
+    args: &ResumeArgs,
+    saved: &SavedPlan,
+    digest: &str,
+    outage: Option<Timestamp>,
+) -> Result<(), Failure> {
+    let now = std::fs::read(&saved.runbook).map(|bytes| runbook::digest(&bytes)).unwrap_or_default();
+    if !names(digest, &now) {
+        let mut failure = edited(context, dir, saved);
+        failure.message = format!("`{}` is not the text with the digest {digest}", saved.runbook.display());
+        return Err(failure);
+    }
+    change(context, dir, args, Edit { file: &saved.runbook, outage })
+}
+
+struct Edit<'a> {
+    /// The text from here on.
+    file: &'a Path,
+    outage: Option<Timestamp>,
+}
+
+/// Under the run's lock: judges the change by what is begun, and puts the changed plan in the place of the old one.
+fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) -> Result<(), Failure> {
+    let Some(_lease) = Lease::take(&dir.path)? else { return Err(ExecuteError::Busy(dir.id()).into()) };
+    // Read again: another executor may have changed it until now.
+    let saved = SavedPlan::read(dir)?;
+    let text = run::read(edit.file)?;
+    let loaded = check::load(context, edit.file)?;
+    let difference = difference_of(context, dir, &saved, &loaded)?;
+    refuse_what_is_begun(context, dir, &difference)?;
+    let mut binding = saved.binding();
+    binding.outage_began = edit.outage.or(saved.outage_began);
+    for (name, value) in new_params(context, &saved, &loaded)? {
+        binding.params.insert(name, value);
+    }
+    let source_digest = runbook::digest(&text);
+    let mut plan = Plan::bind(loaded.runbook, &source_digest, binding, kinds::find)?;
+    let who = person(args.going.name.as_deref());
+    plan.amendment = Some(amendment(&plan, who, &difference)?);
+    let mut next = SavedPlan::of(&plan, &saved.runbook, &source_digest, saved.given.clone());
+    next.replace(dir, &text)?;
+    Ok(())
+}
+
+fn refuse_what_is_begun(context: &Context, dir: &RunDir, difference: &Difference) -> Result<(), Failure> {
+    let recovered = match recover(&Folder::new(&dir.path)) {
+        Ok(recovered) => recovered,
+        Err(JournalError::Missing) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if recovered.state.ended.is_some() {
+        return Err(Failure::usage(format!("run `{}` has ended; nothing of its plan changes any more", dir.id())));
+    }
+    let plan = resume::bound(context, dir)?;
+    let mut touched: Vec<(Address, &StepChange)> = Vec::new();
+    for step in &difference.steps {
+        touched.push((step.id.parse().map_err(Failure::usage)?, step));
+    }
+    let begun = begun(&plan, &recovered, touched.iter().map(|(address, _)| address));
+    if begun.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::usage("steps that were started are not what they were; nothing was taken over");
+    let refused = touched.iter().filter(|(address, _)| begun.contains(&address));
+    failure.causes = refused.map(|(_, step)| step.to_string()).collect();
+    Err(failure.hint("put them back as they were, or go on with --as-started; only what has not begun may change"))
+}
+
+/// Values of parameters that the edited runbook has in addition: their defaults.
+fn new_params(
+    context: &Context,
+    saved: &SavedPlan,
+    loaded: &Loaded,
+) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
+    let mut specs = loaded.runbook.params.clone();
+    specs.retain(|name, _| !saved.params.contains_key(name));
+    params::bind(&specs, &[], None, saved.started_at)
+        .map_err(|problems| check::refused(context, &saved.runbook, &problems))
+}
+
+fn amendment(plan: &Plan, who: crate::model::Person, difference: &Difference) -> Result<Amendment, Failure> {
+    let (mut changed, mut gone) = (Vec::new(), Vec::new());
+    for step in &difference.steps {
+        let list = if step.change == Change::Gone { &mut gone } else { &mut changed };
+        list.push(step.id.parse().map_err(Failure::usage)?);
+    }
+    let said = run::started(plan, &who, None);
+    Ok(Amendment {
+        who,
+        digest: said.digest,
+        runbook: said.runbook,
+        title: said.title,
+        severity: said.severity,
+        objectives: said.objectives,
+        outage_began: said.outage_began,
+        params: said.params,
+        changed,
+        gone,
+    })
+}

@@ -1,0 +1,253 @@
+//! What an edit did to a runbook, step by step: compared is what is written, so that comments, order of keys and layout do
+//! not count.
+//!
+//! A variable or secret that changed belongs to every step that uses it, directly or by way of other variables.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::Loaded;
+use super::diagnostic::{Problem, Report};
+use super::source::Source;
+use super::tree::Tree;
+use super::yaml;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Difference {
+    /// In the order of the old file, then those that are new.
+    pub steps: Vec<StepChange>,
+    /// What stands outside the steps.
+    pub around: Vec<Field>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepChange {
+    pub id: String,
+    pub change: Change,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    Added,
+    Gone,
+    Fields(Vec<Field>),
+}
+
+/// One place whose value differs; absent where it was or is not there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Keys joined by dots: `with.database`.
+    pub name: String,
+    pub old: Option<Value>,
+    pub new: Option<Value>,
+}
+
+/// The error is what keeps one of the two from being read as YAML.
+pub fn between(old: &Loaded, new: &Loaded) -> Result<Difference, Box<Problem>> {
+    let (old, new) = (parse(&old.source)?, parse(&new.source)?);
+    let mut around = Vec::new();
+    compare("", Some(&without_steps(&old)), Some(&without_steps(&new)), &mut around);
+    let moved = moved_names(&new, &around);
+    let (before, after) = (steps(&old), steps(&new));
+    let mut changes = Vec::new();
+    for (id, (step, was)) in &before {
+        let change = match after.get(id) {
+            None => Change::Gone,
+            Some((_, is)) => {
+                let mut fields = Vec::new();
+                compare("", Some(was), Some(is), &mut fields);
+                let used = names_in(step);
+                fields.extend(around.iter().filter(|field| concerns(field, &used, &moved)).cloned());
+                Change::Fields(fields)
+            }
+        };
+        if change != Change::Fields(Vec::new()) {
+            changes.push(StepChange { id: id.clone(), change });
+        }
+    }
+    let added = after.keys().filter(|id| !before.contains_key(*id));
+    changes.extend(added.map(|id| StepChange { id: id.clone(), change: Change::Added }));
+    Ok(Difference { steps: changes, around })
+}
+
+fn parse(source: &Arc<Source>) -> Result<Tree, Box<Problem>> {
+    let mut report = Report::new(source);
+    let mut tree = yaml::parse(&mut report)?;
+    // What is no template was reported when the file was read.
+    tree.compile(&mut report);
+    Ok(tree)
+}
+
+fn without_steps(tree: &Tree) -> Value {
+    let outside = tree.entries().iter().filter(|entry| !matches!(entry.key.text.as_str(), "steps" | "finally"));
+    Value::Object(outside.map(|entry| (entry.key.text.clone(), entry.value.written())).collect())
+}
+
+/// Each step with what is written in it, and that it stands in `finally` as one field more.
+fn steps(tree: &Tree) -> IndexMap<String, (&Tree, Value)> {
+    let mut steps = IndexMap::new();
+    for part in ["steps", "finally"] {
+        for step in tree.get(part).map(Tree::items).unwrap_or_default() {
+            let Some(id) = step.get("id").and_then(Tree::as_text) else { continue };
+            let mut written = step.written();
+            if let (Value::Object(fields), "finally") = (&mut written, part) {
+                fields.insert("finally".into(), true.into());
+            }
+            steps.insert(id.to_string(), (step, written));
+        }
+    }
+    steps
+}
+
+/// `vars.NAME` and `secrets.NAME`, as far as the templates in `tree` read them.
+fn names_in(tree: &Tree) -> BTreeSet<String> {
+    let used = tree.references().into_iter().filter(|reference| matches!(reference.root(), "vars" | "secrets"));
+    used.filter_map(|reference| Some(format!("{}.{}", reference.root(), reference.path.get(1)?))).collect()
+}
+
+/// The variables and secrets that changed, and for each variable those behind it.
+fn moved_names(tree: &Tree, around: &[Field]) -> Vec<(String, BTreeSet<String>)> {
+    let vars = tree.get("vars").map(Tree::entries).unwrap_or_default();
+    let mut reach: Vec<(String, BTreeSet<String>)> =
+        vars.iter().map(|var| (format!("vars.{}", var.key.text), names_in(&var.value))).collect();
+    // Each round reaches one variable further.
+    for _ in 0..reach.len() {
+        let known = reach.clone();
+        for (_, names) in &mut reach {
+            let further = known.iter().filter(|(name, _)| names.contains(name)).flat_map(|(_, behind)| behind.clone());
+            let further: Vec<String> = further.collect();
+            names.extend(further);
+        }
+    }
+    reach.retain(|(_, names)| around.iter().any(|field| names.iter().any(|name| is_within(&field.name, name))));
+    reach
+}
+
+fn concerns(field: &Field, used: &BTreeSet<String>, moved: &[(String, BTreeSet<String>)]) -> bool {
+    let through = moved.iter().filter(|(name, _)| used.contains(name)).flat_map(|(_, behind)| behind);
+    used.iter().chain(through).any(|name| is_within(&field.name, name))
+}
+
+fn is_within(field: &str, name: &str) -> bool {
+    field.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn compare(name: &str, old: Option<&Value>, new: Option<&Value>, into: &mut Vec<Field>) {
+    if old == new {
+        return;
+    }
+    // A map that comes or goes is told by what is in it.
+    let nothing = Map::new();
+    let (was, is) = match (old, new) {
+        (Some(Value::Object(was)), Some(Value::Object(is))) => (was, is),
+        (None, Some(Value::Object(is))) if !is.is_empty() => (&nothing, is),
+        (Some(Value::Object(was)), None) if !was.is_empty() => (was, &nothing),
+        _ => return into.push(Field { name: name.into(), old: old.cloned(), new: new.cloned() }),
+    };
+    let keys = was.keys().chain(is.keys().filter(|key| !was.contains_key(*key)));
+    for key in keys {
+        let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+        compare(&name, was.get(key), is.get(key), into);
+    }
+}
+
+impl fmt::Display for StepChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.change {
+            Change::Added => write!(f, "step `{}` is new", self.id),
+            Change::Gone => write!(f, "step `{}` is gone", self.id),
+            Change::Fields(fields) => {
+                write!(f, "step `{}` differs", self.id)?;
+                fields.iter().try_for_each(|field| write!(f, "\n  {}", field.to_string().replace('\n', "\n  ")))
+            }
+        }
+    }
+}
+
+/// `with.database: lms → erp`; of longer texts the lines that differ.
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.old, &self.new) {
+            (Some(Value::String(old)), Some(Value::String(new))) if old.contains('\n') || new.contains('\n') => {
+                write!(f, "{}:", self.name)?;
+                lines_apart(old, new).iter().try_for_each(|line| write!(f, "\n  {line}"))
+            }
+            (old, new) => write!(f, "{}: {} → {}", self.name, one_line(old), one_line(new)),
+        }
+    }
+}
+
+fn one_line(value: &Option<Value>) -> String {
+    match value {
+        None => "nothing".into(),
+        Some(Value::String(text)) if !text.is_empty() => text.trim_end().replace('\n', "⏎"),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The lines between what both begin and end with.
+fn lines_apart(old: &str, new: &str) -> Vec<String> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let (old, new) = (&old[same..], &new[same..]);
+    let same = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    let gone = old[..old.len() - same].iter().map(|line| format!("- {line}"));
+    gone.chain(new[..new.len() - same].iter().map(|line| format!("+ {line}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::parse_text;
+
+    fn told(old: &str, new: &str) -> Vec<String> {
+        let load = |text: &str| {
+            parse_text("book.yaml", &format!("version: 1\nname: book\nseverity: partial\n{text}")).unwrap()
+        };
+        let difference = between(&load(old), &load(new)).unwrap();
+        difference.steps.iter().map(ToString::to_string).collect()
+    }
+
+    const OLD: &str =
+        "steps:\n  - id: a\n    run: |\n      one\n      two\n      three\n  - id: b\n    needs: [a]\n    run: x\n";
+
+    #[test]
+    fn layout_comments_and_the_order_of_keys_are_no_difference() {
+        let new = "# a word\nsteps:\n  - run: \"one\\ntwo\\nthree\\n\"\n    id: a\n  - { id: b, run: x, needs: [a] }\n";
+        assert!(told(OLD, new).is_empty());
+    }
+
+    #[test]
+    fn a_step_is_told_by_the_lines_and_fields_that_differ() {
+        let new = OLD.replace("two", "2").replace("[a]", "[]").replace("run: x", "run: x\n    timeout: 5m");
+        let wanted = [
+            "step `a` differs\n  run:\n    - two\n    + 2",
+            "step `b` differs\n  needs: [\"a\"] → []\n  timeout: nothing → 5m",
+        ];
+        assert_eq!(told(OLD, &new), wanted);
+    }
+
+    #[test]
+    fn steps_come_and_go_and_move_to_the_end() {
+        let new = "steps:\n  - id: c\n    run: y\nfinally:\n  - id: b\n    needs: [a]\n    run: x\n";
+        let wanted = ["step `a` is gone", "step `b` differs\n  finally: nothing → true", "step `c` is new"];
+        assert_eq!(told(OLD, new), wanted);
+    }
+
+    #[test]
+    fn a_variable_that_changed_belongs_to_the_steps_that_use_it() {
+        let book = |value: &str| {
+            let text = r#"vars: { far: VALUE, near: "{{ vars.far }}", other: x }
+steps:
+  - { id: a, uses: run, with: { command: [echo, "{{ vars.near }}"] } }
+  - { id: b, uses: run, with: { command: [echo, "{{ vars.other }}"] } }
+"#;
+            text.replace("VALUE", value)
+        };
+        assert_eq!(told(&book("v1"), &book("v2")), ["step `a` differs\n  vars.far: v1 → v2"]);
+    }
+}
