@@ -14,7 +14,7 @@ use crate::journal::lease::Lease;
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, recover};
 use crate::kinds;
-use crate::model::{Address, Amendment};
+use crate::model::{Address, Amendment, RunState};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::runbook::difference::{self, Change, Difference, StepChange};
@@ -121,8 +121,10 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     let text = run::read(edit.file)?;
     let loaded = check::load(context, edit.file)?;
     let difference = difference_of(context, dir, &saved, &loaded)?;
-    refuse_what_is_begun(context, dir, &difference)?;
+    let state = refuse_what_is_begun(context, dir, &difference)?;
     let mut binding = saved.binding();
+    // A list that no item was taken from is read again.
+    binding.items.retain(|step, _| state.step(step).opened);
     binding.outage_began = edit.outage.or(saved.outage_began);
     for (name, value) in new_params(context, &saved, &loaded)? {
         binding.params.insert(name, value);
@@ -136,10 +138,10 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     Ok(())
 }
 
-fn refuse_what_is_begun(context: &Context, dir: &RunDir, difference: &Difference) -> Result<(), Failure> {
+fn refuse_what_is_begun(context: &Context, dir: &RunDir, difference: &Difference) -> Result<RunState, Failure> {
     let recovered = match recover(&Folder::new(&dir.path)) {
         Ok(recovered) => recovered,
-        Err(JournalError::Missing) => return Ok(()),
+        Err(JournalError::Missing) => return Ok(RunState::default()),
         Err(error) => return Err(error.into()),
     };
     if recovered.state.ended.is_some() {
@@ -152,7 +154,7 @@ fn refuse_what_is_begun(context: &Context, dir: &RunDir, difference: &Difference
     }
     let begun = begun(&plan, &recovered, touched.iter().map(|(address, _)| address));
     if begun.is_empty() {
-        return Ok(());
+        return Ok(recovered.state);
     }
     let mut failure = Failure::usage("steps that were started are not what they were; nothing was taken over");
     let refused = touched.iter().filter(|(address, _)| begun.contains(&address));

@@ -16,6 +16,7 @@ use crate::model::record::{Mode, OnFailure};
 use crate::model::secret::Secret;
 use crate::model::{Fault, OpId, RetryClass, RunId, RunState};
 use crate::plan::forecast::{self, StepForecast, Verdict};
+use crate::plan::items::Items;
 use crate::plan::scope::RunScope;
 use crate::plan::{Binding, Plan};
 use crate::provider::vault;
@@ -47,6 +48,7 @@ fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
     let skipped = run::skipped(&loaded, choices)?;
     let base = run::absolute(&choices.file)?.parent().map(Path::to_path_buf).unwrap_or_default();
     let binding = Binding {
+        items: Items::new(),
         // Nothing is started under it; names made of it only show their form.
         run: "plan".parse::<RunId>().map_err(Failure::usage)?,
         mode: Mode::Real,
@@ -94,12 +96,12 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets) -> Result<Looks,
     let masks: Vec<Secret> = secrets.values().cloned().collect();
     let cx = ReadCx { base: plan.base.clone(), work: scratch.path().into(), mode: plan.mode, secrets: masks.into() };
     let state = RunState::default();
-    let scope = RunScope::new(plan, &state);
     let mut looks = Looks::new();
     for step in steps.iter().filter(|step| forecast::may_prepare(plan, step)) {
         let Some(known) = &step.known else { continue };
         let address = plan.address(step.node);
         // A secret that only a command of the author can tell stays closed: nothing an author wrote runs here.
+        let scope = RunScope::of(plan, &state, step.node);
         let Ok(params) = open(known, &scope, secrets) else { continue };
         let op = Op {
             id: OpId::new(&plan.run, address, 1),

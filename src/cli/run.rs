@@ -18,6 +18,7 @@ use crate::journal::{Folder, recover};
 use crate::kinds;
 use crate::model::record::{Mode, OnFailure, RunStarted};
 use crate::model::{Address, Answer, Person, RunId};
+use crate::plan::items::Items;
 use crate::plan::saved::SavedPlan;
 use crate::plan::{Binding, Plan};
 use crate::provider::vault;
@@ -152,6 +153,7 @@ fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Resu
     let outage_began = outage_began(&args.going, now)?;
     let params = params_of(context, loaded, &args.choices, now)?;
     Ok(Binding {
+        items: Items::new(),
         run: run.clone(),
         mode: Mode::Real,
         started_at: now,

@@ -2,9 +2,11 @@
 //!
 //! Pure, so that a command can judge its own answer where nobody executes the run.
 
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 
-use super::undo;
+use super::{group, undo};
 use crate::kind::Role;
 use crate::model::record::{AskKind, End, Event, SkipReason, StepSucceeded};
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
@@ -102,6 +104,7 @@ fn reject(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, becaus
 
 fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Value>, unverified: bool) -> Judgement {
     let node = node_of(plan, step)?;
+    refuse_group(plan, node, "done")?;
     let asked = state.step(step).ask.as_ref().map(|asked| asked.ask.what);
     if asked == Some(AskKind::Approval) && plan.kinds[node].role() == Role::Intrinsic {
         return Err(format!("`{step}` is an approval: answer it with `regrow approve` or `regrow reject`"));
@@ -120,7 +123,11 @@ fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Val
 }
 
 fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
-    super::by_hand::refuse_skip(plan, node_of(plan, step)?)?;
+    let node = node_of(plan, step)?;
+    super::by_hand::refuse_skip(plan, node)?;
+    if state.step(step).opened {
+        refuse_group(plan, node, "skip")?;
+    }
     match state.status(step) {
         Status::Pending | Status::Waiting | Status::Failed | Status::Unproven | Status::Undone => {
             Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }])
@@ -133,7 +140,10 @@ fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
 }
 
 fn retry(plan: &Plan, state: &RunState, step: &Address, because: &str) -> Judgement {
-    node_of(plan, step)?;
+    let node = node_of(plan, step)?;
+    if plan.is_group(node) && state.step(step).opened {
+        return retry_among(plan, state, group::members(plan, node), because);
+    }
     match state.status(step) {
         Status::Failed | Status::Undone => Ok(vec![reopened(state, step, 0)]),
         Status::Unproven => Ok(vec![prove_again(state, step)]),
@@ -146,19 +156,37 @@ fn retry(plan: &Plan, state: &RunState, step: &Address, because: &str) -> Judgem
 }
 
 fn retry_all(plan: &Plan, state: &RunState) -> Judgement {
-    let all = (0..plan.len()).map(|node| plan.address(node));
-    let events: Vec<Event> = all
+    retry_among(plan, state, 0..plan.len(), "")
+}
+
+/// Those of the nodes that failed; with a reason also what a person says did not happen.
+fn retry_among(plan: &Plan, state: &RunState, nodes: Range<usize>, because: &str) -> Judgement {
+    let events: Vec<Event> = nodes
+        .map(|node| plan.address(node))
         .filter_map(|step| match state.status(step) {
             Status::Failed => Some(reopened(state, step, 0)),
             Status::Unproven => Some(prove_again(state, step)),
+            Status::Unknown if !because.is_empty() => Some(reopened(state, step, 0)),
             _ => None,
         })
         .collect();
     if events.is_empty() { Err("no step has failed".into()) } else { Ok(events) }
 }
 
+/// What a group does is done by its items.
+fn refuse_group(plan: &Plan, node: usize, verb: &str) -> Result<(), String> {
+    let mut members = group::members(plan, node).map(|member| plan.address(member));
+    match (plan.is_group(node), members.next()) {
+        (true, Some(first)) => {
+            Err(format!("`{}` is a list of items; say it of one: regrow {verb} {first}", plan.address(node)))
+        }
+        (true, None) => Err(format!("`{}` has no items", plan.address(node))),
+        (false, _) => Ok(()),
+    }
+}
+
 fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
-    node_of(plan, step)?;
+    refuse_group(plan, node_of(plan, step)?, "rerun")?;
     let status = state.status(step);
     if status.is_settled() {
         return Ok(vec![reopened(state, step, 1)]);

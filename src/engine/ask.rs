@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::command::{Command, Removal};
-use super::decide::{Decision, begin, done_at_once};
+use super::decide::{Decision, begin, done_at_once, has_place};
+use super::group;
 use super::intent;
 use super::live::Live;
 use crate::kind::Role;
@@ -20,6 +21,13 @@ use crate::runbook::ast::{Approval, Minimum};
 /// Whether an approval stands in front of that phase.
 pub fn is_wanted(plan: &Plan, node: usize, phase: &str) -> bool {
     let kind = plan.kinds[node];
+    let per_item = kind.asks_before_phase();
+    // One question for all items, unless what is to be shown is known only when each is under way.
+    match (plan.is_group(node), plan.item(node).is_some()) {
+        (true, _) => return plan.step(node).approval.is_some() && !per_item,
+        (_, true) if !per_item => return false,
+        _ => {}
+    }
     plan.step(node).approval.is_some() && kind.role() != Role::Intrinsic && kind.asks_before_phase() != phase.is_empty()
 }
 
@@ -54,7 +62,14 @@ pub fn phase_approval(plan: &Plan, state: &RunState, node: usize, reached: &Reac
     approval_of(plan, state, node, &reached.phase, &reached.facts, reached.shown.clone())
 }
 
-fn approval_of(plan: &Plan, state: &RunState, node: usize, phase: &str, bound_to: &Value, shown: Vec<String>) -> Event {
+pub fn approval_of(
+    plan: &Plan,
+    state: &RunState,
+    node: usize,
+    phase: &str,
+    bound_to: &Value,
+    shown: Vec<String>,
+) -> Event {
     let wanted = plan.step(node).approval.clone().unwrap_or(Approval {
         from: Vec::new(),
         minimum: Minimum::Count(1),
@@ -105,6 +120,9 @@ pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, node: usize, dec
     if asked.ask.what != AskKind::Approval || !enough {
         return;
     }
+    if plan.is_group(node) {
+        return group::open(plan, node, decision);
+    }
     if plan.kinds[node].role() == Role::Intrinsic {
         let outputs = Map::from_iter([("approved_by".to_string(), json!(step.approved_by))]);
         decision.events.push(done_at_once(plan, node, outputs));
@@ -134,7 +152,7 @@ pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, de
         Err(fault) => return decision.events.push(Event::StepFailed { step: address.clone(), fault }),
     };
     let is_human = plan.effects[node] == Effect::Human;
-    if !is_human && (live.working() >= plan.concurrency || !live.has_room) {
+    if !is_human && (live.working() >= plan.concurrency || !live.has_room || !has_place(plan, live, node)) {
         return;
     }
     let intended = StepIntended {

@@ -7,6 +7,7 @@ use super::ask;
 use super::command::Command;
 use super::ending;
 use super::frontier::Readiness;
+use super::group;
 use super::intent;
 use super::live::{Known, Live};
 use super::retry;
@@ -56,6 +57,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         match live.frontier.statuses[node] {
             Status::Pending if may_start => consider(plan, state, live, now, node, &mut decision),
             Status::Waiting if may_start => ask::consider(plan, state, live, node, &mut decision),
+            Status::Running if plan.is_group(node) => group::close(plan, node, &mut decision),
             Status::Running | Status::Late => go_on(plan, state, live, node, may_start, &mut decision),
             Status::Verifying => intent::verify(plan, state, live, node, &mut decision),
             _ => {}
@@ -81,6 +83,9 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
     if let Some(millis) = retry::due_in(state.step(address), now) {
         return decision.wake_in(millis);
     }
+    if plan.is_group(node) {
+        return group::consider(plan, state, node, decision);
+    }
     match conditions(plan, state, node) {
         Ok(true) => {}
         Ok(false) => return skip(plan, node, SkipReason::Condition, decision),
@@ -92,10 +97,18 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
     begin(plan, state, live, node, decision);
 }
 
+/// Whether `max_parallel` of its group leaves room for one more.
+pub(super) fn has_place(plan: &Plan, live: &Live, node: usize) -> bool {
+    let group = |node: usize| plan.graph.nodes[node].group.map(|member| member.of);
+    let most = plan.step(node).foreach.as_ref().and_then(|foreach| foreach.max_parallel);
+    let (Some(of), Some(most)) = (group(node), most) else { return true };
+    live.busy.iter().filter(|busy| group(**busy) == Some(of)).count() < most
+}
+
 /// Evaluates `if` and `require`.
 fn conditions(plan: &Plan, state: &RunState, node: usize) -> Result<bool, Fault> {
     let step = plan.step(node);
-    let scope = RunScope::new(plan, state);
+    let scope = RunScope::of(plan, state, node);
     if let Some(condition) = &step.condition
         && !condition.eval(&scope)?
     {
@@ -117,7 +130,7 @@ fn skip(plan: &Plan, node: usize, why: SkipReason, decision: &mut Decision) {
 
 /// Prepares, asks, and writes the intent, as far as it comes.
 pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
-    if live.working() >= plan.concurrency || !live.has_room && guard!("room") {
+    if live.working() >= plan.concurrency || !live.has_room && guard!("room") || !has_place(plan, live, node) {
         return;
     }
     let rendered = match intent::inputs(plan, state, node) {
@@ -197,7 +210,7 @@ pub(super) fn go_on(
 
 /// The records of a step that is done with nothing to watch.
 pub(super) fn done_at_once(plan: &Plan, node: usize, outputs: crate::kind::Outputs) -> Event {
-    let verify = !plan.step(node).verify.is_empty();
+    let verify = !plan.step(node).verify.is_empty() && !plan.is_group(node);
     let step = plan.address(node).clone();
     Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted: false, by_hand: false, verify }))
 }

@@ -196,7 +196,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
     }
 
     fn opened(&self, command: &mut Command) -> Result<(), Fault> {
-        let scope = RunScope::new(self.plan, &self.state);
+        let scope = RunScope::of(self.plan, &self.state, node_of(command));
         let open_op = |op: &mut RawOp| {
             op.params = open(&op.params, &scope, &self.secrets)?;
             Ok(())
@@ -213,6 +213,8 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
                 Ok(())
             }),
             Command::Cleanup { entries, .. } => entries.iter_mut().try_for_each(|removal| {
+                let maker = self.plan.find(&removal.entry.made_by);
+                let scope = RunScope { node: maker, ..RunScope::new(self.plan, &self.state) };
                 removal.with = open(&removal.with, &scope, &self.secrets)?;
                 Ok(())
             }),

@@ -8,15 +8,17 @@ use crate::plan::Plan;
 
 /// Whether steps of that part of the runbook may move at this point of the run.
 pub fn is_turn(plan: &Plan, state: &RunState, live: &Live, node: usize) -> bool {
-    let in_flight = |status: Status| status.is_in_flight() || status == Status::Verifying;
+    // A group is under way only in its members.
+    let in_flight = |node: usize| {
+        let status = live.frontier.statuses[node];
+        !plan.is_group(node) && (status.is_in_flight() || status == Status::Verifying)
+    };
     match (plan.is_finally(node), state.ending) {
         (false, None) => true,
         // What is under way is seen to its end; nothing else begins.
-        (false, Some(_)) => in_flight(live.frontier.statuses[node]),
+        (false, Some(_)) => in_flight(node),
         (true, None) => false,
-        (true, Some(_)) => {
-            !(0..plan.len()).any(|other| !plan.is_finally(other) && in_flight(live.frontier.statuses[other]))
-        }
+        (true, Some(_)) => !(0..plan.len()).any(|other| !plan.is_finally(other) && in_flight(other)),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Which steps can move, kept up to date as records come in.
 //!
-//! Two statuses are never in the journal: a step is *blocked* for as long as a need has ended badly, and a retry of that need
-//! lifts it again. [`Frontier`] works them out along the needs, so that deciding costs what has changed and not the whole
-//! graph.
+//! Two things are never in the journal: a step is *blocked* for as long as a need has ended badly, and a retry of that need
+//! lifts it again; an open group stands as its members do. [`Frontier`] works them out along the needs, so that deciding costs
+//! what has changed and not the whole graph.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+
+use super::group::Tally;
 
 use crate::model::{Address, RunState, Status};
 use crate::plan::outline::Outline;
@@ -27,6 +29,7 @@ pub struct Frontier {
     pub statuses: Vec<Status>,
     /// Nodes that something may be done about.
     movable: BTreeSet<usize>,
+    groups: HashMap<usize, Tally>,
     /// Nodes that have neither ended nor are blocked.
     open: usize,
     open_finally: usize,
@@ -36,8 +39,15 @@ impl Frontier {
     pub fn new(outline: &Outline, state: &RunState) -> Self {
         let statuses = vec![Status::Pending; outline.len()];
         let finally = (0..outline.len()).filter(|node| outline.steps[*node].finally).count();
-        let mut frontier =
-            Self { statuses, movable: BTreeSet::new(), open: outline.len() - finally, open_finally: finally };
+        let groups = outline.steps.iter().enumerate();
+        let groups = groups.filter_map(|(node, step)| Some((node, Tally::new(step.members.as_ref()?.len()))));
+        let mut frontier = Self {
+            statuses,
+            movable: BTreeSet::new(),
+            groups: groups.collect(),
+            open: outline.len() - finally,
+            open_finally: finally,
+        };
         for &node in &outline.order {
             frontier.touch(outline, state, node);
         }
@@ -48,21 +58,55 @@ impl Frontier {
     pub fn touch(&mut self, outline: &Outline, state: &RunState, node: usize) {
         let mut queue = vec![node];
         while let Some(node) = queue.pop() {
+            let step = &outline.steps[node];
             let before = self.statuses[node];
-            let recorded = state.status(&outline.steps[node].address);
-            let readiness = if recorded == Status::Pending { self.readiness(outline, node) } else { Readiness::Ready };
-            let now = if matches!(readiness, Readiness::Blocked(_)) { Status::Blocked } else { recorded };
+            let opens = self.opens(state, &step.address, node);
+            let (now, moves) = self.standing(outline, state, node);
             self.statuses[node] = now;
             self.count(outline, node, before, now);
-            if now.is_settled() || readiness == Readiness::Waits {
-                self.movable.remove(&node);
-            } else {
+            if moves {
                 self.movable.insert(node);
+            } else {
+                self.movable.remove(&node);
             }
-            if now != before {
-                queue.extend(&outline.steps[node].dependents);
+            if now != before || opens {
+                queue.extend(&step.dependents);
+                queue.extend(step.members.clone().into_iter().flatten());
+            }
+            if now != before
+                && let Some(group) = step.group
+            {
+                queue.push(group);
+                let tally = self.groups.entry(group).or_default();
+                if tally.count(before, now, step.allow_failure) && outline.steps[group].stops {
+                    queue.extend(outline.steps[group].members.clone().into_iter().flatten());
+                }
             }
         }
+    }
+
+    /// Where a node stands, and whether something may be done about it.
+    fn standing(&self, outline: &Outline, state: &RunState, node: usize) -> (Status, bool) {
+        let recorded = state.status(&outline.steps[node].address);
+        if let Some(tally) = self.groups.get(&node).filter(|tally| tally.opened) {
+            let now = tally.status(recorded);
+            return (now, now == Status::Running && tally.is_done());
+        }
+        if recorded != Status::Pending {
+            return (recorded, !recorded.is_settled());
+        }
+        match self.readiness(outline, node) {
+            Readiness::Blocked(_) => (Status::Blocked, false),
+            Readiness::Waits => (Status::Pending, false),
+            Readiness::Ready | Readiness::Skip(_) => (Status::Pending, true),
+        }
+    }
+
+    /// Notes whether a group is open. True if that is news.
+    fn opens(&mut self, state: &RunState, address: &Address, node: usize) -> bool {
+        let Some(tally) = self.groups.get_mut(&node) else { return false };
+        let opened = state.step(address).opened;
+        std::mem::replace(&mut tally.opened, opened) != opened
     }
 
     fn count(&mut self, outline: &Outline, node: usize, before: Status, now: Status) {
@@ -91,6 +135,15 @@ impl Frontier {
     pub fn readiness(&self, outline: &Outline, node: usize) -> Readiness {
         let mut skip = None;
         let mut waits = false;
+        if let Some(group) = outline.steps[node].group {
+            let address = &outline.steps[group].address;
+            match self.gate(outline, group) {
+                Verdict::Satisfied => {}
+                Verdict::Open => waits = true,
+                Verdict::Skip => skip = Some(address.clone()),
+                Verdict::Blocked => return Readiness::Blocked(address.clone()),
+            }
+        }
         for need in &outline.steps[node].needs {
             let needed = &outline.steps[need.step];
             let address = &needed.address;
@@ -105,6 +158,21 @@ impl Frontier {
             _ if waits => Readiness::Waits,
             Some(address) => Readiness::Skip(address),
             None => Readiness::Ready,
+        }
+    }
+}
+
+impl Frontier {
+    /// Whether the members of a group may start.
+    fn gate(&self, outline: &Outline, group: usize) -> Verdict {
+        match self.groups.get(&group) {
+            Some(tally) if tally.opened && outline.steps[group].stops && tally.has_failures() => Verdict::Blocked,
+            Some(tally) if tally.opened => Verdict::Satisfied,
+            _ => match self.statuses[group] {
+                Status::Skipped => Verdict::Skip,
+                Status::Failed | Status::Blocked | Status::Undone => Verdict::Blocked,
+                _ => Verdict::Open,
+            },
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::plan::scope::RunScope;
 
 /// The rendered `with`, secrets as placeholders.
 pub fn inputs(plan: &Plan, state: &RunState, node: usize) -> Result<Value, Fault> {
-    plan.step(node).with.render(&RunScope::new(plan, state))
+    plan.step(node).with.render(&RunScope::of(plan, state, node))
 }
 
 /// The operation that the next intent of a step will name.
@@ -130,7 +130,7 @@ fn issue(plan: &Plan, state: &RunState, live: &mut Live, node: usize, intended: 
 
 /// What the ledger will hold: what `prepare` announced, and what `creates` of the step says.
 fn ledger(plan: &Plan, state: &RunState, node: usize, made: Vec<Made>) -> Result<Vec<LedgerEntry>, Fault> {
-    let scope = RunScope::new(plan, state);
+    let scope = RunScope::of(plan, state, node);
     let mut entries: Vec<_> = made.into_iter().map(|made| entry(plan, node, made)).collect();
     for creates in &plan.step(node).creates {
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
@@ -174,20 +174,19 @@ pub fn verify(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decis
 
 fn proofs(plan: &Plan, state: &RunState, node: usize) -> Result<Vec<RenderedProof>, Fault> {
     let step = state.step(plan.address(node));
-    let scope = RunScope { plan, state, own: step.outputs.as_ref() };
+    let scope = RunScope { own: step.outputs.as_ref(), ..RunScope::of(plan, state, node) };
     let mut proofs = Vec::new();
     for proof in &plan.step(node).verify {
         let with = proof.with.render(&scope)?;
         let op = raw(plan, node, step, step.attempts.max(1), with.clone());
-        proofs.push(RenderedProof { proof: proof.clone(), with, op, names: names(plan, state, step, proof) });
+        proofs.push(RenderedProof { proof: proof.clone(), with, op, names: names(&scope, proof) });
     }
     Ok(proofs)
 }
 
 /// The values that the templates of `expect` name, as one tree.
-fn names(plan: &Plan, state: &RunState, step: &StepState, proof: &crate::runbook::ast::Proof) -> Value {
+fn names(scope: &RunScope<'_>, proof: &crate::runbook::ast::Proof) -> Value {
     use crate::runbook::template::Scope;
-    let scope = RunScope { plan, state, own: step.outputs.as_ref() };
     let mut root = Map::new();
     for reference in proof.expect.trees().into_iter().flat_map(|tree| tree.references()) {
         let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();

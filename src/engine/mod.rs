@@ -26,6 +26,7 @@ pub mod driver;
 mod ending;
 pub mod executor;
 pub mod frontier;
+pub mod group;
 mod intent;
 pub mod live;
 pub mod opening;

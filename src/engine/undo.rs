@@ -102,7 +102,7 @@ fn conclude(state: &RunState, how: End, decision: &mut Decision) {
 fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command), crate::model::Fault> {
     let undo = match &plan.step(node).undo {
         Some(Undo::Named(name)) => Value::String(name.text.clone()),
-        Some(Undo::Command(tree)) => tree.render(&RunScope::new(plan, state))?,
+        Some(Undo::Command(tree)) => tree.render(&RunScope::of(plan, state, node))?,
         None => Value::Null,
     };
     let missing = || crate::model::Fault::new("RG5002", "there is nothing to take back");

@@ -2,9 +2,12 @@
 //!
 //! Nodes are numbered in the order of the file, first `steps`, then `finally`. The steps of `finally` wait only for one
 //! another: for the one above, unless they say otherwise. Only `needs` makes an edge, never a reference in a template.
+//!
+//! A step with `foreach` is one node until [`Graph::expand`] knows its items; then it is a **group** with a node of its own
+//! for each. A member starts once its group is open, and the group has ended when all of them have.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use petgraph::algo::kosaraju_scc;
@@ -17,9 +20,9 @@ use crate::runbook::ast::{Ended, Runbook, Step};
 #[derive(Debug)]
 pub struct Graph {
     pub nodes: Vec<Node>,
-    by_id: HashMap<String, usize>,
-    order: Vec<usize>,
-    ancestors: OnceLock<Vec<Bits>>,
+    pub(super) by_id: HashMap<String, usize>,
+    pub(super) order: Vec<usize>,
+    pub(super) ancestors: OnceLock<Vec<Bits>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,16 @@ pub struct Node {
     pub needs: Vec<Edge>,
     /// The nodes that need this one, in order.
     pub dependents: Vec<usize>,
+    /// The group this is a member of, and which of its items.
+    pub group: Option<Member>,
+    /// The nodes of a group, one an item.
+    pub members: Option<Range<usize>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub of: usize,
+    pub item: usize,
 }
 
 /// A need: the node, and the ends that satisfy; `None` is succeeded or skipped.
@@ -72,7 +85,7 @@ impl Graph {
             nodes[index].needs = needs;
         }
         defects.extend(rings(&nodes));
-        let order = order(&nodes);
+        let order = super::order::order(&nodes);
         (Self { nodes, by_id, order, ancestors: OnceLock::new() }, defects)
     }
 
@@ -101,7 +114,7 @@ impl Graph {
         step_of(runbook, &self.nodes[node])
     }
 
-    /// Every node behind all that it needs; among the free, the one that stands first in the file.
+    /// Every node behind all that it needs, and behind its group; among the free, the one that stands first in the file.
     pub fn order(&self) -> &[usize] {
         &self.order
     }
@@ -115,12 +128,15 @@ impl Graph {
         self.all_ancestors()[node].iter()
     }
 
-    /// All that waits for a node, directly or not, in the order of the file.
+    /// All that waits for a node, directly or not, and the members of a group, in the order of the file.
     pub fn descendants(&self, node: usize) -> Vec<usize> {
         let mut found = BTreeSet::new();
         let mut queue = vec![node];
         while let Some(next) = queue.pop() {
-            queue.extend(self.nodes[next].dependents.iter().copied().filter(|dependent| found.insert(*dependent)));
+            let at = &self.nodes[next];
+            let of_group = at.group.iter().flat_map(|member| &self.nodes[member.of].dependents).copied();
+            let behind = at.dependents.iter().copied().chain(of_group).chain(at.members.clone().into_iter().flatten());
+            queue.extend(behind.filter(|behind| found.insert(*behind)));
         }
         found.into_iter().collect()
     }
@@ -141,6 +157,17 @@ impl Graph {
     }
 }
 
+impl Node {
+    fn top(id: &str, step: usize, finally: bool) -> Self {
+        let (needs, dependents) = (Vec::new(), Vec::new());
+        Self { address: Address::top(id), step, finally, needs, dependents, group: None, members: None }
+    }
+
+    pub fn is_group(&self) -> bool {
+        self.members.is_some()
+    }
+}
+
 fn step_of<'a>(runbook: &'a Runbook, node: &Node) -> &'a Step {
     if node.finally { &runbook.finally[node.step] } else { &runbook.steps[node.step] }
 }
@@ -156,7 +183,7 @@ fn nodes(runbook: &Runbook, defects: &mut Vec<Defect>) -> (Vec<Node>, HashMap<St
         } else {
             by_id.insert(step.id.clone(), index);
         }
-        nodes.push(Node { address: Address::top(&step.id), step: place, finally, needs: vec![], dependents: vec![] });
+        nodes.push(Node::top(&step.id, place, finally));
     }
     (nodes, by_id)
 }
@@ -188,7 +215,7 @@ fn needs(
 }
 
 /// The order of the list in `finally` is only an order: a failure above does not keep the next from cleaning up.
-const ENDED: &[Ended] = &[Ended::Succeeded, Ended::Skipped, Ended::Failed, Ended::Blocked, Ended::Undone];
+pub(super) const ENDED: &[Ended] = &[Ended::Succeeded, Ended::Skipped, Ended::Failed, Ended::Blocked, Ended::Undone];
 
 /// One shortest ring of every tangle. Kosaraju's search, because Tarjan's recurses: a chain of 10,000 steps is sound and
 /// would end it.
@@ -251,24 +278,6 @@ fn ring_from(nodes: &[Node], tangle: &BTreeSet<usize>, start: usize) -> Vec<usiz
         }
     }
     vec![start]
-}
-
-/// Kahn's order with a heap, so that the file's order decides among the free.
-fn order(nodes: &[Node]) -> Vec<usize> {
-    let mut missing: Vec<usize> = nodes.iter().map(|node| node.needs.len()).collect();
-    let free = missing.iter().enumerate().filter(|(_, count)| **count == 0).map(|(node, _)| Reverse(node));
-    let mut heap: BinaryHeap<_> = free.collect();
-    let mut order = Vec::with_capacity(nodes.len());
-    while let Some(Reverse(node)) = heap.pop() {
-        order.push(node);
-        for &dependent in &nodes[node].dependents {
-            missing[dependent] -= 1;
-            if missing[dependent] == 0 {
-                heap.push(Reverse(dependent));
-            }
-        }
-    }
-    order
 }
 
 #[cfg(test)]

@@ -2,5 +2,7 @@
 
 mod bits;
 pub mod dag;
+mod expand;
+mod order;
 
-pub use dag::{Defect, Edge, Graph, Node};
+pub use dag::{Defect, Edge, Graph, Member, Node};

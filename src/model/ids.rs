@@ -80,6 +80,11 @@ impl Address {
         Self(id.into())
     }
 
+    /// The address of one item of a step with `foreach`.
+    pub fn item(&self, key: &str) -> Self {
+        Self(format!("{self}:{key}").into())
+    }
+
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         self.0.split('/').map(|part| match part.split_once(':') {
             Some((id, key)) => Part { id, key: Some(key) },

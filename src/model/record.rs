@@ -61,6 +61,11 @@ pub enum Event {
 
     /// On disk before the first byte of the mutating call.
     StepIntended(Box<StepIntended>),
+    /// A step with `foreach` begins: from now on its items may start.
+    StepOpened {
+        step: Address,
+        items: usize,
+    },
     /// Work of an earlier executor was found again and is watched.
     StepAdopted {
         step: Address,
@@ -181,6 +186,7 @@ impl Event {
             Event::StepIntended(it) => Some(&it.step),
             Event::StepSucceeded(it) => Some(&it.step),
             Event::StepAdopted { step }
+            | Event::StepOpened { step, .. }
             | Event::PhaseReached { step, .. }
             | Event::StepAsked { step, .. }
             | Event::ApprovalGiven { step, .. }

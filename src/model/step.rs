@@ -15,6 +15,9 @@ use super::time::Moment;
 #[serde(default)]
 pub struct StepState {
     pub status: Status,
+    /// A group whose members may start.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub opened: bool,
     #[serde(skip_serializing_if = "is_zero")]
     pub attempts: u32,
     /// From 1; raised by an undo and by `rerun`.
@@ -106,6 +109,7 @@ impl StepState {
     pub const fn pending() -> Self {
         Self {
             status: Status::Pending,
+            opened: false,
             attempts: 0,
             generation: 1,
             intent: None,
@@ -143,6 +147,7 @@ impl StepState {
         }
         match event {
             Event::StepIntended(it) => self.intended(it, moment, epoch),
+            Event::StepOpened { .. } => self.open(moment),
             Event::StepAdopted { .. } => self.adopted = true,
             Event::PhaseReached { phase, facts, shown, creates, .. } => {
                 let (phase, facts, shown, creates) = (phase.clone(), facts.clone(), shown.clone(), creates.clone());
@@ -194,6 +199,12 @@ impl StepState {
             }
             _ => {}
         }
+    }
+
+    fn open(&mut self, moment: &Moment) {
+        self.forget_ask();
+        self.opened = true;
+        self.started_at.get_or_insert_with(|| moment.clone());
     }
 
     fn intended(&mut self, it: &StepIntended, moment: &Moment, epoch: u64) {

@@ -42,20 +42,34 @@ impl Verdict {
 /// Every step, in the order of the graph.
 pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
     let state = RunState::default();
-    let scope = RunScope::new(plan, &state);
     let mut verdicts = vec![Verdict::WouldRun; plan.len()];
     let mut steps: Vec<StepForecast> = Vec::with_capacity(plan.len());
     for &node in plan.graph.order() {
+        let scope = RunScope::of(plan, &state, node);
         let verdict = verdict(plan, &scope, node, &verdicts);
         verdicts[node] = verdict;
-        let with = &plan.step(node).with;
-        let inputs = with.entries().iter().map(|entry| (entry.key.text.clone(), input(&entry.value, &scope))).collect();
-        let known = if is_known(with, &scope) { with.render(&scope).ok() } else { None };
-        let outputs = outputs(plan, node);
-        steps.push(StepForecast { node, verdict, inputs, known, outputs });
+        steps.push(if plan.is_group(node) {
+            of_group(plan, node, verdict)
+        } else {
+            of_step(plan, &scope, node, verdict)
+        });
     }
     steps.sort_by_key(|step| step.node);
     steps
+}
+
+fn of_step(plan: &Plan, scope: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
+    let with = &plan.step(node).with;
+    let inputs = with.entries().iter().map(|entry| (entry.key.text.clone(), input(&entry.value, scope))).collect();
+    let known = if is_known(with, scope) { with.render(scope).ok() } else { None };
+    StepForecast { node, verdict, inputs, known, outputs: outputs(plan, node) }
+}
+
+/// Only its items do something.
+fn of_group(plan: &Plan, node: usize, verdict: Verdict) -> StepForecast {
+    let items: Vec<&str> = plan.items[plan.address(node)].iter().map(|item| item.key.as_str()).collect();
+    let inputs = Map::from_iter([("foreach".to_string(), json!({ "value": items }))]);
+    StepForecast { node, verdict, inputs, known: None, outputs: Vec::new() }
 }
 
 fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -> Verdict {
@@ -63,7 +77,13 @@ fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -
         return Verdict::WouldSkip;
     }
     let step = plan.step(node);
-    if let Some(condition) = &step.condition {
+    if let Some(member) = plan.graph.nodes[node].group
+        && before[member.of] != Verdict::WouldRun
+    {
+        return before[member.of];
+    }
+    // The `if` of a step with `foreach` is asked of each item.
+    if let Some(condition) = step.condition.as_ref().filter(|_| !plan.is_group(node)) {
         let known = condition.references().iter().all(|reference| {
             let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
             reference.optional || scope.get(&path).is_some()
@@ -142,7 +162,8 @@ pub fn may_prepare(plan: &Plan, step: &StepForecast) -> bool {
 pub fn starts_at_once(plan: &Plan, steps: &[StepForecast]) -> Vec<usize> {
     let starts = |step: &&StepForecast| {
         let at = &plan.graph.nodes[step.node];
-        step.verdict != Verdict::WouldSkip && at.needs.is_empty() && !at.finally
+        let open = at.group.is_none_or(|member| plan.graph.nodes[member.of].needs.is_empty());
+        step.verdict != Verdict::WouldSkip && at.needs.is_empty() && open && !at.finally && !at.is_group()
     };
     steps.iter().filter(starts).map(|step| step.node).collect()
 }
@@ -152,8 +173,14 @@ pub fn critical_path(plan: &Plan) -> (Vec<usize>, Option<u64>) {
     let weight = |node: usize| plan.outline.steps[node].estimate_seconds;
     let mut best: Vec<(u64, usize, Option<usize>)> = vec![(0, 0, None); plan.len()];
     for &node in plan.graph.order() {
-        let longest =
-            plan.graph.nodes[node].needs.iter().map(|(need, _)| (best[*need].0, best[*need].1, Some(*need))).max();
+        let at = &plan.graph.nodes[node];
+        // A group ends with the item that ends last, and its items wait for its own needs.
+        let ended = |need: usize| {
+            let members = plan.graph.nodes[need].members.clone().unwrap_or_default();
+            members.max_by_key(|member| (best[*member].0, best[*member].1)).unwrap_or(need)
+        };
+        let before = at.needs.iter().map(|(need, _)| ended(*need)).chain(at.group.map(|member| member.of));
+        let longest = before.map(|before| (best[before].0, best[before].1, Some(before))).max();
         let (seconds, depth, from) = longest.unwrap_or((0, 0, None));
         best[node] = (seconds + weight(node).unwrap_or(0), depth + 1, from);
     }

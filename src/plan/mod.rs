@@ -1,6 +1,7 @@
 //! A runbook bound to a run: parameters, variables, kinds. Everything the engine decides on besides the records.
 
 pub mod forecast;
+pub mod items;
 pub mod outline;
 pub mod saved;
 pub mod scope;
@@ -21,6 +22,7 @@ use crate::runbook::catalog::Late;
 use crate::runbook::duration;
 use crate::runbook::tree::Tree;
 
+use items::{Item, Items};
 use outline::Outline;
 
 pub struct Plan {
@@ -32,6 +34,7 @@ pub struct Plan {
     pub runbook: Runbook,
     pub graph: Graph,
     pub outline: Outline,
+    pub items: Items,
     /// One a node.
     pub kinds: Vec<&'static dyn AnyKind>,
     pub effects: Vec<Effect>,
@@ -60,6 +63,8 @@ pub struct Binding {
     pub on_failure: OnFailure,
     pub concurrency: usize,
     pub skipped: BTreeSet<Address>,
+    /// Known from an earlier binding of this run.
+    pub items: Items,
     pub base: PathBuf,
 }
 
@@ -72,17 +77,9 @@ impl Plan {
         kind: impl Fn(&str) -> Option<&'static dyn AnyKind>,
     ) -> Result<Self, Fault> {
         let graph = Graph::of(&runbook).map_err(|why| Fault::new("RG0201", why))?;
-        let mut kinds = Vec::with_capacity(graph.len());
-        let mut effects = Vec::with_capacity(graph.len());
-        for node in 0..graph.len() {
-            let step = graph.step(&runbook, node);
-            let found =
-                kind(&step.kind).ok_or_else(|| Fault::new("RG0204", format!("there is no kind `{}`", step.kind)))?;
-            effects.push(found.effect(&Late { value: &step.with.written() }));
-            kinds.push(found);
-        }
         let digest = digest(source_digest, &binding);
-        let Binding { run, mode, started_at, outage_began, params, on_failure, concurrency, skipped, base } = binding;
+        let Binding { run, mode, started_at, outage_began, params, on_failure, concurrency, skipped, items, base } =
+            binding;
         let mut plan = Self {
             run,
             mode,
@@ -91,8 +88,9 @@ impl Plan {
             runbook,
             graph,
             outline: Outline::default(),
-            kinds,
-            effects,
+            items: Items::new(),
+            kinds: Vec::new(),
+            effects: Vec::new(),
             params,
             vars: Map::new(),
             on_failure,
@@ -104,23 +102,47 @@ impl Plan {
             amendment: None,
         };
         plan.vars = scope::vars(&plan)?;
+        plan.items = items::of(&plan, &items)?;
+        plan.graph = plan.graph.expand(&plan.runbook, |step| {
+            plan.items.get(step).into_iter().flatten().map(|item| item.key.clone()).collect()
+        });
+        plan.find_kinds(kind)?;
         plan.outline = plan.draw_outline();
         Ok(plan)
+    }
+
+    fn find_kinds(&mut self, kind: impl Fn(&str) -> Option<&'static dyn AnyKind>) -> Result<(), Fault> {
+        for node in 0..self.graph.len() {
+            let step = self.graph.step(&self.runbook, node);
+            let found =
+                kind(&step.kind).ok_or_else(|| Fault::new("RG0204", format!("there is no kind `{}`", step.kind)))?;
+            self.effects.push(match self.graph.nodes[node].is_group() {
+                true => Effect::Read,
+                false => found.effect(&Late { value: &step.with.written() }),
+            });
+            self.kinds.push(found);
+        }
+        Ok(())
     }
 
     fn draw_outline(&self) -> Outline {
         // Before the first record: a name that needs an output keeps its template.
         let state = RunState::default();
-        let scope = scope::RunScope::new(self, &state);
-        let text = |tree: Option<&Tree>| {
-            let tree = tree?;
-            let value = tree.render(&scope).unwrap_or_else(|_| tree.written());
-            Some(value.as_str().map_or_else(|| value.to_string(), str::to_string))
+        let text = |node: usize, tree: &Tree| {
+            let value = tree.render(&scope::RunScope::of(self, &state, node)).unwrap_or_else(|_| tree.written());
+            value.as_str().map_or_else(|| value.to_string(), str::to_string)
         };
-        let name = |node: usize| text(self.step(node).name.as_ref());
+        // What is said of each item is not said of the group.
+        let is_shared = |node: usize, tree: &&Tree| {
+            !self.is_group(node) || !tree.references().iter().any(|name| matches!(name.root(), "item" | "item_key"))
+        };
+        let name = |node: usize| {
+            let name = self.step(node).name.as_ref().filter(|name| is_shared(node, name))?;
+            Some(text(node, name))
+        };
         let estimate = |node: usize| {
-            let text = text(self.step(node).estimate.as_ref())?;
-            duration::parse(&text).ok().map(|estimate| estimate.as_secs())
+            let estimate = self.step(node).estimate.as_ref().filter(|_| !self.is_group(node))?;
+            duration::parse(&text(node, estimate)).ok().map(|estimate| estimate.as_secs())
         };
         Outline::of(&self.runbook, &self.graph, &self.effects, name, estimate)
     }
@@ -143,6 +165,17 @@ impl Plan {
 
     pub fn find(&self, address: &Address) -> Option<usize> {
         self.graph.find(address.as_str())
+    }
+
+    /// Whether it is done by its members.
+    pub fn is_group(&self, node: usize) -> bool {
+        self.graph.nodes[node].is_group()
+    }
+
+    /// The item a node is about.
+    pub fn item(&self, node: usize) -> Option<&Item> {
+        let member = self.graph.nodes[node].group?;
+        self.items.get(self.address(member.of))?.get(member.item)
     }
 
     pub fn is_finally(&self, node: usize) -> bool {

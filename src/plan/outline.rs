@@ -1,11 +1,13 @@
 //! The steps of a run without what is in them: enough to say where it stands. Kept in the run's folder, so that a view needs
 //! neither the runbook nor the kinds.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::graph::dag::Graph;
 use crate::model::{Address, Effect};
-use crate::runbook::ast::{Ended, Runbook};
+use crate::runbook::ast::{Ended, OnItemFailure, Runbook};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outline {
@@ -24,6 +26,15 @@ pub struct OutlineStep {
     pub needs: Vec<OutlineNeed>,
     /// The steps that need this one.
     pub dependents: Vec<usize>,
+    /// The group it is a member of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<usize>,
+    /// The members of a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Range<usize>>,
+    /// A failure of one member keeps the others from starting.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stops: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finally: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -61,6 +72,9 @@ impl Outline {
                 effect: effects[node],
                 needs: needs.collect(),
                 dependents: at.dependents.clone(),
+                group: at.group.map(|member| member.of),
+                members: at.members.clone(),
+                stops: step.foreach.as_ref().is_some_and(|foreach| foreach.on_item_failure == OnItemFailure::Stop),
                 finally: at.finally,
                 allow_failure: step.allow_failure,
                 estimate_seconds: estimate(node),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::items::Items;
 use super::outline::Outline;
 use super::{Binding, Plan};
 use crate::journal::store::{RunDir, replace_private};
@@ -41,6 +42,8 @@ pub struct SavedPlan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Address>,
     pub outline: Outline,
+    #[serde(default, skip_serializing_if = "Items::is_empty")]
+    pub items: Items,
     /// The newest change since the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amendment: Option<Amendment>,
@@ -69,6 +72,7 @@ impl SavedPlan {
             concurrency: plan.concurrency,
             skipped: plan.skipped.iter().cloned().collect(),
             outline: plan.outline.clone(),
+            items: plan.items.clone(),
             amendment: plan.amendment.clone(),
         }
     }
@@ -99,6 +103,7 @@ impl SavedPlan {
             on_failure: self.on_failure,
             concurrency: self.concurrency,
             skipped: self.skipped.iter().cloned().collect(),
+            items: self.items.clone(),
             base: self.base.clone(),
         }
     }

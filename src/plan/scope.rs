@@ -13,13 +13,19 @@ use crate::runbook::vars::resolve;
 pub struct RunScope<'a> {
     pub plan: &'a Plan,
     pub state: &'a RunState,
+    /// The step whose template it is, with its item at hand.
+    pub node: Option<usize>,
     /// `self.outputs`, in a step's own `verify`.
     pub own: Option<&'a Outputs>,
 }
 
 impl<'a> RunScope<'a> {
     pub fn new(plan: &'a Plan, state: &'a RunState) -> Self {
-        Self { plan, state, own: None }
+        Self { plan, state, node: None, own: None }
+    }
+
+    pub fn of(plan: &'a Plan, state: &'a RunState, node: usize) -> Self {
+        Self { node: Some(node), ..Self::new(plan, state) }
     }
 }
 
@@ -30,6 +36,8 @@ impl Scope for RunScope<'_> {
             ["vars", name, rest @ ..] => at(&self.plan.vars, name, rest),
             ["self", "outputs", name, rest @ ..] => at(self.own?, name, rest),
             ["run", name] => fact(self.plan, name),
+            ["item", rest @ ..] => dig(&self.plan.item(self.node?)?.item, rest).cloned(),
+            ["item_key"] => Some(self.plan.item(self.node?)?.key.clone().into()),
             ["steps", id, rest @ ..] => self.step(id, rest),
             _ => None,
         }
@@ -44,10 +52,30 @@ impl RunScope<'_> {
         match rest {
             ["outputs", name, rest @ ..] if has_outputs => at(step.outputs.as_ref()?, name, rest),
             ["outputs"] if has_outputs => Some(Value::Object(step.outputs.clone()?)),
+            ["items", rest @ ..] => dig(&self.items(node)?, rest).cloned(),
             ["started_at"] => Some(step.started_at.as_ref()?.at.to_string().into()),
             ["ended_at"] => Some(step.ended_at.as_ref()?.at.to_string().into()),
             _ => None,
         }
+    }
+}
+
+impl RunScope<'_> {
+    /// What became of every item of a group, once it is open.
+    fn items(&self, group: usize) -> Option<Value> {
+        let members = self.plan.graph.nodes[group].members.clone()?;
+        self.state.step(self.plan.address(group)).opened.then(|| members.map(|node| self.item(node)).collect())
+    }
+
+    fn item(&self, node: usize) -> Value {
+        let step = self.state.step(self.plan.address(node));
+        let item = self.plan.item(node);
+        json!({
+            "key": item.map(|item| item.key.as_str()),
+            "item": item.map(|item| &item.item),
+            "state": step.status.word(),
+            "outputs": step.outputs.clone().unwrap_or_default(),
+        })
     }
 }
 

@@ -128,6 +128,7 @@ fn worth(event: &Event) -> Volume {
         | Event::RunEnded { .. } => Volume::Quiet,
         Event::RunStarted(_)
         | Event::StepIntended(_)
+        | Event::StepOpened { .. }
         | Event::StepAdopted { .. }
         | Event::ApprovalGiven { .. }
         | Event::StepSucceeded(_)

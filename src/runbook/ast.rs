@@ -111,6 +111,8 @@ pub struct Step {
     /// `None`: nothing is said, so the step starts at once; in `finally`, after the one above.
     pub needs: Option<Vec<Need>>,
     pub condition: Option<Condition>,
+    /// Done once an item.
+    pub foreach: Option<Foreach>,
     pub require: Vec<Requirement>,
     pub retry: Retry,
     /// Covers one attempt.
@@ -152,6 +154,34 @@ pub enum Ended {
     Failed,
     Blocked,
     Undone,
+}
+
+/// One step for every item of a list or map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreach {
+    pub list: Tree,
+    /// What tells the items apart; read with the item at hand.
+    pub key: Option<Tree>,
+    pub order: Order,
+    pub on_item_failure: OnItemFailure,
+    /// How many items at a time.
+    pub max_parallel: Option<usize>,
+    /// The key `foreach`.
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Each item behind the one before.
+    Serial,
+    Parallel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnItemFailure {
+    /// No further item starts.
+    Stop,
+    Isolate,
 }
 
 #[derive(Clone, Debug, PartialEq)]

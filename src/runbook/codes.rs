@@ -41,6 +41,7 @@ codes! {
     UNKNOWN_OUTPUT "RG0210" "A template refers to an output that does not exist"
     SELF_OUTSIDE_VERIFY "RG0211" "`self` outside of `verify`"
     DUPLICATE_NEED "RG0212" "A step needs another one twice"
+    BAD_KEY "RG0213" "The items of a step cannot be told apart"
 
     TEMPLATE_SYNTAX "RG0301" "A template that cannot be read"
     TEMPLATE_FORBIDDEN "RG0302" "A template where none is allowed"

@@ -24,6 +24,8 @@ pub fn run_status(state: &RunState, steps: &[StepView]) -> RunStatus {
         return recorded;
     }
     let moves = |step: &StepView| match step.status {
+        // A group moves in its items.
+        _ if step.is_group => false,
         Status::Running | Status::Verifying | Status::Undoing | Status::Queued | Status::Late => true,
         Status::Pending => state.step(&step.address).retry.is_some(),
         _ => false,

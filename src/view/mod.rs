@@ -78,6 +78,8 @@ pub struct StepView {
     pub allow_failure: bool,
     pub finally: bool,
     pub owner: Option<String>,
+    /// Done by its items, which stand behind it.
+    pub is_group: bool,
 }
 
 /// Something that cannot be shown.
@@ -205,6 +207,8 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         (Status::Pending, Readiness::Ready) if derive::is_turn(state, step.finally, &step.address) => {
             status = Status::Queued;
         }
+        // It began, and what is left of it never will.
+        (Status::Running, _) if step.members.is_some() && state.ended.is_some() => status = Status::Pending,
         _ => {}
     }
     StepView {
@@ -218,6 +222,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         allow_failure: step.allow_failure,
         finally: step.finally,
         owner: step.owner.clone(),
+        is_group: step.members.is_some(),
     }
 }
 
@@ -233,6 +238,7 @@ fn unplanned(address: &Address, step: &StepState) -> StepView {
         allow_failure: false,
         finally: false,
         owner: None,
+        is_group: false,
     }
 }
 

@@ -65,6 +65,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::ExecutorStarted { host, pid, who } => executor_started(host, *pid, who),
         Event::ExecutorStopped { reason } => executor_stopped(*reason),
         Event::StepIntended(it) => step_intended(it, book),
+        Event::StepOpened { items, .. } => step_opened(*items),
         Event::StepAdopted { .. } => step_adopted(),
         Event::PhaseReached { phase, .. } => phase_reached(phase),
         Event::StepAsked { ask, .. } => step_asked(ask),
@@ -146,6 +147,10 @@ fn step_intended(it: &StepIntended, book: &Book) -> String {
     let kind = book.kind(&it.step).map(|kind| format!(" ({kind})")).unwrap_or_default();
     let name = book.name(&it.step).map(|name| format!(": {name}")).unwrap_or_default();
     format!("starts{attempt}{kind}{name}")
+}
+
+fn step_opened(items: usize) -> String {
+    format!("begins: {}", super::words::count(items, "item"))
 }
 
 fn step_adopted() -> String {

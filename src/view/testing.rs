@@ -48,6 +48,9 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         effect: Effect::Opaque,
         needs: needs.iter().map(|need| OutlineNeed { step: place(need), when: None }).collect(),
         dependents: (0..steps.len()).filter(|other| steps[*other].3.contains(id)).collect(),
+        group: None,
+        members: None,
+        stops: false,
         finally: *kind == "ledger.cleanup",
         allow_failure: false,
         estimate_seconds: Some(600),
@@ -270,6 +273,7 @@ fn run_started(id: &RunId, at: Timestamp) -> RunStarted {
 
 fn saved(id: &RunId, started_at: Timestamp, outline: &Outline) -> SavedPlan {
     SavedPlan {
+        items: Default::default(),
         version: 1,
         copy: "runbook.yaml".into(),
         amendment: None,

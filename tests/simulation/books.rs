@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use fastrand::Rng;
 use jiff::Timestamp;
+use regrow::graph::Edge;
 use regrow::model::record::{Mode, OnFailure};
 use regrow::plan::{Binding, Plan};
 use regrow::runbook;
@@ -91,6 +92,14 @@ finally:
   - { id: c, uses: sim.keyed, needs: [b], with: { foreign: true }, allow_failure: true }
 ",
     ),
+    (
+        "each",
+        "
+  - { id: a, uses: sim.keyed, needs: [], foreach: [p, q], with: { fails: 1, how: never } }
+  - { id: b, uses: sim.proc, needs: [a], foreach: [r, s], order: serial, approval: { minimum: 1 }, with: {} }
+  - { id: c, uses: sim.opaque, needs: [b], with: {} }
+",
+    ),
 ];
 
 /// A bound plan of the steps in `text`.
@@ -106,6 +115,7 @@ pub fn bind(name: &str, text: &str) -> Plan {
         on_failure: OnFailure::Pause,
         concurrency: 4,
         skipped: BTreeSet::new(),
+        items: BTreeMap::new(),
         base: "/".into(),
     };
     Plan::bind(loaded.runbook, "digest", binding, kinds::find).unwrap_or_else(|fault| panic!("{name}: {fault:?}"))
@@ -114,11 +124,20 @@ pub fn bind(name: &str, text: &str) -> Plan {
 /// A machine on which nothing has happened yet.
 pub fn machine(plan: &Plan, seed: u64) -> Machine {
     let mut machine = Machine::new(seed);
-    let kinds = (0..plan.len()).map(|node| (plan.address(node).to_string(), plan.kinds[node].name()));
+    // A group does nothing of its own.
+    let kind = |node: usize| if plan.is_group(node) { "sim.read" } else { plan.kinds[node].name() };
+    let kinds = (0..plan.len()).map(|node| (plan.address(node).to_string(), kind(node)));
     machine.outside.kinds = kinds.collect::<BTreeMap<_, _>>();
+    // That a step is blocked stands in no record, nor that a group has failed.
+    let is_recorded = |(need, when): &&Edge| match when {
+        Some(when) => !when.contains(&Ended::Blocked) && !plan.is_group(*need),
+        None => !(plan.is_group(*need) && plan.step(*need).allow_failure),
+    };
     for node in &plan.graph.nodes {
-        let in_a_record =
-            node.needs.iter().filter(|(_, when)| when.as_ref().is_none_or(|when| !when.contains(&Ended::Blocked)));
+        let in_a_record = node.needs.iter().filter(is_recorded);
+        // What a group needs, its items need.
+        let of_group = node.group.iter().flat_map(|member| &plan.graph.nodes[member.of].needs);
+        let in_a_record = in_a_record.chain(of_group.filter(is_recorded));
         let needs = in_a_record.map(|(need, _)| plan.address(*need).to_string()).collect();
         machine.oracle.needs.insert(node.address.to_string(), needs);
     }
@@ -177,7 +196,18 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
     if rng.u8(..6) == 0 {
         let _ = write!(text, ", if: {}", rng.bool());
     }
+    if rng.u8(..5) == 0 {
+        text.push_str(&items(rng));
+    }
     text.push_str(" }\n");
+}
+
+fn items(rng: &mut Rng) -> String {
+    let list = ["[]", "[p]", "[p, q]", "{ p: 1, q: 2, r: 3 }"][rng.usize(..4)];
+    let order = ["serial", "parallel"][rng.usize(..2)];
+    let on_failure = ["stop", "isolate"][rng.usize(..2)];
+    let most = if rng.bool() { ", max_parallel: 1" } else { "" };
+    format!(", foreach: {list}, order: {order}, on_item_failure: {on_failure}{most}")
 }
 
 fn simulated(rng: &mut Rng, text: &mut String, kind: &str) {

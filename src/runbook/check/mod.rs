@@ -3,6 +3,7 @@
 //! Pure, and complete: one pass says everything. What the text cannot tell is left to the run.
 
 mod conditions;
+mod foreach;
 mod graph;
 mod limits;
 mod names;

@@ -35,7 +35,7 @@ pub struct Site {
     pub takes_secret: bool,
 }
 
-const ROOTS: &[&str] = &["params", "vars", "secrets", "steps", "self", "run", "env"];
+const ROOTS: &[&str] = &["params", "vars", "secrets", "steps", "self", "run", "env", "item", "item_key"];
 const OF_RUN: &[&str] = &["id", "short_id", "started_at", "mode", "outage_began"];
 const OF_STEP: &[&str] = &["outputs", "started_at", "ended_at"];
 
@@ -133,9 +133,9 @@ impl<'a> Names<'a> {
             }
             "env" if reference.path.len() == 2 => {}
             "env" => vague(reference, "name one variable: `env.HOME`", report),
-            "item" | "item_key" | "hold" => {
-                let message = format!("`{}` is not in this version", reference.root());
-                report.error(codes::VALUE_LATER, reference.span, message);
+            "item" | "item_key" => self.of_item(reference, site, report),
+            "hold" => {
+                report.error(codes::VALUE_LATER, reference.span, "`hold` is not in this version");
             }
             root => {
                 let message = format!("there is no `{root}` in templates");
@@ -226,7 +226,12 @@ impl<'a> Names<'a> {
             vague(reference, &format!("name its output: `steps.{id}.outputs.NAME`"), report);
             return;
         };
-        if matches!(field.as_str(), "items" | "winner") {
+        if self.step(other).foreach.is_some() && matches!(field.as_str(), "items" | "outputs") {
+            self.of_items(reference, field, report);
+        } else if field == "items" {
+            let message = format!("step `{id}` has no items: it has no `foreach`");
+            report.error_help(codes::UNKNOWN_NAME, reference.span, message, nearest(field, OF_STEP.iter().copied()));
+        } else if field == "winner" {
             report.error(codes::VALUE_LATER, reference.span, format!("`steps.{id}.{field}` is not in this version"));
         } else if !OF_STEP.contains(&field.as_str()) {
             let message = format!("`steps.{id}` has no `{field}`");

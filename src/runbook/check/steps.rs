@@ -1,7 +1,7 @@
 //! One step against its kind.
 
 use super::names::{Names, Site};
-use super::{conditions, nearest, places, schema, secrets, values};
+use super::{conditions, foreach, nearest, places, schema, secrets, values};
 use crate::runbook::ast::{Proof, Undo};
 use crate::runbook::catalog::{KindFace, Late};
 use crate::runbook::codes;
@@ -65,6 +65,7 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
     if let Some(Undo::Command(argv)) = &step.undo {
         names.judge_tree(argv, &site, report);
     }
+    foreach::judge(names, node, report);
     let required = step.require.iter().map(|requirement| &requirement.that);
     for condition in step.condition.iter().chain(required) {
         conditions::judge(names, condition, &site, report);

@@ -23,6 +23,10 @@ impl Names<'_> {
             (Some("steps"), Some(id)) if path.len() == 4 && part(2) == Some("outputs") => {
                 self.graph.find(id).map_or(Type::Any, |node| self.of_output(node, &path[3]))
             }
+            (Some("steps"), Some(id)) if path.len() == 3 && part(2) == Some("items") && self.has_items(id) => {
+                Type::List
+            }
+            (Some("item_key"), None) => Type::Text,
             (Some("steps"), Some(_)) if matches!(part(2), Some("started_at" | "ended_at")) => Type::Timestamp,
             (Some("self"), Some("outputs")) if path.len() == 3 => {
                 site.node.map_or(Type::Any, |node| self.of_output(node, &path[2]))

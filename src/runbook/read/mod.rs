@@ -5,6 +5,7 @@
 
 mod expect;
 mod fields;
+mod foreach;
 mod params;
 mod policy;
 mod scalars;

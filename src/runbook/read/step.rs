@@ -1,7 +1,7 @@
 //! One step.
 
 use super::fields::{Fields, Keys};
-use super::{expect, policy, scalars, script};
+use super::{expect, foreach, policy, scalars, script};
 use crate::runbook::ast::Step;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
@@ -17,6 +17,11 @@ const STEP: Keys = Keys {
         "run",
         "needs",
         "if",
+        "foreach",
+        "key",
+        "order",
+        "on_item_failure",
+        "max_parallel",
         "require",
         "retry",
         "timeout",
@@ -36,11 +41,6 @@ const STEP: Keys = Keys {
         "include",
         "try",
         "under",
-        "foreach",
-        "key",
-        "max_parallel",
-        "order",
-        "on_item_failure",
         "repair",
         "deadline",
         "not_before",
@@ -68,6 +68,7 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
         name: fields.take("name").and_then(|entry| scalars::templated_text(entry, report)),
         needs: fields.take("needs").map(|entry| policy::needs(entry, report)),
         condition: fields.take("if").and_then(|entry| scalars::condition(&entry, report)),
+        foreach: foreach::read(&mut fields, report),
         require: fields.take("require").map(|entry| policy::requirements(entry, report)).unwrap_or_default(),
         retry: fields.take("retry").map(|entry| policy::retry(entry, report)).unwrap_or_default(),
         timeout: fields.take("timeout").and_then(|entry| scalars::duration(&entry, report)),

@@ -1,0 +1,112 @@
+//! Steps with `foreach`: opened once for all their items, ended when the last of them has.
+
+use serde_json::{Map, Value, json};
+
+use super::ask;
+use super::decide::{Decision, done_at_once};
+use crate::model::record::Event;
+use crate::model::{RunState, Status};
+use crate::plan::Plan;
+
+/// How the members of a group stand, by number.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub opened: bool,
+    /// Neither ended nor blocked.
+    moving: usize,
+    /// Failed, or not proven, and not allowed to be.
+    failed: usize,
+    blocked: usize,
+    undone: usize,
+}
+
+impl Tally {
+    pub fn new(members: usize) -> Self {
+        Self { moving: members, ..Self::default() }
+    }
+
+    /// Notes that a member went from one status to another. True where failures appeared or went.
+    pub fn count(&mut self, before: Status, now: Status, may_fail: bool) -> bool {
+        let had_failures = self.has_failures();
+        if let Some(number) = self.number(before, may_fail) {
+            *number -= 1;
+        }
+        if let Some(number) = self.number(now, may_fail) {
+            *number += 1;
+        }
+        self.has_failures() != had_failures
+    }
+
+    fn number(&mut self, status: Status, may_fail: bool) -> Option<&mut usize> {
+        match status {
+            Status::Failed if may_fail => None,
+            Status::Failed | Status::Unproven => Some(&mut self.failed),
+            Status::Blocked => Some(&mut self.blocked),
+            Status::Undone => Some(&mut self.undone),
+            Status::Succeeded | Status::Skipped | Status::Superseded => None,
+            Status::Pending
+            | Status::Queued
+            | Status::Running
+            | Status::Verifying
+            | Status::Waiting
+            | Status::Late
+            | Status::Unknown
+            | Status::Undoing => Some(&mut self.moving),
+        }
+    }
+
+    pub fn has_failures(&self) -> bool {
+        self.failed > 0
+    }
+
+    /// Whether every member has ended well.
+    pub fn is_done(&self) -> bool {
+        self.moving + self.failed + self.blocked + self.undone == 0
+    }
+
+    /// Where an open group stands.
+    pub fn status(&self, recorded: Status) -> Status {
+        match (self.moving, self.failed + self.blocked, self.undone) {
+            (0, 0, 0) => recorded,
+            (0, 0, _) => Status::Undone,
+            (0, ..) => Status::Failed,
+            _ => Status::Running,
+        }
+    }
+}
+
+/// A group whose needs are satisfied: asks first, if somebody has to agree to the whole list.
+pub fn consider(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision) {
+    if ask::is_wanted(plan, node, "") {
+        decision.events.push(question(plan, state, node));
+    } else {
+        open(plan, node, decision);
+    }
+}
+
+/// Enough people agreed. What was shown cannot have changed: the items of a run are fixed.
+pub fn open(plan: &Plan, node: usize, decision: &mut Decision) {
+    let step = plan.address(node).clone();
+    decision.events.push(Event::StepOpened { step, items: members(plan, node).len() });
+}
+
+/// An open group whose members have all ended well.
+pub fn close(plan: &Plan, node: usize, decision: &mut Decision) {
+    decision.events.push(done_at_once(plan, node, Map::new()));
+}
+
+fn question(plan: &Plan, state: &RunState, node: usize) -> Event {
+    let address = plan.address(node);
+    let items = &plan.items[address];
+    let mut shown = vec![format!("start `{address}` ({}) for {} items:", plan.kinds[node].name(), items.len())];
+    shown.extend(items.iter().map(|item| match &item.item {
+        Value::String(text) if *text == item.key => format!("  {}", item.key),
+        value => format!("  {}: {value}", item.key),
+    }));
+    ask::approval_of(plan, state, node, "", &json!(items), shown)
+}
+
+/// The nodes of a group's items.
+pub fn members(plan: &Plan, node: usize) -> std::ops::Range<usize> {
+    plan.graph.nodes[node].members.clone().unwrap_or_default()
+}
