@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -17,11 +18,14 @@ use crate::model::secret::Secret;
 use crate::model::{Fault, OpId, RetryClass, RunId, RunState};
 use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::items::Items;
+use crate::plan::schedule::{self, Foreseen};
 use crate::plan::scope::RunScope;
 use crate::plan::{Binding, Plan};
 use crate::provider::vault;
 use crate::runbook::ast::SecretSpec;
+use crate::runbook::duration;
 use crate::runbook::template::{Secrets, open};
+use crate::view::{history, words};
 
 pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let plan = bind(context, &args.choices)?;
@@ -49,6 +53,7 @@ fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
     let base = run::absolute(&choices.file)?.parent().map(Path::to_path_buf).unwrap_or_default();
     let binding = Binding {
         items: Items::new(),
+        earlier: history::seconds(&context.looking(), &loaded.runbook.name),
         // Nothing is started under it; names made of it only show their form.
         run: "plan".parse::<RunId>().map_err(Failure::usage)?,
         mode: Mode::Real,
@@ -132,7 +137,8 @@ fn harmless_secrets(plan: &Plan) -> Secrets {
 
 fn to_json(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Value {
     let id = |node: &usize| plan.address(*node).to_string();
-    let (path, seconds) = forecast::critical_path(plan);
+    let path = forecast::critical_path(plan);
+    let foreseen = schedule::foresee(&plan.outline, plan.concurrency);
     let shown: Vec<Value> = steps.iter().map(|step| step_json(plan, step, looks)).collect();
     json!({
         "runbook": plan.runbook.name,
@@ -144,7 +150,8 @@ fn to_json(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Value {
         "leaves_alone": [],
         "steps": shown,
         "critical_path": path.iter().map(id).collect::<Vec<_>>(),
-        "estimate_seconds": seconds,
+        "estimate_seconds": foreseen.map(|foreseen| foreseen.seconds),
+        "bound_seconds": foreseen.map(|foreseen| foreseen.bound),
         "findings": findings(plan, looks),
     })
 }
@@ -182,15 +189,34 @@ fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
     for step in steps {
         lines.extend(step_text(plan, step, looks));
     }
-    let (path, seconds) = forecast::critical_path(plan);
+    let path = forecast::critical_path(plan);
     let path: Vec<String> = path.iter().map(|node| format!("`{}`", plan.address(*node))).collect();
     lines.push(String::new());
     lines.push(format!("longest way: {}", path.join(" → ")));
-    if let Some(seconds) = seconds {
-        lines.push(format!("estimate: {}", crate::runbook::duration::format(std::time::Duration::from_secs(seconds))));
-    }
+    lines.extend(schedule::foresee(&plan.outline, plan.concurrency).map(|foreseen| estimate(plan, foreseen)));
     lines.push("nothing was changed".to_string());
     lines
+}
+
+/// How long it will take, what no order can beat, and what was promised.
+fn estimate(plan: &Plan, foreseen: Foreseen) -> String {
+    let span = |seconds: u64| duration::format(Duration::from_secs(seconds));
+    let mut text = format!("estimate: {}", span(foreseen.seconds));
+    if foreseen.bound < foreseen.seconds {
+        text.push_str(&format!("; no order takes less than {}", span(foreseen.bound)));
+    }
+    let unknown = plan.outline.steps.iter().filter(|step| step.members.is_none() && step.estimate_seconds.is_none());
+    match unknown.count() {
+        0 => {}
+        count => {
+            text.push_str(&format!("; without {}, which nobody has estimated or run", words::count(count, "step")))
+        }
+    }
+    if let Some(rto) = plan.runbook.objectives.rto {
+        let fits = if Duration::from_secs(foreseen.seconds) <= rto { "within" } else { "MORE THAN" };
+        text.push_str(&format!("; {fits} the RTO of {}", duration::format(rto)));
+    }
+    text
 }
 
 fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {

@@ -25,6 +25,7 @@ use crate::provider::vault;
 use crate::runbook::ast::{Objectives, Rpo};
 use crate::runbook::params::{self, ParamFile};
 use crate::runbook::{Loaded, duration};
+use crate::view::history;
 
 pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let loaded = check::load(context, &args.choices.file)?;
@@ -154,6 +155,7 @@ fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Resu
     let params = params_of(context, loaded, &args.choices, now)?;
     Ok(Binding {
         items: Items::new(),
+        earlier: history::seconds(&context.looking(), &loaded.runbook.name),
         run: run.clone(),
         mode: Mode::Real,
         started_at: now,

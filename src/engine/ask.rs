@@ -152,7 +152,8 @@ pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, de
         Err(fault) => return decision.events.push(Event::StepFailed { step: address.clone(), fault }),
     };
     let is_human = plan.effects[node] == Effect::Human;
-    if !is_human && (live.working() >= plan.concurrency || !live.has_room || !has_place(plan, live, node)) {
+    let has_hands = is_human || (live.working() < plan.concurrency && live.has_room);
+    if !has_hands || !has_place(plan, live, node, decision) {
         return;
     }
     let intended = StepIntended {
@@ -169,6 +170,7 @@ pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, de
     };
     decision.events.push(Event::StepIntended(Box::new(intended)));
     if is_human {
+        decision.asked.insert(node);
         decision.events.push(human(plan, state, node, &inputs));
     } else {
         live.busy.insert(node);

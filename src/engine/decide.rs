@@ -3,6 +3,8 @@
 //! One call looks at every step that can move and says which records follow and what is to be done once they are on disk.
 //! It is called again after those records were folded, until nothing follows any more.
 
+use std::collections::BTreeSet;
+
 use super::ask;
 use super::command::Command;
 use super::ending;
@@ -26,6 +28,8 @@ pub struct Decision {
     pub commands: Vec<Command>,
     /// Milliseconds until a retry is due.
     pub wake_in: Option<u64>,
+    /// Nodes that people begin with these records: nobody of this executor is busy with them.
+    pub asked: BTreeSet<usize>,
 }
 
 impl Decision {
@@ -97,8 +101,11 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
     begin(plan, state, live, node, decision);
 }
 
-/// Whether `max_parallel` of its group leaves room for one more.
-pub(super) fn has_place(plan: &Plan, live: &Live, node: usize) -> bool {
+/// Whether its lock and `max_parallel` of its group leave room for one more.
+pub(super) fn has_place(plan: &Plan, live: &Live, node: usize, decision: &Decision) -> bool {
+    if live.frontier.is_locked_out(&plan.outline, node, live.busy.iter().chain(&decision.asked)) {
+        return false;
+    }
     let group = |node: usize| plan.graph.nodes[node].group.map(|member| member.of);
     let most = plan.step(node).foreach.as_ref().and_then(|foreach| foreach.max_parallel);
     let (Some(of), Some(most)) = (group(node), most) else { return true };
@@ -130,7 +137,8 @@ fn skip(plan: &Plan, node: usize, why: SkipReason, decision: &mut Decision) {
 
 /// Prepares, asks, and writes the intent, as far as it comes.
 pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
-    if live.working() >= plan.concurrency || !live.has_room && guard!("room") || !has_place(plan, live, node) {
+    if live.working() >= plan.concurrency || !live.has_room && guard!("room") || !has_place(plan, live, node, decision)
+    {
         return;
     }
     let rendered = match intent::inputs(plan, state, node) {

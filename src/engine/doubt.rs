@@ -5,10 +5,12 @@
 //! Without a probe a person decides.
 
 use super::group;
+use crate::graph::Edge;
 use crate::kind::Role;
 use crate::model::step::StepState;
 use crate::model::{RunState, Status};
 use crate::plan::Plan;
+use crate::runbook::ast::Ended;
 
 /// Marks the frontier of `state`, so that the doubt stands in the head of the next segment.
 pub fn mark(plan: &Plan, state: &mut RunState, tail: &str) {
@@ -24,25 +26,47 @@ pub fn mark(plan: &Plan, state: &mut RunState, tail: &str) {
 
 /// Every step but those behind a need that cannot have ended within one write.
 fn frontier(plan: &Plan, state: &RunState) -> Vec<usize> {
-    let mut within_reach = vec![false; plan.len()];
-    for &node in plan.graph.order() {
-        let ends = |need: usize| {
-            let begun = state.status(plan.address(need)) != Status::Pending;
-            (begun && !plan.is_group(need)) || (within_reach[need] && ends_at_once(plan, state, need))
-        };
-        // A group opens with the very records that release it.
-        let opens = plan.graph.nodes[node].group.is_none_or(|member| within_reach[member.of]);
-        within_reach[node] = opens && plan.graph.nodes[node].needs.iter().all(|(need, _)| ends(*need));
+    let mut reach = Reach { plan, state, starts: vec![false; plan.len()], blocks: vec![false; plan.len()] };
+    plan.graph.order().iter().for_each(|node| reach.visit(*node));
+    (0..plan.len()).filter(|node| reach.starts[*node]).collect()
+}
+
+/// What can have become of the nodes within one write.
+struct Reach<'a> {
+    plan: &'a Plan,
+    state: &'a RunState,
+    /// May have had an intent.
+    starts: Vec<bool>,
+    /// May have been blocked, which is never recorded and releases who waits for it.
+    blocks: Vec<bool>,
+}
+
+impl Reach<'_> {
+    fn visit(&mut self, node: usize) {
+        let at = &self.plan.graph.nodes[node];
+        // A group opens with the very records that release it, and a failure of one item may block the others.
+        let opens = at.group.is_none_or(|member| self.starts[member.of]);
+        let stopped = at.group.is_some_and(|member| self.plan.outline.steps[member.of].stops);
+        self.starts[node] = opens && at.needs.iter().all(|need| self.releases(need));
+        self.blocks[node] = stopped || at.needs.iter().any(|(need, _)| self.ends(*need) || self.blocks[*need]);
     }
-    (0..plan.len()).filter(|node| within_reach[*node]).collect()
+
+    fn releases(&self, (need, when): &Edge) -> bool {
+        let by_block = when.as_ref().is_some_and(|when| when.contains(&Ended::Blocked));
+        self.ends(*need) || (by_block && self.blocks[*need])
+    }
+
+    fn ends(&self, node: usize) -> bool {
+        if self.plan.is_group(node) {
+            return group::members(self.plan, node).all(|member| self.ends(member) || self.blocks[member]);
+        }
+        let begun = self.state.status(self.plan.address(node)) != Status::Pending;
+        begun || (self.starts[node] && ends_at_once(self.plan, node))
+    }
 }
 
 /// Whether a step can end with the very records that release it.
-fn ends_at_once(plan: &Plan, state: &RunState, node: usize) -> bool {
-    if plan.is_group(node) {
-        let begun = |member: usize| state.status(plan.address(member)) != Status::Pending;
-        return group::members(plan, node).all(|member| begun(member) || ends_at_once(plan, state, member));
-    }
+fn ends_at_once(plan: &Plan, node: usize) -> bool {
     let step = plan.step(node);
     let may_be_skipped =
         step.condition.is_some() || !step.require.is_empty() || plan.skipped.contains(plan.address(node));

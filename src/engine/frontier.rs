@@ -4,12 +4,13 @@
 //! lifts it again; an open group stands as its members do. [`Frontier`] works them out along the needs, so that deciding costs
 //! what has changed and not the whole graph.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use super::group::Tally;
 
-use crate::model::{Address, RunState, Status};
-use crate::plan::outline::Outline;
+use crate::model::{Address, Effect, RunState, Status};
+use crate::plan::outline::{Outline, OutlineStep};
 use crate::runbook::ast::Ended;
 
 /// What the needs of a pending step say.
@@ -27,8 +28,10 @@ pub enum Readiness {
 pub struct Frontier {
     /// The status of every node, `blocked` worked out.
     pub statuses: Vec<Status>,
-    /// Nodes that something may be done about.
-    movable: BTreeSet<usize>,
+    /// Nodes that something may be done about: the longest way first, then in the order of the file.
+    movable: BTreeSet<(Reverse<u64>, usize)>,
+    /// Nodes that keep others under their lock from starting.
+    holders: BTreeSet<usize>,
     groups: HashMap<usize, Tally>,
     /// Nodes that have neither ended nor are blocked.
     open: usize,
@@ -44,6 +47,7 @@ impl Frontier {
         let mut frontier = Self {
             statuses,
             movable: BTreeSet::new(),
+            holders: BTreeSet::new(),
             groups: groups.collect(),
             open: outline.len() - finally,
             open_finally: finally,
@@ -64,11 +68,13 @@ impl Frontier {
             let (now, moves) = self.standing(outline, state, node);
             self.statuses[node] = now;
             self.count(outline, node, before, now);
+            let place = (Reverse(step.remaining_seconds), node);
             if moves {
-                self.movable.insert(node);
+                self.movable.insert(place);
             } else {
-                self.movable.remove(&node);
+                self.movable.remove(&place);
             }
+            self.hold(step, state, node);
             if now != before || opens {
                 queue.extend(&step.dependents);
                 queue.extend(step.members.clone().into_iter().flatten());
@@ -119,7 +125,31 @@ impl Frontier {
     }
 
     pub fn movable(&self) -> Vec<usize> {
-        self.movable.iter().copied().collect()
+        self.movable.iter().map(|(_, node)| *node).collect()
+    }
+
+    fn hold(&mut self, step: &OutlineStep, state: &RunState, node: usize) {
+        if step.lock.is_none() || step.members.is_some() {
+            return;
+        }
+        let begun = match self.statuses[node] {
+            Status::Running | Status::Verifying | Status::Late | Status::Unknown | Status::Undoing => true,
+            // Somebody does it by hand, or is asked between two phases of it.
+            Status::Waiting => step.effect == Effect::Human || state.step(&step.address).reached.is_some(),
+            _ => false,
+        };
+        if begun {
+            self.holders.insert(node);
+        } else {
+            self.holders.remove(&node);
+        }
+    }
+
+    /// Whether another step has the lock of `node`. `busy` are nodes that are being worked on.
+    pub fn is_locked_out<'a>(&self, outline: &Outline, node: usize, busy: impl Iterator<Item = &'a usize>) -> bool {
+        let Some(lock) = &outline.steps[node].lock else { return false };
+        let has_it = |other: &usize| *other != node && outline.steps[*other].lock.as_ref() == Some(lock);
+        self.holders.iter().any(has_it) || busy.into_iter().any(has_it)
     }
 
     /// Whether every step outside `finally` has ended or is blocked.

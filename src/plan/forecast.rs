@@ -168,8 +168,8 @@ pub fn starts_at_once(plan: &Plan, steps: &[StepForecast]) -> Vec<usize> {
     steps.iter().filter(starts).map(|step| step.node).collect()
 }
 
-/// The chain of needs that takes longest by the runbook's estimates, and how long, if any step of it says.
-pub fn critical_path(plan: &Plan) -> (Vec<usize>, Option<u64>) {
+/// The chain of needs that takes longest by estimate.
+pub fn critical_path(plan: &Plan) -> Vec<usize> {
     let weight = |node: usize| plan.outline.steps[node].estimate_seconds;
     let mut best: Vec<(u64, usize, Option<usize>)> = vec![(0, 0, None); plan.len()];
     for &node in plan.graph.order() {
@@ -192,6 +192,5 @@ pub fn critical_path(plan: &Plan) -> (Vec<usize>, Option<u64>) {
         next = best[node].2;
     }
     path.reverse();
-    let known = path.iter().any(|node| weight(*node).is_some());
-    (path, last.map(|node| best[node].0).filter(|_| known))
+    path
 }

@@ -4,9 +4,10 @@ pub mod forecast;
 pub mod items;
 pub mod outline;
 pub mod saved;
+pub mod schedule;
 pub mod scope;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ pub struct Plan {
     pub graph: Graph,
     pub outline: Outline,
     pub items: Items,
+    /// Seconds that steps took in earlier runs.
+    pub earlier: BTreeMap<Address, u64>,
     /// One a node.
     pub kinds: Vec<&'static dyn AnyKind>,
     pub effects: Vec<Effect>,
@@ -65,6 +68,8 @@ pub struct Binding {
     pub skipped: BTreeSet<Address>,
     /// Known from an earlier binding of this run.
     pub items: Items,
+    /// Seconds that steps took in earlier runs.
+    pub earlier: BTreeMap<Address, u64>,
     pub base: PathBuf,
 }
 
@@ -78,8 +83,19 @@ impl Plan {
     ) -> Result<Self, Fault> {
         let graph = Graph::of(&runbook).map_err(|why| Fault::new("RG0201", why))?;
         let digest = digest(source_digest, &binding);
-        let Binding { run, mode, started_at, outage_began, params, on_failure, concurrency, skipped, items, base } =
-            binding;
+        let Binding {
+            run,
+            mode,
+            started_at,
+            outage_began,
+            params,
+            on_failure,
+            concurrency,
+            skipped,
+            items,
+            earlier,
+            base,
+        } = binding;
         let mut plan = Self {
             run,
             mode,
@@ -89,6 +105,7 @@ impl Plan {
             graph,
             outline: Outline::default(),
             items: Items::new(),
+            earlier,
             kinds: Vec::new(),
             effects: Vec::new(),
             params,
@@ -140,10 +157,11 @@ impl Plan {
             let name = self.step(node).name.as_ref().filter(|name| is_shared(node, name))?;
             Some(text(node, name))
         };
-        let estimate = |node: usize| {
+        let said = |node: usize| {
             let estimate = self.step(node).estimate.as_ref().filter(|_| !self.is_group(node))?;
             duration::parse(&text(node, estimate)).ok().map(|estimate| estimate.as_secs())
         };
+        let estimate = |node: usize| said(node).or_else(|| self.earlier.get(self.address(node)).copied());
         Outline::of(&self.runbook, &self.graph, &self.effects, name, estimate)
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::schedule;
 use crate::graph::dag::Graph;
 use crate::model::{Address, Effect};
 use crate::runbook::ast::{Ended, OnItemFailure, Runbook};
@@ -35,14 +36,24 @@ pub struct OutlineStep {
     /// A failure of one member keeps the others from starting.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stops: bool,
+    /// Never side by side with another step under the same lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finally: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_failure: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate_seconds: Option<u64>,
+    /// From its start to the end of all that waits for it, by estimate.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub remaining_seconds: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+}
+
+fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,11 +88,21 @@ impl Outline {
                 stops: step.foreach.as_ref().is_some_and(|foreach| foreach.on_item_failure == OnItemFailure::Stop),
                 finally: at.finally,
                 allow_failure: step.allow_failure,
+                lock: step.lock.clone(),
                 estimate_seconds: estimate(node),
+                remaining_seconds: 0,
                 owner: step.owner.clone(),
             }
         });
-        Self { steps: steps.collect(), order: graph.order().to_vec() }
+        let mut outline = Self { steps: steps.collect(), order: graph.order().to_vec() };
+        outline.rank();
+        outline
+    }
+
+    /// Works out what comes first among the ready.
+    pub fn rank(&mut self) {
+        let remaining = schedule::remaining(self);
+        self.steps.iter_mut().zip(remaining).for_each(|(step, seconds)| step.remaining_seconds = seconds);
     }
 
     pub fn len(&self) -> usize {

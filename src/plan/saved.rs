@@ -1,5 +1,6 @@
 //! The plan as it lies in the run's folder: what `resume` binds the runbook's copy to, and what views read.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,8 @@ pub struct SavedPlan {
     pub outline: Outline,
     #[serde(default, skip_serializing_if = "Items::is_empty")]
     pub items: Items,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier: BTreeMap<Address, u64>,
     /// The newest change since the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amendment: Option<Amendment>,
@@ -73,6 +76,7 @@ impl SavedPlan {
             skipped: plan.skipped.iter().cloned().collect(),
             outline: plan.outline.clone(),
             items: plan.items.clone(),
+            earlier: plan.earlier.clone(),
             amendment: plan.amendment.clone(),
         }
     }
@@ -104,6 +108,7 @@ impl SavedPlan {
             concurrency: self.concurrency,
             skipped: self.skipped.iter().cloned().collect(),
             items: self.items.clone(),
+            earlier: self.earlier.clone(),
             base: self.base.clone(),
         }
     }

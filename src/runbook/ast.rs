@@ -127,6 +127,8 @@ pub struct Step {
     /// A duration, perhaps a template.
     pub estimate: Option<Tree>,
     pub owner: Option<String>,
+    /// Never side by side with another step under the same lock.
+    pub lock: Option<String>,
     pub instructions: Option<Tree>,
     pub creates: Vec<Creates>,
     /// The id.

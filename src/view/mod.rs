@@ -10,6 +10,7 @@
 pub mod commands;
 pub mod derive;
 pub mod follow;
+pub mod history;
 pub mod json;
 pub mod logs;
 pub mod paint;

@@ -51,6 +51,8 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         group: None,
         members: None,
         stops: false,
+        lock: None,
+        remaining_seconds: 0,
         finally: *kind == "ledger.cleanup",
         allow_failure: false,
         estimate_seconds: Some(600),
@@ -274,6 +276,7 @@ fn run_started(id: &RunId, at: Timestamp) -> RunStarted {
 fn saved(id: &RunId, started_at: Timestamp, outline: &Outline) -> SavedPlan {
     SavedPlan {
         items: Default::default(),
+        earlier: Default::default(),
         version: 1,
         copy: "runbook.yaml".into(),
         amendment: None,

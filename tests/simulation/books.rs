@@ -116,6 +116,7 @@ pub fn bind(name: &str, text: &str) -> Plan {
         concurrency: 4,
         skipped: BTreeSet::new(),
         items: BTreeMap::new(),
+        earlier: BTreeMap::new(),
         base: "/".into(),
     };
     Plan::bind(loaded.runbook, "digest", binding, kinds::find).unwrap_or_else(|fault| panic!("{name}: {fault:?}"))
@@ -128,6 +129,9 @@ pub fn machine(plan: &Plan, seed: u64) -> Machine {
     let kind = |node: usize| if plan.is_group(node) { "sim.read" } else { plan.kinds[node].name() };
     let kinds = (0..plan.len()).map(|node| (plan.address(node).to_string(), kind(node)));
     machine.outside.kinds = kinds.collect::<BTreeMap<_, _>>();
+    let locked = (0..plan.len()).filter(|node| !plan.is_group(*node));
+    let locks = locked.filter_map(|node| Some((plan.address(node).to_string(), plan.step(node).lock.clone()?)));
+    machine.oracle.locks = locks.collect();
     // That a step is blocked stands in no record, nor that a group has failed.
     let is_recorded = |(need, when): &&Edge| match when {
         Some(when) => !when.contains(&Ended::Blocked) && !plan.is_group(*need),
@@ -198,6 +202,9 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
     }
     if rng.u8(..5) == 0 {
         text.push_str(&items(rng));
+    }
+    if rng.u8(..5) == 0 {
+        let _ = write!(text, ", lock: l{}", rng.u8(..2));
     }
     text.push_str(" }\n");
 }

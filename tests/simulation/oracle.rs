@@ -17,6 +17,8 @@ pub struct Oracle {
     pub steps: BTreeMap<String, Known>,
     /// What each step needs, but for needs whose end may stand in no record.
     pub needs: BTreeMap<String, Vec<String>>,
+    /// The lock of every step that has one.
+    pub locks: BTreeMap<String, String>,
     pub told: BTreeMap<String, Told>,
     told_seq: u64,
     /// The seq of the newest `segment_opened`: what stood behind the state it continues was dropped.
@@ -200,6 +202,13 @@ impl Oracle {
             return Err(format!(
                 "G2: `{step}` {op} attempt {attempt} phase `{phase}` is started; on the platter is {known:?}"
             ));
+        }
+        if let Some(lock) = self.locks.get(step) {
+            let shares = |other: &&String| *other != step && self.locks.get(*other) == Some(lock);
+            if let Some(other) = self.steps.iter().filter(|(_, known)| known.open).map(|(other, _)| other).find(shares)
+            {
+                return Err(format!("`{step}` is started under the lock `{lock}` while `{other}` is under way"));
+            }
         }
         if let Some(told) = self.told.get(step) {
             if told.succeeded {

@@ -163,7 +163,10 @@ impl Outside {
             Command::Verify { node, proofs } => self.verify(*node, proofs.first().map(|proof| &proof.op)),
             Command::Undo { node, .. } => Happening::Undone { node: *node, result: Ok(vec!["taken back".into()]) },
             Command::Cleanup { node, entries } => {
-                self.keyed.retain(|(op, _)| !entries.iter().any(|removal| removal.entry.id == *op));
+                let goes = |id: &str| entries.iter().any(|removal| removal.entry.id == id);
+                self.keyed.retain(|(op, _)| !goes(op));
+                // As after an undo, nothing of it arrives any more.
+                self.late.retain(|late| !matches!(late, Command::Start { op, .. } if goes(op.id.as_str())));
                 let mut all: Vec<_> =
                     entries.iter().map(|removal| Happening::Removed { entry: removal.entry.clone() }).collect();
                 all.push(Happening::Ended { node: *node, result: Ok(Next::Done(Outputs::new())) });

@@ -18,11 +18,12 @@ pub fn act(machine: &mut Machine, plan: &Plan, state: &RunState) -> Option<Answe
             Status::Unknown => Some(unknown(machine, state, step)),
             Status::Failed if !plan.step(node).allow_failure => {
                 // An edge `when: [failed]` is taken only if it is seen before this.
-                let dependents = &plan.graph.nodes[node].dependents;
-                let races = dependents
-                    .iter()
-                    .flat_map(|by| &plan.graph.nodes[*by].needs)
-                    .any(|(need, when)| *need == node && when.is_some());
+                let seen_as = plan.graph.nodes[node].group.map(|member| member.of).into_iter().chain([node]);
+                let races = seen_as.into_iter().any(|seen| {
+                    let dependents = plan.graph.nodes[seen].dependents.iter();
+                    let mut needs = dependents.flat_map(|by| &plan.graph.nodes[*by].needs);
+                    needs.any(|(need, when)| *need == seen && when.is_some())
+                });
                 machine.person_settled |= races;
                 Some(failed(state, step))
             }
@@ -35,6 +36,10 @@ pub fn act(machine: &mut Machine, plan: &Plan, state: &RunState) -> Option<Answe
 
 fn asked(state: &RunState, step: Address) -> Option<Verb> {
     let ask = &state.step(&step).ask.as_ref()?.ask;
+    // What is agreed to may still wait for its lock.
+    if !state.step(&step).approved_by.is_empty() {
+        return None;
+    }
     Some(match ask.what {
         AskKind::Approval => Verb::Approve { code: ask.code.clone(), step },
         AskKind::Task => {

@@ -1,0 +1,52 @@
+//! What steps took in earlier runs of a runbook.
+
+use std::collections::BTreeMap;
+
+use super::read;
+use crate::journal::store::Store;
+use crate::model::record::Mode;
+use crate::model::{Address, RunState, Status};
+
+/// So many runs are asked, the newest ones that fit, among so many.
+const ASKED: usize = 3;
+const AMONG: usize = 20;
+
+/// The median of what each step took, in seconds, over the newest real runs of that name. What cannot be read counts as none.
+pub fn seconds(store: &Store, runbook: &str) -> BTreeMap<Address, u64> {
+    let runs = store.list().unwrap_or_default().into_iter().take(AMONG);
+    let states = runs.map(|id| read::fold(&store.run(&id).path).state);
+    let fits = |state: &RunState| {
+        state.started().is_some_and(|started| started.runbook == runbook && started.mode == Mode::Real)
+    };
+    let mut taken: BTreeMap<Address, Vec<u64>> = BTreeMap::new();
+    for state in states.filter(fits).take(ASKED) {
+        for (address, seconds) in steps(&state) {
+            taken.entry(address.clone()).or_default().push(seconds);
+        }
+    }
+    taken.into_iter().map(|(address, mut all)| (address, median(&mut all))).collect()
+}
+
+fn steps(state: &RunState) -> impl Iterator<Item = (&Address, u64)> {
+    let done = state.steps.iter().filter(|(_, step)| step.status == Status::Succeeded && !step.by_hand);
+    done.filter_map(|(address, step)| {
+        let (began, ended) = (step.started_at.as_ref()?.at, step.ended_at.as_ref()?.at);
+        Some((address, u64::try_from((ended - began).total(jiff::Unit::Second).ok()?.round() as i64).ok()?))
+    })
+}
+
+fn median(all: &mut [u64]) -> u64 {
+    all.sort_unstable();
+    all[all.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_slow_run_does_not_say_how_long_it_takes() {
+        assert_eq!(median(&mut [100, 3, 5]), 5);
+        assert_eq!(median(&mut [4]), 4);
+    }
+}
