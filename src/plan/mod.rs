@@ -4,6 +4,7 @@ pub mod forecast;
 pub mod outline;
 pub mod saved;
 pub mod scope;
+pub mod secrets;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
