@@ -182,7 +182,7 @@ fn ledger(view: &RunView, out: &mut String) {
         let late = if overdue.contains(&(&entry.kind, &entry.id)) { ", OVERDUE" } else { "" };
         let _ = writeln!(out, "  {} {} (by `{}`{until}{late})", entry.kind, entry.id, entry.made_by);
         if !late.is_empty() {
-            let _ = writeln!(out, "    take it away: {}", json::removal(entry));
+            let _ = writeln!(out, "    take it away: {}", json::removal(&view.commands, entry));
         }
     }
 }

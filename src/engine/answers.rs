@@ -18,7 +18,7 @@ pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
     if needs_reason(&answer.verb) && because.is_empty() {
         return Err(format!("`{}` needs a reason: --because TEXT", answer.verb.word()));
     }
-    if state.ended.is_some() && !matches!(answer.verb, Verb::Undo { .. } | Verb::Note { .. }) {
+    if state.ended.is_some() && !matches!(answer.verb, Verb::Undo { .. } | Verb::Cleanup | Verb::Note { .. }) {
         return Err("the run has ended".into());
     }
     match &answer.verb {
@@ -35,6 +35,9 @@ pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
             None => Ok(vec![Event::EndingBegan { how: End::Aborted }]),
         },
         Verb::Undo { step } => take_back(plan, state, step.as_ref()),
+        // One that was cut short is finished, not begun again.
+        Verb::Cleanup if state.is_cleaning_up() => Ok(Vec::new()),
+        Verb::Cleanup => Ok(vec![Event::CleanupBegan]),
         Verb::Note { text } => Ok(vec![Event::NoteAdded { text: text.clone(), who: answer.who.clone() }]),
     }
 }
@@ -48,7 +51,7 @@ fn needs_reason(verb: &Verb) -> bool {
         | Verb::Pause
         | Verb::Abort
         | Verb::Undo { .. } => true,
-        Verb::Approve { .. } | Verb::Retry { .. } | Verb::Note { .. } => false,
+        Verb::Approve { .. } | Verb::Retry { .. } | Verb::Cleanup | Verb::Note { .. } => false,
     }
 }
 
