@@ -5,6 +5,8 @@ pub mod outline;
 pub mod saved;
 pub mod scope;
 pub mod secrets;
+#[cfg(test)]
+pub mod testing;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -110,12 +112,15 @@ impl Plan {
     }
 
     fn draw_outline(&self) -> Outline {
-        // Before the first record: a name that needs an output keeps its template.
+        // Before the first record: what needs an output keeps its template.
         let state = RunState::default();
         let scope = scope::RunScope::new(self, &state);
         let text = |tree: Option<&Tree>| {
             let tree = tree?;
-            let value = tree.render(&scope).unwrap_or_else(|_| tree.written());
+            if let Some(template) = tree.as_template() {
+                return Some(template.render_known(&scope));
+            }
+            let value = tree.written();
             Some(value.as_str().map_or_else(|| value.to_string(), str::to_string))
         };
         let name = |node: usize| text(self.step(node).name.as_ref());
@@ -156,4 +161,34 @@ fn digest(source: &str, binding: &Binding) -> String {
     let skipped: Vec<&str> = binding.skipped.iter().map(Address::as_str).collect();
     let bound = serde_json::json!([source, binding.mode, binding.params, skipped, binding.outage_began]);
     Sha256::digest(bound.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing;
+
+    #[test]
+    fn a_name_is_rendered_as_far_as_it_is_known_before_the_run() {
+        let plan = testing::plan(
+            r#"
+params: { db: { type: string } }
+vars: { site: lyon }
+steps:
+  - { id: a, uses: run, needs: [], name: "copy {{ params.db }} of {{ vars.site }}", with: { command: [x] } }
+  - id: b
+    uses: run
+    needs: [a]
+    name: "{{ params.db }}: {{ steps.a.outputs.exit_code }} of {{ upper vars.site }}"
+    with: { command: [x] }
+  - { id: c, uses: run, needs: [a], name: "{{ params.db }} {{ upper steps.a.ended_at }}", with: { command: [x] } }
+"#,
+        );
+        let names: Vec<&str> = plan.outline.steps.iter().map(|step| step.name.as_str()).collect();
+        let wanted = [
+            "copy lms of lyon",
+            "lms: {{ steps.a.outputs.exit_code }} of LYON",
+            "{{ params.db }} {{ upper steps.a.ended_at }}",
+        ];
+        assert_eq!(names, wanted);
+    }
 }

@@ -36,40 +36,20 @@ fn trees(step: &Step) -> Vec<&Tree> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use jiff::Timestamp;
-    use serde_json::Map;
-
     use super::*;
-    use crate::model::record::{Mode, OnFailure};
-    use crate::plan::Binding;
-    use crate::{kinds, runbook};
+    use crate::plan::testing;
 
     #[test]
     fn a_step_needs_what_it_reads_itself_or_by_a_variable() {
-        let text = r#"version: 1
-name: book
-severity: partial
+        let plan = testing::plan(
+            r#"
 secrets: { a: { from: env, key: A }, b: { from: env, key: B }, c: { from: env, key: C } }
 vars: { far: "{{ secrets.b }}", near: "x{{ vars.far }}" }
 steps:
   - { id: one, uses: run, needs: [], with: { command: [x], env: { A: "{{ secrets.a }}" } } }
   - { id: two, uses: run, needs: [], with: { command: [x], env: { B: "{{ vars.near }}" } } }
-"#;
-        let loaded = runbook::parse_text("book", text).unwrap();
-        let binding = Binding {
-            run: "run1".parse().unwrap(),
-            mode: Mode::Real,
-            started_at: Timestamp::UNIX_EPOCH,
-            outage_began: None,
-            params: Map::new(),
-            on_failure: OnFailure::Pause,
-            concurrency: 1,
-            skipped: BTreeSet::new(),
-            base: "/".into(),
-        };
-        let plan = Plan::bind(loaded.runbook, "digest", binding, kinds::find).unwrap();
+"#,
+        );
         assert_eq!(needed(&plan, [0]), BTreeSet::from(["a".to_string()]));
         assert_eq!(needed(&plan, [1]), BTreeSet::from(["b".to_string()]));
         assert!(needed(&plan, []).is_empty());
