@@ -21,7 +21,9 @@ fn ended(more: &str) -> Place {
 
 #[test]
 fn what_is_temporary_is_taken_away_after_the_end_and_what_is_young_is_named() {
-    let place = ended("  - id: stays\n    needs: []\n    run: touch x\n    creates: [{ kind: file, id: x, remove: [rm, x] }]\n");
+    let place = ended(
+        "  - id: stays\n    needs: []\n    run: touch x\n    creates: [{ kind: file, id: x, remove: [rm, x] }]\n",
+    );
     let overdue = place.regrow("status run1").ends(0).stdout;
     assert!(overdue.contains("take it away: regrow cleanup run1"), "{overdue}");
     let said = place.regrow("cleanup run1").ends(0);
@@ -34,7 +36,10 @@ fn what_is_temporary_is_taken_away_after_the_end_and_what_is_young_is_named() {
     assert!(told.contains("`cleanup`") && told.contains("file `now.made` is taken away"), "{told}");
     let again = place.regrow("--json cleanup run1").ends(0);
     let again: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
-    assert_eq!((&again["removed"], again["kept"][0]["what"].as_str()), (&serde_json::json!([]), Some("file later.made")));
+    assert_eq!(
+        (&again["removed"], again["kept"][0]["what"].as_str()),
+        (&serde_json::json!([]), Some("file later.made"))
+    );
     assert!(!std::fs::read_to_string(place.run_dir().join("report.md")).unwrap().contains("Interruptions"));
     place.regrow("verify-log run1").ends(0);
 }
@@ -87,7 +92,8 @@ fn without_an_executor_the_run_itself_does_not_move() {
 #[test]
 fn a_clean_up_that_was_killed_is_gone_on_with() {
     for next in ["cleanup run1", "resume run1"] {
-        let remove = "[sh, -c, \"echo begun >> effects; while [ -e book.yaml ] && ! [ -e go ]; do sleep 0.05; done; rm -f x\"]";
+        let remove =
+            "[sh, -c, \"echo begun >> effects; while [ -e book.yaml ] && ! [ -e go ]; do sleep 0.05; done; rm -f x\"]";
         let slow = format!(
             "  - id: slow\n    needs: []\n    run: touch x\n    temporary: true\n    creates: [{{ kind: file, id: x, remove: {remove} }}]\n"
         );
