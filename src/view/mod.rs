@@ -98,7 +98,7 @@ impl RunView {
         troubles.extend(reading.error.as_ref().map(|error| Trouble::journal(error, &reading.state)));
         troubles.extend(Trouble::tail(&reading.tail, alive));
         let (state, is_whole) = (reading.state, reading.error.is_none());
-        let mut steps = steps(plan.as_ref().map(|plan| &plan.outline), &state);
+        let mut steps = steps(plan.as_ref().map(|plan| &plan.outline), &state, is_whole);
         for step in &mut steps {
             let Some(files) = job_files(dir, state.step(&step.address), step.status) else { continue };
             step.pulse = latest_pulse(&files);
@@ -183,12 +183,17 @@ impl Trouble {
 }
 
 /// Steps of the outline, then those that only records name.
-fn steps(outline: Option<&Outline>, state: &RunState) -> Vec<StepView> {
+fn steps(outline: Option<&Outline>, state: &RunState, is_whole: bool) -> Vec<StepView> {
     let Some(outline) = outline else {
         return state.steps.iter().map(|(address, step)| unplanned(address, step)).collect();
     };
     let frontier = Frontier::new(outline, state);
     let mut steps: Vec<StepView> = (0..outline.len()).map(|node| planned(outline, state, &frontier, node)).collect();
+    if !is_whole {
+        // Lost records may say anything of what looks ready; and nothing starts before that is mended.
+        let queued = steps.iter_mut().filter(|step| step.status == Status::Queued);
+        queued.for_each(|step| step.status = Status::Pending);
+    }
     if !state.steps.is_empty() {
         let known: std::collections::HashSet<&Address> = outline.steps.iter().map(|step| &step.address).collect();
         let extra = state.steps.iter().filter(|(address, _)| !known.contains(address));
