@@ -152,18 +152,27 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
     Ok(exit::DONE)
 }
 
-/// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`.
+/// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`, behind what
+/// is recorded already.
 fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Failure> {
     let plan = resume::bound(context, dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
-    answers::judge(&plan, &state, &answer).map_err(Failure::usage)?;
+    let resume = format!("regrow resume {}", dir.id());
     if matches!(answer.verb, Verb::Abort | Verb::Undo { .. } | Verb::Cleanup) {
+        answers::judge(&plan, &state, &answer).map_err(Failure::usage)?;
         let free = Lease::take(&dir.path)?.is_some();
         if free {
             return resume::act(context, dir, &plan, &state, answer);
         }
+    } else {
+        let recorded: Vec<Answer> = world::pending(&dir.inbox()).into_iter().map(|(_, answer)| answer).collect();
+        answers::judge(&plan, &answers::foresee(&plan, &state, &recorded), &answer).map_err(|reason| {
+            let counted = format!("counted with answers that are recorded and take effect at `{resume}`");
+            let failure = Failure::usage(reason);
+            if recorded.is_empty() { failure } else { failure.hint(counted) }
+        })?;
     }
     deliver(dir, &answer)?;
-    let _ = writeln!(std::io::stderr().lock(), "recorded; takes effect at `regrow resume {}`", dir.id());
+    let _ = writeln!(std::io::stderr().lock(), "recorded; takes effect at `{resume}`");
     Ok(exit::DONE)
 }

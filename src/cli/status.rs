@@ -143,6 +143,9 @@ fn todos(view: &RunView, paint: Paint, out: &mut String) {
         }
         let hint = state.fault.as_ref().and_then(|fault| fault.hint.as_ref());
         hint.into_iter().for_each(|hint| out.push_str(&format!("    hint: {hint}\n")));
+        for line in view.recorded_of(todo.step) {
+            let _ = writeln!(out, "    {line}");
+        }
         let width = todo.ways.iter().map(|way| way.means.len()).max().unwrap_or(0) + 1;
         for way in &todo.ways {
             let _ = writeln!(out, "  {:width$} {}", format!("{}:", way.means), way.command);

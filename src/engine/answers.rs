@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::undo;
 use crate::kind::Role;
-use crate::model::record::{AskKind, End, Event, SkipReason, StepSucceeded};
+use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::Plan;
 
@@ -40,6 +40,26 @@ pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         Verb::Cleanup => Ok(vec![Event::CleanupBegan]),
         Verb::Note { text } => Ok(vec![Event::NoteAdded { text: text.clone(), who: answer.who.clone() }]),
     }
+}
+
+/// The state once `recorded` answers, which wait in the inbox for an executor, are folded. Refused ones change nothing.
+pub fn foresee(plan: &Plan, state: &RunState, recorded: &[Answer]) -> RunState {
+    let mut foreseen = state.clone();
+    for answer in recorded {
+        for event in judge(plan, &foreseen, answer).unwrap_or_default() {
+            let record = Record {
+                seq: foreseen.seq,
+                at: answer.at,
+                event,
+                epoch: foreseen.epoch,
+                boot: String::new(),
+                mono: 0,
+                prev: String::new(),
+            };
+            foreseen.apply(&record, "");
+        }
+    }
+    foreseen
 }
 
 fn needs_reason(verb: &Verb) -> bool {

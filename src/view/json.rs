@@ -103,6 +103,7 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "outputs": state.outputs,
         "fault": state.fault.as_ref().map(fault),
         "evidence": state.evidence,
+        "recorded": view.recorded_of(step),
         "blocked_by": step.blocked_by,
         "finally": step.finally,
     })
