@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
-use super::{Failure, exit, resume};
+use super::{Failure, cleanup, exit, resume};
 use crate::engine::{answers, undo, world};
 use crate::journal::lease::{self, Lease};
 use crate::journal::store::RunDir;
@@ -33,6 +33,7 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Pause { answer } => say(context, Verb::Pause, answer),
         Command::Abort { answer } => say(context, Verb::Abort, answer),
         Command::Undo { step, yes, answer } => take_back(context, step.as_deref(), yes, answer),
+        Command::Cleanup { run, name } => say(context, Verb::Cleanup, AnswerArgs { run, because: None, name }),
         Command::Note { text, answer } => say(context, Verb::Note { text }, answer),
     }
 }
@@ -128,7 +129,7 @@ fn verdict(context: &Context, dir: &RunDir, answer: &Answer) -> Result<u8, Failu
     while Instant::now() < until {
         let state = recover(&Folder::new(&dir.path))?.state;
         match state.judged(&answer.id).map(|judged| judged.refused.clone()) {
-            Some(None) => return accepted(context, answer, &state),
+            Some(None) => return accepted(context, dir, answer, &state),
             Some(Some(reason)) => return Err(Failure::usage(reason)),
             None => std::thread::sleep(Duration::from_millis(50)),
         }
@@ -137,7 +138,10 @@ fn verdict(context: &Context, dir: &RunDir, answer: &Answer) -> Result<u8, Failu
     Ok(exit::DONE)
 }
 
-fn accepted(context: &Context, answer: &Answer, state: &RunState) -> Result<u8, Failure> {
+fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) -> Result<u8, Failure> {
+    if answer.verb == Verb::Cleanup {
+        return cleanup::await_end(context, dir);
+    }
     if context.json {
         let said = serde_json::json!({"accepted": true, "verb": answer.verb.word(), "head": state.head});
         let _ = writeln!(std::io::stdout().lock(), "{said}");
@@ -148,18 +152,27 @@ fn accepted(context: &Context, answer: &Answer, state: &RunState) -> Result<u8, 
     Ok(exit::DONE)
 }
 
-/// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`.
+/// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`, behind what
+/// is recorded already.
 fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Failure> {
     let plan = resume::bound(context, dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
-    answers::judge(&plan, &state, &answer).map_err(Failure::usage)?;
-    if matches!(answer.verb, Verb::Abort | Verb::Undo { .. }) {
+    let resume = format!("regrow resume {}", dir.id());
+    if matches!(answer.verb, Verb::Abort | Verb::Undo { .. } | Verb::Cleanup) {
+        answers::judge(&plan, &state, &answer).map_err(Failure::usage)?;
         let free = Lease::take(&dir.path)?.is_some();
         if free {
-            return resume::act(context, dir, &plan, answer);
+            return resume::act(context, dir, &plan, &state, answer);
         }
+    } else {
+        let recorded: Vec<Answer> = world::pending(&dir.inbox()).into_iter().map(|(_, answer)| answer).collect();
+        answers::judge(&plan, &answers::foresee(&plan, &state, &recorded), &answer).map_err(|reason| {
+            let counted = format!("counted with answers that are recorded and take effect at `{resume}`");
+            let failure = Failure::usage(reason);
+            if recorded.is_empty() { failure } else { failure.hint(counted) }
+        })?;
     }
     deliver(dir, &answer)?;
-    let _ = writeln!(std::io::stderr().lock(), "recorded; takes effect at `regrow resume {}`", dir.id());
+    let _ = writeln!(std::io::stderr().lock(), "recorded; takes effect at `{resume}`");
     Ok(exit::DONE)
 }

@@ -133,6 +133,14 @@ pub enum AnswerCommand {
         #[command(flatten)]
         answer: AnswerArgs,
     },
+    /// Take away what a run made for a while, also after its end
+    Cleanup {
+        /// Not needed if exactly one is unfinished
+        run: Option<String>,
+        /// Who you are [default: $SUDO_USER, else the login]
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+    },
     /// Write a sentence into the journal
     Note {
         text: String,

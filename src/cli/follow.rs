@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::{Failure, exit, looking, status};
+use crate::engine::Halt;
 use crate::engine::executor::Left;
 use crate::engine::world::Audience;
 use crate::journal::store::{RunDir, make_private};
@@ -82,6 +83,19 @@ pub fn write_reports(dir: &RunDir) -> Result<(), Failure> {
 /// The last words of an executor: how things stand, and what to do next.
 pub fn farewell(context: &Context, dir: &RunDir, left: &Left) {
     farewell_of(context, dir, &left.state);
+    if left.halt == Halt::Detached && !context.json {
+        left_going(&looking::view_of(context, dir));
+    }
+}
+
+/// Whoever is cut off should know what is still alive (G17).
+fn left_going(view: &RunView) {
+    let now = words::stamp_word(Timestamp::now());
+    let mut err = io::stderr().lock();
+    for step in view.steps.iter().filter(|step| step.status.is_in_flight()) {
+        let how = if step.survives { "goes on without an executor" } else { "is not worked on by a process of ours" };
+        let _ = writeln!(err, "{now} left: `{}` {how}; {} takes it up", step.address, view.commands.resume());
+    }
 }
 
 pub fn farewell_of(context: &Context, dir: &RunDir, state: &RunState) {

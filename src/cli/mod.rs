@@ -6,6 +6,7 @@ mod amend;
 mod answer;
 mod args;
 mod check;
+mod cleanup;
 mod context;
 mod events;
 pub mod exit;

@@ -3,7 +3,8 @@
 use super::args::{Going, ResumeArgs};
 use super::context::{Context, person};
 use super::run::{self, Engaged};
-use super::{Failure, amend, exit, follow};
+use super::{Failure, amend, cleanup, exit, follow};
+use crate::engine::errand::{is_errand, touched};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, recover};
 use crate::kinds;
@@ -11,6 +12,7 @@ use crate::model::run::Undoing;
 use crate::model::{Answer, RunState, Status, Verb};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
+use crate::plan::secrets;
 use crate::runbook;
 
 pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
@@ -38,9 +40,9 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     run::execute(context, dir, &plan, started, Engaged { who, secrets, no_wait: going.no_wait })
 }
 
-/// An undo after the end is the only thing that moves an ended run.
+/// An undo or a clean-up after the end is all that moves an ended run.
 fn has_work_left(state: &RunState) -> bool {
-    state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
+    state.is_cleaning_up() || state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
 }
 
 /// The plan of a run, from the copy in its folder.
@@ -59,17 +61,20 @@ pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
-/// Takes the run's lock to do what `abort` and `undo` say, and leaves again.
-pub fn act(context: &Context, dir: &RunDir, plan: &Plan, answer: Answer) -> Result<u8, Failure> {
-    let secrets = run::open_secrets(plan)?;
+/// Takes the run's lock to do what `abort`, `undo` and `cleanup` say, and leaves again.
+pub fn act(context: &Context, dir: &RunDir, plan: &Plan, before: &RunState, answer: Answer) -> Result<u8, Failure> {
+    let needed = secrets::needed(plan, touched(plan, before, &answer.verb));
+    let secrets = run::open_those_secrets(plan, &needed)?;
     let who = answer.who.clone();
     let started = run::started(plan, &who, None);
     let verb = answer.verb.clone();
-    let code = run::execute_with(context, dir, plan, started, Engaged { who, secrets, no_wait: true }, vec![answer])?;
+    let code = run::execute_with(context, dir, plan, started, Engaged { who, secrets, no_wait: true }, Some(answer))?;
     let state = recover(&Folder::new(&dir.path))?.state;
     // The code says whether what was asked for was done, not how the run stands now.
     Ok(match verb {
         Verb::Undo { .. } if state.undoing.as_ref().is_some_and(|undoing| is_undone(&state, undoing)) => exit::DONE,
+        Verb::Undo { .. } if is_errand(&verb) => exit::FAILED,
+        Verb::Cleanup => cleanup::tell(context, dir, &state)?,
         Verb::Abort if code == exit::ABORTED => exit::DONE,
         _ => code,
     })

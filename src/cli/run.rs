@@ -12,18 +12,20 @@ use super::context::{Context, person};
 use super::offer::{self, Choice};
 use super::{Failure, check, exit, follow, start_question};
 use crate::engine::Halt;
+use crate::engine::errand::is_errand;
 use crate::engine::executor::{self, ExecuteError, Hands};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
 use crate::kinds;
 use crate::model::record::{Mode, OnFailure, RunStarted};
-use crate::model::{Address, Answer, Person, RunId};
+use crate::model::{Address, Answer, Person, RunId, Verb};
 use crate::plan::items::Items;
 use crate::plan::saved::SavedPlan;
 use crate::plan::{Binding, Plan};
 use crate::provider::vault;
 use crate::runbook::ast::{Objectives, Rpo};
 use crate::runbook::params::{self, ParamFile};
+use crate::runbook::template::Secrets;
 use crate::runbook::{Loaded, duration};
 use crate::view::history;
 
@@ -57,7 +59,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
 /// Who executes, and with what.
 pub struct Engaged {
     pub who: Person,
-    pub secrets: crate::runbook::template::Secrets,
+    pub secrets: Secrets,
     pub no_wait: bool,
 }
 
@@ -69,10 +71,10 @@ pub fn execute(
     started: RunStarted,
     engaged: Engaged,
 ) -> Result<u8, Failure> {
-    execute_with(context, dir, plan, started, engaged, Vec::new())
+    execute_with(context, dir, plan, started, engaged, None)
 }
 
-/// The same, with answers that were given before the run goes on. Where somebody sits, what can be done is offered whenever
+/// The same, with what is to be done before the run goes on, or instead of that. Where somebody sits, what can be done is offered whenever
 /// the run cannot go on by itself.
 pub fn execute_with(
     context: &Context,
@@ -80,19 +82,24 @@ pub fn execute_with(
     plan: &Plan,
     started: RunStarted,
     engaged: Engaged,
-    mut answers: Vec<Answer>,
+    act: Option<Answer>,
 ) -> Result<u8, Failure> {
     let offers = context.interactive && !engaged.no_wait;
+    let errand = act.as_ref().is_some_and(|act| is_errand(&act.verb));
+    // One object is printed then, and not the records before it.
+    let tells_at_the_end = context.json && act.as_ref().is_some_and(|act| act.verb == Verb::Cleanup);
+    let mut answers = Vec::from_iter(act);
     let mut no_wait = engaged.no_wait || offers;
     loop {
         let hands = Hands {
             who: engaged.who.clone(),
             secrets: engaged.secrets.clone(),
-            audience: follow::audience(context, dir, &plan.outline),
+            audience: if tells_at_the_end { Vec::new() } else { follow::audience(context, dir, &plan.outline) },
             write_report: follow::write_report,
             find_kind: kinds::find,
             no_wait,
             answers: std::mem::take(&mut answers),
+            errand,
         };
         let left = match executor::execute(dir, plan, started.clone(), hands) {
             Ok(left) => left,
@@ -226,8 +233,15 @@ pub fn on_failure(going: &Going) -> Option<OnFailure> {
     })
 }
 
-pub fn open_secrets(plan: &Plan) -> Result<crate::runbook::template::Secrets, Failure> {
-    vault::open(&plan.runbook.secrets, &plan.base).map_err(|faults| {
+pub fn open_secrets(plan: &Plan) -> Result<Secrets, Failure> {
+    let all = plan.runbook.secrets.keys().cloned().collect();
+    open_those_secrets(plan, &all)
+}
+
+pub fn open_those_secrets(plan: &Plan, names: &BTreeSet<String>) -> Result<Secrets, Failure> {
+    let mut specs = plan.runbook.secrets.clone();
+    specs.retain(|name, _| names.contains(name));
+    vault::open(&specs, &plan.base).map_err(|faults| {
         let mut failure = Failure::usage("secrets are missing; nothing was started");
         failure.causes = faults.iter().map(|fault| format!("{fault}")).collect();
         failure.hint = faults.into_iter().find_map(|fault| fault.hint);

@@ -59,6 +59,7 @@ pub fn text(view: &RunView, step: &StepView, paint: Paint) -> String {
     head(view, step, paint, &mut out);
     asked(view, step, paint, &mut out);
     fault(view, step, paint, &mut out);
+    lines("recorded", &view.recorded_of(step), &mut out);
     ways(view, step, &mut out);
     checks(view, step, &mut out);
     let state = view.state_of(step);

@@ -143,6 +143,9 @@ fn todos(view: &RunView, paint: Paint, out: &mut String) {
         }
         let hint = state.fault.as_ref().and_then(|fault| fault.hint.as_ref());
         hint.into_iter().for_each(|hint| out.push_str(&format!("    hint: {hint}\n")));
+        for line in view.recorded_of(todo.step) {
+            let _ = writeln!(out, "    {line}");
+        }
         let width = todo.ways.iter().map(|way| way.means.len()).max().unwrap_or(0) + 1;
         for way in &todo.ways {
             let _ = writeln!(out, "  {:width$} {}", format!("{}:", way.means), way.command);
@@ -182,7 +185,7 @@ fn ledger(view: &RunView, out: &mut String) {
         let late = if overdue.contains(&(&entry.kind, &entry.id)) { ", OVERDUE" } else { "" };
         let _ = writeln!(out, "  {} {} (by `{}`{until}{late})", entry.kind, entry.id, entry.made_by);
         if !late.is_empty() {
-            let _ = writeln!(out, "    take it away: {}", json::removal(entry));
+            let _ = writeln!(out, "    take it away: {}", json::removal(&view.commands, entry));
         }
     }
 }

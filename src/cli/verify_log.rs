@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::Context;
 use super::exit;
@@ -18,43 +18,68 @@ use crate::model::{Event, Record};
 use crate::view::read::segments;
 use crate::view::words::{count, grouped};
 
-/// What the chain is like.
-#[derive(Debug, PartialEq, Eq)]
+/// What the chain is like; where it is damaged, as far as it was read.
+#[derive(Debug)]
 struct Verified {
     records: u64,
     segments: usize,
     head: String,
     tail: Tail,
+    damage: Option<JournalError>,
 }
 
 pub fn verify_log(context: &Context, run: Option<&str>) -> Result<(), Failure> {
     let dir = context.run_to_look_at(run)?;
-    let verified = verify(&dir).map_err(|error| Failure { exit: exit::FAILED, ..error.into() })?;
+    let verified = verify(&dir);
     if context.json {
-        return print_json(&json!({
-            "run": dir.id(),
-            "ok": true,
-            "records": verified.records,
-            "segments": verified.segments,
-            "head": verified.head,
-            "tail": tail_word(&verified.tail),
-        }));
+        print_json(&as_json(&dir, &verified))?;
     }
-    print(&text(&dir, &verified))
+    match verified.damage {
+        Some(_) if context.json => Err(Failure::silent(exit::FAILED)),
+        Some(error) => Err(Failure { exit: exit::FAILED, ..error.into() }),
+        None if context.json => Ok(()),
+        None => print(&text(&dir, &verified)),
+    }
 }
 
-fn verify(dir: &RunDir) -> Result<Verified, JournalError> {
+fn as_json(dir: &RunDir, verified: &Verified) -> Value {
+    let damage = verified.damage.as_ref().map(|error| {
+        let (file, offset) = match error {
+            JournalError::Damaged { file, offset, .. } | JournalError::Newer { file, offset } => {
+                (Some(file), Some(offset))
+            }
+            JournalError::Io { file, .. } => (Some(file), None),
+            _ => (None, None),
+        };
+        json!({"file": file, "offset": offset, "message": error.to_string(), "hint": error.hint()})
+    });
+    json!({
+        "run": dir.id(),
+        "ok": damage.is_none(),
+        "records": verified.records,
+        "segments": verified.segments,
+        "head": verified.head,
+        "tail": damage.is_none().then(|| tail_word(&verified.tail)),
+        "damage": damage,
+    })
+}
+
+fn verify(dir: &RunDir) -> Verified {
     let disk = Folder::new(&dir.path);
     let names = segments(&dir.path);
     let mut chain = Chain { seq: 0, head: GENESIS.into(), segment: 0, broken: None };
-    replay(&disk, |record, hash| chain.add(record, hash))?;
-    if let Some((segment, what)) = chain.broken {
+    let replayed = replay(&disk, |record, hash| chain.add(record, hash));
+    let broken = chain.broken.take().map(|(segment, what)| {
         let file = names.get(segment).cloned().unwrap_or_default();
-        return Err(JournalError::Damaged { file, offset: 0, what });
-    }
-    let recovered = recover(&disk)?;
-    let (head, tail) = (recovered.state.head, recovered.tail);
-    Ok(Verified { records: chain.seq, segments: names.len(), head, tail })
+        JournalError::Damaged { file, offset: 0, what }
+    });
+    let recovered = recover(&disk);
+    let damage = replayed.err().or(broken);
+    let (tail, damage) = match recovered {
+        Ok(recovered) => (recovered.tail, damage),
+        Err(error) => (Tail::Clean, damage.or(Some(error))),
+    };
+    Verified { records: chain.seq, segments: names.len(), head: chain.head, tail, damage }
 }
 
 /// The chain across segments. Within one, the reader checks it; that one continues the other, and that none is missing, is
@@ -128,7 +153,8 @@ mod tests {
     fn a_whole_chain_is_counted_and_ends_in_the_head() {
         let mut run = testing::waiting();
         run.resume();
-        let verified = verify(&run.dir).unwrap();
+        let verified = verify(&run.dir);
+        assert!(verified.damage.is_none());
         assert_eq!((verified.records, verified.segments), (run.records.len() as u64, 2));
         assert_eq!(verified.head, run.state.head);
         assert!(text(&run.dir, &verified).starts_with("the journal of `7qk2` is whole: 9 records in 2 segments\n"));
@@ -145,25 +171,41 @@ mod tests {
             other.wait(1).makes("copy", None);
         }
         std::fs::copy(other.segment(), &first).unwrap();
-        let error = verify(&run.dir).unwrap_err().to_string();
+        let error = verify(&run.dir).damage.unwrap().to_string();
         assert!(
             error.contains("`journal.000002` is damaged") && error.contains("record 8 was not written behind"),
             "{error}"
         );
         std::fs::remove_file(first).unwrap();
-        let error = verify(&run.dir).unwrap_err().to_string();
+        let error = verify(&run.dir).damage.unwrap().to_string();
         assert!(error.contains("ends with record 0"), "{error}");
     }
 
     #[test]
     fn damage_is_an_error_with_its_place_and_a_cut_is_not() {
-        let error = verify(&testing::damaged().dir).unwrap_err();
+        let error = verify(&testing::damaged().dir).damage.unwrap();
         let failure = Failure { exit: exit::FAILED, ..error.into() };
         assert!(failure.message.contains("`journal.000001` is damaged at byte"), "{failure:?}");
         assert_eq!(failure.code.as_deref(), Some("RG7005"));
         assert!(failure.hint.is_some());
         assert_eq!(failure.exit, 1);
         let torn = testing::torn();
-        assert!(matches!(verify(&torn.dir).unwrap().tail, Tail::Torn { .. }));
+        assert!(matches!(verify(&torn.dir).tail, Tail::Torn { .. }));
+    }
+
+    #[test]
+    fn what_is_known_of_a_damaged_journal_is_an_object_too() {
+        let run = testing::damaged();
+        let shown = as_json(&run.dir, &verify(&run.dir));
+        assert_eq!((&shown["ok"], &shown["records"], &shown["tail"]), (&json!(false), &json!(3), &Value::Null));
+        assert_eq!(shown["damage"]["file"], "journal.000001");
+        assert!(shown["damage"]["offset"].as_u64() > Some(0), "{shown}");
+        assert_eq!(shown["head"].as_str().map(str::len), Some(64));
+        let run = testing::ok();
+        let shown = as_json(&run.dir, &verify(&run.dir));
+        assert_eq!(
+            (&shown["ok"], &shown["damage"], &shown["head"]),
+            (&json!(true), &Value::Null, &json!(run.state.head))
+        );
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{group, undo};
 use crate::kind::Role;
-use crate::model::record::{AskKind, End, Event, SkipReason, StepSucceeded};
+use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::Plan;
 
@@ -20,7 +20,7 @@ pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
     if needs_reason(&answer.verb) && because.is_empty() {
         return Err(format!("`{}` needs a reason: --because TEXT", answer.verb.word()));
     }
-    if state.ended.is_some() && !matches!(answer.verb, Verb::Undo { .. } | Verb::Note { .. }) {
+    if state.ended.is_some() && !matches!(answer.verb, Verb::Undo { .. } | Verb::Cleanup | Verb::Note { .. }) {
         return Err("the run has ended".into());
     }
     match &answer.verb {
@@ -37,8 +37,31 @@ pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
             None => Ok(vec![Event::EndingBegan { how: End::Aborted }]),
         },
         Verb::Undo { step } => take_back(plan, state, step.as_ref()),
+        // One that was cut short is finished, not begun again.
+        Verb::Cleanup if state.is_cleaning_up() => Ok(Vec::new()),
+        Verb::Cleanup => Ok(vec![Event::CleanupBegan]),
         Verb::Note { text } => Ok(vec![Event::NoteAdded { text: text.clone(), who: answer.who.clone() }]),
     }
+}
+
+/// The state once `recorded` answers, which wait in the inbox for an executor, are folded. Refused ones change nothing.
+pub fn foresee(plan: &Plan, state: &RunState, recorded: &[Answer]) -> RunState {
+    let mut foreseen = state.clone();
+    for answer in recorded {
+        for event in judge(plan, &foreseen, answer).unwrap_or_default() {
+            let record = Record {
+                seq: foreseen.seq,
+                at: answer.at,
+                event,
+                epoch: foreseen.epoch,
+                boot: String::new(),
+                mono: 0,
+                prev: String::new(),
+            };
+            foreseen.apply(&record, "");
+        }
+    }
+    foreseen
 }
 
 fn needs_reason(verb: &Verb) -> bool {
@@ -50,7 +73,7 @@ fn needs_reason(verb: &Verb) -> bool {
         | Verb::Pause
         | Verb::Abort
         | Verb::Undo { .. } => true,
-        Verb::Approve { .. } | Verb::Retry { .. } | Verb::Note { .. } => false,
+        Verb::Approve { .. } | Verb::Retry { .. } | Verb::Cleanup | Verb::Note { .. } => false,
     }
 }
 

@@ -6,13 +6,14 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::command::{Command, Removal};
+use super::cleanup;
+use super::command::Command;
 use super::decide::{Decision, begin, done_at_once, has_place};
 use super::group;
 use super::intent;
 use super::live::Live;
 use crate::kind::Role;
-use crate::model::record::{Ask, AskKind, Event, LedgerEntry, StepIntended};
+use crate::model::record::{Ask, AskKind, Event, StepIntended};
 use crate::model::step::Reached;
 use crate::model::{Effect, OpId, RunState};
 use crate::plan::Plan;
@@ -183,16 +184,7 @@ pub fn machine(plan: &Plan, state: &RunState, node: usize, inputs: Value) -> Com
     if plan.kinds[node].name() == "report.write" {
         return Command::Report { node, inputs };
     }
-    let only_temporary = inputs.get("only").is_some();
-    // What a step made on its way is of no use to anybody if the step came to nothing.
-    let is_left_over = |entry: &&LedgerEntry| entry.scratch && !state.status(&entry.made_by).satisfies();
-    let wanted = state.ledger.iter().filter(|entry| entry.temporary || !only_temporary || is_left_over(entry));
-    let removal = |entry: &LedgerEntry| {
-        let intent = state.step(&entry.made_by).intent.as_ref();
-        Removal { entry: entry.clone(), with: intent.map(|intent| intent.inputs.clone()).unwrap_or_default() }
-    };
-    let entries = wanted.map(removal).collect();
-    Command::Cleanup { node, entries }
+    cleanup::of_step(state, node, inputs.get("only").is_some())
 }
 
 /// Asks a person, or tells them.

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use crate::kind::{Found, Next, Outputs, Prepared, RawOp, Undone};
-use crate::model::record::{Check, LedgerEntry, Record};
+use crate::model::ledger::{Kept, LedgerEntry};
+use crate::model::record::{Check, Record};
 use crate::model::time::Moment;
-use crate::model::{Answer, Fault, RunState};
+use crate::model::{Address, Answer, Fault, RunState};
 use crate::runbook::ast::Proof;
 
 /// Something for the outside. Issued only after the records it stands on are on disk.
@@ -41,9 +42,9 @@ pub enum Command {
         undo: Value,
         outputs: Outputs,
     },
-    /// Takes away things of the ledger, for a step `ledger.cleanup`.
+    /// Takes away things of the ledger, for a step `ledger.cleanup` or a person.
     Cleanup {
-        node: usize,
+        node: Option<usize>,
         entries: Vec<Removal>,
     },
     /// Writes the report, for a step `report.write`.
@@ -70,6 +71,8 @@ pub struct Removal {
     pub entry: LedgerEntry,
     /// Holds placeholders until the driver opens them.
     pub with: Value,
+    /// It stays for the sake of this step.
+    pub needed_by: Option<Address>,
 }
 
 /// What the outside says.
@@ -98,6 +101,11 @@ pub enum Happening {
     },
     Removed {
         entry: LedgerEntry,
+    },
+    /// What a person asked to be taken away was tried.
+    CleanedUp {
+        kept: Vec<Kept>,
+        failed: Vec<String>,
     },
     Answered(Answer),
     /// First Ctrl-C or SIGTERM.

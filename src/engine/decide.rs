@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::ask;
+use super::cleanup;
 use super::command::Command;
 use super::ending;
 use super::frontier::Readiness;
@@ -45,8 +46,9 @@ impl Decision {
 /// The engine's one decision. Marks in `live` what it gives out commands for.
 pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> Decision {
     let mut decision = Decision::default();
-    // Before all else: an ended run can still be taken back.
-    if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() {
+    // Before all else: an ended run can still be taken back and cleaned up.
+    cleanup::decide(plan, state, live, &mut decision);
+    if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() || live.errand {
         return decision;
     }
     if let Some(how) = ending::forced(plan, state, live) {

@@ -9,7 +9,6 @@ use super::decide::decide;
 use super::live::Live;
 use super::react::react;
 use crate::journal::{Disk, JournalError, Writer};
-use crate::kind::RawOp;
 use crate::model::record::{Event, Record, StopReason};
 use crate::model::{Answer, Fault, RunState, Status};
 use crate::plan::Plan;
@@ -59,6 +58,12 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         Self { plan, state, live, writer: Some(writer), world, secrets, masker, no_wait, fresh, failed }
     }
 
+    /// Only does what the answers ask for, and leaves.
+    pub fn on_an_errand(mut self) -> Self {
+        self.live.errand = true;
+        self
+    }
+
     /// Executes the run as far as it goes. `first` is written before anything else, and `answers` that lie there already are
     /// judged before anything new begins.
     pub fn run(&mut self, first: Vec<Event>, answers: Vec<Answer>) -> Result<Halt, JournalError> {
@@ -66,7 +71,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         answers.into_iter().try_for_each(|answer| self.take(Happening::Answered(answer)))?;
         loop {
             let wake_in = self.advance()?;
-            if self.live.busy.is_empty()
+            if self.live.is_idle()
                 && self.failed.is_empty()
                 && wake_in.is_none()
                 && let Some(halt) = self.halt()
@@ -188,34 +193,33 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
 
     /// Opens the placeholders of secrets for the one call that needs them.
     fn hand_out(&mut self, mut command: Command) {
-        let node = node_of(&command);
         match self.opened(&mut command) {
             Ok(()) => self.world.perform(command),
-            Err(fault) => self.failed.push(refused(&command, node, fault)),
+            Err(fault) => self.failed.push(refused(&command, fault)),
         }
     }
 
     fn opened(&self, command: &mut Command) -> Result<(), Fault> {
-        let scope = RunScope::of(self.plan, &self.state, node_of(command));
-        let open_op = |op: &mut RawOp| {
-            op.params = open(&op.params, &scope, &self.secrets)?;
-            Ok(())
+        let opened = |value: &serde_json::Value, node: Option<usize>| {
+            let scope = RunScope { node, ..RunScope::new(self.plan, &self.state) };
+            open(value, &scope, &self.secrets)
         };
         match command {
-            Command::Prepare { op, .. }
-            | Command::Find { op, .. }
-            | Command::Start { op, .. }
-            | Command::Watch { op, .. }
-            | Command::Undo { op, .. } => open_op(op),
-            Command::Verify { proofs, .. } => proofs.iter_mut().try_for_each(|proof| {
-                proof.with = open(&proof.with, &scope, &self.secrets)?;
+            Command::Prepare { node, op }
+            | Command::Find { node, op }
+            | Command::Start { node, op }
+            | Command::Watch { node, op }
+            | Command::Undo { node, op, .. } => {
+                op.params = opened(&op.params, Some(*node))?;
+                Ok(())
+            }
+            Command::Verify { node, proofs } => proofs.iter_mut().try_for_each(|proof| {
+                proof.with = opened(&proof.with, Some(*node))?;
                 proof.op.params = proof.with.clone();
                 Ok(())
             }),
             Command::Cleanup { entries, .. } => entries.iter_mut().try_for_each(|removal| {
-                let maker = self.plan.find(&removal.entry.made_by);
-                let scope = RunScope { node: maker, ..RunScope::new(self.plan, &self.state) };
-                removal.with = open(&removal.with, &scope, &self.secrets)?;
+                removal.with = opened(&removal.with, self.plan.find(&removal.entry.made_by))?;
                 Ok(())
             }),
             Command::Report { .. } => Ok(()),
@@ -227,7 +231,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         if self.state.ended.is_some() {
             return Some(Halt::Ended);
         }
-        if self.live.stopping {
+        if self.live.stopping || self.live.errand {
             return Some(Halt::Stopped);
         }
         if self.state.paused {
@@ -275,28 +279,19 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
     }
 }
 
-fn node_of(command: &Command) -> usize {
-    match command {
-        Command::Prepare { node, .. }
-        | Command::Find { node, .. }
-        | Command::Start { node, .. }
-        | Command::Watch { node, .. }
-        | Command::Verify { node, .. }
-        | Command::Undo { node, .. }
-        | Command::Cleanup { node, .. }
-        | Command::Report { node, .. } => *node,
-    }
-}
-
 /// What a command that could not be handed out comes to. Nothing was begun.
-fn refused(command: &Command, node: usize, fault: Fault) -> Happening {
-    match command {
-        Command::Prepare { .. } => Happening::Prepared { node, result: Err(fault) },
-        Command::Find { .. } => Happening::Found { node, result: Err(fault) },
-        Command::Verify { .. } => Happening::Verified { node, checks: Vec::new(), fault: Some(fault) },
-        Command::Undo { .. } => Happening::Undone { node, result: Err(fault) },
-        Command::Start { .. } | Command::Watch { .. } | Command::Cleanup { .. } | Command::Report { .. } => {
-            Happening::Ended { node, result: Err(fault) }
+fn refused(command: &Command, fault: Fault) -> Happening {
+    match *command {
+        Command::Prepare { node, .. } => Happening::Prepared { node, result: Err(fault) },
+        Command::Find { node, .. } => Happening::Found { node, result: Err(fault) },
+        Command::Verify { node, .. } => Happening::Verified { node, checks: Vec::new(), fault: Some(fault) },
+        Command::Undo { node, .. } => Happening::Undone { node, result: Err(fault) },
+        Command::Cleanup { node: None, .. } => {
+            Happening::CleanedUp { kept: Vec::new(), failed: vec![fault.to_string()] }
         }
+        Command::Start { node, .. }
+        | Command::Watch { node, .. }
+        | Command::Cleanup { node: Some(node), .. }
+        | Command::Report { node, .. } => Happening::Ended { node, result: Err(fault) },
     }
 }

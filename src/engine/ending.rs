@@ -37,7 +37,7 @@ pub fn forced(plan: &Plan, state: &RunState, live: &Live) -> Option<End> {
 
 /// Called when nothing else follows.
 pub fn decide(plan: &Plan, state: &RunState, live: &Live, decision: &mut Decision) {
-    if !live.busy.is_empty() || live.stopping {
+    if !live.is_idle() || live.stopping {
         return;
     }
     match state.ending {

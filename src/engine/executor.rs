@@ -32,6 +32,8 @@ pub struct Hands {
     pub no_wait: bool,
     /// Given in this process, before the run goes on.
     pub answers: Vec<Answer>,
+    /// Only what the answers ask for is done; the run stays where it is.
+    pub errand: bool,
 }
 
 /// How an executor left its run.
@@ -68,8 +70,11 @@ pub fn execute(run: &RunDir, plan: &Plan, started: RunStarted, hands: Hands) -> 
     let lease = Lease::take(&run.path).map_err(io_error("cannot take the run's lock"))?;
     let Some(_lease) = lease else { return Err(ExecuteError::Busy(plan.run.clone())) };
     let here = Event::ExecutorStarted { host: host(), pid: std::process::id(), who: hands.who.clone() };
-    let Opening { writer, state, first } =
+    let Opening { writer, state, mut first } =
         opening::open(Folder::new(&run.path), plan, started, here, &SystemClock.now())?;
+    if hands.errand {
+        first.retain(|event| !matches!(event, Event::RunUnpaused));
+    }
     drive(run, plan, state, writer, first, hands)
 }
 
@@ -87,12 +92,13 @@ fn drive(
         mode: plan.mode,
         secrets: hands.secrets.values().cloned().collect(),
     };
-    let Hands { secrets, audience, write_report, find_kind, no_wait, answers, .. } = hands;
+    let Hands { secrets, audience, write_report, find_kind, no_wait, answers, errand, .. } = hands;
     let setting = Setting { cx, run: run.clone(), audience, write_report, find_kind };
     let world = RealWorld::new(plan, setting).map_err(io_error("cannot start the workers"))?;
     let waiting = pending(&run.inbox()).into_iter().map(|(_, answer)| answer);
     let answers = answers.into_iter().chain(waiting).collect();
-    let mut driver = Driver::new(plan, state, writer, world, secrets, no_wait);
+    let driver = Driver::new(plan, state, writer, world, secrets, no_wait);
+    let mut driver = if errand { driver.on_an_errand() } else { driver };
     let halt = driver.run(first, answers);
     let (state, _, world) = driver.into_parts();
     world.close();

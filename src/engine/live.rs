@@ -14,6 +14,8 @@ use super::frontier::Frontier;
 pub struct Live {
     /// Nodes with a command under way.
     pub busy: BTreeSet<usize>,
+    /// What a person asked to be taken away is being taken away.
+    pub cleaning: bool,
     pub prepared: BTreeMap<usize, Prepared<Value>>,
     /// What `find` said of an intent without outcome.
     pub known: BTreeMap<usize, Known>,
@@ -22,6 +24,8 @@ pub struct Live {
     pub frontier: Frontier,
     /// Which boot of the machine this is.
     pub boot: String,
+    /// Does what was asked for and leaves: the run itself does not move.
+    pub errand: bool,
     /// Nothing new is started any more.
     pub stopping: bool,
     /// Whether the journal has room for the records of one more step.
@@ -38,14 +42,21 @@ impl Live {
     pub fn new(plan: &Plan, state: &RunState, boot: &str) -> Self {
         Self {
             busy: BTreeSet::new(),
+            cleaning: false,
             prepared: BTreeMap::new(),
             known: BTreeMap::new(),
             looked: BTreeMap::new(),
             frontier: Frontier::new(&plan.outline, state),
             boot: boot.to_string(),
+            errand: false,
             stopping: false,
             has_room: true,
         }
+    }
+
+    /// Nothing is under way for this executor.
+    pub fn is_idle(&self) -> bool {
+        self.busy.is_empty() && !self.cleaning
     }
 
     /// How many steps take one of the places that `--concurrency` gives.

@@ -42,8 +42,8 @@ pub fn open<D: Disk>(
         first.push(Event::RunStarted(Box::new(started)));
     }
     first.extend(doubt);
-    first.extend(amend::records(plan, &state));
     first.push(here);
+    first.extend(amend::records(plan, &state));
     if state.paused {
         first.push(Event::RunUnpaused);
     }

@@ -55,6 +55,10 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
                 Err(fault) => Event::UndoFailed { step, fault },
             }]
         }
+        Happening::CleanedUp { kept, failed } => {
+            live.cleaning = false;
+            vec![Event::CleanupEnded { kept, failed }]
+        }
         Happening::Removed { entry } => vec![Event::LedgerRemoved { entry_kind: entry.kind, id: entry.id }],
         Happening::StopRequested | Happening::DetachRequested => {
             live.stopping = true;

@@ -1,6 +1,6 @@
-//! Taking steps back: newest first, one at a time, whatever state they are in.
+//! Taking steps back: those behind first, one at a time, whatever state they are in.
 
-use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -24,12 +24,12 @@ pub struct Preview {
 
 /// `step` and all that needed it, or everything.
 pub fn preview(plan: &Plan, state: &RunState, step: Option<usize>) -> Preview {
-    let mut nodes: Vec<usize> = match step {
+    let meant: BTreeSet<usize> = match step {
         Some(node) => std::iter::once(node).chain(plan.graph.descendants(node)).collect(),
         None => (0..plan.len()).filter(|node| !plan.is_finally(*node)).collect(),
     };
-    // What started last goes first; among steps that never started the order does not matter.
-    nodes.sort_by_key(|node| Reverse(state.step(plan.address(*node)).started_at.as_ref().map(|m| m.at)));
+    // Each step before what it needed: the graph says so, and no clock.
+    let nodes = plan.graph.order().iter().rev().copied().filter(|node| meant.contains(node));
     let mut preview = Preview::default();
     for node in nodes {
         let step = state.step(plan.address(node));
@@ -109,4 +109,35 @@ fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command
     let op = intent::op(plan, state, node).ok_or_else(missing)?;
     let outputs: Outputs = state.step(plan.address(node)).outputs.clone().unwrap_or_default();
     Ok((undo.clone(), Command::Undo { node, op, undo, outputs }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::step::StepState;
+    use crate::plan::testing;
+
+    /// A step that began so many seconds after the run, as its clock had it.
+    fn began(plan: &Plan, state: &mut RunState, id: &str, seconds: u64) {
+        let address: Address = id.parse().unwrap();
+        let mut step = StepState { status: Status::Succeeded, ..StepState::pending() };
+        step.intent = Some(testing::intent(plan, &address, seconds));
+        step.started_at = step.intent.as_ref().map(|intent| intent.at.clone());
+        state.steps.insert(address, step);
+    }
+
+    #[test]
+    fn what_needed_a_step_is_taken_back_before_it_whatever_the_clock_said() {
+        let step = |id: &str, needs: &str| {
+            format!("  - {{ id: {id}, uses: run, needs: [{needs}], with: {{ command: [x] }}, undo: [y] }}\n")
+        };
+        let plan = testing::plan(&format!("steps:\n{}{}{}", step("a", ""), step("b", "a"), step("c", "b")));
+        let mut state = RunState::default();
+        // The clock was set back while it ran.
+        for (id, seconds) in [("a", 50), ("b", 10), ("c", 30)] {
+            began(&plan, &mut state, id, seconds);
+        }
+        let steps: Vec<String> = preview(&plan, &state, None).steps.iter().map(ToString::to_string).collect();
+        assert_eq!(steps, ["c", "b", "a"]);
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::context::{ReadCx, WorkCx, WriteCx};
 use super::op::{Op, Outputs};
-use crate::model::record::{LedgerEntry, Made};
+use crate::model::ledger::{LedgerEntry, Made};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Late, Shape};
 

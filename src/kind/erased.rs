@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::context::{ReadCx, WorkCx, WriteCx};
 use super::contract::{Found, Kind, Next, Prepared, Role, Stopped, Undone};
 use super::op::{Op, Outputs};
-use crate::model::record::LedgerEntry;
+use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::process::{self, Fate, JobFiles, Outcome};
 use crate::runbook::catalog::{Complaint, Late, Shape};

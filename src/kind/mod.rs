@@ -9,7 +9,7 @@ pub mod contract;
 pub mod erased;
 pub mod op;
 
-pub use crate::model::record::Made;
+pub use crate::model::ledger::Made;
 pub use context::{ReadCx, WorkCx, WriteCx};
 pub use contract::{Found, Kind, Next, Prepared, Role, Stopped, Undone};
 pub use erased::{AnyKind, RawOp};

@@ -58,6 +58,7 @@ pub enum Verb {
     Undo {
         step: Option<Address>,
     },
+    Cleanup,
     Note {
         text: String,
     },
@@ -76,6 +77,7 @@ impl Verb {
             Verb::Pause => "pause",
             Verb::Abort => "abort",
             Verb::Undo { .. } => "undo",
+            Verb::Cleanup => "cleanup",
             Verb::Note { .. } => "note",
         }
     }
@@ -88,7 +90,7 @@ impl Verb {
             | Verb::Skip { step }
             | Verb::Rerun { step } => Some(step),
             Verb::Retry { step } | Verb::Undo { step } => step.as_ref(),
-            Verb::Pause | Verb::Abort | Verb::Note { .. } => None,
+            Verb::Pause | Verb::Abort | Verb::Cleanup | Verb::Note { .. } => None,
         }
     }
 }

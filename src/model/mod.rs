@@ -9,6 +9,7 @@ pub mod answer;
 pub mod effect;
 pub mod fault;
 pub mod ids;
+pub mod ledger;
 pub mod pulse;
 pub mod record;
 pub mod run;

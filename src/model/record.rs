@@ -11,6 +11,7 @@ use super::amendment::Amendment;
 use super::answer::{Answer, Person};
 use super::fault::Fault;
 use super::ids::{Address, OpId, RunId, Seq};
+use super::ledger::{Kept, LedgerEntry, Made};
 use super::time::Moment;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -156,6 +157,15 @@ pub enum Event {
         entry_kind: String,
         id: String,
     },
+    /// A person asked that what is temporary be taken away.
+    CleanupBegan,
+    /// Everything of it was tried.
+    CleanupEnded {
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<Kept>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed: Vec<String>,
+    },
 
     AnswerAccepted {
         answer: Answer,
@@ -211,6 +221,8 @@ impl Event {
             | Event::UndoBegan { .. }
             | Event::LedgerAdded { .. }
             | Event::LedgerRemoved { .. }
+            | Event::CleanupBegan
+            | Event::CleanupEnded { .. }
             | Event::AnswerAccepted { .. }
             | Event::AnswerRefused { .. }
             | Event::RunPaused
@@ -355,40 +367,6 @@ pub enum AskKind {
     Approval,
     Task,
     Acknowledge,
-}
-
-/// A thing that a step is going to make.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Made {
-    /// In words: `postgres server`, `table`.
-    pub kind: String,
-    pub id: String,
-    /// Of no use unless the step succeeds: then `ledger.cleanup` takes it away whatever it is told.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub scratch: bool,
-    /// What `remove` needs to find it and to know it as ours. No secrets.
-    pub details: Value,
-}
-
-/// A thing that a run made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LedgerEntry {
-    pub kind: String,
-    pub id: String,
-    pub made_by: Address,
-    pub temporary: bool,
-    /// See [`Made::scratch`].
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub scratch: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keep_until: Option<Timestamp>,
-    /// How long it stays after it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keep_for_ms: Option<u64>,
-    /// The step kind that can take it away, and what that kind needs to do so.
-    pub remover: String,
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub details: Value,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::amendment::Amendment;
 use super::answer::Person;
 use super::ids::{Address, Seq};
-use super::record::{End, Event, LedgerEntry, Record, RunStarted, StopReason};
+use super::ledger::{Cleanup, LedgerEntry};
+use super::record::{End, Event, Record, RunStarted, StopReason};
 use super::status::{RunStatus, Status};
 use super::step::{PENDING, StepState};
 use super::time::Moment;
@@ -30,6 +31,8 @@ pub struct RunState {
     pub stopped: Option<StopReason>,
     pub steps: IndexMap<Address, StepState>,
     pub ledger: Vec<LedgerEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleanup: Option<Cleanup>,
     /// Asked for by a person.
     pub paused: bool,
     /// What is being taken back.
@@ -84,6 +87,11 @@ impl RunState {
 
     pub fn started(&self) -> Option<&RunStarted> {
         self.started.as_ref()
+    }
+
+    /// Whether a clean-up was asked for that has not come to its end.
+    pub fn is_cleaning_up(&self) -> bool {
+        self.cleanup.as_ref().is_some_and(|cleanup| !cleanup.ended)
     }
 
     /// Whether this answer was folded or refused before.
@@ -167,6 +175,14 @@ impl RunState {
             }
             Event::LedgerRemoved { entry_kind, id } => {
                 self.ledger.retain(|old| (&old.kind, &old.id) != (entry_kind, id));
+                if let Some(cleanup) = self.cleanup.as_mut().filter(|cleanup| !cleanup.ended) {
+                    cleanup.removed.push(format!("{entry_kind} {id}"));
+                }
+            }
+            Event::CleanupBegan => self.cleanup = Some(Cleanup::default()),
+            Event::CleanupEnded { kept, failed } => {
+                let cleanup = self.cleanup.get_or_insert_with(Cleanup::default);
+                (cleanup.kept, cleanup.failed, cleanup.ended) = (kept.clone(), failed.clone(), true);
             }
             Event::AnswerAccepted { answer } => self.answers.push(Judged { id: answer.id.clone(), refused: None }),
             Event::AnswerRefused { answer, reason } => {

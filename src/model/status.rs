@@ -145,6 +145,8 @@ pub fn next(status: Status, event: &Event) -> Status {
         | Event::UndoBegan { .. }
         | Event::LedgerAdded { .. }
         | Event::LedgerRemoved { .. }
+        | Event::CleanupBegan
+        | Event::CleanupEnded { .. }
         | Event::AnswerAccepted { .. }
         | Event::AnswerRefused { .. }
         | Event::RunPaused

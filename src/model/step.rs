@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::OpId;
-use super::record::{Ask, Check, Event, Made, SkipReason, StepIntended};
+use super::ledger::Made;
+use super::record::{Ask, Check, Event, SkipReason, StepIntended};
 use super::status::{self, Status};
 use super::time::Moment;
 

@@ -6,6 +6,9 @@ pub mod outline;
 pub mod saved;
 pub mod schedule;
 pub mod scope;
+pub mod secrets;
+#[cfg(test)]
+pub mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -143,10 +146,13 @@ impl Plan {
     }
 
     fn draw_outline(&self) -> Outline {
-        // Before the first record: a name that needs an output keeps its template.
+        // Before the first record: what needs an output keeps its template.
         let state = RunState::default();
         let text = |node: usize, tree: &Tree| {
-            let value = tree.render(&scope::RunScope::of(self, &state, node)).unwrap_or_else(|_| tree.written());
+            if let Some(template) = tree.as_template() {
+                return template.render_known(&scope::RunScope::of(self, &state, node));
+            }
+            let value = tree.written();
             value.as_str().map_or_else(|| value.to_string(), str::to_string)
         };
         // What is said of each item is not said of the group.
@@ -206,4 +212,34 @@ fn digest(source: &str, binding: &Binding) -> String {
     let skipped: Vec<&str> = binding.skipped.iter().map(Address::as_str).collect();
     let bound = serde_json::json!([source, binding.mode, binding.params, skipped, binding.outage_began]);
     Sha256::digest(bound.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing;
+
+    #[test]
+    fn a_name_is_rendered_as_far_as_it_is_known_before_the_run() {
+        let plan = testing::plan(
+            r#"
+params: { db: { type: string } }
+vars: { site: lyon }
+steps:
+  - { id: a, uses: run, needs: [], name: "copy {{ params.db }} of {{ vars.site }}", with: { command: [x] } }
+  - id: b
+    uses: run
+    needs: [a]
+    name: "{{ params.db }}: {{ steps.a.outputs.exit_code }} of {{ upper vars.site }}"
+    with: { command: [x] }
+  - { id: c, uses: run, needs: [a], name: "{{ params.db }} {{ upper steps.a.ended_at }}", with: { command: [x] } }
+"#,
+        );
+        let names: Vec<&str> = plan.outline.steps.iter().map(|step| step.name.as_str()).collect();
+        let wanted = [
+            "copy lms of lyon",
+            "lms: {{ steps.a.outputs.exit_code }} of LYON",
+            "{{ params.db }} {{ upper steps.a.ended_at }}",
+        ];
+        assert_eq!(names, wanted);
+    }
 }

@@ -211,7 +211,9 @@ impl Writer {
     }
 
     fn executor_started(&mut self, at: Timestamp, who: &str) {
-        let Some(last) = self.last_word.as_ref().filter(|_| self.state.epoch > 1) else { return };
+        // After the end nobody was missed: whoever comes then only takes something back or away.
+        let was_missed = self.state.epoch > 1 && self.state.ended.is_none();
+        let Some(last) = self.last_word.as_ref().filter(|_| was_missed) else { return };
         let (from, to, left) = (last.at, Some(at), self.left);
         self.chronicle.interruptions.push(Interruption { from, to, left, resumed_by: Some(who.into()) });
     }

@@ -140,6 +140,8 @@ fn worth(event: &Event) -> Volume {
         | Event::StepUndone { .. }
         | Event::UndoBegan { .. }
         | Event::LedgerRemoved { .. }
+        | Event::CleanupBegan
+        | Event::CleanupEnded { .. }
         | Event::AnswerAccepted { .. }
         | Event::RunPaused
         | Event::RunUnpaused

@@ -323,14 +323,14 @@ fn interruptions(view: &RunView, mut past: Vec<Interruption>) -> Vec<Interruptio
     past
 }
 
-fn leftover(view: &RunView, entry: &crate::model::record::LedgerEntry) -> Leftover {
+fn leftover(view: &RunView, entry: &crate::model::ledger::LedgerEntry) -> Leftover {
     Leftover {
         kind: entry.kind.clone(),
         id: entry.id.clone(),
         made_by: entry.made_by.clone(),
         keep_until: entry.keep_until,
         overdue: derive::is_overdue(entry, view.now, view.status.is_final()),
-        remove: removal(entry),
+        remove: removal(&view.commands, entry),
     }
 }
 

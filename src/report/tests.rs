@@ -63,7 +63,7 @@ fn the_report_of_a_rescue_in_markdown() {
             "| `tell` | skipped |  |  | its `if` is false |",
             "- 2026-11-24 10:08:52Z ben: `approve load`\n",
             "- 2026-11-24 10:10:24Z cleo: customers were told\n",
-            "| postgres cluster | `/var/lib/regrow/7qk2` | `copy` | 2026-11-25 10:00:00Z | `by hand` |",
+            "| postgres cluster | `/var/lib/regrow/7qk2` | `copy` | 2026-11-25 10:00:00Z | `regrow cleanup 7qk2` |",
             "- 2026-11-24 10:03:12Z `copy` succeeded in 3m12s",
             &head,
         ],

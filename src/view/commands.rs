@@ -39,6 +39,10 @@ impl Commands {
         format!("{} --accept {digest}", self.resume())
     }
 
+    pub fn cleanup(&self) -> String {
+        format!("{} cleanup {}", self.program(), self.run)
+    }
+
     pub fn report(&self) -> String {
         format!("{} report {}", self.program(), self.run)
     }

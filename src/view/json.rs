@@ -3,9 +3,9 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use super::commands::{what, who};
+use super::commands::{Commands, what, who};
 use super::{RunView, StepView, derive};
-use crate::model::record::LedgerEntry;
+use crate::model::ledger::LedgerEntry;
 use crate::model::{Fault, Status as StepStatus};
 
 /// The object of `status --json`. It is written step by step: ten thousand steps as one tree take more memory than all
@@ -103,6 +103,7 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "outputs": state.outputs,
         "fault": state.fault.as_ref().map(fault),
         "evidence": state.evidence,
+        "recorded": view.recorded_of(step),
         "blocked_by": step.blocked_by,
         "finally": step.finally,
     })
@@ -159,19 +160,22 @@ fn ledger(view: &RunView, entry: &LedgerEntry) -> Value {
         "id": entry.id,
         "made_by": entry.made_by,
         "keep_until": entry.keep_until,
-        "remove": removal(entry),
+        "remove": removal(&view.commands, entry),
         "temporary": entry.temporary,
         "overdue": derive::is_overdue(entry, view.now, view.status.is_final()),
     })
 }
 
 /// The command that takes a thing away.
-pub fn removal(entry: &LedgerEntry) -> String {
+pub fn removal(commands: &Commands, entry: &LedgerEntry) -> String {
+    if entry.temporary {
+        return commands.cleanup();
+    }
     let argv = entry.details.get("remove").and_then(Value::as_array);
     let words: Option<Vec<String>> = argv.map(|argv| argv.iter().map(super::words::value).collect());
     match words.filter(|words| !words.is_empty()) {
         Some(words) => words.iter().map(|word| super::words::shell_word(word)).collect::<Vec<_>>().join(" "),
-        // No command of this version does it outside of a run.
+        // It was made to stay.
         None => "by hand".to_string(),
     }
 }

@@ -24,11 +24,13 @@ pub mod words;
 use jiff::Timestamp;
 
 use crate::engine::frontier::{Frontier, Readiness};
+use crate::engine::world::pending;
 use crate::journal::store::RunDir;
 use crate::journal::{JournalError, Tail, lease};
-use crate::model::record::{LedgerEntry, Mode, Record};
+use crate::model::ledger::LedgerEntry;
+use crate::model::record::{Mode, Record};
 use crate::model::step::StepState;
-use crate::model::{Address, Pulse, RunId, RunState, RunStatus, Status};
+use crate::model::{Address, Answer, Pulse, RunId, RunState, RunStatus, Status, Verb};
 use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;
 use crate::provider::process::{JobFiles, latest_pulse};
@@ -62,6 +64,8 @@ pub struct RunView {
     /// What cannot be shown, and why.
     pub troubles: Vec<Trouble>,
     pub commands: Commands,
+    /// Answers that nobody has taken up yet, oldest first.
+    pub recorded: Vec<Answer>,
 }
 
 /// What the outline and the fold together say of a step; the rest is in [`RunView::state_of`].
@@ -100,7 +104,7 @@ impl RunView {
         troubles.extend(reading.error.as_ref().map(|error| Trouble::journal(error, &reading.state)));
         troubles.extend(Trouble::tail(&reading.tail, alive));
         let (state, is_whole) = (reading.state, reading.error.is_none());
-        let mut steps = steps(plan.as_ref().map(|plan| &plan.outline), &state);
+        let mut steps = steps(plan.as_ref().map(|plan| &plan.outline), &state, is_whole);
         for step in &mut steps {
             let Some(files) = job_files(dir, state.step(&step.address), step.status) else { continue };
             step.pulse = latest_pulse(&files);
@@ -109,11 +113,25 @@ impl RunView {
         let status = derive::run_status(&state, &steps);
         let id = plan.as_ref().map_or_else(|| dir.id(), |plan| plan.run.clone());
         let commands = Commands::new(id.clone());
-        Self { id, dir: dir.clone(), now, plan, state, alive, status, steps, is_whole, troubles, commands }
+        let recorded = pending(&dir.inbox()).into_iter().map(|(_, answer)| answer);
+        let recorded = recorded.filter(|answer| state.judged(&answer.id).is_none()).collect();
+        Self { id, dir: dir.clone(), now, plan, state, alive, status, steps, is_whole, troubles, commands, recorded }
     }
 
     pub fn state_of(&self, step: &StepView) -> &StepState {
         self.state.step(&step.address)
+    }
+
+    /// What is recorded about a step and takes effect when somebody executes the run, one line each.
+    pub fn recorded_of(&self, step: &StepView) -> Vec<String> {
+        let is_meant = |answer: &&Answer| match &answer.verb {
+            Verb::Retry { step: None } => matches!(step.status, Status::Failed | Status::Unproven),
+            verb => verb.step() == Some(&step.address),
+        };
+        let line = |answer: &Answer| {
+            format!("recorded, takes effect at resume: {} says {}", answer.who.name, tell::said(answer))
+        };
+        self.recorded.iter().filter(is_meant).map(line).collect()
     }
 
     pub fn find(&self, address: &str) -> Option<&StepView> {
@@ -185,12 +203,17 @@ impl Trouble {
 }
 
 /// Steps of the outline, then those that only records name.
-fn steps(outline: Option<&Outline>, state: &RunState) -> Vec<StepView> {
+fn steps(outline: Option<&Outline>, state: &RunState, is_whole: bool) -> Vec<StepView> {
     let Some(outline) = outline else {
         return state.steps.iter().map(|(address, step)| unplanned(address, step)).collect();
     };
     let frontier = Frontier::new(outline, state);
     let mut steps: Vec<StepView> = (0..outline.len()).map(|node| planned(outline, state, &frontier, node)).collect();
+    if !is_whole {
+        // Lost records may say anything of what looks ready; and nothing starts before that is mended.
+        let queued = steps.iter_mut().filter(|step| step.status == Status::Queued);
+        queued.for_each(|step| step.status = Status::Pending);
+    }
     if !state.steps.is_empty() {
         let known: std::collections::HashSet<&Address> = outline.steps.iter().map(|step| &step.address).collect();
         let extra = state.steps.iter().filter(|(address, _)| !known.contains(address));

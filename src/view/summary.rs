@@ -115,6 +115,10 @@ impl RunView {
         let Some(left) = self.rto_left_seconds() else { return elapsed };
         let wanted = span_seconds(self.objective_seconds("rto").unwrap_or_default());
         let ended = self.status.is_final();
+        // A run that ended without success has recovered nothing, however soon.
+        if ended && self.status != RunStatus::Succeeded {
+            return format!("{elapsed}, RTO {wanted} MISSED: not recovered");
+        }
         let rto = match (left >= 0, ended) {
             (true, false) => format!("{} left of RTO {wanted}", span_seconds(left)),
             (true, true) => format!("within RTO {wanted}"),

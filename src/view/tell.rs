@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::commands::who as asked_of;
 use super::words::{grouped, key_outputs, span, stamp};
+use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{
-    Ask, AskKind, Check, End, Event, LedgerEntry, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded,
-    StopReason,
+    Ask, AskKind, Check, End, Event, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded, StopReason,
 };
 use crate::model::{Address, Amendment, Answer, Fault, Person, RunState, Seq};
 use crate::plan::outline::Outline;
@@ -86,6 +86,8 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::UndoBegan { steps, all } => undo_began(steps, *all),
         Event::LedgerAdded { entry } => ledger_added(entry),
         Event::LedgerRemoved { entry_kind, id } => ledger_removed(entry_kind, id),
+        Event::CleanupBegan => cleanup_began(),
+        Event::CleanupEnded { kept, failed } => cleanup_ended(kept, failed),
         Event::AnswerAccepted { answer } => answer_accepted(answer),
         Event::AnswerRefused { answer, reason } => answer_refused(answer, reason),
         Event::RunPaused => run_paused(),
@@ -277,6 +279,24 @@ fn ledger_added(entry: &LedgerEntry) -> String {
 
 fn ledger_removed(kind: &str, id: &str) -> String {
     format!("{kind} `{id}` is taken away")
+}
+
+fn cleanup_began() -> String {
+    "what is temporary is taken away".into()
+}
+
+fn cleanup_ended(kept: &[Kept], failed: &[String]) -> String {
+    let mut text = String::from("the clean-up is over");
+    kept.iter().for_each(|it| text.push_str(&format!("; {}", kept_because(it))));
+    failed.iter().for_each(|it| text.push_str(&format!("; not removed: {it}")));
+    text
+}
+
+/// `server /var/lib/copy stays until 2026-11-25 10:00:00Z`.
+pub fn kept_because(kept: &Kept) -> String {
+    let until = kept.until.map(|until| format!(" until {}", stamp(until))).unwrap_or_default();
+    let needed = kept.needed_by.as_ref().map(|step| format!(", `{step}` may still need it")).unwrap_or_default();
+    format!("{} stays{until}{needed}", kept.what)
 }
 
 fn answer_accepted(answer: &Answer) -> String {

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use super::{Observer, RunView};
 use crate::journal::store::{RunDir, Store};
 use crate::journal::{Folder, Writer};
+use crate::model::ledger::LedgerEntry;
 use crate::model::record::{
-    Ask, AskKind, Check, End, Event, LedgerEntry, Mode, OnFailure, Record, RunStarted, SkipReason, StepIntended,
-    StepSucceeded,
+    Ask, AskKind, Check, End, Event, Mode, OnFailure, Record, RunStarted, SkipReason, StepIntended, StepSucceeded,
 };
 use crate::model::time::Moment;
 use crate::model::{Address, Answer, Effect, Fault, OpId, Person, RunId, RunState, Verb};

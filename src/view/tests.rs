@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::testing::{self, Golden};
 use super::*;
-use crate::model::record::Event;
+use crate::model::record::{End, Event};
 
 fn as_json(view: &RunView) -> serde_json::Value {
     serde_json::to_value(super::json::Status(view)).unwrap()
@@ -38,6 +38,20 @@ fn a_failure_pauses_the_run_and_blocks_what_needs_it() {
 #[test]
 fn an_unknown_step_waits_for_a_person() {
     assert_eq!(testing::unknown().view().status, RunStatus::Waiting);
+}
+
+#[test]
+fn a_run_that_was_aborted_in_time_has_met_no_objective() {
+    let mut run = Golden::new(testing::rescue());
+    run.starts("copy").ends(End::Aborted);
+    let said = run.view().clock_line();
+    assert!(said.ends_with("RTO 1h30m MISSED: not recovered"), "{said}");
+}
+
+#[test]
+fn nothing_is_said_to_be_next_where_records_are_lost() {
+    let view = testing::damaged().view();
+    assert_eq!(view.count(Status::Queued), 0, "{:?}", statuses(&view));
 }
 
 #[test]
@@ -163,7 +177,7 @@ fn status_json_has_every_field_of_the_contract() {
     assert_eq!(load["asks"]["command"], "regrow approve load --code k3m9q2 --run 7qk2");
     assert_eq!(load["asks"]["who"], "firefighter");
     assert_eq!(shown["ledger"][0]["keep_until"], "2026-11-25T10:00:00Z");
-    assert_eq!(shown["ledger"][0]["remove"], "by hand");
+    assert_eq!(shown["ledger"][0]["remove"], "regrow cleanup 7qk2");
     let failed = as_json(&testing::failed().view());
     let fault = &failed["steps"][0]["fault"];
     assert_eq!(fault["causes"], json!(["canceling statement due to lock timeout"]));

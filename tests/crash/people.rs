@@ -299,3 +299,27 @@ fn a_changing_command_wants_to_know_which_of_two_runs() {
     let said = place.regrow("retry fails").ends(0);
     assert!(said.stderr.contains("resume beta"), "{said:#?}");
 }
+
+#[test]
+fn what_is_recorded_is_shown_and_counts_for_later_answers() {
+    let place = Place::new(
+        "steps:\n  - id: drop\n    approval: { minimum: 2 }\n    run: echo drop >> effects\n  - id: fails\n    needs: []\n    run: exit 1\n",
+    );
+    place.run("--no-wait").ends(1);
+    let code = place.step("drop")["asks"]["code"].as_str().unwrap().to_string();
+    let approve = |name: &str| place.regrow(&format!("approve drop --code {code} --as {name}"));
+    approve("ana").ends(0);
+    for command in ["status run1", "show drop"] {
+        let shown = place.regrow(command).ends(0).stdout;
+        assert!(shown.contains("recorded, takes effect at resume: ana says `approve drop`"), "{shown}");
+    }
+    let twice = approve("ana").ends(2);
+    assert!(twice.stderr.contains("`ana` approved `drop` already"), "{twice:#?}");
+    assert!(twice.stderr.contains("answers that are recorded"), "{twice:#?}");
+    approve("ben").ends(0);
+    place.regrow("skip fails --because we-live-without").ends(0);
+    place.regrow("retry fails").ends(2);
+    place.regrow("resume --no-wait").ends(0);
+    assert_eq!(place.effects(), ["drop"]);
+    assert!(!place.regrow("show drop").ends(0).stdout.contains("takes effect"));
+}

@@ -185,7 +185,8 @@ fn the_second_interrupt_detaches_at_once() {
 fn a_hang_up_detaches_at_once() {
     let (place, run) = gated();
     run.signal(Signal::HUP);
-    run.end().ends(75);
+    let said = run.end().ends(75);
+    assert!(said.stderr.contains("left: `gate` goes on without an executor; regrow resume run1"), "{said:#?}");
     is_adopted(&place);
 }
 

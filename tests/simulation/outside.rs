@@ -169,7 +169,10 @@ impl Outside {
                 self.late.retain(|late| !matches!(late, Command::Start { op, .. } if goes(op.id.as_str())));
                 let mut all: Vec<_> =
                     entries.iter().map(|removal| Happening::Removed { entry: removal.entry.clone() }).collect();
-                all.push(Happening::Ended { node: *node, result: Ok(Next::Done(Outputs::new())) });
+                all.push(match node {
+                    Some(node) => Happening::Ended { node: *node, result: Ok(Next::Done(Outputs::new())) },
+                    None => Happening::CleanedUp { kept: Vec::new(), failed: Vec::new() },
+                });
                 return all;
             }
             Command::Report { node, .. } => Happening::Ended { node: *node, result: Ok(Next::Done(Outputs::new())) },

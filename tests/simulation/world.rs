@@ -121,7 +121,7 @@ impl SimWorld<'_> {
         if platter.failed {
             return machine.broken(format!("G11: {} after the journal could not be written", short(command)));
         }
-        if let Command::Cleanup { node, .. } = command
+        if let Command::Cleanup { node: Some(node), .. } = command
             && self.plan.step(*node).kind != "ledger.cleanup"
         {
             return machine.broken(format!("`{}` empties the ledger", self.plan.address(*node)));
@@ -191,7 +191,7 @@ pub fn short(command: &Command) -> String {
         Command::Watch { op, .. } => text("watch", op),
         Command::Undo { op, .. } => text("undo", op),
         Command::Verify { node, .. } => format!("verify node {node}"),
-        Command::Cleanup { node, .. } => format!("clean-up by node {node}"),
+        Command::Cleanup { node, .. } => format!("clean-up by node {node:?}"),
         Command::Report { node, .. } => format!("report by node {node}"),
     }
 }

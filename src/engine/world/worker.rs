@@ -9,6 +9,7 @@ use serde_json::json;
 use super::proofs;
 use crate::engine::command::{Command, Happening, Removal};
 use crate::kind::{AnyKind, Next, Outputs, RawOp, ReadCx, WriteCx};
+use crate::model::ledger::{Cleanup, Kept};
 use crate::model::{Effect, Fault};
 use crate::provider::process::TIMED_OUT;
 use crate::runbook::catalog::Late;
@@ -44,7 +45,13 @@ impl Worker {
                 let (checks, fault) = proofs::prove(&self.cx, &proofs, self.find_kind).await;
                 Happening::Verified { node, checks, fault }
             }
-            Command::Cleanup { node, entries } => Happening::Ended { node, result: self.clean_up(entries).await },
+            Command::Cleanup { node: Some(node), entries } => {
+                Happening::Ended { node, result: cleaned(self.clean_up(entries).await) }
+            }
+            Command::Cleanup { node: None, entries } => {
+                let Cleanup { kept, failed, .. } = self.clean_up(entries).await;
+                Happening::CleanedUp { kept, failed }
+            }
             other => match self.kind {
                 Some(kind) => self.step(kind, other).await,
                 None => unknown(node_of(&other).unwrap_or_default()),
@@ -62,9 +69,8 @@ impl Worker {
                 let result = kind.undo(&WriteCx::grant(self.cx.clone()), &op, &undo, &outputs).await;
                 Happening::Undone { node, result }
             }
-            Command::Verify { node, .. } | Command::Cleanup { node, .. } | Command::Report { node, .. } => {
-                unknown(node)
-            }
+            Command::Verify { node, .. } | Command::Report { node, .. } => unknown(node),
+            Command::Cleanup { node, .. } => unknown(node.unwrap_or_default()),
         }
     }
 
@@ -90,35 +96,42 @@ impl Worker {
         }
     }
 
-    /// Every entry is tried; what is too young stays.
-    async fn clean_up(&self, entries: Vec<Removal>) -> Result<Next, Fault> {
+    /// Every entry is tried; what is too young or still needed stays.
+    async fn clean_up(&self, entries: Vec<Removal>) -> Cleanup {
         let cx = WriteCx::grant(self.cx.clone());
-        let (mut removed, mut kept, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-        for Removal { entry, with } in entries {
-            let what = format!("{} {}", entry.kind, entry.id);
-            if entry.keep_until.is_some_and(|until| until > Timestamp::now()) {
-                kept.push(what);
+        let mut cleanup = Cleanup { ended: true, ..Cleanup::default() };
+        for Removal { entry, with, needed_by } in entries {
+            let what = entry.what();
+            let until = entry.keep_until.filter(|until| *until > Timestamp::now());
+            if until.is_some() || needed_by.is_some() {
+                cleanup.kept.push(Kept { what, until, needed_by });
                 continue;
             }
             let Some(kind) = (self.find_kind)(&entry.remover) else { continue };
             match kind.remove(&cx, &entry, &with).await {
                 Ok(()) => {
-                    removed.push(what);
+                    cleanup.removed.push(what);
                     let _ = self.sender.send(Happening::Removed { entry });
                 }
-                Err(fault) => faults.push(format!("{what}: {fault}")),
+                Err(fault) => cleanup.failed.push(format!("{what}: {fault}")),
             }
         }
-        if faults.is_empty() {
-            return Ok(Next::Done(Outputs::from_iter([
-                ("removed".to_string(), json!(removed)),
-                ("kept".to_string(), json!(kept)),
-            ])));
-        }
-        let mut fault = Fault::new("RG5004", format!("{} of the ledger could not be removed", faults.len()));
-        fault.causes = faults;
-        Err(fault)
+        cleanup
     }
+}
+
+/// How a step `ledger.cleanup` ends.
+fn cleaned(cleanup: Cleanup) -> Result<Next, Fault> {
+    if cleanup.failed.is_empty() {
+        let kept: Vec<String> = cleanup.kept.into_iter().map(|kept| kept.what).collect();
+        return Ok(Next::Done(Outputs::from_iter([
+            ("removed".to_string(), json!(cleanup.removed)),
+            ("kept".to_string(), json!(kept)),
+        ])));
+    }
+    let mut fault = Fault::new("RG5004", format!("{} of the ledger could not be removed", cleanup.failed.len()));
+    fault.causes = cleanup.failed;
+    Err(fault)
 }
 
 /// A command for a step that no kind stands behind cannot come out of a bound plan.

@@ -39,7 +39,7 @@ pub use work::settle;
 use serde_json::Value;
 
 use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Undone, WorkCx, WriteCx};
-use crate::model::record::LedgerEntry;
+use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 

@@ -11,7 +11,7 @@ use super::site::Site;
 use super::{survey, swap};
 use crate::kind::{Op, Undone, WriteCx};
 use crate::model::Fault;
-use crate::model::record::LedgerEntry;
+use crate::model::ledger::LedgerEntry;
 use crate::provider::postgres::catalog::{bonds, find, members};
 use crate::provider::postgres::{Connection, Endpoint, Identity, Name, WriteSession, quote};
 

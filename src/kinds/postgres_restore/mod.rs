@@ -46,7 +46,7 @@ pub use prior::Prior;
 use serde_json::Value;
 
 use crate::kind::{Found, Kind, Next, Op, Prepared, ReadCx, WorkCx, WriteCx};
-use crate::model::record::LedgerEntry;
+use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::exec::{Account, Cancel, io};
 use super::place::{Claim, Place};
 use super::server;
-use crate::model::record::LedgerEntry;
+use crate::model::ledger::LedgerEntry;
 use crate::model::{Fault, OpId};
 
 /// What the ledger keeps of it, as `prepare` wrote it.

@@ -16,7 +16,7 @@ pub use params::Params;
 use params::{EffectParam, OutputKind};
 
 use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Undone, WriteCx};
-use crate::model::record::LedgerEntry;
+use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::clock;
 use crate::provider::process::{self, Ended, Fate, Job, JobFiles, Outcome, Program};

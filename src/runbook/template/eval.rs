@@ -151,6 +151,23 @@ impl Template {
         Ok(value)
     }
 
+    /// For people, before all of it is known: names that cannot be read yet stay as they are written.
+    pub fn render_known(&self, scope: &dyn Scope) -> String {
+        let mut cx = Cx::new(scope);
+        let mut text = String::with_capacity(self.text.len());
+        for piece in &self.parts {
+            match piece {
+                Piece::Raw(raw) => text.push_str(raw),
+                Piece::Expr(expr, _) => match (cx.eval(expr).ok().as_ref().and_then(scalar), expr) {
+                    (Some(value), _) if !cx.secret => text.push_str(&value),
+                    (None, Expr::Path(path)) => text.push_str(&format!("{{{{ {} }}}}", path.join("."))),
+                    _ => return self.text.clone(),
+                },
+            }
+        }
+        text
+    }
+
     pub(super) fn compute(&self, cx: &mut Cx<'_>) -> Result<Value, Fault> {
         if let Some(expr) = self.single() {
             return cx.eval(expr);

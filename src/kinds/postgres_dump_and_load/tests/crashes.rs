@@ -110,7 +110,7 @@ async fn what_was_made_is_taken_away_and_only_that() {
     stage.run().await.unwrap();
     let made: Vec<_> = prepared.creates.iter().chain(&creates).collect();
     for made in made.iter().chain(&made) {
-        let entry = crate::model::record::LedgerEntry {
+        let entry = crate::model::ledger::LedgerEntry {
             kind: made.kind.clone(),
             id: made.id.clone(),
             made_by: "load".parse().unwrap(),

@@ -14,7 +14,8 @@ use super::super::exec::{Account, is_root};
 use super::super::place::{Place, own};
 use super::super::{Params, PostgresRestore, Prior, server};
 use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx};
-use crate::model::record::{LedgerEntry, Mode};
+use crate::model::ledger::LedgerEntry;
+use crate::model::record::Mode;
 use crate::model::{Address, Fault, OpId, Pulse};
 
 pub const BIN: &str = "/usr/lib/postgresql/15/bin";

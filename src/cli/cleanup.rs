@@ -1,0 +1,65 @@
+//! `cleanup [RUN]`: what was taken away, what stayed, and why.
+
+use std::fmt::Write;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::context::Context;
+use super::looking::{print, print_json};
+use super::{Failure, exit};
+use crate::journal::store::RunDir;
+use crate::journal::{Folder, lease, recover};
+use crate::model::RunState;
+use crate::model::ledger::Cleanup;
+use crate::view::Commands;
+use crate::view::tell::kept_because;
+
+/// Tells it once the executor that took the clean-up on is through with it.
+pub fn await_end(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
+    loop {
+        let alive = lease::is_held(&dir.path);
+        let state = recover(&Folder::new(&dir.path))?.state;
+        if !state.is_cleaning_up() || !alive {
+            return tell(context, dir, &state);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Data on stdout; 1 if anything could not be removed, 75 if the clean-up was cut short.
+pub fn tell(context: &Context, dir: &RunDir, state: &RunState) -> Result<u8, Failure> {
+    let cleanup = state.cleanup.clone().unwrap_or_default();
+    if context.json {
+        let Cleanup { removed, kept, failed, ended } = &cleanup;
+        print_json(&json!({"run": dir.id(), "ended": ended, "removed": removed, "kept": kept, "failed": failed}))?;
+    } else {
+        let command = Commands { run: dir.id(), state: context.said_state() }.cleanup();
+        print(&text(&cleanup, &command))?;
+    }
+    Ok(match (cleanup.ended, cleanup.failed.is_empty()) {
+        (false, _) => exit::STOPPED,
+        (true, false) => exit::FAILED,
+        (true, true) => exit::DONE,
+    })
+}
+
+fn text(cleanup: &Cleanup, command: &str) -> String {
+    let mut out = String::new();
+    for what in &cleanup.removed {
+        let _ = writeln!(out, "removed {what}");
+    }
+    for kept in &cleanup.kept {
+        let _ = writeln!(out, "kept: {}; later: {command}", kept_because(kept));
+    }
+    for fault in &cleanup.failed {
+        let _ = writeln!(out, "NOT REMOVED {fault}; again: {command}");
+    }
+    if !cleanup.ended {
+        let _ = writeln!(out, "cut short; go on with {command}");
+    } else if out.is_empty() {
+        out.push_str("nothing is there to take away\n");
+    }
+    out
+}

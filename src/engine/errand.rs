@@ -1,0 +1,35 @@
+//! What an answer that acts moves where nobody executes the run, and what of the run moves with it.
+
+use std::collections::BTreeSet;
+
+use super::{cleanup, undo};
+use crate::model::{RunState, Verb};
+use crate::plan::Plan;
+
+/// Whether the run itself stays where it is: it is not gone on with by somebody who only takes something away.
+pub fn is_errand(verb: &Verb) -> bool {
+    matches!(verb, Verb::Cleanup | Verb::Undo { step: Some(_) })
+}
+
+/// The steps that may be worked on until the command is done.
+pub fn touched(plan: &Plan, state: &RunState, verb: &Verb) -> BTreeSet<usize> {
+    match verb {
+        Verb::Cleanup => cleanup::wanted(state).filter_map(|entry| plan.find(&entry.made_by)).collect(),
+        Verb::Undo { step } => {
+            let preview = undo::preview(plan, state, step.as_ref().and_then(|step| plan.find(step)));
+            let taken_back = preview.steps.iter().filter_map(|step| plan.find(step));
+            let also = if step.is_none() && state.ended.is_none() { ending(plan, state) } else { BTreeSet::new() };
+            taken_back.chain(also).collect()
+        }
+        _ => ending(plan, state),
+    }
+}
+
+/// What an end still moves: work under way, whatever waits to be proven, the steps of `finally`.
+fn ending(plan: &Plan, state: &RunState) -> BTreeSet<usize> {
+    let is_open = |node: usize| {
+        let step = state.step(plan.address(node));
+        step.intent.is_some() && !step.status.is_settled()
+    };
+    (0..plan.len()).filter(|node| plan.is_finally(*node) || is_open(*node)).collect()
+}
