@@ -47,7 +47,7 @@ fn verify(dir: &RunDir) -> Result<Verified, JournalError> {
     let disk = Folder::new(&dir.path);
     let names = segments(&dir.path);
     let mut chain = Chain { seq: 0, head: GENESIS.into(), segment: 0, broken: None };
-    replay(&disk, |record, hash| chain.add(record, hash))?;
+    replay(&disk, |record, hash| chain.add(&record, hash))?;
     if let Some((segment, what)) = chain.broken {
         let file = names.get(segment).cloned().unwrap_or_default();
         return Err(JournalError::Damaged { file, offset: 0, what });
