@@ -156,7 +156,7 @@ fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Fai
     if matches!(answer.verb, Verb::Abort | Verb::Undo { .. }) {
         let free = Lease::take(&dir.path)?.is_some();
         if free {
-            return resume::act(context, dir, &plan, &choices, answer);
+            return resume::act(context, dir, plan, &choices, answer);
         }
     }
     deliver(dir, &answer)?;

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::{Failure, exit, looking, status};
-use crate::engine::executor::Left;
 use crate::engine::world::Audience;
 use crate::journal::store::{RunDir, make_private};
 use crate::model::record::Record;
@@ -80,14 +79,10 @@ pub fn write_reports(dir: &RunDir) -> Result<(), Failure> {
 }
 
 /// The last words of an executor: how things stand, and what to do next.
-pub fn farewell(context: &Context, dir: &RunDir, left: &Left) {
-    farewell_of(context, dir, &left.state);
-}
-
-pub fn farewell_of(context: &Context, dir: &RunDir, state: &RunState) {
+pub fn farewell(context: &Context, dir: &RunDir, ended: bool) {
     let on_screen = io::stderr().is_terminal();
     // The lines of a run that has ended have told a log everything.
-    if context.json || context.quiet || (!on_screen && state.ended.is_some()) {
+    if context.json || context.quiet || (!on_screen && ended) {
         return;
     }
     let mut view = looking::view_of(context, dir);
@@ -118,7 +113,7 @@ pub fn follow(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
     let mut display = display(context, dir, &outline);
     let state = follow::attend(dir, &mut *display, |_| true);
     drop(display);
-    farewell_of(context, dir, &state);
+    farewell(context, dir, state.ended.is_some());
     Ok(code(dir))
 }
 

@@ -33,7 +33,7 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     let (mut plan, choices) = bound(context, dir)?;
     match recover(&Folder::new(&dir.path)) {
         Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&recovered.state) => {
-            follow::farewell_of(context, dir, &recovered.state);
+            follow::farewell(context, dir, true);
             return Ok(follow::code(dir));
         }
         Ok(_) | Err(JournalError::Missing) => {}
@@ -44,7 +44,7 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     let secrets = run::open_secrets(&plan)?;
     let who = person(going.name.as_deref());
     let started = run::started(&plan, &who, &choices);
-    run::execute(context, dir, &plan, started, Engaged { who, secrets, no_wait: going.no_wait })
+    run::execute(context, dir, plan, started, Engaged { who, secrets, no_wait: going.no_wait })
 }
 
 /// An undo after the end is the only thing that moves an ended run.
@@ -111,10 +111,10 @@ fn differences(saved: &SavedPlan, now: &runbook::Runbook) -> Vec<String> {
 }
 
 /// Takes the run's lock to do what `abort` and `undo` say, and leaves again.
-pub fn act(context: &Context, dir: &RunDir, plan: &Plan, choices: &Choices, answer: Answer) -> Result<u8, Failure> {
-    let secrets = run::open_secrets(plan)?;
+pub fn act(context: &Context, dir: &RunDir, plan: Plan, choices: &Choices, answer: Answer) -> Result<u8, Failure> {
+    let secrets = run::open_secrets(&plan)?;
     let who = answer.who.clone();
-    let started = run::started(plan, &who, choices);
+    let started = run::started(&plan, &who, choices);
     let verb = answer.verb.clone();
     let code = run::execute_with(context, dir, plan, started, Engaged { who, secrets, no_wait: true }, vec![answer])?;
     let state = recover(&Folder::new(&dir.path))?.state;
