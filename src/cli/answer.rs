@@ -162,7 +162,7 @@ fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Fai
         answers::judge(&plan, &state, &answer).map_err(Failure::usage)?;
         let free = Lease::take(&dir.path)?.is_some();
         if free {
-            return resume::act(context, dir, &plan, &state, answer);
+            return resume::act(context, dir, plan, &state, answer);
         }
     } else {
         let recorded: Vec<Answer> = world::pending(&dir.inbox()).into_iter().map(|(_, answer)| answer).collect();

@@ -48,7 +48,7 @@ impl Teller<'_> {
         let mut result = Ok(());
         let error = read::visit(&dir.path, |record, hash| {
             if result.is_ok() {
-                result = self.tell(record, hash);
+                result = self.tell(&record, hash);
             }
         });
         result.and_then(|()| self.out.flush()).map(|()| error)

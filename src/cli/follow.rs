@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::context::Context;
 use super::{Failure, exit, looking, status};
 use crate::engine::Halt;
-use crate::engine::executor::Left;
 use crate::engine::world::Audience;
 use crate::journal::store::{RunDir, make_private};
 use crate::model::record::Record;
@@ -81,9 +80,9 @@ pub fn write_reports(dir: &RunDir) -> Result<(), Failure> {
 }
 
 /// The last words of an executor: how things stand, and what to do next.
-pub fn farewell(context: &Context, dir: &RunDir, left: &Left) {
-    farewell_of(context, dir, &left.state);
-    if left.halt == Halt::Detached && !context.json {
+pub fn farewell(context: &Context, dir: &RunDir, halt: Halt) {
+    last_words(context, dir, halt == Halt::Ended);
+    if halt == Halt::Detached && !context.json {
         left_going(&looking::view_of(context, dir));
     }
 }
@@ -92,16 +91,17 @@ pub fn farewell(context: &Context, dir: &RunDir, left: &Left) {
 fn left_going(view: &RunView) {
     let now = words::stamp_word(Timestamp::now());
     let mut err = io::stderr().lock();
-    for step in view.steps.iter().filter(|step| step.status.is_in_flight()) {
+    for step in view.steps.iter().filter(|step| step.status.is_in_flight() && !step.is_group) {
         let how = if step.survives { "goes on without an executor" } else { "is not worked on by a process of ours" };
         let _ = writeln!(err, "{now} left: `{}` {how}; {} takes it up", step.address, view.commands.resume());
     }
 }
 
-pub fn farewell_of(context: &Context, dir: &RunDir, state: &RunState) {
+/// How things stand, and what to do next.
+pub fn last_words(context: &Context, dir: &RunDir, ended: bool) {
     let on_screen = io::stderr().is_terminal();
     // The lines of a run that has ended have told a log everything.
-    if context.json || context.quiet || (!on_screen && state.ended.is_some()) {
+    if context.json || context.quiet || (!on_screen && ended) {
         return;
     }
     let mut view = looking::view_of(context, dir);
@@ -132,7 +132,7 @@ pub fn follow(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
     let mut display = display(context, dir, &outline);
     let state = follow::attend(dir, &mut *display, |_| true);
     drop(display);
-    farewell_of(context, dir, &state);
+    last_words(context, dir, state.ended.is_some());
     Ok(code(dir))
 }
 

@@ -41,15 +41,15 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
     )
 }
 
-/// A log and how much of it was shown.
+/// A log and the place up to which it was shown.
 type Shown = Vec<(StepLog, u64)>;
 
 fn so_far(logs: &[StepLog], tail: Option<usize>, out: &mut dyn Write) -> io::Result<Shown> {
     let mut shown = Shown::new();
     let mut texts = Vec::new();
     for log in logs {
-        let bytes = log.read_from(0)?;
-        shown.push((log.clone(), bytes.len() as u64));
+        let (bytes, end) = log.read_from(0)?;
+        shown.push((log.clone(), end));
         texts.push(bytes);
     }
     let mut left = tail;
@@ -83,9 +83,9 @@ fn follow(dir: &RunDir, step: &Address, mut shown: Shown, out: &mut dyn Write) -
             }
         }
         for (log, offset) in &mut shown {
-            let bytes = log.read_from(*offset)?;
+            let (bytes, end) = log.read_from(*offset)?;
             out.write_all(&bytes)?;
-            *offset += bytes.len() as u64;
+            *offset = end;
         }
         out.flush()?;
         if over {

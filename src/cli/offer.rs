@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use super::Failure;
 use super::answer::answer_id;
 use crate::engine::Halt;
-use crate::engine::executor::Left;
+use crate::journal::store::RunDir;
+use crate::journal::{Folder, recover};
 use crate::model::record::AskKind;
 use crate::model::{Address, Answer, Person, RunState, Status, Verb};
 use crate::plan::Plan;
@@ -20,19 +21,19 @@ pub enum Choice {
 }
 
 /// Offers what can be done about the first step that is in the way.
-pub fn offer(plan: &Plan, left: &Left, who: &Person) -> Result<Choice, Failure> {
-    let state = &left.state;
-    let wanted: &[Status] = match left.halt {
+pub fn offer(dir: &RunDir, plan: &Plan, halt: Halt, who: &Person) -> Result<Choice, Failure> {
+    let wanted: &[Status] = match halt {
         Halt::Waiting => &[Status::Waiting],
         Halt::Unknown => &[Status::Unknown],
         Halt::Paused => &[Status::Failed, Status::Unproven, Status::Undone],
         Halt::Ended | Halt::PausedByPerson | Halt::Stopped | Halt::Detached | Halt::Full => return Ok(Choice::Leave),
     };
+    let state = recover(&Folder::new(&dir.path))?.state;
     let in_the_way =
         |node: &usize| wanted.contains(&state.status(plan.address(*node))) && !plan.step(*node).allow_failure;
     let Some(node) = (0..plan.len()).find(in_the_way) else { return Ok(Choice::Leave) };
     let step = plan.address(node);
-    let ways = ways(state, step);
+    let ways = ways(&state, step);
     let words: Vec<&str> = ways.iter().map(|(words, _)| *words).collect();
     let prompt = format!("`{step}` is {}", state.status(step).word());
     let chosen = Select::new().with_prompt(prompt).items(&words).default(0).interact_opt().map_err(closed)?;

@@ -26,7 +26,7 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     let mut plan = bound(context, dir)?;
     match recover(&Folder::new(&dir.path)) {
         Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&recovered.state) => {
-            follow::farewell_of(context, dir, &recovered.state);
+            follow::last_words(context, dir, true);
             return Ok(follow::code(dir));
         }
         Ok(_) | Err(JournalError::Missing) => {}
@@ -37,7 +37,7 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     let secrets = run::open_secrets(&plan)?;
     let who = person(going.name.as_deref());
     let started = run::started(&plan, &who, None);
-    run::execute(context, dir, &plan, started, Engaged { who, secrets, no_wait: going.no_wait })
+    run::execute(context, dir, plan, started, Engaged { who, secrets, no_wait: going.no_wait })
 }
 
 /// An undo or a clean-up after the end is all that moves an ended run.
@@ -62,11 +62,11 @@ pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
 }
 
 /// Takes the run's lock to do what `abort`, `undo` and `cleanup` say, and leaves again.
-pub fn act(context: &Context, dir: &RunDir, plan: &Plan, before: &RunState, answer: Answer) -> Result<u8, Failure> {
-    let needed = secrets::needed(plan, touched(plan, before, &answer.verb));
-    let secrets = run::open_those_secrets(plan, &needed)?;
+pub fn act(context: &Context, dir: &RunDir, plan: Plan, before: &RunState, answer: Answer) -> Result<u8, Failure> {
+    let needed = secrets::needed(&plan, touched(&plan, before, &answer.verb));
+    let secrets = run::open_those_secrets(&plan, &needed)?;
     let who = answer.who.clone();
-    let started = run::started(plan, &who, None);
+    let started = run::started(&plan, &who, None);
     let verb = answer.verb.clone();
     let code = run::execute_with(context, dir, plan, started, Engaged { who, secrets, no_wait: true }, Some(answer))?;
     let state = recover(&Folder::new(&dir.path))?.state;

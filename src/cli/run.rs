@@ -53,7 +53,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let started = started(&plan, &who, args.choices.because.as_deref());
     let dir = executor::create(&store, &plan, &saved, &text)?;
     announce(context, &dir, &plan);
-    execute(context, &dir, &plan, started, Engaged { who, secrets, no_wait: args.going.no_wait })
+    execute(context, &dir, plan, started, Engaged { who, secrets, no_wait: args.going.no_wait })
 }
 
 /// Who executes, and with what.
@@ -67,7 +67,7 @@ pub struct Engaged {
 pub fn execute(
     context: &Context,
     dir: &RunDir,
-    plan: &Plan,
+    plan: Plan,
     started: RunStarted,
     engaged: Engaged,
 ) -> Result<u8, Failure> {
@@ -79,7 +79,7 @@ pub fn execute(
 pub fn execute_with(
     context: &Context,
     dir: &RunDir,
-    plan: &Plan,
+    plan: Plan,
     started: RunStarted,
     engaged: Engaged,
     act: Option<Answer>,
@@ -101,22 +101,28 @@ pub fn execute_with(
             answers: std::mem::take(&mut answers),
             errand,
         };
-        let left = match executor::execute(dir, plan, started.clone(), hands) {
-            Ok(left) => left,
+        let halt = match executor::execute(dir, &plan, started.clone(), hands) {
+            Ok(halt) => halt,
             Err(ExecuteError::Busy(_)) if !engaged.no_wait => return follow::follow(context, dir),
             Err(error) => return Err(error.into()),
         };
-        if left.halt == Halt::Ended {
-            follow::write_reports(dir)?;
+        if halt == Halt::Ended || !offers {
+            // What follows takes as much memory as the plan of a large run.
+            drop(plan);
+            if halt == Halt::Ended {
+                follow::write_reports(dir)?;
+            }
+            follow::farewell(context, dir, halt);
+            return Ok(code(dir, halt));
         }
-        follow::farewell(context, dir, &left);
-        match if offers { offer::offer(plan, &left, &engaged.who)? } else { Choice::Leave } {
+        follow::farewell(context, dir, halt);
+        match offer::offer(dir, &plan, halt, &engaged.who)? {
             Choice::Answer(answer) => {
                 answers.push(*answer);
                 no_wait = true;
             }
             Choice::Wait => no_wait = false,
-            Choice::Leave => return Ok(code(dir, left.halt)),
+            Choice::Leave => return Ok(code(dir, halt)),
         }
     }
 }
@@ -141,7 +147,7 @@ fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> 
     if let Ok(recovered) = recover(&Folder::new(&dir.path))
         && recovered.state.ended.is_some()
     {
-        follow::farewell_of(context, dir, &recovered.state);
+        follow::last_words(context, dir, true);
         return Ok(follow::code(dir));
     }
     super::resume::resume_dir(context, dir, &args.going, None)

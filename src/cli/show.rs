@@ -187,7 +187,7 @@ fn log(view: &RunView, step: &StepView, out: &mut String) {
     let Some(newest) = logs.last() else { return };
     let _ = writeln!(out, "\nlog {}", newest.path.display());
     match newest.read_from(0) {
-        Ok(bytes) => {
+        Ok((bytes, _)) => {
             let text = String::from_utf8_lossy(last_lines(&bytes, LOG_LINES)).into_owned();
             text.lines().for_each(|line| out.push_str(&format!("  {line}\n")));
             let _ = writeln!(out, "all of it: {}", view.commands.logs(&step.address));

@@ -68,7 +68,7 @@ fn verify(dir: &RunDir) -> Verified {
     let disk = Folder::new(&dir.path);
     let names = segments(&dir.path);
     let mut chain = Chain { seq: 0, head: GENESIS.into(), segment: 0, broken: None };
-    let replayed = replay(&disk, |record, hash| chain.add(record, hash));
+    let replayed = replay(&disk, |record, hash| chain.add(&record, hash));
     let broken = chain.broken.take().map(|(segment, what)| {
         let file = names.get(segment).cloned().unwrap_or_default();
         JournalError::Damaged { file, offset: 0, what }

@@ -36,13 +36,6 @@ pub struct Hands {
     pub errand: bool,
 }
 
-/// How an executor left its run.
-#[derive(Debug)]
-pub struct Left {
-    pub halt: Halt,
-    pub state: RunState,
-}
-
 #[derive(Debug, Error)]
 pub enum ExecuteError {
     #[error("another process executes run `{0}`")]
@@ -65,8 +58,9 @@ pub fn create(store: &Store, plan: &Plan, saved: &SavedPlan, runbook: &[u8]) -> 
     store.create(&plan.run, &files).map_err(io_error("cannot make the run's folder"))
 }
 
-/// Executes a run from its first record, or from where the journal says it stands.
-pub fn execute(run: &RunDir, plan: &Plan, started: RunStarted, hands: Hands) -> Result<Left, ExecuteError> {
+/// Executes a run from its first record, or from where the journal says it stands. Returns why it left it; how the run
+/// stands is in the journal, and a state that is held no more makes room for the report.
+pub fn execute(run: &RunDir, plan: &Plan, started: RunStarted, hands: Hands) -> Result<Halt, ExecuteError> {
     let lease = Lease::take(&run.path).map_err(io_error("cannot take the run's lock"))?;
     let Some(_lease) = lease else { return Err(ExecuteError::Busy(plan.run.clone())) };
     let here = Event::ExecutorStarted { host: host(), pid: std::process::id(), who: hands.who.clone() };
@@ -85,7 +79,7 @@ fn drive(
     writer: Writer<Folder>,
     first: Vec<Event>,
     hands: Hands,
-) -> Result<Left, ExecuteError> {
+) -> Result<Halt, ExecuteError> {
     let cx = ReadCx {
         base: plan.base.clone(),
         work: run.work(),
@@ -100,9 +94,9 @@ fn drive(
     let driver = Driver::new(plan, state, writer, world, secrets, no_wait);
     let mut driver = if errand { driver.on_an_errand() } else { driver };
     let halt = driver.run(first, answers);
-    let (state, _, world) = driver.into_parts();
+    let (_, _, world) = driver.into_parts();
     world.close();
-    Ok(Left { halt: halt?, state })
+    Ok(halt?)
 }
 
 pub fn host() -> String {

@@ -121,7 +121,7 @@ mod tests {
     fn began(plan: &Plan, state: &mut RunState, id: &str, seconds: u64) {
         let address: Address = id.parse().unwrap();
         let mut step = StepState { status: Status::Succeeded, ..StepState::pending() };
-        step.intent = Some(testing::intent(plan, &address, seconds));
+        step.intent = Some(Box::new(testing::intent(plan, &address, seconds)));
         step.started_at = step.intent.as_ref().map(|intent| intent.at.clone());
         state.steps.insert(address, step);
     }

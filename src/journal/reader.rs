@@ -4,11 +4,11 @@
 //! dropped (G9): a clean end, zeroes, or a line that was cut are normal; anything else behind the last good record is doubt
 //! (G10), and refused where a later good record says that it was durable.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use super::disk::Disk;
 use super::error::JournalError;
-use super::frame::{self, Bad, GENESIS};
+use super::frame::{self, Bad, GENESIS, Line};
 use super::writer::segment_number;
 use crate::model::{Event, Record, RunState, Seq};
 
@@ -39,9 +39,8 @@ pub fn recover<D: Disk>(disk: &D) -> Result<Recovered, JournalError> {
     let mut names = segments(disk)?;
     let mut unread = None;
     while let Some(name) = names.pop() {
-        let bytes = read(disk, &name)?;
         let mut state = RunState::default();
-        let tail = walk(disk, &name, &bytes, &mut |record, hash| state.take(record, hash))?;
+        let tail = walk(disk, &name, &mut |record, hash| state.take(record, hash))?;
         if state.seq != Seq(0) {
             return Ok(Recovered { state, segment: name, tail });
         }
@@ -54,7 +53,7 @@ pub fn recover<D: Disk>(disk: &D) -> Result<Recovered, JournalError> {
 }
 
 /// Every record of the run in order, each with its hash.
-pub fn replay<D: Disk>(disk: &D, mut visit: impl FnMut(&Record, &str)) -> Result<(), JournalError> {
+pub fn replay<D: Disk>(disk: &D, mut visit: impl FnMut(Record, &str)) -> Result<(), JournalError> {
     let names = segments(disk)?;
     let mut opened = Vec::new();
     for name in names {
@@ -64,11 +63,10 @@ pub fn replay<D: Disk>(disk: &D, mut visit: impl FnMut(&Record, &str)) -> Result
     }
     for (index, (name, _)) in opened.iter().enumerate() {
         let end = opened.get(index + 1).map_or(Seq(u64::MAX), |(_, first)| *first);
-        let bytes = read(disk, name)?;
         // What stands behind the record that the next segment continues was never committed.
-        walk(disk, name, &bytes, &mut |record, hash| {
+        walk(disk, name, &mut |record, hash| {
             if record.seq < end {
-                visit(&record, hash);
+                visit(record, hash);
             }
         })?;
     }
@@ -96,10 +94,10 @@ fn read<D: Disk>(disk: &D, name: &str) -> Result<Vec<u8>, JournalError> {
 
 /// The header says it, without the folded state that may stand behind it.
 fn first_seq<D: Disk>(disk: &D, name: &str) -> Result<Option<Seq>, JournalError> {
-    let bytes = read(disk, name)?;
-    match frame::decode(&bytes) {
+    let mut lines = Lines::open(disk, name)?;
+    match lines.next()? {
         Ok(line) => Ok(Some(line.header.seq)),
-        Err(bad) => unreadable(name, &bytes, 0, Seq(1), bad).map(|_| None),
+        Err(bad) => unreadable(name, 0, lines.rest()?, Seq(1), bad).map(|_| None),
     }
 }
 
@@ -111,25 +109,52 @@ struct Chain {
 }
 
 /// Hands out the good records of one segment and judges its tail.
-fn walk<D: Disk>(
-    disk: &D,
-    name: &str,
-    bytes: &[u8],
-    visit: &mut dyn FnMut(Record, &str),
-) -> Result<Tail, JournalError> {
+fn walk<D: Disk>(disk: &D, name: &str, visit: &mut dyn FnMut(Record, &str)) -> Result<Tail, JournalError> {
     let mut offset = 0;
     let mut chain = Chain::default();
+    let mut lines = Lines::open(disk, name)?;
     loop {
-        let rest = &bytes[offset..];
-        let line = match frame::decode(rest) {
+        let line = match lines.next()? {
             Ok(line) => line,
-            Err(bad) => return unreadable(name, bytes, offset, Seq(chain.seq.0 + 1), bad),
+            Err(bad) => return unreadable(name, offset, lines.rest()?, Seq(chain.seq.0 + 1), bad),
         };
         let (record, hash) = record(disk, name, offset, line.payload)?;
         check_chain(name, offset, &chain, &record, line.header.seq)?;
         chain = Chain { seq: record.seq, head: hash };
         visit(record, &chain.head);
         offset += line.size;
+    }
+}
+
+/// A segment line by line: it may be much longer than the state it folds to.
+struct Lines<'a> {
+    name: &'a str,
+    file: Box<dyn BufRead + 'a>,
+    line: Vec<u8>,
+}
+
+impl<'a> Lines<'a> {
+    fn open<D: Disk>(disk: &'a D, name: &'a str) -> Result<Self, JournalError> {
+        let file = disk.open(name).map_err(|e| JournalError::io(name, e))?;
+        Ok(Self { name, file, line: Vec::new() })
+    }
+
+    /// The next line, or why what follows is none.
+    fn next(&mut self) -> Result<Result<Line<'_>, Bad>, JournalError> {
+        self.line.clear();
+        loop {
+            let read = self.file.read_until(b'\n', &mut self.line).map_err(|e| JournalError::io(self.name, e))?;
+            // Its header knows how long it is: a newline in a damaged payload is not its end.
+            if read == 0 || frame::decode(&self.line).err() != Some(Bad::Short) {
+                return Ok(frame::decode(&self.line));
+            }
+        }
+    }
+
+    /// What could not be read as a line, and all behind it.
+    fn rest(mut self) -> Result<Vec<u8>, JournalError> {
+        self.file.read_to_end(&mut self.line).map_err(|e| JournalError::io(self.name, e))?;
+        Ok(self.line)
     }
 }
 
@@ -166,15 +191,14 @@ fn check_chain(name: &str, offset: usize, chain: &Chain, record: &Record, seq: S
 }
 
 /// Judges what stands where record `expected` should begin.
-fn unreadable(name: &str, bytes: &[u8], offset: usize, expected: Seq, bad: Bad) -> Result<Tail, JournalError> {
-    let rest = &bytes[offset..];
+fn unreadable(name: &str, offset: usize, rest: Vec<u8>, expected: Seq, bad: Bad) -> Result<Tail, JournalError> {
     if rest.iter().all(|byte| *byte == 0) {
         return Ok(Tail::Clean);
     }
     if bad == Bad::Newer {
         return Err(JournalError::Newer { file: name.into(), offset: offset as u64 });
     }
-    if guard!("covered damage") && durable_later(rest, expected) {
+    if guard!("covered damage") && durable_later(&rest, expected) {
         return Err(damaged(name, offset, "a later record says that what stood here was on disk"));
     }
     Ok(match bad {

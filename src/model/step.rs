@@ -11,7 +11,8 @@ use super::record::{Ask, Check, Event, SkipReason, StepIntended};
 use super::status::{self, Status};
 use super::time::Moment;
 
-/// One step as the records tell it. A step without records is [`Status::Pending`] and has no entry.
+/// One step as the records tell it. A step without records is [`Status::Pending`] and has no entry. What is large, or what
+/// few steps have, stands in a box: ten thousand steps are held at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StepState {
@@ -24,10 +25,10 @@ pub struct StepState {
     /// From 1; raised by an undo and by `rerun`.
     pub generation: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Intent>,
+    pub intent: Option<Box<Intent>>,
     /// The phase that was reached and has no intent yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reached: Option<Reached>,
+    pub reached: Option<Box<Reached>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +36,7 @@ pub struct StepState {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<Fault>,
+    pub fault: Option<Box<Fault>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -43,7 +44,7 @@ pub struct StepState {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ask: Option<Asked>,
+    pub ask: Option<Box<Asked>>,
     /// Distinct people whose approval of the current ask stands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approved_by: Vec<String>,
@@ -53,7 +54,7 @@ pub struct StepState {
     pub skipped: Option<SkipReason>,
     /// Earliest next attempt, as milliseconds after `at`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry: Option<Retry>,
+    pub retry: Option<Box<Retry>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
     /// A lost record may have held an intent of this step: it is looked for before it starts. Holds the boot of that time.
@@ -152,11 +153,11 @@ impl StepState {
             Event::StepAdopted { .. } => self.adopted = true,
             Event::PhaseReached { phase, facts, shown, creates, .. } => {
                 let (phase, facts, shown, creates) = (phase.clone(), facts.clone(), shown.clone(), creates.clone());
-                self.reached = Some(Reached { phase, facts, shown, creates });
+                self.reached = Some(Box::new(Reached { phase, facts, shown, creates }));
             }
             Event::StepAsked { ask, .. } => {
                 self.approved_by.clear();
-                self.ask = Some(Asked { since: moment.clone(), ask: ask.clone() });
+                self.ask = Some(Box::new(Asked { since: moment.clone(), ask: ask.clone() }));
             }
             Event::ApprovalGiven { who, .. } if !self.approved_by.contains(&who.name) => {
                 self.approved_by.push(who.name.clone());
@@ -175,17 +176,17 @@ impl StepState {
             }
             Event::StepUnproven { checks, fault, .. } => {
                 self.checks.clone_from(checks);
-                self.fault = Some(fault.clone());
+                self.fault = Some(Box::new(fault.clone()));
                 self.ended_at = Some(moment.clone());
             }
             Event::StepFailed { fault, .. } | Event::UndoFailed { fault, .. } => {
                 self.end(moment);
-                self.fault = Some(fault.clone());
+                self.fault = Some(Box::new(fault.clone()));
             }
             Event::RetryScheduled { fault, delay_ms, .. } => {
                 self.end(moment);
-                self.fault = Some(fault.clone());
-                self.retry = Some(Retry { at: moment.clone(), delay_ms: *delay_ms });
+                self.fault = Some(Box::new(fault.clone()));
+                self.retry = Some(Box::new(Retry { at: moment.clone(), delay_ms: *delay_ms }));
             }
             Event::StepDoubted { evidence, .. } => self.evidence = Some(evidence.clone()),
             Event::StepSkipped { why, .. } => {
@@ -218,7 +219,7 @@ impl StepState {
         self.evidence = None;
         self.ended_at = None;
         self.started_at.get_or_insert_with(|| moment.clone());
-        self.intent = Some(Intent {
+        self.intent = Some(Box::new(Intent {
             op: it.op.clone(),
             at: moment.clone(),
             epoch,
@@ -229,7 +230,7 @@ impl StepState {
             prior: it.prior.clone(),
             facts: it.facts.clone(),
             changes: it.changes.clone(),
-        });
+        }));
     }
 
     fn end(&mut self, moment: &Moment) {
@@ -256,6 +257,13 @@ impl StepState {
         let intent = self.intent.take().filter(|intent| intent.op.as_str().ends_with(&operation));
         let in_doubt = self.in_doubt.take();
         *self = Self { attempts, generation, intent, in_doubt, ..Self::pending() };
+    }
+
+    /// Drops what only the engine and the steps behind need: status and times stay.
+    pub fn lighten(&mut self) {
+        self.intent = None;
+        self.reached = None;
+        self.outputs = None;
     }
 
     fn forget_ask(&mut self) {

@@ -1,15 +1,14 @@
 //! Keeps secrets out of what is written: every known secret is replaced by `***`, as it stands and in the encodings that
 //! programs print it in.
 //!
-//! A secret of several lines is looked for line by line, so no pattern spans a newline and whole lines can be let go at once.
-//! Base64 is looked for in its three shifts, without the characters that depend on what stands beside the secret.
+//! No pattern spans a newline, so whole lines can be let go at once.
 
-use std::collections::BTreeSet;
+mod encodings;
+mod search;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
+
+use search::Search;
 
 use crate::model::secret::Secret;
 
@@ -17,44 +16,30 @@ pub const MASK: &str = "***";
 
 /// Shorter secrets would blank out ordinary text; `run` refuses them.
 pub const SHORTEST: usize = 4;
-/// Shorter pieces of an encoding are left out for the same reason.
-const SHORTEST_PIECE: usize = 6;
-
-/// Tools break base64 into lines, the narrowest of them after this many bytes.
-const WRAPPED: usize = 48;
 
 #[derive(Clone, Debug)]
 pub struct Masker {
-    search: Option<AhoCorasick>,
-    longest: usize,
+    search: Option<Search>,
 }
 
 impl Masker {
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let mut patterns = BTreeSet::new();
-        for secret in secrets {
-            add_patterns(secret.expose(), &mut patterns);
-        }
-        let longest = patterns.iter().map(String::len).max().unwrap_or(0);
-        let build = || AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns).ok();
-        Self { search: if patterns.is_empty() { None } else { build() }, longest }
+        Self { search: Search::of(&encodings::of(secrets)) }
     }
 
     /// Whether a secret stands in `text`.
     pub fn finds(&self, text: &[u8]) -> bool {
-        self.search.as_ref().is_some_and(|search| search.is_match(text))
+        self.search.as_ref().is_some_and(|search| search.find(text, 0).is_some())
     }
 
     pub fn mask(&self, text: &str) -> String {
         match &self.search {
             None => text.to_string(),
             Some(search) => {
-                let mut out = String::with_capacity(text.len());
-                search.replace_all_with(text, &mut out, |_, _, out| {
-                    out.push_str(MASK);
-                    true
-                });
-                out
+                let mut out = Vec::with_capacity(text.len());
+                replace(search, text.as_bytes(), text.len(), &mut out);
+                // Patterns are text: what stands between them is text as well.
+                String::from_utf8_lossy(&out).into_owned()
             }
         }
     }
@@ -96,7 +81,7 @@ impl MaskStream<'_> {
         };
         self.held.extend_from_slice(chunk);
         let newline = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let safe = newline.max((self.held.len() + 1).saturating_sub(self.masker.longest));
+        let safe = newline.max((self.held.len() + 1).saturating_sub(search.longest()));
         let end = replace(search, &self.held, safe, out);
         self.held.drain(..end);
     }
@@ -110,15 +95,12 @@ impl MaskStream<'_> {
 }
 
 /// Appends `text` up to `safe` to `out`, masked; a match that crosses `safe` is taken whole. Returns where it ended.
-fn replace(search: &AhoCorasick, text: &[u8], safe: usize, out: &mut Vec<u8>) -> usize {
+fn replace(search: &Search, text: &[u8], safe: usize, out: &mut Vec<u8>) -> usize {
     let mut end = 0;
-    for found in search.find_iter(text) {
-        if found.start() >= safe {
-            break;
-        }
-        out.extend_from_slice(&text[end..found.start()]);
+    while let Some(found) = search.find(text, end).filter(|found| found.start < safe) {
+        out.extend_from_slice(&text[end..found.start]);
         out.extend_from_slice(MASK.as_bytes());
-        end = found.end();
+        end = found.end;
     }
     if end < safe {
         out.extend_from_slice(&text[end..safe]);
@@ -127,102 +109,11 @@ fn replace(search: &AhoCorasick, text: &[u8], safe: usize, out: &mut Vec<u8>) ->
     end
 }
 
-fn add_patterns(secret: &str, patterns: &mut BTreeSet<String>) {
-    let whole = secret.trim_matches(['\r', '\n']);
-    add_encodings(whole, patterns);
-    for line in whole.lines().map(str::trim).filter(|line| line.len() >= SHORTEST) {
-        patterns.insert(line.to_string());
-        if line.len() != whole.len() && line.len() >= 2 * SHORTEST {
-            add_encodings(line, patterns);
-        }
-    }
-}
-
-fn add_encodings(secret: &str, patterns: &mut BTreeSet<String>) {
-    if secret.len() < SHORTEST {
-        return;
-    }
-    let bytes = secret.as_bytes();
-    for shift in 0..3 {
-        patterns.extend(
-            [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD].iter().filter_map(|engine| base64_core(*engine, bytes, shift)),
-        );
-    }
-    if bytes.len() >= WRAPPED {
-        (0..3).for_each(|shift| add_wrapped_base64(bytes, shift, patterns));
-    }
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let percent = |upper: bool, space: &str| -> String {
-        let one = |byte: &u8| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(*byte).to_string(),
-            b' ' => space.to_string(),
-            other if upper => format!("%{other:02X}"),
-            other => format!("%{other:02x}"),
-        };
-        bytes.iter().map(one).collect()
-    };
-    let json = serde_json::to_string(secret).unwrap_or_default();
-    // One quote at each end: the secret may have some of its own there.
-    let json = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
-    let ascii: String =
-        json.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode_json() }).collect();
-    patterns.extend([hex.to_uppercase(), hex, percent(true, "%20"), percent(false, "%20"), percent(true, "+")]);
-    // JSON in a string of JSON, as loggers nest it.
-    let nested = serde_json::to_string(json).unwrap_or_default();
-    let nested = nested.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default().to_string();
-    patterns.extend([ascii, json.replace('/', "\\/"), json.replace('\\', "\\\\"), nested, json.to_string()]);
-    patterns.extend([secret.replace('\'', "'\\''"), secret.replace('\'', "'\"'\"'"), shell_escaped(secret)]);
-    patterns.insert(secret.to_string());
-    patterns.retain(|pattern| !pattern.contains('\n') && pattern.len() >= SHORTEST);
-}
-
-/// `\uXXXX` as JSON writes it: in UTF-16 units.
-trait EscapeJson {
-    fn escape_unicode_json(self) -> String;
-}
-
-impl EscapeJson for char {
-    fn escape_unicode_json(self) -> String {
-        self.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
-    }
-}
-
-/// As `printf %q` of a shell prints it.
-fn shell_escaped(secret: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,".contains(c);
-    secret.chars().map(|c| if plain(c) { c.to_string() } else { format!("\\{c}") }).collect()
-}
-
-/// Pieces of the base64 of a long secret. It is broken into lines at any place, always between groups of four: what a piece
-/// does not cover of a line is less than [`SHORTEST_WRAPPED`] groups.
-fn add_wrapped_base64(bytes: &[u8], shift: usize, patterns: &mut BTreeSet<String>) {
-    const SHORTEST_WRAPPED: usize = 3;
-    const LONGEST_WRAPPED: usize = 6;
-    let mut shifted = vec![0; shift];
-    shifted.extend_from_slice(bytes);
-    let text = STANDARD_NO_PAD.encode(&shifted);
-    let inner = text.get((shift * 8).div_ceil(24) * 4..shifted.len() / 3 * 4).unwrap_or_default();
-    let groups = inner.len() / 4;
-    for start in 0..groups {
-        for count in SHORTEST_WRAPPED..=LONGEST_WRAPPED {
-            patterns.extend(inner.get(start * 4..(start + count) * 4).map(str::to_string));
-        }
-    }
-}
-
-/// The base64 of `bytes` behind `shift` unknown ones, without the characters that depend on the neighbours.
-fn base64_core(engine: &impl Engine, bytes: &[u8], shift: usize) -> Option<String> {
-    let mut shifted = vec![0; shift];
-    shifted.extend_from_slice(bytes);
-    let text = engine.encode(&shifted);
-    let first = (shift * 8).div_ceil(6);
-    let last = shifted.len() * 8 / 6;
-    let core = text.get(first..last)?;
-    (core.len() >= SHORTEST_PIECE).then(|| core.to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
     use super::*;
 
     const SECRET: &str = "s3cr3t/Pass wörd'\"$x";
@@ -277,6 +168,47 @@ mod tests {
                     assert!(left < 12, "{} of {line}", masker.mask(line));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn hex_that_is_broken_into_lines_is_masked() {
+        let secret: String = (0..90).map(|i| char::from(b'!' + u8::try_from(i * i % 89).unwrap())).collect();
+        let masker = Masker::new([&Secret::new(&secret)]);
+        for before in ["", "a", "user:"] {
+            let hex: String = format!("{before}{secret}").bytes().map(|byte| format!("{byte:02x}")).collect();
+            for text in [hex.to_uppercase(), hex] {
+                // The first line may hold what stands before the secret, the last one a piece too short to tell.
+                for line in text.as_bytes().chunks(60).map(|line| std::str::from_utf8(line).unwrap()) {
+                    let left: usize = masker.mask(line).split(MASK).map(str::len).max().unwrap_or(0);
+                    assert!(left <= 2 * before.len().max(4), "{} of {line}", masker.mask(line));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_shell_quotes_with_escapes_is_masked() {
+        let masker = Masker::new([&Secret::new("pa'ss\\w\u{f6}rd\tend")]);
+        for text in ["$'pa\\'ss\\\\w\u{f6}rd\\tend'", "$'pa\\'ss\\\\w\\303\\266rd\\tend'"] {
+            assert_eq!(masker.mask(text), "$'***'");
+        }
+    }
+
+    /// The search against the plainest way to say what it does.
+    #[test]
+    fn the_leftmost_and_longest_is_found_at_any_place() {
+        let masker = Masker::new([&Secret::new("abcd"), &Secret::new("abcdef"), &Secret::new("bcdefg")]);
+        for (text, masked) in [
+            ("abcd", "***"),
+            ("xabcdex", "x***ex"),
+            ("abcdefg", "***g"),
+            ("aabcdeabcdef", "a***e***"),
+            ("xbcdefgabcd", "x******"),
+            ("abc", "abc"),
+            ("", ""),
+        ] {
+            assert_eq!(masker.mask(text), masked, "{text}");
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::journal::JournalError;
 use crate::model::record::{Event, Record, StopReason};
+use crate::model::step::StepState;
 use crate::model::time::Moment;
 use crate::model::{Address, Answer, RunState, Status};
 use crate::plan::outline::Outline;
@@ -127,15 +128,26 @@ impl Writer {
         }
     }
 
-    fn add(&mut self, record: &Record, hash: &str) {
+    fn add(&mut self, record: Record, hash: &str) {
         self.spend(&record.moment());
+        if let Event::SegmentOpened { .. } = record.event {
+            self.state.take(record, hash);
+            self.state.steps.values_mut().for_each(StepState::lighten);
+            return self.count_anew();
+        }
         let before = record.event.step().map(|step| self.hands(step));
         if matches!(record.event, Event::ExecutorStarted { .. }) {
             self.left = self.state.stopped;
         }
-        self.state.apply(record, hash);
-        self.count(record, before);
-        self.note(record);
+        self.state.apply(&record, hash);
+        if let (Some(step), Some(before)) = (record.event.step(), before) {
+            self.census.change(before, self.hands(step));
+        }
+        self.note(&record);
+        // Only statuses and times are told from: what ten thousand steps put in and out need not be held.
+        if let Some(step) = record.event.step().and_then(|step| self.state.steps.get_mut(step)) {
+            step.lighten();
+        }
         if !is_of_executor(&record.event) {
             self.last_word = Some(record.moment());
         }
@@ -157,19 +169,11 @@ impl Writer {
         }
     }
 
-    fn count(&mut self, record: &Record, before: Option<Hands>) {
-        match (record.event.step(), before) {
-            (Some(step), Some(before)) => {
-                let after = self.hands(step);
-                self.census.change(before, after);
-            }
-            _ if matches!(record.event, Event::SegmentOpened { .. }) => {
-                self.census = Census::default();
-                let steps: Vec<Address> = self.state.steps.keys().cloned().collect();
-                steps.iter().for_each(|step| self.census.change(Hands::Nobody, self.hands(step)));
-            }
-            _ => {}
-        }
+    /// A segment begins with all that was before it.
+    fn count_anew(&mut self) {
+        let mut census = Census::default();
+        self.state.steps.keys().for_each(|step| census.change(Hands::Nobody, self.hands(step)));
+        self.census = census;
     }
 
     fn hands(&self, step: &Address) -> Hands {

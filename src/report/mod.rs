@@ -15,14 +15,14 @@ mod scene;
 pub mod terminal;
 
 use std::fs;
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::journal::disk::sync_folder;
-use crate::journal::store::{RunDir, write_private};
+use crate::journal::disk::{private, sync_folder};
+use crate::journal::store::{RunDir, make_private};
 use postmortem::Postmortem;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -58,12 +58,16 @@ impl Format {
 /// Columns of the tables that were brought back.
 const TABLE_HEADS: [&str; 6] = ["Table", "Step", "Rows", "Only in live", "Only in copy", "Differ"];
 
-/// The report as text.
-pub fn render(report: &Postmortem, format: Format) -> String {
+/// Writes the report down.
+pub fn write(report: &Postmortem, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Markdown => markdown::write(report),
-        Format::Html => html::write(report),
-        Format::Json => serde_json::to_string_pretty(report).unwrap_or_default() + "\n",
+        Format::Markdown => out.write_all(markdown::write(report).as_bytes()),
+        Format::Html => out.write_all(html::write(report).as_bytes()),
+        // By far the longest: never as one text beside what it is made of.
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, report)?;
+            out.write_all(b"\n")
+        }
     }
 }
 
@@ -78,7 +82,7 @@ pub fn write_to(run: &RunDir, formats: &[Format], folder: &Path) -> io::Result<V
     let mut files = Vec::new();
     for format in formats {
         let path = folder.join(format.file_name());
-        replace(&path, render(&report, *format).as_bytes())?;
+        replace(&path, |out| write(&report, *format, out))?;
         files.push(path);
     }
     sync_folder(folder)?;
@@ -86,12 +90,17 @@ pub fn write_to(run: &RunDir, formats: &[Format], folder: &Path) -> io::Result<V
 }
 
 /// Puts a whole file in the place of an older one; only its owner reads it.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}", std::process::id()));
     let draft = PathBuf::from(draft);
     let _ = fs::remove_file(&draft);
-    write_private(&draft, bytes)?;
+    if let Some(folder) = path.parent() {
+        make_private(folder)?;
+    }
+    let mut out = BufWriter::new(private().create_new(true).write(true).open(&draft)?);
+    write(&mut out)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
     fs::rename(&draft, path)
 }
 

@@ -9,7 +9,7 @@ use super::chronicle::{Approval, Chronicle, Entry, Hours, Interruption, Said};
 use crate::journal::store::RunDir;
 use crate::model::record::{Check, Mode, SkipReason};
 use crate::model::{Address, Fault, RunId, RunStatus, Status};
-use crate::plan::outline::Outline;
+use crate::plan::saved::SavedPlan;
 use crate::runbook::duration;
 use crate::view::json::removal;
 use crate::view::words::{between, span, span_seconds};
@@ -112,13 +112,14 @@ pub struct Leftover {
 
 impl Postmortem {
     pub fn gather(dir: &RunDir, now: Timestamp) -> Self {
-        Self::of(&RunView::load(dir, now))
+        // One after the other: the chronicle folds all records too, and two states of a large run are not held at once.
+        let outline = SavedPlan::read(dir).map(|plan| plan.outline).unwrap_or_default();
+        let (chronicle, _) = Chronicle::read(&dir.path, &outline);
+        drop(outline);
+        Self::of(&RunView::load(dir, now), chronicle)
     }
 
-    pub fn of(view: &RunView) -> Self {
-        let nothing = Outline::default();
-        let outline = view.plan.as_ref().map_or(&nothing, |plan| &plan.outline);
-        let (chronicle, _) = Chronicle::read(&view.dir.path, outline);
+    fn of(view: &RunView, chronicle: Chronicle) -> Self {
         let started = view.state.started();
         let steps: Vec<StepReport> = view.steps.iter().map(|step| StepReport::of(view, step, &chronicle)).collect();
         Self {
@@ -260,7 +261,7 @@ impl StepReport {
             skipped: state.skipped.clone(),
             blocked_by: step.blocked_by.clone(),
             outputs: state.outputs.clone(),
-            fault: state.fault.clone(),
+            fault: state.fault.as_deref().cloned(),
             evidence: state.evidence.clone(),
             finally: step.finally,
         }

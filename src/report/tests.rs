@@ -9,6 +9,12 @@ fn postmortem(run: &Golden) -> Postmortem {
     Postmortem::gather(&run.dir, run.now.at)
 }
 
+fn written(report: &Postmortem, format: Format) -> String {
+    let mut bytes = Vec::new();
+    write(report, format, &mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
 fn assert_has(text: &str, lines: &[&str]) {
     for line in lines {
         assert!(text.contains(line), "`{line}` is missing in\n{text}");
@@ -47,7 +53,7 @@ fn objectives_are_met_missed_or_open() {
 #[test]
 fn the_report_of_a_rescue_in_markdown() {
     let run = testing::ok();
-    let text = render(&postmortem(&run), Format::Markdown);
+    let text = written(&postmortem(&run), Format::Markdown);
     let head = format!("Head of the journal: `{}`", run.state.head);
     assert_has(
         &text,
@@ -74,7 +80,7 @@ fn the_report_of_a_rescue_in_markdown() {
 fn the_report_of_a_crash_names_the_interruption_and_the_unknown() {
     let mut run = testing::unknown();
     run.wait(30);
-    let text = render(&postmortem(&run), Format::Markdown);
+    let text = written(&postmortem(&run), Format::Markdown);
     assert_has(
         &text,
         &[
@@ -96,7 +102,7 @@ fn what_was_done_by_hand_stands_with_who_and_why() {
     };
     done.by_hand = true;
     run.add(crate::model::Event::StepSucceeded(done));
-    let text = render(&postmortem(&run), Format::Markdown);
+    let text = written(&postmortem(&run), Format::Markdown);
     assert_has(&text, &["2 attempts; by hand; `done copy` by ben, because restored from the console |"]);
 }
 
@@ -115,14 +121,14 @@ fn every_golden_run_has_a_report_in_every_format() {
     for golden in goldens {
         let report = postmortem(&golden());
         for format in Format::ALL {
-            let text = render(&report, format);
+            let text = written(&report, format);
             assert_has(&text, &["7qk2", "Bring back one table"]);
         }
-        let json: serde_json::Value = serde_json::from_str(&render(&report, Format::Json)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&written(&report, Format::Json)).unwrap();
         assert!(json["steps"].is_array() && json["times"]["machine_ms"].is_u64());
     }
     assert_has(
-        &render(&postmortem(&testing::damaged()), Format::Markdown),
+        &written(&postmortem(&testing::damaged()), Format::Markdown),
         &["> Not complete: `journal.000001` is damaged"],
     );
 }
@@ -133,11 +139,11 @@ fn a_page_needs_nothing_else_and_takes_no_markup_from_people() {
     let text = "<script>alert(1)</script> | `a<b`".to_string();
     run.add(crate::model::Event::NoteAdded { text, who: testing::person("<b>eve</b>") });
     let report = postmortem(&run);
-    let page = render(&report, Format::Html);
+    let page = written(&report, Format::Html);
     assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
     assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
     assert_has(&page, &["&lt;script&gt;", "<code>a&lt;b</code>"]);
-    let markdown = render(&report, Format::Markdown);
+    let markdown = written(&report, Format::Markdown);
     assert!(!markdown.contains("<script"), "{markdown}");
     assert_has(&markdown, &["&lt;script>", "`a<b`"]);
 }
@@ -163,5 +169,5 @@ fn a_ledger_that_outlived_its_time_is_overdue() {
     let later = run.now.at + SignedDuration::from_hours(48);
     let report = Postmortem::gather(&run.dir, later);
     assert!(report.ledger[0].overdue);
-    assert_has(&render(&report, Format::Markdown), &["(OVERDUE)"]);
+    assert_has(&written(&report, Format::Markdown), &["(OVERDUE)"]);
 }

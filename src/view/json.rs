@@ -101,7 +101,7 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "progress": progress,
         "asks": asks(view, step),
         "outputs": state.outputs,
-        "fault": state.fault.as_ref().map(fault),
+        "fault": state.fault.as_deref().map(fault),
         "evidence": state.evidence,
         "recorded": view.recorded_of(step),
         "blocked_by": step.blocked_by,

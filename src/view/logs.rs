@@ -8,7 +8,8 @@ use std::time::SystemTime;
 use crate::journal::lease;
 use crate::journal::store::RunDir;
 use crate::model::Address;
-use crate::provider::process::JobFiles;
+use crate::provider::process::{JobFiles, log_files};
+use crate::view::words::grouped;
 
 /// The log of one attempt and phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +58,24 @@ impl StepLog {
         format!("attempt {}{phase}", self.attempt)
     }
 
-    pub fn read_from(&self, offset: u64) -> io::Result<Vec<u8>> {
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(offset))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
+    /// What stands at `offset` and behind it, and where that ends. What the log has left out is told in a line of its own.
+    pub fn read_from(&self, offset: u64) -> io::Result<(Vec<u8>, u64)> {
+        let (mut text, mut at) = (Vec::new(), offset);
+        for (begins_at, path) in log_files(&self.path) {
+            let mut file = match File::open(&path) {
+                // A piece that has made room for a newer one since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && begins_at > 0 => continue,
+                opened => opened?,
+            };
+            if begins_at > at {
+                let left_out = grouped(begins_at - at);
+                text.extend_from_slice(format!("\n[regrow: {left_out} bytes are left out here]\n").as_bytes());
+                at = begins_at;
+            }
+            file.seek(SeekFrom::Start(at - begins_at))?;
+            at += file.read_to_end(&mut text)? as u64;
+        }
+        Ok((text, at))
     }
 }
 
@@ -87,6 +100,25 @@ mod tests {
         assert_eq!(last_lines(b"a\n", 5), b"a\n");
         assert_eq!(last_lines(b"a\n", 0), b"");
         assert_eq!(last_lines(b"", 3), b"");
+    }
+
+    #[test]
+    fn what_a_long_log_has_left_out_is_said_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("7qk2.load.1.1.log");
+        fs::write(&path, "head").unwrap();
+        let log = StepLog { path: path.clone(), generation: 1, attempt: 1, phase: String::new() };
+        assert_eq!(log.read_from(0).unwrap(), (b"head".to_vec(), 4));
+        fs::write(path.with_extension("log.4"), "next").unwrap();
+        assert_eq!(log.read_from(2).unwrap(), (b"adnext".to_vec(), 8));
+        // The piece is gone before somebody who follows has seen its end.
+        fs::remove_file(path.with_extension("log.4")).unwrap();
+        fs::write(path.with_extension("log.3000"), "tail").unwrap();
+        let gap = |bytes| format!("\n[regrow: {bytes} bytes are left out here]\ntail").into_bytes();
+        assert_eq!(log.read_from(6).unwrap(), (gap("2,994"), 3004));
+        assert_eq!(log.read_from(0).unwrap().0, [b"head".to_vec(), gap("2,996")].concat());
+        assert_eq!(log.read_from(3002).unwrap(), (b"il".to_vec(), 3004));
+        assert_eq!(log.read_from(3004).unwrap(), (Vec::new(), 3004));
     }
 
     #[test]

@@ -23,14 +23,14 @@ pub fn fold(folder: &Path) -> Reading {
         Ok(recovered) => Reading { state: recovered.state, tail: recovered.tail, error: None },
         Err(error) => {
             let mut state = RunState::default();
-            visit(folder, |record, hash| state.apply(record, hash));
+            visit(folder, |record, hash| state.take(record, hash));
             Reading { state, tail: Tail::Clean, error: Some(error) }
         }
     }
 }
 
 /// Every record that can be read, in order, each with its hash; what came in the way, if anything.
-pub fn visit(folder: &Path, mut visit: impl FnMut(&Record, &str)) -> Option<JournalError> {
+pub fn visit(folder: &Path, mut visit: impl FnMut(Record, &str)) -> Option<JournalError> {
     let mut seen = false;
     let error = replay(&Folder::new(folder), |record, hash| {
         seen = true;

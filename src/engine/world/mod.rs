@@ -90,8 +90,12 @@ impl World for RealWorld {
 
     fn perform(&mut self, command: Command) {
         if let Command::Report { node, inputs } = command {
-            let result = (self.write_report)(&self.run, &inputs).map(worker::report_outputs);
-            let _ = self.sender.send(Happening::Ended { node, result });
+            let (write, run, sender) = (self.write_report, self.run.clone(), self.sender.clone());
+            // It reads the whole journal and writes files: on this thread a slow disk would hold up every other step.
+            self.runtime.spawn_blocking(move || {
+                let result = write(&run, &inputs).map(worker::report_outputs);
+                let _ = sender.send(Happening::Ended { node, result });
+            });
             return;
         }
         let worker = worker::Worker {

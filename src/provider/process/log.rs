@@ -1,15 +1,22 @@
 //! What a command prints, masked and capped, as it comes.
+//!
+//! A log keeps its beginning and its end. The beginning is `NAME.log`; what follows lies in pieces beside it, each named after
+//! the place where it begins: `NAME.log.8388608`. Only the newest pieces stay. A file is only appended to or removed, so a log
+//! can be read at any moment, also after everything was killed, and what was left out is the distance between two files.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::journal::disk::private;
 use crate::provider::mask::MaskStream;
 
-/// A log stops growing here, and says so; the command goes on.
-const CAP: u64 = 16 << 20;
+/// How much of the beginning stays.
+const HEAD: u64 = 8 << 20;
+const PIECE: u64 = 4 << 20;
+/// Two whole pieces and the one that grows: never less than the last 8 MiB.
+const PIECES: usize = 3;
 /// How much of stderr goes into a fault.
 pub const TAIL: usize = 4 * 1024;
 
@@ -17,34 +24,69 @@ pub const TAIL: usize = 4 * 1024;
 pub struct Log {
     path: PathBuf,
     file: Option<File>,
+    /// Bytes that were printed, also those that are gone again.
     written: u64,
+    /// Where the file that grows is full.
+    full_at: u64,
+    /// Where the pieces begin that are there.
+    pieces: VecDeque<u64>,
 }
 
 impl Log {
     pub fn new(path: PathBuf) -> Self {
-        Self { path, file: None, written: 0 }
+        Self { path, file: None, written: 0, full_at: 0, pieces: VecDeque::new() }
     }
 
-    /// Writes what fits. A log that cannot be written does not stop the command.
-    pub fn write(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() || self.is_full() {
+    /// A log that cannot be written does not stop the command.
+    pub fn write(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.written == self.full_at {
+                self.begin_file();
+            }
+            let room = usize::try_from(self.full_at - self.written).unwrap_or(usize::MAX);
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            if let Some(file) = &mut self.file {
+                let _ = file.write_all(now);
+            }
+            self.written += now.len() as u64;
+            bytes = later;
+        }
+    }
+
+    fn begin_file(&mut self) {
+        let path = if self.written == 0 { self.path.clone() } else { piece(&self.path, self.written) };
+        self.file = private().create(true).append(true).open(path).ok();
+        if self.written == 0 {
+            self.full_at = HEAD;
             return;
         }
-        if self.file.is_none() {
-            self.file = private().create(true).append(true).open(&self.path).ok();
-        }
-        let Some(file) = &mut self.file else { return };
-        let room = usize::try_from(CAP - self.written).unwrap_or(usize::MAX).min(bytes.len());
-        let _ = file.write_all(&bytes[..room]);
-        self.written += room as u64;
-        if self.written >= CAP {
-            let _ = file.write_all(b"\n[regrow: the log ends here, 16 MiB are full; the command goes on]\n");
+        self.full_at += PIECE;
+        self.pieces.push_back(self.written);
+        if self.pieces.len() > PIECES
+            && let Some(oldest) = self.pieces.pop_front()
+        {
+            let _ = fs::remove_file(piece(&self.path, oldest));
         }
     }
+}
 
-    pub fn is_full(&self) -> bool {
-        self.written >= CAP
-    }
+fn piece(log: &Path, begins_at: u64) -> PathBuf {
+    let mut path = log.as_os_str().to_owned();
+    path.push(format!(".{begins_at}"));
+    path.into()
+}
+
+/// The files of a log in their order, each with the place where it begins.
+pub fn files(log: &Path) -> Vec<(u64, PathBuf)> {
+    let (Some(folder), Some(name)) = (log.parent(), log.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let begins_at = |path: &Path| path.file_name()?.to_str()?.strip_prefix(name)?.strip_prefix('.')?.parse().ok();
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let pieces = entries.filter_map(|path| Some((begins_at(&path)?, path)));
+    let mut files: Vec<(u64, PathBuf)> = pieces.chain([(0, log.to_path_buf())]).collect();
+    files.sort();
+    files
 }
 
 /// One stream of a command.
@@ -82,5 +124,35 @@ impl<'a> Stream<'a> {
     pub fn tail(&self) -> String {
         let bytes: Vec<u8> = self.tail.iter().copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At any moment the files hold the beginning and the last 8 MiB, and their names say where their bytes stood.
+    #[test]
+    fn the_beginning_and_the_end_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("7qk2.load.1.1.log");
+        let mut log = Log::new(path.clone());
+        let mut printed = Vec::new();
+        let mut chunk = Vec::new();
+        for round in 0..60_u32 {
+            chunk.clear();
+            (0..80_000).for_each(|line| chunk.extend_from_slice(format!("{:06}\n", round * 80_000 + line).as_bytes()));
+            log.write(&chunk);
+            printed.extend_from_slice(&chunk);
+            let files = files(&path);
+            let kept: u64 = files.iter().map(|(_, path)| fs::metadata(path).unwrap().len()).sum();
+            assert!(kept <= HEAD + PIECES as u64 * PIECE);
+            assert!(kept >= (printed.len() as u64).min(HEAD + 2 * PIECE));
+            for (at, path) in files {
+                let at = usize::try_from(at).unwrap();
+                let bytes = fs::read(path).unwrap();
+                assert!(printed[at..].starts_with(&bytes), "the file at {at} holds something else");
+            }
+        }
     }
 }

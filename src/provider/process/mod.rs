@@ -26,6 +26,7 @@ pub use client::{Fate, fate, start, survivors, watch};
 pub use environment::{basics, environment, work_job};
 pub use files::{JobFiles, latest_pulse};
 pub use job::{Ended, Job, Outcome, Program, WorkRequest};
+pub use log::files as log_files;
 pub use supervisor::main as supervisor_main;
 pub use work::main as work_main;
 

@@ -94,10 +94,7 @@ struct Printed<'a> {
 
 impl Sink for Printed<'_> {
     fn stdout(&mut self, chunk: &[u8]) {
-        // What the log cannot take any more need not be masked: nobody will see it.
-        if !self.log.is_full() {
-            self.stdout.push(chunk, &mut self.log);
-        }
+        self.stdout.push(chunk, &mut self.log);
     }
 
     fn stderr(&mut self, chunk: &[u8]) {

@@ -99,7 +99,10 @@ fn steps(top: &mut Fields, report: &mut Report) -> Vec<crate::runbook::ast::Step
 }
 
 fn each(list: Vec<Tree>, report: &mut Report) -> Vec<crate::runbook::ast::Step> {
-    list.into_iter().filter_map(|tree| step::step(tree, report)).collect()
+    // As much room as is needed: a collected filter takes up to twice of it, and a step is large.
+    let mut steps = Vec::with_capacity(list.len());
+    steps.extend(list.into_iter().filter_map(|tree| step::step(tree, report)));
+    steps
 }
 
 fn objectives(entry: Entry, report: &mut Report) -> Objectives {
