@@ -29,9 +29,7 @@ async fn needed(source: &Session, units: &[Unit]) -> Result<u64, Fault> {
 }
 
 async fn free(target: &Session, to: &Connection) -> Result<Option<u64>, Fault> {
-    let place = to.place();
-    let local = ["127.", "[::1]", "::1", "localhost:", "/"].iter().any(|start| place.starts_with(start));
-    if !local {
+    if !to.is_here() {
         return Ok(None);
     }
     // Hidden from users without `pg_read_all_settings`.
