@@ -2,6 +2,7 @@
 
 mod carried;
 mod crashes;
+mod encrypted;
 mod measure;
 mod refused;
 mod stage;
