@@ -3,6 +3,7 @@
 mod carried;
 mod crashes;
 mod encrypted;
+mod full;
 mod measure;
 mod refused;
 mod stage;
