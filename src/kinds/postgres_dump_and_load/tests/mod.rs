@@ -5,6 +5,7 @@ mod crashes;
 mod encrypted;
 mod full;
 mod measure;
+mod modest;
 mod refused;
 mod stage;
 mod swapped;
