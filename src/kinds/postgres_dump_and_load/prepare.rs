@@ -132,20 +132,28 @@ fn neighbours(units: &[Unit]) -> (Vec<String>, Vec<String>) {
 fn words(params: &Params, scratch: &Scratch, units: &[Unit]) -> Vec<String> {
     let mut lines = vec![format!("a scratch schema `{}` is made on the target", scratch.schema())];
     for unit in units {
-        let rows = unit.leaves().map(|it| it.table.estimate).sum::<i64>();
+        let rows = said_rows(unit);
         lines.push(match (params.mode, unit.exists) {
             (Mode::Merge, _) => {
-                format!("rows of `{}` are put into the live table, which has about {rows} now", unit.name)
+                format!("rows of `{}` are put into the live table, which has {rows}", unit.name)
             }
             (_, true) => format!(
-                "a copy takes the place of `{}`, which has about {rows} rows now and is kept as `{}`",
+                "a copy takes the place of `{}`, which has {rows} and is kept as `{}`",
                 unit.name,
                 old(scratch, unit)
             ),
-            (_, false) => format!("`{}` is made, with about {rows} rows", unit.name),
+            (_, false) => format!("`{}` is made, for {rows}", unit.name),
         });
     }
     lines
+}
+
+/// The server's own estimate, of which there is none before the first `analyze`.
+fn said_rows(unit: &Unit) -> String {
+    match unit.leaves().map(|it| it.table.estimate).sum::<i64>() {
+        0 if unit.leaves().any(|it| it.table.pages > 0) => "rows that are not counted yet".to_owned(),
+        rows => format!("about {rows} rows now"),
+    }
 }
 
 fn old(scratch: &Scratch, unit: &Unit) -> Name {
