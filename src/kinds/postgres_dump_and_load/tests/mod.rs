@@ -9,3 +9,4 @@ mod modest;
 mod refused;
 mod stage;
 mod swapped;
+mod versions;
