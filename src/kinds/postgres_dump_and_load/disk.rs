@@ -1,8 +1,9 @@
 //! Whether the copies fit, where that can be told: a server on this machine says where its data lies.
 
 use super::plan::Unit;
-use crate::model::Fault;
-use crate::provider::postgres::{Connection, Session};
+use super::scratch::Scratch;
+use crate::model::{Fault, RetryClass};
+use crate::provider::postgres::{Connection, Session, WriteSession, quote};
 
 /// One line for the plan, or the refusal.
 pub async fn check(source: &Session, target: &Session, to: &Connection, units: &[Unit]) -> Result<String, Fault> {
@@ -18,6 +19,21 @@ pub async fn check(source: &Session, target: &Session, to: &Connection, units: &
     Ok(format!("needs about {} of disk on the target, where {} are free", size(needed), size(free)))
 }
 
+/// A full disk hurts whoever is live first: what was loaded so far goes at once, and a retry loads anew.
+pub async fn give_back(lead: &WriteSession, scratch: &Scratch, fault: Fault) -> Fault {
+    if !fault.causes.first().is_some_and(|cause| cause.contains(" 53100:")) {
+        return fault;
+    }
+    let dropped = lead.run(&format!("drop schema if exists {} cascade", quote(&scratch.schema()))).await;
+    let then = match dropped {
+        Ok(()) => "what was loaded so far is taken away".to_owned(),
+        Err(_) => format!("what was loaded so far is still in `{}`", scratch.schema()),
+    };
+    Fault { code: "RG2208".to_owned(), message: format!("the target's disk is full; {then}"), ..fault }
+        .retry(RetryClass::Never)
+        .hint("make room, then retry; the live tables were not touched")
+}
+
 /// Rows and indexes of the source, and the rows once more for the write-ahead log.
 async fn needed(source: &Session, units: &[Unit]) -> Result<u64, Fault> {
     let names: Vec<String> = units.iter().map(|unit| unit.name.sql()).collect();
@@ -29,9 +45,7 @@ async fn needed(source: &Session, units: &[Unit]) -> Result<u64, Fault> {
 }
 
 async fn free(target: &Session, to: &Connection) -> Result<Option<u64>, Fault> {
-    let place = to.place();
-    let local = ["127.", "[::1]", "::1", "localhost:", "/"].iter().any(|start| place.starts_with(start));
-    if !local {
+    if !to.is_here() {
         return Ok(None);
     }
     // Hidden from users without `pg_read_all_settings`.

@@ -28,7 +28,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     changes.extend(versions(&source, &target).await?);
     let units = survey::units(&op.params, &prior.tables, &source, &target).await?;
     types(&target, &units).await?;
-    privileges(&source, &target, &units).await?;
+    privileges(&source, &target, &op.params, &units).await?;
     let scratch = Scratch::of(&op.id);
     changes.extend(words(&op.params, &scratch, &units));
     changes.push(super::disk::check(&source, &target, &op.params.target, &units).await?);
@@ -87,9 +87,15 @@ async fn types(target: &Session, units: &[Unit]) -> Result<(), Fault> {
 }
 
 /// Leave to read there and to swap here, asked before it is needed.
-async fn privileges(source: &Session, target: &Session, units: &[Unit]) -> Result<(), Fault> {
+async fn privileges(source: &Session, target: &Session, params: &Params, units: &[Unit]) -> Result<(), Fault> {
     let names: Vec<String> = units.iter().map(|unit| unit.name.sql()).collect();
-    let sql = "select to_jsonb('to read ' || t || ' on the source') from unnest($1::text[]) t where not has_table_privilege(t, 'SELECT')";
+    let sql = "select to_jsonb('to read ' || t::regclass || ' on the source') from unnest($1::text[]) t where not has_table_privilege(t, 'SELECT')
+               union select to_jsonb('to read all rows of ' || t::regclass || ' on the source, which its policies hide')
+                   from unnest($1::text[]) t where row_security_active(t)
+               union select to_jsonb('to read sequence ' || c.oid::regclass || ' on the source')
+                   from unnest($1::text[]) t join pg_depend d on d.refobjid = t::regclass and d.classid = 'pg_class'::regclass
+                   join pg_class c on c.oid = d.objid
+                   where case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'USAGE, SELECT') end";
     let mut lacking: Vec<String> = source.read(sql, &[&names]).await?;
     let mut owners: Vec<&str> = Vec::new();
     for table in units.iter().filter(|unit| unit.exists).flat_map(|unit| unit.members.iter().map(|it| &it.table)) {
@@ -98,8 +104,12 @@ async fn privileges(source: &Session, target: &Session, units: &[Unit]) -> Resul
     let schemas: Vec<&str> = units.iter().map(|unit| unit.name.schema.as_str()).collect();
     let sql = "select to_jsonb('to make a schema in ' || quote_ident(current_database())) where not has_database_privilege(current_database(), 'CREATE')
                union select to_jsonb('to act as ' || quote_ident(r) || ', who owns a table') from unnest($1::text[]) r where not pg_has_role(r, 'USAGE')
-               union select to_jsonb('to make tables in schema ' || quote_ident(s)) from unnest($2::text[]) s where not has_schema_privilege(s, 'CREATE')";
-    let here: Vec<String> = target.read(sql, &[&owners, &schemas]).await?;
+               union select to_jsonb('to make tables in schema ' || quote_ident(s)) from unnest($2::text[]) s where not has_schema_privilege(s, 'CREATE')
+               union select to_jsonb('to point at ' || t::regclass) from unnest($3::text[]) t where not has_table_privilege(t, 'REFERENCES')
+               union select to_jsonb('to change keys of ' || c.oid::regclass) from unnest($4::text[]) t join pg_class c on c.oid = t::regclass
+                   where not pg_has_role(c.relowner, 'USAGE')";
+    let (parents, children) = if params.mode == Mode::Merge { Default::default() } else { neighbours(units) };
+    let here: Vec<String> = target.read(sql, &[&owners, &schemas, &parents, &children]).await?;
     lacking.extend(here.into_iter().map(|it| format!("{it} on the target")));
     if lacking.is_empty() {
         return Ok(());
@@ -109,24 +119,41 @@ async fn privileges(source: &Session, target: &Session, units: &[Unit]) -> Resul
         .hint("grant it, or connect as the owner of the tables"))
 }
 
+/// What the keys of live tables point at, and who points at them: a swap makes those keys anew.
+fn neighbours(units: &[Unit]) -> (Vec<String>, Vec<String>) {
+    let live = || units.iter().filter(|unit| unit.exists).flat_map(|unit| unit.members.iter().map(|it| &it.table));
+    (
+        live().flat_map(|table| table.foreign_keys.iter().map(|key| key.to().sql())).collect(),
+        live().flat_map(|table| table.inbound.iter().map(|key| key.from().sql())).collect(),
+    )
+}
+
 /// What is going to happen, one fact a line.
 fn words(params: &Params, scratch: &Scratch, units: &[Unit]) -> Vec<String> {
     let mut lines = vec![format!("a scratch schema `{}` is made on the target", scratch.schema())];
     for unit in units {
-        let rows = unit.leaves().map(|it| it.table.estimate).sum::<i64>();
+        let rows = said_rows(unit);
         lines.push(match (params.mode, unit.exists) {
             (Mode::Merge, _) => {
-                format!("rows of `{}` are put into the live table, which has about {rows} now", unit.name)
+                format!("rows of `{}` are put into the live table, which has {rows}", unit.name)
             }
             (_, true) => format!(
-                "a copy takes the place of `{}`, which has about {rows} rows now and is kept as `{}`",
+                "a copy takes the place of `{}`, which has {rows} and is kept as `{}`",
                 unit.name,
                 old(scratch, unit)
             ),
-            (_, false) => format!("`{}` is made, with about {rows} rows", unit.name),
+            (_, false) => format!("`{}` is made, for {rows}", unit.name),
         });
     }
     lines
+}
+
+/// The server's own estimate, of which there is none before the first `analyze`.
+fn said_rows(unit: &Unit) -> String {
+    match unit.leaves().map(|it| it.table.estimate).sum::<i64>() {
+        0 if unit.leaves().any(|it| it.table.pages > 0) => "rows that are not counted yet".to_owned(),
+        rows => format!("about {rows} rows now"),
+    }
 }
 
 fn old(scratch: &Scratch, unit: &Unit) -> Name {

@@ -11,7 +11,7 @@ use super::marker::{self, Marker, Phase, Seen};
 use super::params::{Mode, Params};
 use super::plan::{Prior, State};
 use super::site::{Site, fingerprint};
-use super::{compare, merge, orphans, prepare, swap};
+use super::{compare, disk, merge, orphans, prepare, swap};
 use crate::kind::{Found, Next, Op, ReadCx, WorkCx};
 use crate::model::{Fault, Pulse};
 use crate::provider::postgres::{Name, WriteSession, quote};
@@ -73,7 +73,10 @@ async fn fill(cx: &WorkCx, op: &Op<Params, Prior>, site: &Site, lead: &WriteSess
     loop {
         tokio::select! {
             biased;
-            outcome = &mut work => return outcome,
+            outcome = &mut work => return match outcome {
+                Err(fault) => Err(disk::give_back(lead, &site.scratch, fault).await),
+                loaded => loaded,
+            },
             () = tokio::time::sleep(BEAT) => {}
         }
         if let Some((load, expected)) = begun.get() {

@@ -85,6 +85,12 @@ impl Connection {
         Ok(config)
     }
 
+    /// Whether the server is on this machine, as far as its address tells.
+    pub fn is_here(&self) -> bool {
+        let place = self.place();
+        ["127.", "[::1]", "::1", "localhost:", "/"].iter().any(|start| place.starts_with(start))
+    }
+
     /// `host:port`, for people.
     pub fn place(&self) -> String {
         let Ok(config) = Config::from_str(&self.url) else { return self.url.clone() };

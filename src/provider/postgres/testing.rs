@@ -3,6 +3,7 @@
 
 use std::io::Read;
 use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -40,29 +41,81 @@ pub fn cx() -> ReadCx {
 fn pair() -> &'static Pair {
     static PAIR: OnceLock<Pair> = OnceLock::new();
     PAIR.get_or_init(|| {
-        let home = std::env::temp_dir().join(format!("regrow-pg-{}", std::process::id()));
+        let home = home();
         let template = home.join("template");
-        as_postgres(&["install", "-d", "-m", "755"], &home);
-        let initdb = as_postgres_args(&[
-            &format!("{BIN}/initdb"),
-            "-D",
-            template.to_str().unwrap(),
-            "-U",
-            "regrow",
-            "-A",
-            "trust",
-            "--no-sync",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-        ]);
-        assert!(initdb, "initdb failed");
-        let pair = Pair { live: start(&home, "live"), copy: start(&home, "copy") };
+        initdb(Path::new(BIN), &template);
+        let ready = |name: &str| {
+            let data = home.join(name);
+            assert!(as_postgres_args(&["cp", "-a", template.to_str().unwrap(), data.to_str().unwrap()]));
+            start(Path::new(BIN), &data, &[], None)
+        };
+        let pair = Pair { live: ready("live"), copy: ready("copy") };
         for server in [&pair.live, &pair.copy] {
-            server.psql("postgres", "create role ana; create role \"Ben B\"");
+            server.psql("postgres", "create role ana; create role \"Ben B\"; create role carrier login");
         }
         pair
     })
+}
+
+fn home() -> PathBuf {
+    let home = std::env::temp_dir().join(format!("regrow-pg-{}", std::process::id()));
+    as_postgres(&["install", "-d", "-m", "755"], &home);
+    home
+}
+
+fn initdb(bin: &Path, data: &Path) {
+    let program = bin.join("initdb");
+    let args = ["-U", "regrow", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "-D"];
+    let all: Vec<&str> = [program.to_str().unwrap()].into_iter().chain(args).chain([data.to_str().unwrap()]).collect();
+    assert!(as_postgres_args(&all), "initdb failed");
+}
+
+/// A server of one test alone, beside the pair; it ends with the process, as they do.
+pub struct Own {
+    pub bin: PathBuf,
+    pub data: PathBuf,
+    pub settings: Vec<String>,
+}
+
+impl Own {
+    /// A new cluster that does not run yet. `name` is the test's own.
+    pub fn new(name: &str) -> Self {
+        Self::made_by(Path::new(BIN), name)
+    }
+
+    pub fn made_by(bin: &Path, name: &str) -> Self {
+        let data = home().join(name);
+        initdb(bin, &data);
+        Self { bin: bin.to_path_buf(), data, settings: Vec::new() }
+    }
+
+    pub fn set(mut self, setting: &str) -> Self {
+        self.settings.extend(["-c".to_owned(), setting.to_owned()]);
+        self
+    }
+
+    /// A file of the server's user, closed to others, beside its data: what the server reads.
+    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.data.join(name);
+        std::fs::write(&path, content).unwrap();
+        let owner = std::fs::metadata(&self.data).unwrap();
+        std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    pub fn start(self) -> &'static Server {
+        Box::leak(Box::new(start(&self.bin, &self.data, &self.settings, None)))
+    }
+
+    /// The same with a small disk of its own as the tablespace `small`. It is mounted where only the server sees it, and is
+    /// gone with it. Needs root, as the suite has it.
+    pub fn start_with_disk(self, mib: u32) -> &'static Server {
+        assert!(is_root(), "a small disk is mounted here: run the suite as root");
+        let server = Box::leak(Box::new(start(&self.bin, &self.data, &self.settings, Some(mib))));
+        server.psql("postgres", "create tablespace small location '/mnt'");
+        server
+    }
 }
 
 fn as_postgres(command: &[&str], last: &Path) {
@@ -84,26 +137,31 @@ fn as_postgres_args(args: &[&str]) -> bool {
     Command::new(all[0]).args(&all[1..]).stdout(Stdio::null()).current_dir("/").status().unwrap().success()
 }
 
+/// Starts the server on a port that is free; should somebody take it meanwhile, on another one.
+fn start(bin: &Path, data: &Path, settings: &[String], disk: Option<u32>) -> Server {
+    (0..5).find_map(|_| try_start(bin, data, settings, disk)).expect("the server did not start")
+}
+
+const RUN: &str = "data=$1; shift; \"$@\" >\"$data/log\" 2>&1 & \
+                   read _; kill -INT $!; wait $!; home=$(dirname \"$data\"); rm -rf \"$data\"; rmdir \"$home\" 2>/dev/null; \
+                   rm -rf \"$home/template\"; rmdir \"$home\" 2>/dev/null";
+
 #[expect(clippy::zombie_processes, reason = "the shell ends after us, on purpose")]
-fn start(home: &Path, name: &str) -> Server {
-    let data = home.join(name);
-    assert!(as_postgres_args(&["cp", "-a", home.join("template").to_str().unwrap(), data.to_str().unwrap()]));
+fn try_start(bin: &Path, data: &Path, settings: &[String], disk: Option<u32>) -> Option<Server> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let script = "\"$0\" -D \"$1\" -p \"$2\" -c fsync=off -c listen_addresses=127.0.0.1 -c unix_socket_directories=\"$1\" \
-                  -c max_connections=200 -c wal_level=logical -c log_min_messages=fatal -c max_wal_size=4GB >\"$1/log\" 2>&1 & \
-                  read _; kill -INT $!; wait $!; rm -rf \"$1\"; rmdir \"$3\" 2>/dev/null; rm -rf \"$3/template\"; rmdir \"$3\" 2>/dev/null";
-    let all: Vec<String> = setpriv().into_iter().map(str::to_owned).collect();
-    let rest = [
-        "sh",
-        "-c",
-        script,
-        &format!("{BIN}/postgres"),
-        data.to_str().unwrap(),
-        &port.to_string(),
-        home.to_str().unwrap(),
-    ]
-    .map(str::to_owned);
-    let all: Vec<String> = all.into_iter().chain(rest).collect();
+    let (bin, data) = (bin.to_str().unwrap(), data.to_str().unwrap());
+    let mut all: Vec<String> = Vec::new();
+    if let Some(mib) = disk {
+        let mount = format!("mount -t tmpfs -o size={mib}m,mode=700,uid=$(id -u postgres) tmpfs /mnt && exec \"$@\"");
+        all.extend(["unshare", "--mount", "sh", "-c", &mount, "sh"].map(str::to_owned));
+    }
+    all.extend(setpriv().into_iter().map(str::to_owned));
+    all.extend(["sh", "-c", RUN, "sh", data, &format!("{bin}/postgres"), "-D", data].map(str::to_owned));
+    all.extend(["-p".to_owned(), port.to_string(), "-c".to_owned(), format!("unix_socket_directories={data}")]);
+    let usual = "fsync=off listen_addresses=127.0.0.1 max_connections=200 wal_level=logical log_min_messages=fatal \
+                 max_wal_size=4GB";
+    all.extend(usual.split(' ').flat_map(|it| ["-c".to_owned(), it.to_owned()]));
+    all.extend_from_slice(settings);
     let shell = Command::new(&all[0])
         .args(&all[1..])
         .current_dir("/")
@@ -112,17 +170,19 @@ fn start(home: &Path, name: &str) -> Server {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    for _ in 0..200 {
-        let ready = Command::new(format!("{BIN}/pg_isready"))
-            .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
-            .status()
-            .unwrap();
-        if ready.success() {
-            return Server { port, _shell: shell };
+    let (address, port_text) = ("127.0.0.1", port.to_string());
+    for _ in 0..1200 {
+        let ready = Command::new(format!("{BIN}/pg_isready")).args(["-q", "-h", address, "-p", &port_text]).status();
+        if ready.unwrap().success() {
+            return Some(Server { port, _shell: shell });
         }
         std::thread::sleep(Duration::from_millis(50));
+        let log = std::fs::read_to_string(Path::new(data).join("log")).unwrap_or_default();
+        if log.contains("could not bind") {
+            return None;
+        }
     }
-    panic!("the server `{name}` did not start");
+    None
 }
 
 impl Lab {
@@ -135,6 +195,15 @@ impl Lab {
             copy: &pair.copy,
         };
         for server in [lab.live, lab.copy] {
+            server.psql("postgres", &format!("create database {}", lab.database));
+        }
+        lab
+    }
+
+    /// The same name on servers of one's own choice.
+    pub fn between(live: &'static Server, copy: &'static Server) -> Self {
+        let lab = Self { live, copy, ..Self::start() };
+        for server in [live, copy].into_iter().filter(|it| ![pair().live.port, pair().copy.port].contains(&it.port)) {
             server.psql("postgres", &format!("create database {}", lab.database));
         }
         lab

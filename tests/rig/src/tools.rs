@@ -23,9 +23,12 @@ pub const POSTGRES: Tool = Tool { name: "PostgreSQL", package: "postgresql", is_
 pub const PGBACKREST: Tool =
     Tool { name: "pgBackRest", package: "pgbackrest", is_there: || in_path("pgbackrest").is_some() };
 pub const STRACE: Tool = Tool { name: "strace", package: "strace", is_there: || in_path("strace").is_some() };
+/// Fetches the second PostgreSQL, which `xz` unpacks.
+pub const MAVEN: Tool = Tool { name: "Maven", package: "maven", is_there: || in_path("mvn").is_some() };
+pub const XZ: Tool = Tool { name: "xz", package: "xz-utils", is_there: || in_path("xz").is_some() };
 
 /// What the whole suite needs.
-pub const ALL: &[Tool] = &[POSTGRES, PGBACKREST, STRACE];
+pub const ALL: &[Tool] = &[POSTGRES, PGBACKREST, STRACE, MAVEN, XZ];
 
 /// How it went with what was missing.
 #[derive(Debug, PartialEq, Eq)]

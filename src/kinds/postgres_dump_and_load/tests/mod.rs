@@ -2,7 +2,11 @@
 
 mod carried;
 mod crashes;
+mod encrypted;
+mod full;
 mod measure;
+mod modest;
 mod refused;
 mod stage;
 mod swapped;
+mod versions;

@@ -91,6 +91,10 @@ async fn prepare_says_what_changes_and_is_made() {
     let prepared = stage.prepare().await.unwrap();
     let text = prepared.changes.join("\n");
     assert!(text.contains("takes the place of `public.t`") && text.contains("disk"), "{text}");
+    assert!(text.contains("rows that are not counted yet"), "{text}");
+    stage.lab.live("analyze t");
+    let counted = stage.prepare().await.unwrap().changes.join("\n");
+    assert!(counted.contains("about 100 rows now"), "{counted}");
     let made: Vec<&str> = prepared.creates.iter().map(|it| it.kind.as_str()).collect();
     assert_eq!(made, ["postgres schema"]);
     assert_eq!(stage.lab.live("select count(*) from pg_namespace where nspname ~ '^regrow'"), "0");

@@ -21,6 +21,10 @@ impl Stage {
         let lab = Lab::start();
         lab.live(setup);
         lab.back_up();
+        Self::on(lab)
+    }
+
+    pub fn on(lab: Lab) -> Self {
         let with = json!({
             "source": lab.copy.url(), "target": lab.live.url(), "database": lab.database, "tables": ["t"]
         });

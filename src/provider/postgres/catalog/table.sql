@@ -123,7 +123,7 @@ select jsonb_build_object(
             'bond', case when b.deptype = 'i' then 'identity' when b.deptype = 'a' then 'owned' else 'used' end,
             'type', format_type(s.seqtypid, null), 'start', s.seqstart, 'increment', s.seqincrement,
             'min', s.seqmin, 'max', s.seqmax, 'cache', s.seqcache, 'cycle', s.seqcycle,
-            'last', pg_sequence_last_value(s.seqrelid), 'owner', pg_get_userbyid(sc.relowner),
+            'last', case when has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') then pg_sequence_last_value(s.seqrelid) end, 'owner', pg_get_userbyid(sc.relowner),
             'comment', obj_description(sc.oid, 'pg_class'),
             'grants', (select coalesce(jsonb_agg(jsonb_build_object(
                     'grantee', case when x.grantee <> 0 then pg_get_userbyid(x.grantee) end,

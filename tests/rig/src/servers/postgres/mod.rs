@@ -4,6 +4,7 @@
 //! file, and nobody else can be taken for it: it is ready when a query answers with the name of our data folder.
 
 mod life;
+pub mod newer;
 pub mod template;
 mod work;
 
