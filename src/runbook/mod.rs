@@ -13,6 +13,7 @@ pub mod codes;
 pub mod diagnostic;
 pub mod duration;
 pub mod expect;
+pub mod keys;
 pub mod params;
 mod read;
 pub mod source;
