@@ -74,6 +74,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Check the hash chain of a run's journal and print its head
     VerifyLog { run: Option<String> },
+    /// The JSON schema of runbooks, for editors
+    Schema,
 }
 
 /// What is said to a run.

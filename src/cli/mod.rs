@@ -19,6 +19,7 @@ pub mod problems;
 mod report;
 mod resume;
 mod run;
+mod schema;
 mod show;
 mod start_question;
 mod status;
@@ -62,6 +63,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Show { step, run } => show::show(context, run.as_deref(), &step).map(done),
         Command::Report(args) => report::report(context, &args).map(done),
         Command::VerifyLog { run } => verify_log::verify_log(context, run.as_deref()).map(done),
+        Command::Schema => schema::schema().map(done),
         Command::Answer(answer) => answer::answer(context, answer),
     }
 }

@@ -16,6 +16,7 @@ pub mod expect;
 pub mod keys;
 pub mod params;
 mod read;
+pub mod schema;
 pub mod source;
 pub mod suggest;
 pub mod template;
