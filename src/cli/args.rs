@@ -74,6 +74,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Check the hash chain of a run's journal and print its head
     VerifyLog { run: Option<String> },
+    /// The kinds of steps
+    Kinds,
     /// The JSON schema of runbooks, for editors
     Schema,
 }

@@ -10,6 +10,7 @@ mod events;
 pub mod exit;
 mod failure;
 mod follow;
+mod kinds;
 mod list;
 mod logs;
 mod looking;
@@ -63,6 +64,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Show { step, run } => show::show(context, run.as_deref(), &step).map(done),
         Command::Report(args) => report::report(context, &args).map(done),
         Command::VerifyLog { run } => verify_log::verify_log(context, run.as_deref()).map(done),
+        Command::Kinds => kinds::kinds(context).map(done),
         Command::Schema => schema::schema().map(done),
         Command::Answer(answer) => answer::answer(context, answer),
     }
