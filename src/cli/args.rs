@@ -74,6 +74,11 @@ pub enum Command {
     Report(ReportArgs),
     /// Check the hash chain of a run's journal and print its head
     VerifyLog { run: Option<String> },
+    /// What a kind of step or a code means; without one, all there are
+    Explain {
+        #[arg(value_name = "KIND|CODE")]
+        word: Option<String>,
+    },
     /// The kinds of steps
     Kinds,
     /// The JSON schema of runbooks, for editors

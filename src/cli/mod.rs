@@ -8,6 +8,7 @@ mod check;
 mod context;
 mod events;
 pub mod exit;
+mod explain;
 mod failure;
 mod follow;
 mod kinds;
@@ -64,6 +65,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Show { step, run } => show::show(context, run.as_deref(), &step).map(done),
         Command::Report(args) => report::report(context, &args).map(done),
         Command::VerifyLog { run } => verify_log::verify_log(context, run.as_deref()).map(done),
+        Command::Explain { word } => explain::explain(context, word.as_deref()).map(done),
         Command::Kinds => kinds::kinds(context).map(done),
         Command::Schema => schema::schema().map(done),
         Command::Answer(answer) => answer::answer(context, answer),
