@@ -83,6 +83,8 @@ pub enum Command {
     Kinds,
     /// The JSON schema of runbooks, for editors
     Schema,
+    /// What a shell needs to complete the command line
+    Completions { shell: clap_complete::Shell },
 }
 
 /// What is said to a run.

@@ -5,6 +5,7 @@
 mod answer;
 mod args;
 mod check;
+mod completions;
 mod context;
 mod events;
 pub mod exit;
@@ -68,6 +69,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Explain { word } => explain::explain(context, word.as_deref()).map(done),
         Command::Kinds => kinds::kinds(context).map(done),
         Command::Schema => schema::schema().map(done),
+        Command::Completions { shell } => completions::completions(shell).map(done),
         Command::Answer(answer) => answer::answer(context, answer),
     }
 }
