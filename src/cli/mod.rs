@@ -12,6 +12,7 @@ pub mod exit;
 mod explain;
 mod failure;
 mod follow;
+mod graph;
 mod kinds;
 mod list;
 mod logs;
@@ -66,6 +67,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Show { step, run } => show::show(context, run.as_deref(), &step).map(done),
         Command::Report(args) => report::report(context, &args).map(done),
         Command::VerifyLog { run } => verify_log::verify_log(context, run.as_deref()).map(done),
+        Command::Graph { file, format } => graph::graph(context, &file, format),
         Command::Explain { word } => explain::explain(context, word.as_deref()).map(done),
         Command::Kinds => kinds::kinds(context).map(done),
         Command::Schema => schema::schema().map(done),

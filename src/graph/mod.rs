@@ -2,5 +2,8 @@
 
 mod bits;
 pub mod dag;
+pub mod draw;
+mod longest;
 
 pub use dag::{Defect, Edge, Graph, Node};
+pub use longest::longest_way;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Plan;
 use super::scope::RunScope;
+use crate::graph::longest_way;
 use crate::kind::Role;
 use crate::model::{Effect, RunState};
 use crate::runbook::catalog::{Late, OutputType, Shape};
@@ -149,22 +150,5 @@ pub fn starts_at_once(plan: &Plan, steps: &[StepForecast]) -> Vec<usize> {
 
 /// The chain of needs that takes longest by the runbook's estimates, and how long, if any step of it says.
 pub fn critical_path(plan: &Plan) -> (Vec<usize>, Option<u64>) {
-    let weight = |node: usize| plan.outline.steps[node].estimate_seconds;
-    let mut best: Vec<(u64, usize, Option<usize>)> = vec![(0, 0, None); plan.len()];
-    for &node in plan.graph.order() {
-        let longest =
-            plan.graph.nodes[node].needs.iter().map(|(need, _)| (best[*need].0, best[*need].1, Some(*need))).max();
-        let (seconds, depth, from) = longest.unwrap_or((0, 0, None));
-        best[node] = (seconds + weight(node).unwrap_or(0), depth + 1, from);
-    }
-    let last = (0..plan.len()).filter(|node| !plan.is_finally(*node)).max_by_key(|node| (best[*node].0, best[*node].1));
-    let mut path = Vec::new();
-    let mut next = last;
-    while let Some(node) = next {
-        path.push(node);
-        next = best[node].2;
-    }
-    path.reverse();
-    let known = path.iter().any(|node| weight(*node).is_some());
-    (path, last.map(|node| best[node].0).filter(|_| known))
+    longest_way(&plan.graph, |node| plan.outline.steps[node].estimate_seconds)
 }
