@@ -74,6 +74,32 @@ pub enum Command {
     Report(ReportArgs),
     /// Check the hash chain of a run's journal and print its head
     VerifyLog { run: Option<String> },
+    /// Draw the steps of a runbook and what each needs
+    Graph {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[arg(long, value_enum, default_value_t = Drawn::Text)]
+        format: Drawn,
+    },
+    /// What a kind of step or a code means; without one, all there are
+    Explain {
+        #[arg(value_name = "KIND|CODE")]
+        word: Option<String>,
+    },
+    /// The kinds of steps
+    Kinds,
+    /// The JSON schema of runbooks, for editors
+    Schema,
+    /// What a shell needs to complete the command line
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Drawn {
+    Text,
+    Dot,
+    Mermaid,
+    Svg,
 }
 
 /// What is said to a run.

@@ -7,11 +7,15 @@ mod answer;
 mod args;
 mod check;
 mod cleanup;
+mod completions;
 mod context;
 mod events;
 pub mod exit;
+mod explain;
 mod failure;
 mod follow;
+mod graph;
+mod kinds;
 mod list;
 mod logs;
 mod looking;
@@ -21,6 +25,7 @@ pub mod problems;
 mod report;
 mod resume;
 mod run;
+mod schema;
 mod show;
 mod start_question;
 mod status;
@@ -64,6 +69,11 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Show { step, run } => show::show(context, run.as_deref(), &step).map(done),
         Command::Report(args) => report::report(context, &args).map(done),
         Command::VerifyLog { run } => verify_log::verify_log(context, run.as_deref()).map(done),
+        Command::Graph { file, format } => graph::graph(context, &file, format),
+        Command::Explain { word } => explain::explain(context, word.as_deref()).map(done),
+        Command::Kinds => kinds::kinds(context).map(done),
+        Command::Schema => schema::schema().map(done),
+        Command::Completions { shell } => completions::completions(shell).map(done),
         Command::Answer(answer) => answer::answer(context, answer),
     }
 }

@@ -89,6 +89,9 @@ pub type Undone = Vec<String>;
 pub trait Kind: Send + Sync + 'static {
     /// The word after `uses:`.
     const NAME: &'static str;
+    /// What `explain` says before the fields, in Markdown: one line of what it does, more of it, and under
+    /// `## After a crash` what becomes of a step that was cut off.
+    const PAGE: &'static str;
     const ROLE: Role = Role::Step;
     /// Whether the engine has to call `prepare` at all; without it the intent is written at once.
     const PREPARES: bool = true;

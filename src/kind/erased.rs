@@ -25,6 +25,7 @@ pub type RawOp = Op<Value, Value>;
 /// See [`Kind`]: the same promises.
 pub trait AnyKind: Send + Sync {
     fn name(&self) -> &'static str;
+    fn page(&self) -> &'static str;
     fn role(&self) -> Role;
     fn prepares(&self) -> bool;
     fn asks_before_phase(&self) -> bool;
@@ -49,6 +50,10 @@ pub trait AnyKind: Send + Sync {
 impl<K: Kind> AnyKind for K {
     fn name(&self) -> &'static str {
         K::NAME
+    }
+
+    fn page(&self) -> &'static str {
+        K::PAGE
     }
 
     fn role(&self) -> Role {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Plan;
 use super::scope::RunScope;
+use crate::graph::longest_way;
 use crate::kind::Role;
 use crate::model::{Effect, RunState};
 use crate::runbook::catalog::{Late, OutputType, Shape};
@@ -170,27 +171,5 @@ pub fn starts_at_once(plan: &Plan, steps: &[StepForecast]) -> Vec<usize> {
 
 /// The chain of needs that takes longest by estimate.
 pub fn critical_path(plan: &Plan) -> Vec<usize> {
-    let weight = |node: usize| plan.outline.steps[node].estimate_seconds;
-    let mut best: Vec<(u64, usize, Option<usize>)> = vec![(0, 0, None); plan.len()];
-    for &node in plan.graph.order() {
-        let at = &plan.graph.nodes[node];
-        // A group ends with the item that ends last, and its items wait for its own needs.
-        let ended = |need: usize| {
-            let members = plan.graph.nodes[need].members.clone().unwrap_or_default();
-            members.max_by_key(|member| (best[*member].0, best[*member].1)).unwrap_or(need)
-        };
-        let before = at.needs.iter().map(|(need, _)| ended(*need)).chain(at.group.map(|member| member.of));
-        let longest = before.map(|before| (best[before].0, best[before].1, Some(before))).max();
-        let (seconds, depth, from) = longest.unwrap_or((0, 0, None));
-        best[node] = (seconds + weight(node).unwrap_or(0), depth + 1, from);
-    }
-    let last = (0..plan.len()).filter(|node| !plan.is_finally(*node)).max_by_key(|node| (best[*node].0, best[*node].1));
-    let mut path = Vec::new();
-    let mut next = last;
-    while let Some(node) = next {
-        path.push(node);
-        next = best[node].2;
-    }
-    path.reverse();
-    path
+    longest_way(&plan.graph, |node| plan.outline.steps[node].estimate_seconds).0
 }

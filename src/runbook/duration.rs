@@ -9,6 +9,11 @@ const UNITS: &[(&str, u128)] = &[("ms", 1), ("d", 86_400_000), ("h", 3_600_000),
 /// Longer than anybody waits for a recovery, short enough to be added to any clock.
 const MAX: Duration = Duration::from_secs(10_000 * 86_400);
 
+/// What [`parse`] takes, for editors.
+pub const PATTERN: &str = "^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+/// The same, and longer than nothing.
+pub const PATTERN_SOME: &str = "^(?=.*[1-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+
 pub const DURATION_HELP: &str = "write it as `90s`, `90m`, `1h30m`, `2d` or `500ms`";
 pub const TIMESTAMP_HELP: &str = "write it as `2026-11-22T14:05:00Z` or `2026-11-22T14:05:00+01:00`";
 

@@ -43,6 +43,7 @@ macro_rules! sim_kind {
     ($kind:ty, $name:literal, $effect:expr, $prepares:literal, $asks:literal) => {
         impl Kind for $kind {
             const NAME: &'static str = $name;
+            const PAGE: &'static str = "";
             const ROLE: Role = Role::Step;
             const PREPARES: bool = $prepares;
             const ASKS_BEFORE_PHASE: bool = $asks;

@@ -34,6 +34,7 @@ pub struct Params {
 
 impl Kind for Command {
     const NAME: &'static str = "command";
+    const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
     type Params = Params;

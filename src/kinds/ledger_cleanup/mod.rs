@@ -30,6 +30,7 @@ enum Only {
 
 impl Kind for LedgerCleanup {
     const NAME: &'static str = "ledger.cleanup";
+    const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Intrinsic;
     const PREPARES: bool = false;
     type Params = Params;

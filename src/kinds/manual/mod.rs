@@ -88,9 +88,10 @@ pub struct NoticeParams {
 
 /// What the engine performs itself never gets as far as a provider.
 macro_rules! by_people {
-    ($kind:ty, $name:literal, $params:ty, $example:literal, $outputs:expr) => {
+    ($kind:ty, $name:literal, $page:literal, $params:ty, $example:literal, $outputs:expr) => {
         impl Kind for $kind {
             const NAME: &'static str = $name;
+            const PAGE: &'static str = include_str!($page);
             const ROLE: Role = Role::Intrinsic;
             const PREPARES: bool = false;
             type Params = $params;
@@ -119,6 +120,7 @@ macro_rules! by_people {
 by_people!(
     Task,
     "manual.task",
+    "task.md",
     TaskParams,
     "id: call\nuses: manual.task\nneeds: []\nwith:\n  instructions: Call the provider and ask for a ticket.\n  form: { ticket: { type: string } }\n",
     form
@@ -126,6 +128,7 @@ by_people!(
 by_people!(
     Approval,
     "manual.approval",
+    "approval.md",
     ApprovalParams,
     "id: go\nuses: manual.approval\nneeds: []\nwith:\n  show: The site goes down for ten minutes now.\n  from: [commander]\n",
     |_| Shape::Closed(BTreeMap::from([("approved_by".to_string(), OutputType::List)]))
@@ -133,6 +136,7 @@ by_people!(
 by_people!(
     Notice,
     "manual.notice",
+    "notice.md",
     NoticeParams,
     "id: tell\nuses: manual.notice\nneeds: []\nwith:\n  audience: teachers\n  message: Grades of the last hour have to be entered again.\n",
     |_| Shape::Closed(BTreeMap::new())

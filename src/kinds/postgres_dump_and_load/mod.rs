@@ -47,6 +47,7 @@ pub struct PostgresDumpAndLoad;
 
 impl Kind for PostgresDumpAndLoad {
     const NAME: &'static str = "postgres.dump_and_load";
+    const PAGE: &'static str = include_str!("page.md");
     const WORKS: bool = true;
     const ASKS_BEFORE_PHASE: bool = true;
 

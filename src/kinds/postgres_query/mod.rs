@@ -20,6 +20,7 @@ pub struct PostgresQuery;
 
 impl Kind for PostgresQuery {
     const NAME: &'static str = "postgres.query";
+    const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
 

@@ -66,6 +66,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + S
 
 impl Kind for PostgresRestore {
     const NAME: &'static str = "postgres.restore";
+    const PAGE: &'static str = include_str!("page.md");
     const WORKS: bool = true;
 
     type Params = Params;

@@ -34,6 +34,7 @@ enum Format {
 
 impl Kind for ReportWrite {
     const NAME: &'static str = "report.write";
+    const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Intrinsic;
     const PREPARES: bool = false;
     type Params = Params;

@@ -28,6 +28,7 @@ type RunOp = Op<Params, Value>;
 
 impl Kind for Run {
     const NAME: &'static str = "run";
+    const PAGE: &'static str = include_str!("page.md");
     const PREPARES: bool = false;
     type Params = Params;
     type Prior = Value;

@@ -62,6 +62,7 @@ fn patience(text: &str) -> Result<Duration, Fault> {
 
 impl Kind for TcpConnect {
     const NAME: &'static str = "tcp.connect";
+    const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
 

@@ -1,25 +1,25 @@
 //! `verify`: proofs, each a probe and what is expected of it. `expect` is a mapping of operators, or of names of parts to
 //! mappings of operators.
 
-use super::fields::{Fields, Keys};
+use super::fields::Fields;
 use super::scalars;
 use crate::runbook::ast::Proof;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::expect::{Expect, Operator, Test, Want};
+use crate::runbook::keys;
 use crate::runbook::source::Span;
 use crate::runbook::suggest;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
 
 pub fn proofs(entry: Entry, report: &mut Report) -> Vec<Proof> {
-    const KEYS: Keys = Keys { of: "a proof", known: &["probe", "with", "expect", "within", "stable_for"], later: &[] };
     let key = entry.key.clone();
     let items = match entry.value.node {
         Node::Map(_) => vec![entry.value],
         _ => scalars::list(entry, report).unwrap_or_default(),
     };
     let read = items.into_iter().filter_map(|item| {
-        let mut fields = Fields::open(item, Some(&key), &KEYS, report)?;
+        let mut fields = Fields::open(item, Some(&key), &keys::PROOF, report)?;
         let probe = fields.require("probe", report)?;
         let span = probe.value.span;
         let with = fields.take("with");

@@ -3,18 +3,10 @@
 use super::scalars::place;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::keys::Keys;
 use crate::runbook::source::Span;
 use crate::runbook::suggest;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
-
-/// What may stand in a mapping.
-pub struct Keys {
-    /// In words, for messages: `a step`.
-    pub of: &'static str,
-    pub known: &'static [&'static str],
-    /// Keys of the language that this version does not have.
-    pub later: &'static [&'static str],
-}
 
 pub struct Fields {
     /// Where the mapping begins: a missing field is reported here.
@@ -30,11 +22,11 @@ impl Fields {
         let span = start(&tree);
         let Node::Map(entries) = tree.node else {
             let message = format!("{} has to be a mapping, not {}", keys.of, tree.what());
-            let listed = keys.known.iter().take(6).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+            let listed = keys.names().take(6).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
             report.error_help(codes::WRONG_TYPE, at, message, format!("it has keys such as {listed}"));
             return None;
         };
-        let entries = entries.into_iter().filter(|entry| keys.knows(&entry.key, report)).map(Some).collect();
+        let entries = entries.into_iter().filter(|entry| knows(keys, &entry.key, report)).map(Some).collect();
         Some(Self { span, of: keys.of, entries })
     }
 
@@ -68,23 +60,22 @@ impl Fields {
     }
 }
 
-impl Keys {
-    fn knows(&self, key: &Name, report: &mut Report) -> bool {
-        if self.known.contains(&key.text.as_str()) {
-            return true;
-        }
-        if self.later.contains(&key.text.as_str()) {
-            let message = format!("`{}` is not in this version", key.text);
-            report.error_help(codes::KEY_LATER, key.span, message, "take it away, or write the step out");
-            return false;
-        }
-        let message = format!("unknown key `{}` in {}", key.text, self.of);
-        match suggest::help(&key.text, self.known.iter().copied()) {
-            Some(help) => report.error_help(codes::UNKNOWN_KEY, key.span, message, help),
-            None => report.error(codes::UNKNOWN_KEY, key.span, message),
-        }
-        false
+/// Whether a key may stand here; if not, that is reported.
+fn knows(keys: &Keys, key: &Name, report: &mut Report) -> bool {
+    if keys.knows(&key.text) {
+        return true;
     }
+    if keys.later.contains(&key.text.as_str()) {
+        let message = format!("`{}` is not in this version", key.text);
+        report.error_help(codes::KEY_LATER, key.span, message, "take it away, or write the step out");
+        return false;
+    }
+    let message = format!("unknown key `{}` in {}", key.text, keys.of);
+    match suggest::help(&key.text, keys.names()) {
+        Some(help) => report.error_help(codes::UNKNOWN_KEY, key.span, message, help),
+        None => report.error(codes::UNKNOWN_KEY, key.span, message),
+    }
+    false
 }
 
 /// Where a mapping begins: its first key, or its brace.

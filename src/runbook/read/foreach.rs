@@ -5,10 +5,8 @@ use super::scalars;
 use crate::runbook::ast::{Foreach, OnItemFailure, Order};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::keys::{ON_ITEM_FAILURE, ORDERS};
 use crate::runbook::tree::{Entry, Node};
-
-const ORDERS: &[(&str, Order)] = &[("serial", Order::Serial), ("parallel", Order::Parallel)];
-const ON_ITEM_FAILURE: &[(&str, OnItemFailure)] = &[("stop", OnItemFailure::Stop), ("isolate", OnItemFailure::Isolate)];
 
 /// What makes sense only beside `foreach`.
 const COMPANIONS: &[&str] = &["key", "order", "on_item_failure", "max_parallel"];

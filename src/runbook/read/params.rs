@@ -3,19 +3,14 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::fields::{Fields, Keys};
+use super::fields::Fields;
 use super::{scalars, top};
 use crate::runbook::ast::{ParamSpec, ParamType};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::keys;
 use crate::runbook::params::fit;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
-
-const KEYS: Keys = Keys {
-    of: "a parameter",
-    known: &["type", "default", "enum", "pattern", "items", "example", "description"],
-    later: &["required_if"],
-};
 
 pub fn specs(entry: Entry, report: &mut Report) -> IndexMap<String, ParamSpec> {
     let mut specs = IndexMap::new();
@@ -28,7 +23,7 @@ pub fn specs(entry: Entry, report: &mut Report) -> IndexMap<String, ParamSpec> {
 }
 
 fn spec(tree: Tree, name: &Name, report: &mut Report) -> Option<ParamSpec> {
-    let mut fields = Fields::open(tree, Some(name), &KEYS, report)?;
+    let mut fields = Fields::open(tree, Some(name), &keys::PARAM, report)?;
     let kind = match fields.take("type") {
         Some(entry) => scalars::word(&entry.value, &entry.key, ParamType::ALL, report).unwrap_or(ParamType::String),
         None => ParamType::String,
@@ -76,8 +71,7 @@ fn items(entry: Entry, kind: ParamType, report: &mut Report) -> Option<ParamType
     }
     // `items: {type: integer}` is what users of JSON Schema write.
     if matches!(entry.value.node, Node::Map(_)) {
-        const KEYS: Keys = Keys { of: "`items`", known: &["type"], later: &[] };
-        let mut fields = Fields::open(entry.value, Some(&entry.key), &KEYS, report)?;
+        let mut fields = Fields::open(entry.value, Some(&entry.key), &keys::ITEMS, report)?;
         let inner = fields.require("type", report)?;
         return scalars::word(&inner.value, &inner.key, ParamType::ALL, report);
     }

@@ -1,14 +1,12 @@
 //! The fields of a step that say when it runs, how often, who agrees and what is left of it.
 
-use super::fields::{Fields, Keys};
+use super::fields::Fields;
 use super::scalars;
 use super::top::minimum;
-use crate::runbook::ast::{
-    Approval, Backoff, Creates, Ended, Minimum, Need, Requirement, Retry, RetryOn, Temporary, Undo,
-};
+use crate::runbook::ast::{Approval, Backoff, Creates, Minimum, Need, Requirement, Retry, RetryOn, Temporary, Undo};
 use crate::runbook::diagnostic::Report;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
-use crate::runbook::{codes, duration, suggest};
+use crate::runbook::{codes, duration, keys, suggest};
 
 pub fn needs(entry: Entry, report: &mut Report) -> Vec<Need> {
     let key = entry.key.clone();
@@ -21,19 +19,11 @@ pub fn needs(entry: Entry, report: &mut Report) -> Vec<Need> {
 }
 
 fn need(item: Tree, key: &Name, report: &mut Report) -> Option<Need> {
-    const KEYS: Keys = Keys { of: "a need", known: &["step", "when"], later: &[] };
-    const ENDS: &[(&str, Ended)] = &[
-        ("succeeded", Ended::Succeeded),
-        ("skipped", Ended::Skipped),
-        ("failed", Ended::Failed),
-        ("blocked", Ended::Blocked),
-        ("undone", Ended::Undone),
-    ];
     if !matches!(item.node, Node::Map(_)) {
         let span = item.span;
         return scalars::plain(&item, Some(key), report).map(|step| Need { step, when: None, span });
     }
-    let mut fields = Fields::open(item, Some(key), &KEYS, report)?;
+    let mut fields = Fields::open(item, Some(key), &keys::NEED, report)?;
     let step = fields.require("step", report)?;
     let span = step.value.span;
     let step = scalars::text(&step, report)?;
@@ -51,7 +41,7 @@ fn need(item: Tree, key: &Name, report: &mut Report) -> Option<Need> {
         }
         let ends = words.into_iter().filter_map(|name| {
             let tree = Tree { node: Node::Text(name.text), span: name.span };
-            scalars::word(&tree, &key, ENDS, report)
+            scalars::word(&tree, &key, keys::ENDS, report)
         });
         ends.collect()
     });
@@ -59,14 +49,13 @@ fn need(item: Tree, key: &Name, report: &mut Report) -> Option<Need> {
 }
 
 pub fn requirements(entry: Entry, report: &mut Report) -> Vec<Requirement> {
-    const KEYS: Keys = Keys { of: "a requirement", known: &["that", "otherwise"], later: &[] };
     let key = entry.key.clone();
     let items = match entry.value.node {
         Node::Map(_) => vec![entry.value],
         _ => scalars::list(entry, report).unwrap_or_default(),
     };
     let read = items.into_iter().filter_map(|item| {
-        let mut fields = Fields::open(item, Some(&key), &KEYS, report)?;
+        let mut fields = Fields::open(item, Some(&key), &keys::REQUIREMENT, report)?;
         let that = fields.require("that", report).and_then(|entry| scalars::condition(&entry, report));
         let otherwise = fields.require("otherwise", report).and_then(|entry| scalars::templated_text(entry, report));
         Some(Requirement { that: that?, otherwise: otherwise? })
@@ -75,13 +64,14 @@ pub fn requirements(entry: Entry, report: &mut Report) -> Vec<Requirement> {
 }
 
 pub fn retry(entry: Entry, report: &mut Report) -> Retry {
-    const KEYS: Keys = Keys { of: "`retry`", known: &["attempts", "delay", "backoff", "when"], later: &[] };
     let mut retry = Retry { attempts: 3, ..Retry::default() };
     if matches!(entry.value.node, Node::Number(_)) {
         retry.attempts = scalars::integer(&entry, 1, report).unwrap_or(1);
         return retry;
     }
-    let Some(mut fields) = Fields::open(entry.value, Some(&entry.key), &KEYS, report) else { return Retry::default() };
+    let Some(mut fields) = Fields::open(entry.value, Some(&entry.key), &keys::RETRY, report) else {
+        return Retry::default();
+    };
     if let Some(attempts) = fields.take("attempts").and_then(|entry| scalars::integer(&entry, 1, report)) {
         retry.attempts = attempts;
     }
@@ -98,12 +88,6 @@ pub fn retry(entry: Entry, report: &mut Report) -> Retry {
 }
 
 fn backoff(entry: &Entry, report: &mut Report) -> Option<Backoff> {
-    const WORDS: &[(&str, Backoff)] = &[
-        ("constant", Backoff::Constant),
-        ("none", Backoff::Constant),
-        ("linear", Backoff::Linear),
-        ("exponential", Backoff::Factor(2.0)),
-    ];
     match &entry.value.node {
         Node::Number(number) => match number.as_f64().filter(|factor| (1.0..=100.0).contains(factor)) {
             Some(factor) => Some(Backoff::Factor(factor)),
@@ -113,7 +97,7 @@ fn backoff(entry: &Entry, report: &mut Report) -> Option<Backoff> {
                 None
             }
         },
-        _ => scalars::word(&entry.value, &entry.key, WORDS, report),
+        _ => scalars::word(&entry.value, &entry.key, keys::BACKOFFS, report),
     }
 }
 
@@ -133,7 +117,7 @@ fn retry_on(name: Name, report: &mut Report) -> Option<RetryOn> {
             None
         }
         other => {
-            let help = suggest::help(other, ["transient", "failed", "timeout"]).unwrap_or_default();
+            let help = suggest::help(other, keys::RETRY_ON.iter().copied()).unwrap_or_default();
             report.error_help(
                 codes::NOT_ALLOWED,
                 name.span,
@@ -146,8 +130,7 @@ fn retry_on(name: Name, report: &mut Report) -> Option<RetryOn> {
 }
 
 pub fn approval(entry: Entry, report: &mut Report) -> Option<Approval> {
-    const KEYS: Keys = Keys { of: "`approval`", known: &["from", "minimum", "by_starter"], later: &["escalate_after"] };
-    let mut fields = Fields::open(entry.value, Some(&entry.key), &KEYS, report)?;
+    let mut fields = Fields::open(entry.value, Some(&entry.key), &keys::APPROVAL, report)?;
     Some(Approval {
         from: fields.take("from").map(|entry| scalars::names(entry, report)).unwrap_or_default(),
         minimum: fields.take("minimum").and_then(|entry| minimum(&entry, report)).unwrap_or(Minimum::Count(1)),
@@ -156,7 +139,7 @@ pub fn approval(entry: Entry, report: &mut Report) -> Option<Approval> {
 }
 
 pub fn succeeds_if(entry: &Entry, report: &mut Report) -> bool {
-    scalars::word(&entry.value, &entry.key, &[("verify", true)], report).unwrap_or(false)
+    scalars::word(&entry.value, &entry.key, keys::SUCCEEDS_IF, report).unwrap_or(false)
 }
 
 pub fn undo(entry: Entry, kind: &Name, report: &mut Report) -> Option<Undo> {
@@ -173,9 +156,8 @@ pub fn undo(entry: Entry, kind: &Name, report: &mut Report) -> Option<Undo> {
 }
 
 pub fn temporary(entry: Entry, report: &mut Report) -> Option<Temporary> {
-    const KEYS: Keys = Keys { of: "`temporary`", known: &["keep_for"], later: &[] };
     if matches!(entry.value.node, Node::Map(_)) {
-        let mut fields = Fields::open(entry.value, Some(&entry.key), &KEYS, report)?;
+        let mut fields = Fields::open(entry.value, Some(&entry.key), &keys::TEMPORARY, report)?;
         return Some(Temporary {
             keep_for: fields.take("keep_for").and_then(|entry| scalars::duration(&entry, report)),
         });
@@ -192,7 +174,6 @@ pub fn estimate(entry: Entry, report: &mut Report) -> Option<Tree> {
 }
 
 pub fn creates(entry: Entry, kind: &Name, report: &mut Report) -> Vec<Creates> {
-    const KEYS: Keys = Keys { of: "an entry of `creates`", known: &["kind", "id", "remove"], later: &[] };
     let key = entry.key.clone();
     if kind.text != "run" && !kind.text.is_empty() {
         let message = format!("`creates` belongs to `run`; `{}` keeps the ledger itself", kind.text);
@@ -201,7 +182,7 @@ pub fn creates(entry: Entry, kind: &Name, report: &mut Report) -> Vec<Creates> {
     }
     let items = scalars::list(entry, report).unwrap_or_default();
     let read = items.into_iter().filter_map(|item| {
-        let mut fields = Fields::open(item, Some(&key), &KEYS, report)?;
+        let mut fields = Fields::open(item, Some(&key), &keys::CREATES, report)?;
         let kind = fields.require("kind", report).and_then(|entry| scalars::templated_text(entry, report));
         let id = fields.require("id", report).and_then(|entry| scalars::templated_text(entry, report));
         let remove = fields.require("remove", report).and_then(|entry| scalars::argv(entry, report));

@@ -1,63 +1,19 @@
 //! One step.
 
-use super::fields::{Fields, Keys};
+use super::fields::Fields;
 use super::{expect, foreach, policy, scalars, script};
 use crate::runbook::ast::Step;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::keys;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
-
-const STEP: Keys = Keys {
-    of: "a step",
-    known: &[
-        "id",
-        "name",
-        "uses",
-        "with",
-        "run",
-        "needs",
-        "if",
-        "foreach",
-        "key",
-        "order",
-        "on_item_failure",
-        "max_parallel",
-        "require",
-        "retry",
-        "timeout",
-        "approval",
-        "verify",
-        "succeeds_if",
-        "undo",
-        "owner",
-        "lock",
-        "temporary",
-        "creates",
-        "instructions",
-        "estimate",
-        "allow_failure",
-    ],
-    later: &[
-        "steps",
-        "include",
-        "try",
-        "under",
-        "repair",
-        "deadline",
-        "not_before",
-        "window",
-        "in_place",
-        "outputs",
-        "drill",
-    ],
-};
 
 const ID_HELP: &str = "ids are a-z, 0-9, `_` and `-`, begin with a letter and have at most 63 characters";
 
 pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
     // A block that is not in this version has no `uses`, and that is no second problem.
     let later = tree.entries().iter().any(|entry| matches!(entry.key.text.as_str(), "steps" | "include" | "try"));
-    let mut fields = Fields::open(tree, None, &STEP, report)?;
+    let mut fields = Fields::open(tree, None, &keys::STEP, report)?;
     let id = fields.require("id", report).and_then(|entry| id(&entry, report));
     let start = fields.span;
     let needs_span = fields.key_span("needs");

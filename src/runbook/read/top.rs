@@ -2,37 +2,13 @@
 
 use indexmap::IndexMap;
 
-use super::fields::{Fields, Keys};
+use super::fields::Fields;
 use super::{params, scalars, step};
 use crate::runbook::ast::{Minimum, Objectives, Rpo, Runbook, RunbookSeverity, SecretSpec};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::keys::{self, SecretSource};
 use crate::runbook::tree::{Entry, Node, Tree};
-
-const TOP: Keys = Keys {
-    of: "the runbook",
-    known: &[
-        "version",
-        "name",
-        "title",
-        "description",
-        "severity",
-        "objectives",
-        "responders",
-        "params",
-        "secrets",
-        "vars",
-        "steps",
-        "finally",
-    ],
-    later: &["people", "defaults", "holds", "tell", "drill"],
-};
-
-const SEVERITIES: &[(&str, RunbookSeverity)] = &[
-    ("complete", RunbookSeverity::Complete),
-    ("partial", RunbookSeverity::Partial),
-    ("restore-only", RunbookSeverity::RestoreOnly),
-];
 
 pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
     if !matches!(tree.node, Node::Map(_)) {
@@ -45,11 +21,12 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
         report.error_help(codes::NO_MAPPING, tree.span, what, help);
         return None;
     }
-    let mut top = Fields::open(tree, None, &TOP, report)?;
+    let mut top = Fields::open(tree, None, &keys::TOP, report)?;
     version(&mut top, report);
     let name = top.require("name", report).and_then(|entry| name(&entry, report));
-    let severity =
-        top.require("severity", report).and_then(|entry| scalars::word(&entry.value, &entry.key, SEVERITIES, report));
+    let severity = top
+        .require("severity", report)
+        .and_then(|entry| scalars::word(&entry.value, &entry.key, keys::SEVERITIES, report));
     let mut optional = |key: &str, report: &mut Report| top.take(key).and_then(|entry| scalars::text(&entry, report));
     let (title, description) = (optional("title", report), optional("description", report));
     Some(Runbook {
@@ -106,8 +83,7 @@ fn each(list: Vec<Tree>, report: &mut Report) -> Vec<crate::runbook::ast::Step> 
 }
 
 fn objectives(entry: Entry, report: &mut Report) -> Objectives {
-    const KEYS: Keys = Keys { of: "`objectives`", known: &["rto", "rpo"], later: &[] };
-    let Some(mut fields) = Fields::open(entry.value, Some(&entry.key), &KEYS, report) else {
+    let Some(mut fields) = Fields::open(entry.value, Some(&entry.key), &keys::OBJECTIVES, report) else {
         return Objectives::default();
     };
     let rto = fields.take("rto").and_then(|entry| scalars::duration(&entry, report));
@@ -130,16 +106,15 @@ fn rpo(entry: Entry, report: &mut Report) -> Rpo {
 /// `minimum: 2` or `minimum: all`.
 pub fn minimum(entry: &Entry, report: &mut Report) -> Option<Minimum> {
     match &entry.value.node {
-        Node::Text(_) => scalars::word(&entry.value, &entry.key, &[("all", Minimum::All)], report),
+        Node::Text(_) => scalars::word(&entry.value, &entry.key, keys::MINIMUMS, report),
         _ => scalars::integer(entry, 1, report).map(Minimum::Count),
     }
 }
 
 fn responders(entry: Entry, report: &mut Report) -> IndexMap<String, Minimum> {
-    const KEYS: Keys = Keys { of: "a responder", known: &["minimum"], later: &[] };
     let mut roles = IndexMap::new();
     for role in named(entry, "roles", report) {
-        let Some(mut fields) = Fields::open(role.value, Some(&role.key), &KEYS, report) else { continue };
+        let Some(mut fields) = Fields::open(role.value, Some(&role.key), &keys::RESPONDER, report) else { continue };
         let least = fields.take("minimum").and_then(|entry| minimum(&entry, report));
         roles.insert(role.key.text, least.unwrap_or(Minimum::Count(1)));
     }
@@ -191,35 +166,24 @@ fn secrets(entry: Entry, report: &mut Report) -> IndexMap<String, SecretSpec> {
 }
 
 fn secret_spec(tree: Tree, name: &crate::runbook::tree::Name, report: &mut Report) -> Option<SecretSpec> {
-    const KEYS: Keys =
-        Keys { of: "a secret", known: &["from", "key", "path", "command"], later: &["namespace", "name"] };
-    #[derive(Clone, Copy, PartialEq)]
-    enum From {
-        Env,
-        File,
-        Command,
-        Kubernetes,
-    }
-    const SOURCES: &[(&str, From)] =
-        &[("env", From::Env), ("file", From::File), ("command", From::Command), ("kubernetes", From::Kubernetes)];
     if tree.as_text().is_some() {
         let message = format!("the secret `{}` stands in clear text", name.text);
         let help = format!("name where to read it: `{}: {{ from: env, key: NAME }}`", name.text);
         report.error_help(codes::SECRET_IN_CLEAR, tree.span, message, help);
         return None;
     }
-    let mut fields = Fields::open(tree, Some(name), &KEYS, report)?;
+    let mut fields = Fields::open(tree, Some(name), &keys::SECRET, report)?;
     let from = fields.require("from", report)?;
-    match scalars::word(&from.value, &from.key, SOURCES, report)? {
-        From::Env => {
+    match scalars::word(&from.value, &from.key, keys::SECRET_SOURCES, report)? {
+        SecretSource::Env => {
             let key = fields.require("key", report).and_then(|entry| scalars::text(&entry, report))?;
             Some(SecretSpec::Env { key })
         }
-        From::File => {
+        SecretSource::File => {
             let path = fields.require("path", report).and_then(|entry| scalars::text(&entry, report))?;
             Some(SecretSpec::File { path })
         }
-        From::Command => {
+        SecretSource::Command => {
             let entry = fields.require("command", report)?;
             let at = scalars::place(&entry.value, Some(&entry.key));
             if !matches!(entry.value.node, Node::List(_)) {
@@ -232,7 +196,7 @@ fn secret_spec(tree: Tree, name: &crate::runbook::tree::Name, report: &mut Repor
             }
             Some(SecretSpec::Command { command })
         }
-        From::Kubernetes => {
+        SecretSource::Kubernetes => {
             report.error(codes::VALUE_LATER, from.value.span, "`from: kubernetes` is not in this version");
             None
         }

@@ -1,0 +1,104 @@
+//! The page of a kind: what its author wrote, and what the program knows of it anyway.
+
+use serde_json::{Map, Value, json};
+
+use super::fields::{Field, fields};
+use crate::cli::kinds::{effect, effect_word, role, summary};
+use crate::kind::AnyKind;
+use crate::runbook::catalog::{Late, OutputType, Shape};
+
+pub fn text(kind: &dyn AnyKind) -> String {
+    let mut text = format!("{} ({}, {})\n\n", kind.name(), role(kind.role()), effect_word(effect(kind)));
+    text.push_str(kind.page().trim());
+    section(&mut text, "Fields of `with`", &fields(&kind.schema()).iter().map(Field::text).collect::<String>());
+    let outputs = outputs(kind).map(|all| all.iter().map(|(name, form)| format!("  {name} ({form})\n")).collect());
+    section(&mut text, "Outputs", &outputs.unwrap_or_else(|| "  Only the run can tell.\n".to_string()));
+    let undos = kind.undos().iter().map(|undo| format!("  {undo}\n"));
+    section(&mut text, "Undo", &undos.collect::<String>());
+    let lines = kind.example().lines().enumerate();
+    let example = lines.map(|(at, line)| format!("  {} {line}\n", if at == 0 { '-' } else { ' ' }));
+    section(&mut text, "Example", &example.collect::<String>());
+    text
+}
+
+fn section(text: &mut String, title: &str, body: &str) {
+    if !body.is_empty() {
+        text.push_str(&format!("\n\n## {title}\n\n{}", body.trim_end_matches('\n')));
+    }
+    if title == "Example" {
+        text.push('\n');
+    }
+}
+
+pub fn json(kind: &dyn AnyKind) -> Value {
+    json!({
+        "kind": kind.name(),
+        "role": role(kind.role()),
+        "effect": effect(kind),
+        "summary": summary(kind),
+        "page": kind.page().trim(),
+        "fields": fields(&kind.schema()).iter().map(Field::json).collect::<Vec<_>>(),
+        "outputs": outputs(kind).map(|all| all.into_iter().map(|(name, form)| (name, json!(form))).collect::<Map<_, _>>()),
+        "undo": kind.undos(),
+        "example": kind.example(),
+    })
+}
+
+/// Those of the example, since some kinds put out what their fields say. `None`: only the run can tell.
+fn outputs(kind: &dyn AnyKind) -> Option<Vec<(String, &'static str)>> {
+    let example: Value = serde_saphyr::from_str(kind.example()).unwrap_or_default();
+    match kind.outputs(&Late { value: &example["with"] }) {
+        Shape::Closed(all) => Some(all.into_iter().map(|(name, form)| (name, word(form))).collect()),
+        Shape::Open => None,
+    }
+}
+
+fn word(form: OutputType) -> &'static str {
+    match form {
+        OutputType::Text => "text",
+        OutputType::Integer => "integer",
+        OutputType::Number => "number",
+        OutputType::Boolean => "boolean",
+        OutputType::Timestamp => "timestamp",
+        OutputType::List => "list",
+        OutputType::Map => "mapping",
+        OutputType::Connection => "connection",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::KINDS;
+
+    #[test]
+    fn every_kind_is_explained_whole() {
+        for kind in KINDS {
+            let (text, value) = (text(*kind), json(*kind));
+            let summary = summary(*kind);
+            assert!(
+                (10..=70).contains(&summary.chars().count()) && summary.ends_with('.'),
+                "{}: {summary}",
+                kind.name()
+            );
+            for part in ["## After a crash", "## Fields of `with`", "## Example"] {
+                assert!(text.contains(part), "{}: no {part}\n{text}", kind.name());
+            }
+            for field in kind.schema()["properties"].as_object().unwrap().keys() {
+                assert!(text.contains(&format!("\n  {field} (")), "{}: no {field}\n{text}", kind.name());
+            }
+            assert_eq!(value["outputs"].as_object().map(Map::is_empty), Some(!text.contains("## Outputs")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_field_says_its_form_its_choices_and_what_lies_in_it() {
+        let kind = crate::kinds::find("run").unwrap();
+        let text = text(kind);
+        assert!(text.contains("  command (list of text)\n      The program"), "{text}");
+        assert!(text.contains("  effect (read | convergent | opaque)"), "{text}");
+        assert!(text.contains("      `read`: Changes nothing"), "{text}");
+        assert!(text.contains("takes a secret"), "{text}");
+        assert!(text.contains("  outputs[].type (string | integer"), "{text}");
+    }
+}

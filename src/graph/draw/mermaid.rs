@@ -1,0 +1,49 @@
+//! For Mermaid, as wikis and forges draw it.
+
+use super::{Picture, Shown, cut, ends, is_only_order};
+use crate::runbook::ast::Ended;
+
+pub fn mermaid(picture: &Picture) -> String {
+    // A JSON string is a YAML one.
+    let title = serde_json::Value::from(escaped(&picture.title));
+    let mut text = format!("---\ntitle: {title}\n---\nflowchart TD\n");
+    let (ends, work): (Vec<_>, Vec<_>) = picture.steps.iter().enumerate().partition(|(_, step)| step.finally);
+    text.extend(work.iter().map(|(node, step)| box_of(*node, step, "  ")));
+    if !ends.is_empty() {
+        text.push_str("  subgraph finally\n");
+        text.extend(ends.iter().map(|(node, step)| box_of(*node, step, "    ")));
+        text.push_str("  end\n");
+    }
+    for (node, step) in picture.steps.iter().enumerate() {
+        text.extend(step.needs.iter().map(|(need, when)| arrow(*need, node, when.as_deref())));
+    }
+    if !picture.longest.is_empty() {
+        let critical: Vec<String> = picture.longest.iter().map(|node| format!("n{node}")).collect();
+        text.push_str("  classDef critical stroke:#c0392b,stroke-width:3px\n");
+        text.push_str(&format!("  class {} critical\n", critical.join(",")));
+    }
+    text
+}
+
+fn box_of(node: usize, step: &Shown, indent: &str) -> String {
+    let (name, kind) = (cut(&step.name, 60), step.kind_and_estimate());
+    let lines = [&step.id, &name, &kind].into_iter().filter(|line| !line.is_empty()).map(|line| escaped(line));
+    format!("{indent}n{node}[\"{}\"]\n", lines.collect::<Vec<_>>().join("<br/>"))
+}
+
+fn arrow(from: usize, to: usize, when: Option<&[Ended]>) -> String {
+    match when {
+        Some(when) if is_only_order(when) => format!("  n{from} -.-> n{to}\n"),
+        Some(when) => format!("  n{from} -.->|{}| n{to}\n", ends(when)),
+        None => format!("  n{from} --> n{to}\n"),
+    }
+}
+
+/// Everything that means something to Mermaid, HTML or Markdown as one of Mermaid's character codes.
+fn escaped(text: &str) -> String {
+    let one = |c: char| match c {
+        c if c.is_alphanumeric() || " .,:-_/()…".contains(c) => c.to_string(),
+        c => format!("#{};", u32::from(c)),
+    };
+    text.chars().map(one).collect()
+}

@@ -1,0 +1,152 @@
+//! The graph of a runbook as a picture: for a terminal, for Graphviz, for Mermaid, as SVG.
+//!
+//! Promise: what an author wrote is only ever text in it. Names may hold quotes, markup and control characters, and the
+//! picture may be put into a page or a terminal: [`plain`] and the escapes of each format keep it text.
+
+mod dot;
+mod layers;
+mod mermaid;
+mod svg;
+mod text;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub use dot::dot;
+pub use mermaid::mermaid;
+pub use svg::svg;
+pub use text::text;
+
+use super::{Edge, Graph, longest_way};
+use crate::runbook::ast::{Ended, Runbook, RunbookSeverity, Step};
+use crate::runbook::duration;
+use crate::runbook::keys::{ENDS, SEVERITIES};
+use crate::runbook::tree::Tree;
+
+pub struct Picture {
+    pub title: String,
+    /// In the order of the file.
+    pub steps: Vec<Shown>,
+    /// The steps of the longest way; empty without estimates.
+    pub longest: Vec<usize>,
+    pub estimate: Option<Duration>,
+}
+
+/// One step, everything an author wrote made plain.
+pub struct Shown {
+    pub id: String,
+    /// Empty where it has none.
+    pub name: String,
+    pub kind: String,
+    pub needs: Vec<Edge>,
+    pub finally: bool,
+    pub estimate: Option<Duration>,
+    /// On the longest way.
+    pub critical: bool,
+    /// How many steps have to end before, at least; those of `finally` come behind all others.
+    pub layer: usize,
+}
+
+impl Picture {
+    /// Of a graph without defects.
+    pub fn of(runbook: &Runbook, graph: &Graph) -> Self {
+        let estimate = |node: usize| known_estimate(graph.step(runbook, node));
+        let (way, seconds) = longest_way(graph, |node| estimate(node).map(|it| it.as_secs()));
+        let longest = if seconds.is_some() { way } else { Vec::new() };
+        let layers = layers::layers(graph);
+        let steps = graph.nodes.iter().enumerate().map(|(node, at)| {
+            let step = graph.step(runbook, node);
+            Shown {
+                id: at.address.to_string(),
+                name: step.name.as_ref().map(written).unwrap_or_default(),
+                kind: plain(&step.kind),
+                needs: at.needs.clone(),
+                finally: at.finally,
+                estimate: estimate(node),
+                critical: longest.contains(&node),
+                layer: layers[node],
+            }
+        });
+        let name = [Some(&runbook.name), runbook.title.as_ref()].into_iter().flatten().map(|text| plain(text));
+        let title = format!("{} ({})", name.collect::<Vec<_>>().join(": "), severity(runbook.severity));
+        Self { title, steps: steps.collect(), longest, estimate: seconds.map(Duration::from_secs) }
+    }
+
+    pub fn json(&self) -> Value {
+        let id = |node: &usize| self.steps[*node].id.clone();
+        let steps = self.steps.iter().map(|step| {
+            json!({
+                "id": step.id,
+                "name": step.name,
+                "kind": step.kind,
+                "needs": step.needs.iter().map(|(need, _)| id(need)).collect::<Vec<_>>(),
+                "finally": step.finally,
+                "layer": step.layer,
+                "estimate_seconds": step.estimate.map(|it| it.as_secs()),
+            })
+        });
+        json!({
+            "title": self.title,
+            "steps": steps.collect::<Vec<_>>(),
+            "critical_path": self.longest.iter().map(id).collect::<Vec<_>>(),
+            "estimate_seconds": self.estimate.map(|it| it.as_secs()),
+        })
+    }
+}
+
+impl Shown {
+    /// `postgres.restore, 20m`.
+    fn kind_and_estimate(&self) -> String {
+        match self.estimate {
+            Some(estimate) => format!("{}, {}", self.kind, duration::format(estimate)),
+            None => self.kind.clone(),
+        }
+    }
+}
+
+fn severity(severity: RunbookSeverity) -> &'static str {
+    SEVERITIES.iter().find(|(_, one)| *one == severity).map_or("", |(word, _)| word)
+}
+
+/// A templated one is known only when the run is.
+fn known_estimate(step: &Step) -> Option<Duration> {
+    duration::parse(step.estimate.as_ref()?.as_text()?).ok()
+}
+
+fn written(tree: &Tree) -> String {
+    plain(tree.written().as_str().unwrap_or_default())
+}
+
+/// One line without anything that moves the cursor, the line or the direction of writing.
+fn plain(text: &str) -> String {
+    let visible = |c: char| match c {
+        c if c.is_control() || c.is_whitespace() => ' ',
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => ' ',
+        c => c,
+    };
+    let text: String = text.chars().map(visible).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// At most that many characters.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_string();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}
+
+/// The ends that satisfy a need, where the need says them.
+fn ends(when: &[Ended]) -> String {
+    let word = |end: &Ended| ENDS.iter().find(|(_, one)| one == end).map_or("", |(word, _)| *word);
+    when.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether any end satisfies: then the need is only an order.
+fn is_only_order(when: &[Ended]) -> bool {
+    ENDS.iter().all(|(_, end)| when.contains(end))
+}
+
+#[cfg(test)]
+mod tests;
