@@ -86,6 +86,8 @@ const UNSEEN: &[(&str, &[&str])] = &[
 
 /// Broken files whose code a schema can tell, but not in this place. Each with the reason.
 const NOT_HERE: &[(&str, &str)] = &[
+    ("defaults-bad-pattern.yaml", "which kinds a pattern means is not for a schema"),
+    ("defaults-field-of-no-kind.yaml", "which kinds a pattern means is not for a schema"),
     ("foreach-companions-alone.yaml", "editors would refuse the step as a whole, not the key"),
     ("foreach-of-text-param.yaml", "the type of what a template gives"),
     ("foreach-runtime-list.yaml", "it stands inside of a template"),

@@ -71,7 +71,7 @@ pub fn approval_of(
     bound_to: &Value,
     shown: Vec<String>,
 ) -> Event {
-    let wanted = plan.step(node).approval.clone().unwrap_or(Approval {
+    let wanted = plan.step(node).approval.as_deref().cloned().unwrap_or(Approval {
         from: Vec::new(),
         minimum: Minimum::Count(1),
         by_starter: true,

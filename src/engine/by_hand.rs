@@ -83,7 +83,8 @@ fn needed(plan: &Plan, id: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (_, step) in plan.runbook.all_steps() {
         let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
-        let conditions = step.condition.iter().chain(step.require.iter().map(|requirement| &requirement.that));
+        let conditions =
+            step.condition.as_deref().into_iter().chain(step.require.iter().map(|requirement| &requirement.that));
         let read = trees.flat_map(|tree| tree.references()).chain(conditions.flat_map(|c| c.references()));
         for reference in read.filter(|reference| !reference.optional) {
             if let ["steps", of, "outputs", name, ..] =

@@ -58,7 +58,8 @@ impl Reach<'_> {
 
     fn ends(&self, node: usize) -> bool {
         if self.plan.is_group(node) {
-            return group::members(self.plan, node).all(|member| self.ends(member) || self.blocks[member]);
+            let skipped = self.starts[node] && may_be_skipped(self.plan, node);
+            return skipped || group::members(self.plan, node).all(|member| self.ends(member) || self.blocks[member]);
         }
         let begun = self.state.status(self.plan.address(node)) != Status::Pending;
         begun || (self.starts[node] && ends_at_once(self.plan, node))
@@ -67,8 +68,13 @@ impl Reach<'_> {
 
 /// Whether a step can end with the very records that release it.
 fn ends_at_once(plan: &Plan, node: usize) -> bool {
-    let step = plan.step(node);
-    let may_be_skipped =
-        step.condition.is_some() || !step.require.is_empty() || plan.skipped.contains(plan.address(node));
-    may_be_skipped || plan.kinds[node].role() == Role::Intrinsic
+    let group = plan.graph.nodes[node].group.map(|member| member.of);
+    let skipped = [Some(node), group].into_iter().flatten().any(|node| may_be_skipped(plan, node));
+    skipped || !plan.step(node).require.is_empty() || plan.kinds[node].role() == Role::Intrinsic
+}
+
+/// By its condition, on request, or because a need ended outside its `when`.
+fn may_be_skipped(plan: &Plan, node: usize) -> bool {
+    let by_need = plan.graph.nodes[node].needs.iter().any(|(_, when)| when.is_some());
+    by_need || plan.step(node).condition.is_some() || plan.skipped.contains(plan.address(node))
 }

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-use super::group::Tally;
+use super::group::{Stop, Tally};
 
 use crate::model::{Address, Effect, RunState, Status};
 use crate::plan::outline::{Outline, OutlineStep};
@@ -196,8 +196,11 @@ impl Frontier {
     /// Whether the members of a group may start.
     fn gate(&self, outline: &Outline, group: usize) -> Verdict {
         match self.groups.get(&group) {
-            Some(tally) if tally.opened && outline.steps[group].stops && tally.has_failures() => Verdict::Blocked,
-            Some(tally) if tally.opened => Verdict::Satisfied,
+            Some(tally) if tally.opened => match tally.stop() {
+                Stop::Blocked if outline.steps[group].stops => Verdict::Blocked,
+                Stop::Waits if outline.steps[group].stops => Verdict::Open,
+                _ => Verdict::Satisfied,
+            },
             _ => match self.statuses[group] {
                 Status::Skipped => Verdict::Skip,
                 Status::Failed | Status::Blocked | Status::Undone => Verdict::Blocked,

@@ -14,7 +14,9 @@ pub struct Tally {
     pub opened: bool,
     /// Neither ended nor blocked.
     moving: usize,
-    /// Failed, or not proven, and not allowed to be.
+    /// Not proven: a person proves it again, or does it again.
+    unproven: usize,
+    /// Failed, and not allowed to.
     failed: usize,
     blocked: usize,
     undone: usize,
@@ -25,22 +27,23 @@ impl Tally {
         Self { moving: members, ..Self::default() }
     }
 
-    /// Notes that a member went from one status to another. True where failures appeared or went.
+    /// Notes that a member went from one status to another. True where that may stop or release the others.
     pub fn count(&mut self, before: Status, now: Status, may_fail: bool) -> bool {
-        let had_failures = self.has_failures();
+        let before_that = (self.failed > 0, self.unproven > 0);
         if let Some(number) = self.number(before, may_fail) {
             *number -= 1;
         }
         if let Some(number) = self.number(now, may_fail) {
             *number += 1;
         }
-        self.has_failures() != had_failures
+        (self.failed > 0, self.unproven > 0) != before_that
     }
 
     fn number(&mut self, status: Status, may_fail: bool) -> Option<&mut usize> {
         match status {
             Status::Failed if may_fail => None,
-            Status::Failed | Status::Unproven => Some(&mut self.failed),
+            Status::Failed => Some(&mut self.failed),
+            Status::Unproven => Some(&mut self.unproven),
             Status::Blocked => Some(&mut self.blocked),
             Status::Undone => Some(&mut self.undone),
             Status::Succeeded | Status::Skipped | Status::Superseded => None,
@@ -55,24 +58,37 @@ impl Tally {
         }
     }
 
-    pub fn has_failures(&self) -> bool {
-        self.failed > 0
+    /// What becomes of the others where one that does not come out well stops them.
+    pub fn stop(&self) -> Stop {
+        match (self.failed, self.unproven) {
+            (0, 0) => Stop::No,
+            (0, _) => Stop::Waits,
+            _ => Stop::Blocked,
+        }
     }
 
     /// Whether every member has ended well.
     pub fn is_done(&self) -> bool {
-        self.moving + self.failed + self.blocked + self.undone == 0
+        self.moving + self.unproven + self.failed + self.blocked + self.undone == 0
     }
 
     /// Where an open group stands.
     pub fn status(&self, recorded: Status) -> Status {
-        match (self.moving, self.failed + self.blocked, self.undone) {
+        match (self.moving + self.unproven, self.failed + self.blocked, self.undone) {
             (0, 0, 0) => recorded,
             (0, 0, _) => Status::Undone,
             (0, ..) => Status::Failed,
             _ => Status::Running,
         }
     }
+}
+
+/// Whether the failure of one member keeps the others from starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    No,
+    Waits,
+    Blocked,
 }
 
 /// A group whose needs are satisfied: asks first, if somebody has to agree to the whole list.

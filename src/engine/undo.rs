@@ -100,7 +100,7 @@ fn conclude(state: &RunState, how: End, decision: &mut Decision) {
 }
 
 fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command), crate::model::Fault> {
-    let undo = match &plan.step(node).undo {
+    let undo = match plan.step(node).undo.as_deref() {
         Some(Undo::Named(name)) => Value::String(name.text.clone()),
         Some(Undo::Command(tree)) => tree.render(&RunScope::of(plan, state, node))?,
         None => Value::Null,

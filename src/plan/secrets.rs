@@ -28,7 +28,7 @@ fn trees(step: &Step) -> Vec<&Tree> {
     let mut trees = vec![&step.with];
     trees.extend(step.verify.iter().flat_map(|proof| std::iter::once(&proof.with).chain(proof.expect.trees())));
     trees.extend(step.creates.iter().flat_map(|made| [&made.kind, &made.id, &made.remove]));
-    if let Some(Undo::Command(argv)) = &step.undo {
+    if let Some(Undo::Command(argv)) = step.undo.as_deref() {
         trees.push(argv);
     }
     trees

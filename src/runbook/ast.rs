@@ -100,6 +100,7 @@ pub enum SecretSpec {
     Command { command: Vec<String> },
 }
 
+/// What few steps have stands in a box: ten thousand are held at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub id: String,
@@ -110,18 +111,18 @@ pub struct Step {
     pub with: Tree,
     /// `None`: nothing is said, so the step starts at once; in `finally`, after the one above.
     pub needs: Option<Vec<Need>>,
-    pub condition: Option<Condition>,
+    pub condition: Option<Box<Condition>>,
     /// Done once an item.
-    pub foreach: Option<Foreach>,
+    pub foreach: Option<Box<Foreach>>,
     pub require: Vec<Requirement>,
     pub retry: Retry,
     /// Covers one attempt.
     pub timeout: Option<Duration>,
-    pub approval: Option<Approval>,
+    pub approval: Option<Box<Approval>>,
     pub verify: Vec<Proof>,
     /// `succeeds_if: verify`: the call's own failure does not count.
     pub succeeds_if_verified: bool,
-    pub undo: Option<Undo>,
+    pub undo: Option<Box<Undo>>,
     pub temporary: Option<Temporary>,
     pub allow_failure: bool,
     /// A duration, perhaps a template.

@@ -77,6 +77,8 @@ pub fn between(old: &Loaded, new: &Loaded) -> Result<Difference, Box<Problem>> {
 fn parse(source: &Arc<Source>) -> Result<Tree, Box<Problem>> {
     let mut report = Report::new(source);
     let mut tree = yaml::parse(&mut report)?;
+    // A default that changed belongs to every step that takes it.
+    super::read::spread(&mut tree);
     // What is no template was reported when the file was read.
     tree.compile(&mut report);
     Ok(tree)

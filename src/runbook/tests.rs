@@ -229,3 +229,17 @@ fn template_fragment() -> impl Strategy<Value = String> {
     ]);
     prop_oneof![6 => words.prop_map(String::from), 1 => ".{0,4}"]
 }
+
+#[test]
+fn defaults_fill_in_what_a_step_does_not_say() {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sound/defaults.yaml")).unwrap();
+    let runbook = parse_text("x", &text).unwrap().runbook;
+    let [a, b] = &runbook.steps[..] else { panic!("two steps") };
+    let seconds = |step: &super::ast::Step| step.timeout.map(|timeout| timeout.as_secs());
+    assert_eq!((seconds(a), seconds(b)), (Some(600), Some(3600)));
+    assert_eq!((a.retry.attempts, a.retry.delay.as_secs()), (3, 5));
+    assert_eq!((b.retry.attempts, b.retry.delay.as_secs()), (3, 1));
+    assert_eq!(b.with.written()["env"], serde_json::json!({"STORE": "mysql", "REGION": "eu-1"}));
+    assert_eq!(a.with.written()["env"], serde_json::json!({"REGION": "eu-1"}));
+}

@@ -32,7 +32,7 @@ const GUARDS: &[&str] = &[
     "prior",
     "undo waits",
 ];
-const MOST_SEEDS: u64 = 8_000;
+const MOST_SEEDS: u64 = 40_000;
 
 /// What notices it first.
 fn noticed() -> Option<String> {

@@ -54,7 +54,7 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
         if !step.with.is_null() {
             with(names, kind, &step.with, step.kind_span, &site, report);
         }
-        undo(kind, step.undo.as_ref(), report);
+        undo(kind, step.undo.as_deref(), report);
     }
     let shown = step.name.iter().chain(&step.instructions).chain(&step.estimate);
     let shown = shown.chain(step.require.iter().map(|requirement| &requirement.otherwise));
@@ -62,12 +62,12 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
     for tree in shown.chain(made) {
         names.judge_tree(tree, &site, report);
     }
-    if let Some(Undo::Command(argv)) = &step.undo {
+    if let Some(Undo::Command(argv)) = step.undo.as_deref() {
         names.judge_tree(argv, &site, report);
     }
     foreach::judge(names, node, report);
     let required = step.require.iter().map(|requirement| &requirement.that);
-    for condition in step.condition.iter().chain(required) {
+    for condition in step.condition.as_deref().into_iter().chain(required) {
         conditions::judge(names, condition, &site, report);
     }
     for proof in &step.verify {

@@ -4,8 +4,8 @@
 mod tables;
 
 pub use tables::{
-    APPROVAL, CREATES, ITEMS, NEED, OBJECTIVES, PARAM, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP, TEMPORARY,
-    TOP,
+    APPROVAL, CREATES, DEFAULTS, ITEMS, NEED, OBJECTIVES, PARAM, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP,
+    TEMPORARY, TOP,
 };
 
 use super::ast::{Backoff, Ended, Minimum, OnItemFailure, Order, RunbookSeverity};

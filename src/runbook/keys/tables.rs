@@ -36,10 +36,29 @@ pub static TOP: Keys = Keys {
         may("params", Form::Named(&Form::Param), "What is asked of whoever starts a run."),
         may("secrets", Form::Named(&Form::Secret), "Where secrets are read from; their values never stand here."),
         may("vars", Form::Named(&Form::Any), "Values with a name, made of parameters, secrets and `env.NAME`."),
+        may("defaults", Form::Fields(&DEFAULTS), "What steps that do not say it are given, field by field."),
         must("steps", Form::Filled(&Form::Step), "The work. Only `needs` makes an order."),
         may("finally", Form::List(&Form::Step), "Steps of the end, whatever became of the others."),
     ],
-    later: &["people", "defaults", "holds", "tell", "drill"],
+    later: &["people", "holds", "tell", "drill"],
+};
+
+pub static DEFAULTS: Keys = Keys {
+    of: "`defaults`",
+    known: &[
+        may("timeout", Form::Duration, "How long one attempt may take."),
+        may("retry", Form::Either(&[Form::Count, Form::Fields(&RETRY)]), "How often to try."),
+        may("approval", Form::Fields(&APPROVAL), "People agree to what a step shows before it changes anything."),
+        may("owner", Form::Text, "Who knows about it."),
+        may("lock", Form::Text, "Steps under the same lock never run side by side."),
+        may("allow_failure", Form::Boolean, "The run goes on if a step fails."),
+        may(
+            "kinds",
+            Form::Map(&Form::Map(&Form::Any)),
+            "Fields of `with` by kind, or by the beginning of kinds: `postgres.*`. The nearest pattern wins.",
+        ),
+    ],
+    later: &[],
 };
 
 pub static STEP: Keys = Keys {

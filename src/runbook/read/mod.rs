@@ -3,6 +3,7 @@
 //! Reading goes on after a problem: what is wrong is left out or given a harmless value, so that one pass finds
 //! everything and [`super::check`] can still judge the rest.
 
+mod defaults;
 mod expect;
 mod fields;
 mod foreach;
@@ -17,9 +18,11 @@ use super::ast::Runbook;
 use super::diagnostic::Report;
 use super::tree::Tree;
 
+pub(crate) use defaults::spread;
 pub(crate) use params::{is_secret_name, value as param_value};
 
 /// Reads the whole file. `None` if it is no mapping at all.
-pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
+pub fn runbook(mut tree: Tree, report: &mut Report) -> Option<Runbook> {
+    defaults::spread(&mut tree);
     top::runbook(tree, report)
 }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::fields::Fields;
-use super::{params, scalars, step};
+use super::{defaults, params, scalars, step};
 use crate::runbook::ast::{Minimum, Objectives, Rpo, Runbook, RunbookSeverity, SecretSpec};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
@@ -27,6 +27,9 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
     let severity = top
         .require("severity", report)
         .and_then(|entry| scalars::word(&entry.value, &entry.key, keys::SEVERITIES, report));
+    if let Some(entry) = top.take("defaults") {
+        defaults::judge(entry, report);
+    }
     let mut optional = |key: &str, report: &mut Report| top.take(key).and_then(|entry| scalars::text(&entry, report));
     let (title, description) = (optional("title", report), optional("description", report));
     Some(Runbook {

@@ -1,0 +1,81 @@
+//! `defaults`: what a step does not say is taken from here, field by field, before the step is read.
+//!
+//! Merged as a tree: a problem in what was taken over points at the place where it is written.
+
+use super::fields::Fields;
+use super::scalars;
+use crate::runbook::codes;
+use crate::runbook::diagnostic::Report;
+use crate::runbook::keys;
+use crate::runbook::tree::{Entry, Name, Node, Tree};
+
+/// Judges the block itself; [`spread`] has merged it.
+pub fn judge(entry: Entry, report: &mut Report) {
+    let Some(mut fields) = Fields::open(entry.value, Some(&entry.key), &keys::DEFAULTS, report) else { return };
+    let Some(kinds) = fields.take("kinds") else { return };
+    let Node::Map(patterns) = kinds.value.node else {
+        return scalars::wrong_type(&kinds, "a mapping from kinds to fields of `with`", report);
+    };
+    for pattern in patterns {
+        if !matches!(pattern.value.node, Node::Map(_)) {
+            scalars::wrong_type(&pattern, "a mapping of fields of `with`", report);
+        }
+        let name = pattern.key.text.strip_suffix('*').unwrap_or(&pattern.key.text);
+        if name.contains('*') || name.is_empty() {
+            let message = format!("`{}` is no pattern of kinds", pattern.key.text);
+            report.error_help(
+                codes::BAD_FORMAT,
+                pattern.key.span,
+                message,
+                "a kind, or the beginning of some: `postgres.*`",
+            );
+        }
+    }
+}
+
+/// Gives every step of a runbook what it does not say itself.
+pub fn spread(runbook: &mut Tree) {
+    let Some(defaults) = runbook.get("defaults").cloned() else { return };
+    let Node::Map(entries) = &mut runbook.node else { return };
+    for list in entries.iter_mut().filter(|entry| matches!(entry.key.text.as_str(), "steps" | "finally")) {
+        let Node::List(steps) = &mut list.value.node else { continue };
+        steps.iter_mut().for_each(|step| fill(step, &defaults));
+    }
+}
+
+fn fill(step: &mut Tree, defaults: &Tree) {
+    let kind = match step.get("uses") {
+        Some(uses) => uses.as_text().unwrap_or_default().to_string(),
+        None => "run".to_string(),
+    };
+    let span = step.span;
+    let Node::Map(fields) = &mut step.node else { return };
+    for default in
+        defaults.entries().iter().filter(|entry| entry.key.text != "kinds" && keys::DEFAULTS.knows(&entry.key.text))
+    {
+        merge(fields, default);
+    }
+    let mut patterns: Vec<&Entry> = defaults.get("kinds").map(Tree::entries).unwrap_or_default().iter().collect();
+    // The nearest first: what is there is not taken from a wider pattern.
+    patterns.sort_by_key(|entry| std::cmp::Reverse((!entry.key.text.ends_with('*'), entry.key.text.len())));
+    for pattern in patterns.into_iter().filter(|entry| fits(&entry.key.text, &kind)) {
+        merge(fields, &Entry { key: Name { text: "with".into(), span }, value: pattern.value.clone() });
+    }
+}
+
+fn fits(pattern: &str, kind: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => kind.starts_with(beginning),
+        None => kind == pattern,
+    }
+}
+
+/// Adds a field that is missing; of two mappings, their fields.
+fn merge(fields: &mut Vec<Entry>, default: &Entry) {
+    let Some(own) = fields.iter_mut().find(|entry| entry.key.text == default.key.text) else {
+        return fields.push(default.clone());
+    };
+    if let (Node::Map(own), Node::Map(inner)) = (&mut own.value.node, &default.value.node) {
+        inner.iter().for_each(|entry| merge(own, entry));
+    }
+}
