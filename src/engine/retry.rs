@@ -38,7 +38,7 @@ mod tests {
     use std::time::Duration;
 
     fn policy(when: RetryOn) -> Retry {
-        Retry { attempts: 3, delay: Duration::from_secs(10), when: vec![when], ..Retry::default() }
+        Retry { attempts: 3, delay: Duration::from_secs(10), when: vec![when].into(), ..Retry::default() }
     }
 
     #[test]

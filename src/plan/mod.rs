@@ -160,11 +160,11 @@ impl Plan {
             !self.is_group(node) || !tree.references().iter().any(|name| matches!(name.root(), "item" | "item_key"))
         };
         let name = |node: usize| {
-            let name = self.step(node).name.as_ref().filter(|name| is_shared(node, name))?;
+            let name = self.step(node).name.as_deref().filter(|name| is_shared(node, name))?;
             Some(text(node, name))
         };
         let said = |node: usize| {
-            let estimate = self.step(node).estimate.as_ref().filter(|_| !self.is_group(node))?;
+            let estimate = self.step(node).estimate.as_deref().filter(|_| !self.is_group(node))?;
             duration::parse(&text(node, estimate)).ok().map(|estimate| estimate.as_secs())
         };
         let estimate = |node: usize| said(node).or_else(|| self.earlier.get(self.address(node)).copied());

@@ -2,6 +2,7 @@
 //!
 //! Shapes are judged while reading; whether names, kinds and references exist is judged by [`super::check`].
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -104,7 +105,7 @@ pub enum SecretSpec {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub id: String,
-    pub name: Option<Tree>,
+    pub name: Option<Box<Tree>>,
     /// The word after `uses:`; `run` for `run: |`.
     pub kind: String,
     /// A map; null if it could not be read, which is a problem of its own.
@@ -126,11 +127,11 @@ pub struct Step {
     pub temporary: Option<Temporary>,
     pub allow_failure: bool,
     /// A duration, perhaps a template.
-    pub estimate: Option<Tree>,
+    pub estimate: Option<Box<Tree>>,
     pub owner: Option<String>,
     /// Never side by side with another step under the same lock.
     pub lock: Option<String>,
-    pub instructions: Option<Tree>,
+    pub instructions: Option<Box<Tree>>,
     pub creates: Vec<Creates>,
     /// The id.
     pub span: Span,
@@ -200,7 +201,7 @@ pub struct Retry {
     pub attempts: u32,
     pub delay: Duration,
     pub backoff: Backoff,
-    pub when: Vec<RetryOn>,
+    pub when: Cow<'static, [RetryOn]>,
 }
 
 impl Default for Retry {
@@ -209,7 +210,7 @@ impl Default for Retry {
             attempts: 1,
             delay: Duration::from_secs(5),
             backoff: Backoff::Factor(2.0),
-            when: vec![RetryOn::Transient],
+            when: Cow::Borrowed(&[RetryOn::Transient]),
         }
     }
 }

@@ -59,7 +59,7 @@ impl Picture {
             let step = graph.step(runbook, node);
             Shown {
                 id: at.address.to_string(),
-                name: step.name.as_ref().map(written).unwrap_or_default(),
+                name: step.name.as_deref().map(written).unwrap_or_default(),
                 kind: plain(&step.kind),
                 needs: at.needs.clone(),
                 finally: at.finally,

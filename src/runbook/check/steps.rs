@@ -56,7 +56,7 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
         }
         undo(kind, step.undo.as_deref(), report);
     }
-    let shown = step.name.iter().chain(&step.instructions).chain(&step.estimate);
+    let shown = [&step.name, &step.instructions, &step.estimate].into_iter().filter_map(|tree| tree.as_deref());
     let shown = shown.chain(step.require.iter().map(|requirement| &requirement.otherwise));
     let made = step.creates.iter().flat_map(|creates| [&creates.kind, &creates.id, &creates.remove]);
     for tree in shown.chain(made) {

@@ -21,7 +21,7 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
     let (kind, with) = body.unwrap_or_else(|| (Name { text: String::new(), span: start }, Tree::empty_map(start)));
     let id = id.unwrap_or(Name { text: String::new(), span: start });
     let step = Step {
-        name: fields.take("name").and_then(|entry| scalars::templated_text(entry, report)),
+        name: fields.take("name").and_then(|entry| scalars::templated_text(entry, report)).map(Box::new),
         needs: fields.take("needs").map(|entry| policy::needs(entry, report)),
         condition: fields.take("if").and_then(|entry| scalars::condition(&entry, report)).map(Box::new),
         foreach: foreach::read(&mut fields, report).map(Box::new),
@@ -34,10 +34,13 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
         undo: fields.take("undo").and_then(|entry| policy::undo(entry, &kind, report)).map(Box::new),
         temporary: fields.take("temporary").and_then(|entry| policy::temporary(entry, report)),
         allow_failure: fields.take("allow_failure").and_then(|entry| scalars::boolean(&entry, report)).unwrap_or(false),
-        estimate: fields.take("estimate").and_then(|entry| policy::estimate(entry, report)),
+        estimate: fields.take("estimate").and_then(|entry| policy::estimate(entry, report)).map(Box::new),
         owner: fields.take("owner").and_then(|entry| scalars::text(&entry, report)),
         lock: fields.take("lock").and_then(|entry| scalars::text(&entry, report)),
-        instructions: fields.take("instructions").and_then(|entry| scalars::templated_text(entry, report)),
+        instructions: fields
+            .take("instructions")
+            .and_then(|entry| scalars::templated_text(entry, report))
+            .map(Box::new),
         creates: fields.take("creates").map(|entry| policy::creates(entry, &kind, report)).unwrap_or_default(),
         with,
         kind_span: kind.span,
