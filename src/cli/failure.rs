@@ -12,6 +12,7 @@ use super::exit;
 use crate::engine::executor::ExecuteError;
 use crate::journal::JournalError;
 use crate::model::Fault;
+use crate::model::fault::add_causes;
 
 /// Why a command did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,14 +54,7 @@ impl Failure {
 
     /// Adds `error` and everything beneath it.
     pub fn caused_by(mut self, error: &(dyn Error + '_)) -> Self {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            let text = error.to_string();
-            if self.causes.last() != Some(&text) {
-                self.causes.push(text);
-            }
-            next = error.source();
-        }
+        add_causes(&mut self.causes, error);
         self
     }
 

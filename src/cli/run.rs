@@ -74,8 +74,8 @@ pub fn execute(
     execute_with(context, dir, plan, started, engaged, None)
 }
 
-/// The same, with what is to be done before the run goes on, or instead of that. Where somebody sits, what can be done is offered whenever
-/// the run cannot go on by itself.
+/// The same, with what is to be done before the run goes on, or instead of that. Where somebody sits, what can be done is
+/// offered whenever the run cannot go on by itself.
 pub fn execute_with(
     context: &Context,
     dir: &RunDir,

@@ -24,10 +24,11 @@ pub fn is_wanted(plan: &Plan, node: usize, phase: &str) -> bool {
     let kind = plan.kinds[node];
     let per_item = kind.asks_before_phase();
     // One question for all items, unless what is to be shown is known only when each is under way.
-    match (plan.is_group(node), plan.item(node).is_some()) {
-        (true, _) => return plan.step(node).approval.is_some() && !per_item,
-        (_, true) if !per_item => return false,
-        _ => {}
+    if plan.is_group(node) {
+        return plan.step(node).approval.is_some() && !per_item;
+    }
+    if plan.item(node).is_some() && !per_item {
+        return false;
     }
     plan.step(node).approval.is_some() && kind.role() != Role::Intrinsic && kind.asks_before_phase() != phase.is_empty()
 }

@@ -58,15 +58,20 @@ impl Fault {
 
     /// Adds `error` and everything beneath it to the causes.
     pub fn caused_by(mut self, error: &(dyn std::error::Error + '_)) -> Self {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            let text = error.to_string();
-            if self.causes.last() != Some(&text) {
-                self.causes.push(text);
-            }
-            next = error.source();
-        }
+        add_causes(&mut self.causes, error);
         self
+    }
+}
+
+/// Adds `error` and everything beneath it; what only repeats the line above is left out.
+pub fn add_causes(causes: &mut Vec<String>, error: &(dyn std::error::Error + '_)) {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if causes.last() != Some(&text) {
+            causes.push(text);
+        }
+        next = error.source();
     }
 }
 
