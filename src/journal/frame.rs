@@ -44,7 +44,11 @@ pub enum Bad {
 }
 
 pub fn hash(payload: &[u8]) -> String {
-    Sha256::digest(payload).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(payload))
+}
+
+pub fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Appends the line of `payload` to `out`.

@@ -8,6 +8,7 @@ pub mod disk;
 pub mod error;
 pub mod frame;
 pub mod lease;
+mod payload;
 pub mod reader;
 pub mod store;
 pub mod writer;

@@ -179,8 +179,19 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn is_remote(path: &Path) -> io::Result<bool> {
-    // f_type of statfs(2): NFS, SMB, SMB2, CIFS, AFS, Ceph, 9P.
-    const REMOTE: [u32; 7] = [0x6969, 0x517B, 0xFE53_4D42, 0xFF53_4D42, 0x5346_414F, 0x00C3_6400, 0x0102_1997];
+    // f_type of statfs(2): NFS, SMB, SMB2, CIFS, AFS, Ceph, 9P, Lustre, GPFS, BeeGFS.
+    const REMOTE: [u32; 10] = [
+        0x6969,
+        0x517B,
+        0xFE53_4D42,
+        0xFF53_4D42,
+        0x5346_414F,
+        0x00C3_6400,
+        0x0102_1997,
+        0x0BD0_0BD0,
+        0x4750_4653,
+        0x1983_0326,
+    ];
     let kind = rustix::fs::statfs(path)?.f_type;
     Ok(REMOTE.contains(&(kind as u32)))
 }

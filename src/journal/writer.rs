@@ -5,9 +5,12 @@
 //! intents of those it releases lie in one write and one sync. Every writer makes a segment of its own; no file is ever
 //! appended to by a second process. After any error the writer is spent: nothing may be retried on it (G11).
 
+use std::io::{self, Write};
+
 use super::disk::Disk;
 use super::error::JournalError;
-use super::frame::{self, GENESIS, MAX_PAYLOAD};
+use super::frame::{self, GENESIS};
+use super::payload::{self, Digested, Payload};
 use crate::model::time::Moment;
 use crate::model::{Event, Record, RunState, Seq};
 
@@ -31,6 +34,23 @@ pub struct Writer<D: Disk> {
     staged: Vec<u8>,
     written: u64,
     reserved: u64,
+}
+
+/// A file of a disk, as something to write into.
+struct Blob<'a, D: Disk> {
+    disk: &'a mut D,
+    file: &'a mut D::File,
+}
+
+impl<D: Disk> Write for Blob<'_, D> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.disk.write(self.file, bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 pub fn segment_name(number: u64) -> String {
@@ -91,10 +111,13 @@ impl<D: Disk> Writer<D> {
             mono: now.mono,
             prev: self.head.clone(),
         };
-        let payload = serde_json::to_vec(&record).map_err(|e| JournalError::encode(&self.name, &e))?;
-        let hash = frame::hash(&payload);
-        let kind = frame::kind_of(&payload).to_string();
-        let line = if payload.len() > MAX_PAYLOAD { self.aside(&record, &kind, &payload, &hash)? } else { payload };
+        let (kind, hash, line) = match payload::of(&record).map_err(|e| JournalError::encode(&self.name, &e))? {
+            Payload::Short(line) => (frame::kind_of(&line).to_owned(), frame::hash(&line), line),
+            Payload::Long(Digested { hash, kind }) => {
+                let line = self.aside(&record, &kind, &hash)?;
+                (kind, hash, line)
+            }
+        };
         frame::encode(&mut self.staged, &kind, &line, seq, self.durable, self.epoch);
         self.seq = seq;
         self.head.clone_from(&hash);
@@ -147,10 +170,11 @@ impl<D: Disk> Writer<D> {
     }
 
     /// Puts a payload that is too long for a line into a blob, synced before the line that names it.
-    fn aside(&mut self, record: &Record, kind: &str, payload: &[u8], hash: &str) -> Result<Vec<u8>, JournalError> {
+    fn aside(&mut self, record: &Record, kind: &str, hash: &str) -> Result<Vec<u8>, JournalError> {
         let name = format!("blob.{hash}");
         let mut file = self.disk.create(&name).map_err(|e| self.lost(e))?;
-        self.disk.write(&mut file, payload).map_err(|e| self.lost(e))?;
+        let blob = Blob { disk: &mut self.disk, file: &mut file };
+        payload::write(record, blob).map_err(|e| self.lost(e))?;
         if guard!("blob") {
             self.disk.sync(&mut file).map_err(|e| self.lost(e))?;
         }
@@ -158,7 +182,7 @@ impl<D: Disk> Writer<D> {
         frame::reference(record, kind, &name).map_err(|e| JournalError::encode(&self.name, &e))
     }
 
-    fn lost(&self, error: std::io::Error) -> JournalError {
+    fn lost(&self, error: io::Error) -> JournalError {
         JournalError::lost(&self.name, self.written, error)
     }
 }
