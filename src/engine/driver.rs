@@ -7,7 +7,7 @@ use super::answers;
 use super::command::{Command, Happening, World};
 use super::decide::decide;
 use super::live::Live;
-use super::react::react;
+use super::react::{Luck, react};
 use crate::journal::{Disk, JournalError, Writer};
 use crate::model::record::{Event, Record, StopReason};
 use crate::model::{Answer, Fault, RunState, Status};
@@ -103,8 +103,8 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         let events = match happening {
             Happening::Answered(answer) => self.judge(answer),
             other => {
-                let chance = self.world.chance();
-                react(self.plan, &self.state, &mut self.live, other, chance)
+                let luck = Luck { now: self.world.now(), chance: self.world.chance() };
+                react(self.plan, &self.state, &mut self.live, other, &luck)
             }
         };
         events.into_iter().try_for_each(|event| self.stage(event))

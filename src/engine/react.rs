@@ -5,14 +5,21 @@ use super::live::{Known, Live};
 use super::retry;
 use crate::kind::{Found, Next};
 use crate::model::record::{Event, StepSucceeded};
+use crate::model::time::Moment;
 use crate::model::{Fault, RetryClass, RunState, Status};
 use crate::plan::Plan;
 
 /// An outcome that cannot be told is looked for this often before a person is asked.
 const MOST_LOOKS: u32 = 3;
 
+/// What an outcome meets besides the run: the hour, and a number between 0 and 1 for jitter.
+pub struct Luck {
+    pub now: Moment,
+    pub chance: f64,
+}
+
 /// Takes note of `happening` in `live`, and says what goes to the journal. Answers are judged elsewhere.
-pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happening, chance: f64) -> Vec<Event> {
+pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happening, luck: &Luck) -> Vec<Event> {
     match happening {
         Happening::Prepared { node, result } => {
             live.busy.remove(&node);
@@ -26,16 +33,16 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
                     live.prepared.insert(node, prepared);
                     Vec::new()
                 }
-                Err(fault) => vec![failed(plan, state, node, fault, chance)],
+                Err(fault) => vec![failed(plan, state, node, fault, luck)],
             }
         }
         Happening::Found { node, result } => {
             live.busy.remove(&node);
-            found(plan, state, live, node, result, chance)
+            found(plan, state, live, node, result, luck)
         }
         Happening::Ended { node, result } => {
             live.busy.remove(&node);
-            ended(plan, state, live, node, result, false, chance)
+            ended(plan, state, live, node, result, false, luck)
         }
         Happening::Verified { node, checks, fault } => {
             live.busy.remove(&node);
@@ -74,7 +81,7 @@ fn found(
     live: &mut Live,
     node: usize,
     result: Result<Found, Fault>,
-    chance: f64,
+    luck: &Luck,
 ) -> Vec<Event> {
     let doubted = |evidence: String| vec![Event::StepDoubted { step: plan.address(node).clone(), evidence }];
     match result {
@@ -86,10 +93,10 @@ fn found(
             live.known.insert(node, Known::Running);
             Vec::new()
         }
-        Ok(Found::Done(next)) => ended(plan, state, live, node, Ok(next), true, chance),
-        Ok(Found::Failed(fault)) => ended(plan, state, live, node, Err(fault), true, chance),
+        Ok(Found::Done(next)) => ended(plan, state, live, node, Ok(next), true, luck),
+        Ok(Found::Failed(fault)) => ended(plan, state, live, node, Err(fault), true, luck),
         Ok(Found::Foreign(_)) if !guard!("foreign") => {
-            ended(plan, state, live, node, Ok(Next::Done(Default::default())), true, chance)
+            ended(plan, state, live, node, Ok(Next::Done(Default::default())), true, luck)
         }
         Ok(Found::Foreign(fault)) => vec![Event::StepFailed { step: plan.address(node).clone(), fault }],
         Ok(Found::CannotTell(_)) if !guard!("unknown") => {
@@ -112,7 +119,7 @@ fn ended(
     node: usize,
     result: Result<Next, Fault>,
     adopted: bool,
-    chance: f64,
+    luck: &Luck,
 ) -> Vec<Event> {
     let step = plan.address(node).clone();
     match result {
@@ -134,17 +141,32 @@ fn ended(
             }
             Vec::new()
         }
-        Err(fault) => vec![failed(plan, state, node, fault, chance)],
+        Err(fault) => vec![failed(plan, state, node, fault, luck)],
     }
 }
 
-fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, chance: f64) -> Event {
+/// In how many milliseconds other steps of the same system are tried again.
+fn others_due(plan: &Plan, state: &RunState, node: usize, now: &Moment) -> Vec<u64> {
+    let Some(system) = system(plan, node) else { return Vec::new() };
+    let others = state.steps.iter().filter(|(_, other)| other.retry.is_some());
+    let same =
+        others.filter(|(address, _)| plan.find(address).is_some_and(|at| self::system(plan, at) == Some(system)));
+    same.filter_map(|(_, other)| retry::due_in(other, now)).collect()
+}
+
+/// What a kind acts on, by the first word of its name. What a command acts on is not known.
+fn system(plan: &Plan, node: usize) -> Option<&str> {
+    plan.step(node).kind.split_once('.').map(|(system, _)| system)
+}
+
+fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, luck: &Luck) -> Event {
     let step = plan.address(node).clone();
     let runbook_step = plan.step(node);
     let began = matches!(state.status(&step), Status::Running | Status::Late);
     // One that could not even be prepared has no intent and counts all the same.
     let attempt = state.step(&step).attempts + u32::from(!began);
-    if let Some(delay_ms) = retry::delay(&runbook_step.retry, attempt, &fault, chance) {
+    if let Some(delay_ms) = retry::delay(&runbook_step.retry, attempt, &fault, luck.chance) {
+        let delay_ms = retry::in_turn(delay_ms, &others_due(plan, state, node, &luck.now));
         return Event::RetryScheduled { step, fault, delay_ms };
     }
     if runbook_step.succeeds_if_verified && began && !runbook_step.verify.is_empty() {

@@ -32,6 +32,18 @@ pub fn delay(policy: &Retry, attempt: u32, fault: &Fault, chance: f64) -> Option
     Some((longest.as_secs_f64() * 1000.0 * (0.5 + chance / 2.0)) as u64)
 }
 
+/// Retries of one system begin at least so many milliseconds apart.
+const APART: u64 = 200;
+
+/// The budget of a system: steps that failed together come back one after another, five a second, instead of pressing at once
+/// on what is already in trouble. `taken` says when others are due. It puts off, and takes no attempt away: how many there
+/// are is the author's word.
+pub fn in_turn(wanted: u64, taken: &[u64]) -> u64 {
+    let mut taken = taken.to_vec();
+    taken.sort_unstable();
+    taken.into_iter().fold(wanted, |at, other| if at.abs_diff(other) < APART { other + APART } else { at })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +62,18 @@ mod tests {
         assert_eq!(delay(&policy(RetryOn::Transient), 3, &transient, 1.0), None);
         assert_eq!(delay(&policy(RetryOn::Transient), 1, &firm, 1.0), None);
         assert!(delay(&policy(RetryOn::Code("RG2100".into())), 1, &firm, 1.0).is_some());
+    }
+
+    #[test]
+    fn those_that_failed_together_come_back_one_after_another() {
+        assert_eq!(in_turn(1_000, &[]), 1_000);
+        assert_eq!(in_turn(1_000, &[400, 2_000]), 1_000, "who is due at another time is in nobody's way");
+        assert_eq!(in_turn(1_000, &[1_100, 900, 1_301]), 1_501);
+        let mut due = Vec::new();
+        for _ in 0..50 {
+            due.push(in_turn(1_000, &due));
+        }
+        assert_eq!(due, (0..50).map(|n| 1_000 + 200 * n).collect::<Vec<_>>());
     }
 
     #[test]
