@@ -84,7 +84,7 @@ impl Plan {
         binding: Binding,
         kind: impl Fn(&str) -> Option<&'static dyn AnyKind>,
     ) -> Result<Self, Fault> {
-        let graph = Graph::of(&runbook).map_err(|why| Fault::new("RG0201", why))?;
+        let graph = Graph::of(&runbook).map_err(|why| Fault::new("RG1007", why))?;
         let digest = digest(source_digest, &binding);
         let Binding {
             run,
@@ -135,7 +135,7 @@ impl Plan {
         for node in 0..self.graph.len() {
             let step = self.graph.step(&self.runbook, node);
             let found =
-                kind(&step.kind).ok_or_else(|| Fault::new("RG0204", format!("there is no kind `{}`", step.kind)))?;
+                kind(&step.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", step.kind)))?;
             self.effects.push(match self.graph.nodes[node].is_group() {
                 true => Effect::Read,
                 false => found.effect(&Late { value: &step.with.written() }),

@@ -29,13 +29,13 @@ pub fn open(specs: &IndexMap<String, SecretSpec>, base: &Path) -> Result<Secrets
 fn long_enough(name: &str, text: String) -> Result<Secret, Fault> {
     if text.len() < SHORTEST {
         let why = format!("secret `{name}` is shorter than {SHORTEST} characters");
-        return Err(Fault::new("RG0412", why).hint("so short a secret cannot be kept out of logs"));
+        return Err(Fault::new("RG2022", why).hint("so short a secret cannot be kept out of logs"));
     }
     Ok(Secret::new(text))
 }
 
 fn read(name: &str, spec: &SecretSpec, base: &Path) -> Result<String, Fault> {
-    let missing = |why: String| Fault::new("RG0411", format!("secret `{name}` cannot be read: {why}"));
+    let missing = |why: String| Fault::new("RG2021", format!("secret `{name}` cannot be read: {why}"));
     match spec {
         SecretSpec::Env { key } => std::env::var(key).map_err(|_| {
             missing(format!("the environment variable `{key}` is not set"))

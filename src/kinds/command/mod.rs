@@ -50,7 +50,7 @@ impl Kind for Command {
 
     fn disappoints(outputs: &Outputs) -> Option<Fault> {
         match outputs.get("exit_code") {
-            Some(code) if *code != 0 => Some(Fault::new("RG2101", format!("the command ended with exit code {code}"))),
+            Some(code) if *code != 0 => Some(Fault::new("RG2011", format!("the command ended with exit code {code}"))),
             _ => None,
         }
     }
@@ -72,7 +72,7 @@ impl Kind for Command {
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, Value>) -> Result<Next, Fault> {
         let Some((program, arguments)) = op.params.command.split_first() else {
-            return Err(Fault::new("RG2104", "the command is empty"));
+            return Err(Fault::new("RG2014", "the command is empty"));
         };
         let own = op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()));
         let output = tokio::process::Command::new(program)
@@ -84,7 +84,7 @@ impl Kind for Command {
             .kill_on_drop(true)
             .output()
             .await
-            .map_err(|e| Fault::new("RG2101", format!("cannot start `{program}`")).caused_by(&e))?;
+            .map_err(|e| Fault::new("RG2011", format!("cannot start `{program}`")).caused_by(&e))?;
         let stdout = String::from_utf8_lossy(&output.stdout[..output.stdout.len().min(CAP)]);
         let stdout = Masker::new(cx.secrets.iter()).mask(stdout.trim_end());
         // Ended by a signal: 128 and its number, as shells say it.

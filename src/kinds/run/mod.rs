@@ -122,7 +122,7 @@ with:
 
     async fn undo(&self, cx: &WriteCx, op: &RunOp, undo: &Value, _: &Outputs) -> Result<Undone, Fault> {
         let argv: Vec<String> = serde_json::from_value(undo.clone())
-            .map_err(|_| Fault::new("RG2104", "`undo` of `run` is a list: the program and its arguments"))?;
+            .map_err(|_| Fault::new("RG2014", "`undo` of `run` is a list: the program and its arguments"))?;
         let mut undone = op.with(op.params.clone(), Value::Null);
         undone.phase = "undo".into();
         let files = JobFiles::of(&cx.work, &undone);
@@ -133,14 +133,14 @@ with:
 
     async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, _: &Value) -> Result<(), Fault> {
         let argv: Vec<String> = serde_json::from_value(entry.details.get("remove").cloned().unwrap_or_default())
-            .map_err(|_| Fault::new("RG2104", format!("the ledger does not say how to remove `{}`", entry.id)))?;
+            .map_err(|_| Fault::new("RG2014", format!("the ledger does not say how to remove `{}`", entry.id)))?;
         let run = [("REGROW_STEP".to_string(), entry.made_by.to_string())];
         let env: Vec<_> = process::basics().chain(run).collect();
         let code = quiet(cx, &argv, &env).await?;
         if code == Some(0) {
             return Ok(());
         }
-        Err(Fault::new("RG2101", format!("`{}` failed to remove `{} {}`", argv.join(" "), entry.kind, entry.id)))
+        Err(Fault::new("RG2011", format!("`{}` failed to remove `{} {}`", argv.join(" "), entry.kind, entry.id)))
     }
 }
 
@@ -186,7 +186,7 @@ fn job(cx: &WriteCx, op: &RunOp, argv: Vec<String>, files: &JobFiles) -> Job {
 fn ended(outcome: Outcome, params: &Params) -> Result<Next, Fault> {
     match outcome.ended {
         Ended::Exit(0) if outcome.leaked => {
-            Err(Fault::new("RG2102", "an output holds a secret").hint("outputs are written down; leave the secret out"))
+            Err(Fault::new("RG2012", "an output holds a secret").hint("outputs are written down; leave the secret out"))
         }
         Ended::Exit(0) => {
             let mut outputs = output::parse(&outcome.output, &params.outputs)?;
@@ -194,7 +194,7 @@ fn ended(outcome: Outcome, params: &Params) -> Result<Next, Fault> {
             Ok(Next::Done(outputs))
         }
         Ended::TimedOut => Err(failed(process::TIMED_OUT, "was ended because its time was up".into(), &outcome.tail)),
-        other => Err(failed("RG2101", other.to_string(), &outcome.tail)),
+        other => Err(failed("RG2011", other.to_string(), &outcome.tail)),
     }
 }
 
@@ -232,7 +232,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a short command of the author to its end without keeping what it prints. No code: it did not end by itself.
 async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result<Option<i32>, Fault> {
-    let Some(program) = argv.first() else { return Err(Fault::new("RG2104", "the command is empty")) };
+    let Some(program) = argv.first() else { return Err(Fault::new("RG2014", "the command is empty")) };
     let mut command = tokio::process::Command::new(program);
     command
         .args(&argv[1..])
@@ -245,7 +245,7 @@ async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result
         .kill_on_drop(true);
     let Ok(ended) = tokio::time::timeout(PATIENCE, command.status()).await else { return Ok(None) };
     let status = ended.map_err(|e| {
-        Fault::new("RG2101", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never)
+        Fault::new("RG2011", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never)
     })?;
     Ok(status.code())
 }

@@ -70,7 +70,7 @@ fn short(text: &str) -> String {
 }
 
 fn bad(message: String) -> Fault {
-    Fault::new("RG2103", message).hint("write `name=value` or `name<<EOT`, lines, `EOT` to \"$REGROW_OUTPUT\"")
+    Fault::new("RG2013", message).hint("write `name=value` or `name<<EOT`, lines, `EOT` to \"$REGROW_OUTPUT\"")
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub struct Connection {
 }
 
 const PASSWORD_IN_URL: &str =
-    "RG0412: a URL of a server holds no password; write `{url: …, password: \"{{ secrets.NAME }}\"}`";
+    "RG0404: a URL of a server holds no password; write `{url: …, password: \"{{ secrets.NAME }}\"}`";
 
 impl Connection {
     pub fn new(url: &str) -> Result<Self, String> {
