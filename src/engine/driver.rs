@@ -126,7 +126,10 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         let mut wake_in;
         loop {
             let in_flight = self.live.busy.len();
-            self.live.has_room = self.writer.as_mut().is_some_and(|writer| writer.has_room_for(in_flight));
+            self.live.has_room = match &mut self.writer {
+                Some(writer) => writer.has_room_for(in_flight)?,
+                None => false,
+            };
             let now = self.world.now();
             let decision = decide(self.plan, &self.state, &mut self.live, &now);
             commands.extend(decision.commands);

@@ -142,18 +142,20 @@ impl<D: Disk> Writer<D> {
         Ok(())
     }
 
-    /// Whether the closing records of `in_flight` steps fit; keeps the room if so (G12).
-    pub fn has_room_for(&mut self, in_flight: usize) -> bool {
+    /// Whether the closing records of `in_flight` steps fit; keeps the room if so (G12). A disk that fails is not a full one.
+    pub fn has_room_for(&mut self, in_flight: usize) -> Result<bool, JournalError> {
         let need = self.written + self.staged.len() as u64 + CLOSING * (in_flight as u64 + 1);
         if need <= self.reserved {
-            return true;
+            return Ok(true);
         }
         let to = need + AHEAD;
-        if self.disk.reserve(&mut self.file, self.reserved, to - self.reserved).is_err() {
-            return false;
+        let kept = self.disk.reserve(&mut self.file, self.reserved, to - self.reserved);
+        match kept.map_err(|e| self.lost(e)) {
+            Ok(()) => self.reserved = to,
+            Err(JournalError::Full { .. }) => return Ok(false),
+            Err(error) => return Err(error),
         }
-        self.reserved = to;
-        true
+        Ok(true)
     }
 
     /// Whether this segment has grown so long that the next record should begin another one.
