@@ -3,7 +3,7 @@
 use super::command::Happening;
 use super::live::{Known, Live};
 use super::retry;
-use crate::kind::{Found, Next};
+use crate::kind::{Found, Next, Undone};
 use crate::model::record::{Event, StepSucceeded};
 use crate::model::time::Moment;
 use crate::model::{Fault, RetryClass, RunState, Status};
@@ -57,10 +57,15 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
             live.prepared.remove(&node);
             live.known.remove(&node);
             let step = plan.address(node).clone();
-            vec![match result {
-                Ok(facts) => Event::StepUndone { step, facts },
-                Err(fault) => Event::UndoFailed { step, fault },
-            }]
+            match result {
+                Ok(Undone { facts, gone }) => {
+                    let mine = state.ledger.iter().filter(|entry| entry.made_by == step && gone.contains(&entry.id));
+                    let removed =
+                        mine.map(|entry| Event::LedgerRemoved { entry_kind: entry.kind.clone(), id: entry.id.clone() });
+                    removed.chain([Event::StepUndone { step: step.clone(), facts }]).collect()
+                }
+                Err(fault) => vec![Event::UndoFailed { step, fault }],
+            }
         }
         Happening::CleanedUp { kept, failed } => {
             live.cleaning = false;

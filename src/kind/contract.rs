@@ -73,8 +73,20 @@ pub enum Stopped {
     WillFinish,
 }
 
-/// What an undo did, one fact a line.
-pub type Undone = Vec<String>;
+/// What an undo did.
+#[derive(Debug, Default)]
+pub struct Undone {
+    /// In words, one fact a line.
+    pub facts: Vec<String>,
+    /// Ids of what the ledger names and is not there any more under that name.
+    pub gone: Vec<String>,
+}
+
+impl From<Vec<String>> for Undone {
+    fn from(facts: Vec<String>) -> Self {
+        Self { facts, gone: Vec::new() }
+    }
+}
 
 /// One kind of recovery work: foresee it, prepare it, do it, find it again, take it back.
 ///

@@ -161,7 +161,9 @@ impl Outside {
                 Happening::Ended { node: *node, result: self.end(op) }
             }
             Command::Verify { node, proofs } => self.verify(*node, proofs.first().map(|proof| &proof.op)),
-            Command::Undo { node, .. } => Happening::Undone { node: *node, result: Ok(vec!["taken back".into()]) },
+            Command::Undo { node, .. } => {
+                Happening::Undone { node: *node, result: Ok(vec!["taken back".into()].into()) }
+            }
             Command::Cleanup { node, entries } => {
                 let goes = |id: &str| entries.iter().any(|removal| removal.entry.id == id);
                 self.keyed.retain(|(op, _)| !goes(op));

@@ -156,7 +156,8 @@ fn said_rows(unit: &Unit) -> String {
     }
 }
 
-fn old(scratch: &Scratch, unit: &Unit) -> Name {
+/// What a swap calls the table that it keeps.
+pub fn old(scratch: &Scratch, unit: &Unit) -> Name {
     Name::new(&unit.name.schema, scratch.old(&unit.name.name))
 }
 

@@ -8,7 +8,7 @@ use super::params::Params;
 use super::plan::{Prior, State};
 use super::scratch::Scratch;
 use super::site::Site;
-use super::{survey, swap};
+use super::{prepare, survey, swap};
 use crate::kind::{Op, Undone, WriteCx};
 use crate::model::Fault;
 use crate::model::ledger::LedgerEntry;
@@ -20,21 +20,22 @@ pub async fn swap_back(cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Undone, F
     let site = Site::of(op);
     let lead = site.lead(cx).await?;
     let marker = match marker::look(&lead, &site.scratch).await? {
-        Seen::Nothing => return Ok(vec!["nothing was swapped".to_owned()]),
+        Seen::Nothing => return Ok(vec!["nothing was swapped".to_owned()].into()),
         Seen::Foreign => return Err(marker::foreign(&site.scratch)),
         Seen::Ours(marker) => marker,
     };
     match marker.phase {
         Phase::Loading | Phase::Loaded => {
             lead.run(&format!("drop schema if exists {} cascade", quote(&site.scratch.schema()))).await?;
-            Ok(vec!["nothing was swapped; the copy beside is gone".to_owned()])
+            let facts = vec!["nothing was swapped; the copy beside is gone".to_owned()];
+            Ok(Undone { facts, gone: vec![site.scratch.schema()] })
         }
         Phase::TakenBack => {
             swap::validate(cx, &site, &marker.state.validate_back).await?;
-            Ok(vec!["it was taken back before".to_owned()])
+            Ok(Undone { facts: vec!["it was taken back before".to_owned()], gone: kept(&site, &marker.state) })
         }
         Phase::Swapped | Phase::Done if marker.state.back.is_empty() => {
-            Ok(vec!["rows that were merged stay: they cannot be told from others any more".to_owned()])
+            Ok(vec!["rows that were merged stay: they cannot be told from others any more".to_owned()].into())
         }
         Phase::Swapped | Phase::Done => back(cx, &site, &lead, &marker.state).await,
     }
@@ -51,7 +52,12 @@ async fn back(cx: &WriteCx, site: &Site, lead: &WriteSession, state: &State) -> 
             format!("`{}` is not there, as before; its rows are in `{copy}`", unit.name)
         }
     });
-    Ok(facts.collect())
+    Ok(Undone { facts: facts.collect(), gone: kept(site, state) })
+}
+
+/// What the swap had kept has its own name again.
+fn kept(site: &Site, state: &State) -> Vec<String> {
+    state.units.iter().map(|unit| prepare::old(&site.scratch, unit).to_string()).collect()
 }
 
 struct Back<'a> {

@@ -128,7 +128,7 @@ with:
         let files = JobFiles::of(&cx.work, &undone);
         process::start(cx, &op.id, &files, &job(cx, &undone, argv.clone(), &files)).await?;
         ended(process::watch(&op.id, &files).await?, &op.params)?;
-        Ok(vec![format!("ran `{}`", argv.join(" "))])
+        Ok(vec![format!("ran `{}`", argv.join(" "))].into())
     }
 
     async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, _: &Value) -> Result<(), Fault> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::super::*;
-use crate::kind::WriteCx;
+use crate::kind::{Undone, WriteCx};
 use crate::model::{Address, OpId, Pulse};
 use crate::provider::postgres::testing::{Lab, cx};
 
@@ -81,7 +81,7 @@ impl Stage {
         }
     }
 
-    pub async fn swap_back(&self) -> Result<Vec<String>, Fault> {
+    pub async fn swap_back(&self) -> Result<Undone, Fault> {
         let prior = self.prior().await;
         PostgresDumpAndLoad.undo(&self.write_cx(), &self.op("", prior), &json!("swap_back"), &Outputs::new()).await
     }
