@@ -15,6 +15,7 @@ use crate::journal::lease::{self, Lease};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
 use crate::model::{Address, Answer, RunState, Verb};
+use crate::view::Commands;
 
 /// How long a command waits for the executor's word.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -157,7 +158,7 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
 fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Failure> {
     let plan = resume::bound(context, dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
-    let resume = format!("regrow resume {}", dir.id());
+    let resume = Commands { run: dir.id(), state: context.said_state() }.resume();
     if matches!(answer.verb, Verb::Abort | Verb::Undo { .. } | Verb::Cleanup) {
         answers::judge(&plan, &state, &answer).map_err(Failure::usage)?;
         let free = Lease::take(&dir.path)?.is_some();

@@ -33,6 +33,7 @@ pub fn text(view: &RunView, paint: Paint, all: bool) -> String {
     troubles(view, paint, &mut out);
     steps(view, paint, all, &mut out);
     todos(view, paint, &mut out);
+    recorded(view, &mut out);
     ledger(view, &mut out);
     next(view, paint, &mut out);
     out
@@ -150,6 +151,14 @@ fn todos(view: &RunView, paint: Paint, out: &mut String) {
         for way in &todo.ways {
             let _ = writeln!(out, "  {:width$} {}", format!("{}:", way.means), way.command);
         }
+    }
+}
+
+/// What somebody said about the run while nobody executed it.
+fn recorded(view: &RunView, out: &mut String) {
+    let lines = view.recorded_of_run();
+    if !lines.is_empty() {
+        let _ = writeln!(out, "\n{}", lines.join("\n"));
     }
 }
 

@@ -60,6 +60,7 @@ fn all_but_steps(view: &RunView) -> Value {
         "steps": null,
         "holds": [],
         "ledger": view.state.ledger.iter().map(|it| ledger(view, it)).collect::<Vec<_>>(),
+        "recorded": view.recorded_of_run(),
         "readable": view.is_whole,
         "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
     })

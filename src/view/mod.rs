@@ -128,10 +128,13 @@ impl RunView {
             Verb::Retry { step: None } => matches!(step.status, Status::Failed | Status::Unproven),
             verb => verb.step() == Some(&step.address),
         };
-        let line = |answer: &Answer| {
-            format!("recorded, takes effect at resume: {} says {}", answer.who.name, tell::said(answer))
-        };
-        self.recorded.iter().filter(is_meant).map(line).collect()
+        self.recorded.iter().filter(is_meant).map(recorded).collect()
+    }
+
+    /// The same about the run as a whole.
+    pub fn recorded_of_run(&self) -> Vec<String> {
+        let is_meant = |answer: &&Answer| answer.verb.step().is_none() && !matches!(answer.verb, Verb::Retry { .. });
+        self.recorded.iter().filter(is_meant).map(recorded).collect()
     }
 
     pub fn find(&self, address: &str) -> Option<&StepView> {
@@ -248,6 +251,10 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         owner: step.owner.clone(),
         is_group: step.members.is_some(),
     }
+}
+
+fn recorded(answer: &Answer) -> String {
+    format!("recorded, takes effect at resume: {} says {}", answer.who.name, tell::said(answer))
 }
 
 fn unplanned(address: &Address, step: &StepState) -> StepView {

@@ -12,7 +12,7 @@ use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{
     Ask, AskKind, Check, End, Event, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded, StopReason,
 };
-use crate::model::{Address, Amendment, Answer, Fault, Person, RunState, Seq};
+use crate::model::{Address, Amendment, Answer, Fault, Person, RunState, Seq, Verb};
 use crate::plan::outline::Outline;
 
 /// Names and kinds of the steps, for sentences that say more than an address.
@@ -311,7 +311,8 @@ fn answer_refused(answer: &Answer, reason: &str) -> String {
 pub fn said(answer: &Answer) -> String {
     let step = answer.verb.step().map(|step| format!(" {step}")).unwrap_or_default();
     let because = answer.because.as_deref().map(|text| format!(" because: {text}")).unwrap_or_default();
-    format!("`{}{step}`{because}", answer.verb.word())
+    let note = if let Verb::Note { text } = &answer.verb { format!(": {text}") } else { String::new() };
+    format!("`{}{step}`{because}{note}", answer.verb.word())
 }
 
 fn run_paused() -> String {

@@ -316,9 +316,17 @@ fn what_is_recorded_is_shown_and_counts_for_later_answers() {
     let twice = approve("ana").ends(2);
     assert!(twice.stderr.contains("`ana` approved `drop` already"), "{twice:#?}");
     assert!(twice.stderr.contains("answers that are recorded"), "{twice:#?}");
+    place.argv(&["note", "the backup is of Monday"]).ends(0);
+    place.argv(&["pause", "--because", "lunch"]).ends(0);
+    let shown = place.regrow("status run1").ends(0).stdout;
+    for said in ["says `note`: the backup is of Monday", "says `pause` because: lunch"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
     approve("ben").ends(0);
     place.regrow("skip fails --because we-live-without").ends(0);
     place.regrow("retry fails").ends(2);
+    place.regrow("resume --no-wait").ends(75);
+    assert_eq!(place.effects(), [] as [&str; 0], "paused, as somebody said before");
     place.regrow("resume --no-wait").ends(0);
     assert_eq!(place.effects(), ["drop"]);
     assert!(!place.regrow("show drop").ends(0).stdout.contains("takes effect"));
