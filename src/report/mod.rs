@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::journal::disk::{private, sync_folder};
-use crate::journal::store::{RunDir, make_private};
+use crate::journal::store::RunDir;
 use postmortem::Postmortem;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -95,9 +95,6 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
     draft.push(format!(".{}", std::process::id()));
     let draft = PathBuf::from(draft);
     let _ = fs::remove_file(&draft);
-    if let Some(folder) = path.parent() {
-        make_private(folder)?;
-    }
     let mut out = BufWriter::new(private().create_new(true).write(true).open(&draft)?);
     write(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;

@@ -49,3 +49,13 @@ fn check(path: &Path) -> usize {
     }
     1 + fs::read_dir(path).unwrap().map(|entry| check(&entry.unwrap().path())).sum::<usize>()
 }
+
+#[test]
+fn a_report_goes_where_it_is_wanted_and_makes_no_folders() {
+    let place = Place::new("steps:\n  - id: talk\n    needs: []\n    run: echo words\n");
+    place.run("--no-wait").ends(0);
+    place.regrow("report --output here.md").ends(0);
+    assert!(place.read("here.md").starts_with("# "));
+    let said = place.regrow("report --output nowhere/here.md").ends(1);
+    assert!(said.stderr.contains("RG8002") && !place.path("nowhere").exists(), "{said:#?}");
+}
