@@ -21,8 +21,12 @@ use crate::view::words::{between, grouped, span, span_seconds};
 /// Cells of a progress bar.
 const BAR: usize = 20;
 
+/// So many of the steps that come next are named.
+const MOST_NEXT: usize = 3;
+
 pub struct Scene {
     names: HashMap<Address, String>,
+    outline: Outline,
     total: usize,
     work: PathBuf,
     commands: Commands,
@@ -59,6 +63,7 @@ impl Scene {
         let names = outline.steps.iter().map(|step| (step.address.clone(), step.name.clone())).collect();
         Self {
             names,
+            outline: outline.clone(),
             total: outline.steps.iter().filter(|step| !step.finally).count(),
             work: work.to_path_buf(),
             commands,
@@ -136,6 +141,8 @@ impl Scene {
         let mut steps: Vec<(&Address, &Notable)> = self.notable.iter().collect();
         steps.sort_by_key(|(_, it)| rank(it.status));
         let mut lines = vec![self.header(now)];
+        let next = self.next();
+        let height = height - usize::from(next.is_some());
         let mut hidden = 0;
         for (step, it) in steps {
             let own = self.step_lines(step, it, now);
@@ -148,12 +155,53 @@ impl Scene {
         if hidden > 0 {
             lines.push(format!("  … and {hidden} more"));
         }
+        lines.extend(next);
         lines
     }
 
+    /// What the terminal is called: who looks away sees there that a person is waited for.
+    pub fn title(&self) -> String {
+        let of =
+            |wanted: fn(Status) -> bool| self.notable.iter().find(|(_, it)| wanted(it.status)).map(|(step, _)| step);
+        let run = &self.commands.run;
+        if let Some(step) = of(|status| status == Status::Waiting) {
+            return format!("regrow {run} WAITS FOR YOU: {step}");
+        }
+        if let Some(step) = of(|status| matches!(status, Status::Failed | Status::Unproven | Status::Unknown)) {
+            return format!("regrow {run} NEEDS YOU: {step}");
+        }
+        format!("regrow {run} {} of {} done", self.done(), self.total.max(self.done()))
+    }
+
+    fn done(&self) -> usize {
+        self.statuses.values().filter(|status| matches!(status, Status::Succeeded | Status::Skipped)).count()
+    }
+
+    /// The steps that wait for nothing but what is under way, longest way first.
+    fn next(&self) -> Option<String> {
+        let steps = &self.outline.steps;
+        let status = |node: usize| self.statuses.get(&steps[node].address).copied().unwrap_or(Status::Pending);
+        let is_coming = |status: Status| {
+            status.is_in_flight() || matches!(status, Status::Succeeded | Status::Skipped | Status::Waiting)
+        };
+        let comes = |node: &usize| {
+            let step = &steps[*node];
+            let needs_one = step.needs.iter().any(|need| !status(need.step).is_settled());
+            !step.finally
+                && status(*node) == Status::Pending
+                && needs_one
+                && step.needs.iter().all(|need| is_coming(status(need.step)))
+        };
+        let mut next: Vec<usize> = (0..steps.len()).filter(comes).collect();
+        next.sort_by_key(|node| std::cmp::Reverse(steps[*node].remaining_seconds));
+        let named: Vec<&str> = next.iter().take(MOST_NEXT).map(|node| steps[*node].address.as_str()).collect();
+        let more = next.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!named.is_empty()).then(|| format!("  next      {}{more}", named.join(", ")))
+    }
+
     fn header(&self, now: Timestamp) -> String {
-        let done =
-            self.statuses.values().filter(|status| matches!(status, Status::Succeeded | Status::Skipped)).count();
+        let done = self.done();
         let elapsed = self.began.map(|began| span(between(began, now))).unwrap_or_default();
         let left = self.rto_seconds.zip(self.outage.or(self.began)).map(|(rto, from)| {
             let left = rto - now.duration_since(from).as_secs();
@@ -187,10 +235,18 @@ impl Scene {
             }
             _ => {
                 let took = it.began.map(|began| span(between(began, now))).unwrap_or_default();
+                let usual = self.usual(step).map(|seconds| format!(" of about {}", span_seconds(seconds)));
+                let took = format!("{took}{}", usual.unwrap_or_default());
                 let phase = if it.phase.is_empty() { String::new() } else { format!(" {}", it.phase) };
                 vec![format!("  {status} {step}{phase}  {took}{}{name}", self.progress(it))]
             }
         }
+    }
+
+    /// How long it takes by its estimate, or took before.
+    fn usual(&self, step: &Address) -> Option<i64> {
+        let step = self.outline.steps.iter().find(|it| it.address == *step)?;
+        i64::try_from(step.estimate_seconds?).ok()
     }
 
     fn progress(&self, it: &Notable) -> String {
@@ -258,8 +314,13 @@ mod tests {
             "7qk2 Bring back one table  4m57s, 1h15m left of RTO, 1 of 3 done",
             "  waiting   load  asks firefighter for 1m05s  Put enrolments back",
             "            regrow approve load --code k3m9q2 --run 7qk2",
+            "  next      tell",
         ];
         assert_eq!(scene(&run, 20), expected);
+        let mut scene = Scene::new(&run.outline, &run.dir.work(), Commands::new(run.id()), Paint::default());
+        assert_eq!(scene.title(), "regrow 7qk2 0 of 3 done");
+        scene.update(&run.records, &run.state);
+        assert_eq!(scene.title(), "regrow 7qk2 WAITS FOR YOU: load");
     }
 
     #[test]
@@ -270,7 +331,7 @@ mod tests {
         let pulse = r#"{"done": 1500, "total": 3000, "unit": "files", "doing": "copying base"}"#;
         std::fs::write(JobFiles::named(&run.dir.work(), &op, 1, "").pulse(), pulse).unwrap();
         let lines = scene(&run, 20);
-        let line = "  running   copy  42s  [##########..........] 50 % of 3,000 files copying base  Restore the whole";
+        let line = "  running   copy  42s of about 10m00s  [##########..........] 50 % of 3,000 files copying base  Restore the whole";
         assert!(lines[1].starts_with(line), "{lines:?}");
     }
 

@@ -79,7 +79,7 @@ impl Live {
         let paint = Paint { colour: look.colour };
         let scene = Arc::new(Mutex::new(Scene::new(look.outline, look.work, look.commands.clone(), paint)));
         let (stop, stopped) = channel::<()>();
-        let mut canvas = Canvas { screen: screen.clone(), bars: Vec::new() };
+        let mut canvas = Canvas { screen: screen.clone(), bars: Vec::new(), title: String::new() };
         let shown = scene.clone();
         let paint_on = move || {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PACE) {
@@ -148,13 +148,22 @@ fn lock(scene: &Mutex<Scene>) -> MutexGuard<'_, Scene> {
 struct Canvas {
     screen: MultiProgress,
     bars: Vec<ProgressBar>,
+    title: String,
 }
+
+/// Title of the terminal: kept, set, given back (xterm's control sequences, which others ignore).
+const KEEP_TITLE: &str = "\x1b[22;2t";
+const GIVE_BACK_TITLE: &str = "\x1b[23;2t";
 
 impl Canvas {
     fn draw(&mut self, scene: &Mutex<Scene>) {
         let height = usize::from(Term::stderr().size().0);
         // Half of the terminal is left to what scrolls by.
-        let lines = lock(scene).lines(Timestamp::now(), (height / 2).max(4));
+        let (lines, title) = {
+            let scene = lock(scene);
+            (scene.lines(Timestamp::now(), (height / 2).max(4)), scene.title())
+        };
+        self.call(title);
         while self.bars.len() < lines.len() {
             let bar = self.screen.add(ProgressBar::new_spinner());
             if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
@@ -171,7 +180,20 @@ impl Canvas {
         }
     }
 
+    fn call(&mut self, title: String) {
+        if self.title == title {
+            return;
+        }
+        let keep = if self.title.is_empty() { KEEP_TITLE } else { "" };
+        // A title that cannot be set is not worth a word.
+        let _ = Term::stderr().write_str(&format!("{keep}\x1b]2;{title}\x07"));
+        self.title = title;
+    }
+
     fn clear(&mut self) {
+        if !self.title.is_empty() {
+            let _ = Term::stderr().write_str(GIVE_BACK_TITLE);
+        }
         self.bars.drain(..).for_each(|bar| bar.finish_and_clear());
         // A terminal that cannot be cleared is left as it is.
         let _ = self.screen.clear();
