@@ -2,33 +2,33 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::RunState;
+use crate::model::{Address, RunState};
 use crate::plan::Plan;
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
 
 /// Refuses unknown names, wrong types, and missing outputs that a later step reads without `default`.
 pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Value>) -> Result<(), String> {
-    let step = plan.step(node);
-    let with = step.with.written();
+    let address = plan.address(node);
+    let with = plan.step(node).with.written();
     if let Shape::Closed(shape) = plan.kinds[node].outputs(&Late { value: &with }) {
         for (name, value) in given {
             match shape.get(name) {
                 None => {
                     let known = shape.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-                    return Err(format!("`{}` has no output `{name}`; it has {known}", step.id));
+                    return Err(format!("`{address}` has no output `{name}`; it has {known}"));
                 }
                 Some(kind) if !fits(*kind, value) => {
-                    return Err(format!("output `{name}` of `{}` should be {}", step.id, word(*kind)));
+                    return Err(format!("output `{name}` of `{address}` should be {}", word(*kind)));
                 }
                 Some(_) => {}
             }
         }
     }
-    let asked = state.step(plan.address(node)).ask.as_ref().map(|asked| &asked.ask.form);
+    let asked = state.step(address).ask.as_ref().map(|asked| &asked.ask.form);
     if let Some(form) = asked.filter(|form| form.is_object()) {
-        return check_form(&step.id, form, given);
+        return check_form(address, form, given);
     }
-    let missing: Vec<String> = needed(plan, &step.id)
+    let missing: Vec<String> = needed(plan, node)
         .into_iter()
         .filter(|name| !given.contains_key(name))
         .map(|name| format!("`{name}`"))
@@ -36,10 +36,10 @@ pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Val
     if missing.is_empty() {
         return Ok(());
     }
-    Err(format!("later steps read {} of `{}`: --output NAME=VALUE", missing.join(", "), step.id))
+    Err(format!("later steps read {} of `{address}`: --output NAME=VALUE", missing.join(", ")))
 }
 
-fn check_form(id: &str, form: &Value, given: &Map<String, Value>) -> Result<(), String> {
+fn check_form(id: &Address, form: &Value, given: &Map<String, Value>) -> Result<(), String> {
     let form = Late { value: form };
     let fields = form.value.as_object().into_iter().flatten();
     for (name, _) in fields {
@@ -64,10 +64,10 @@ fn check_form(id: &str, form: &Value, given: &Map<String, Value>) -> Result<(), 
     }
 }
 
-/// Why `id` cannot simply be left out: later steps that run read what it puts out.
+/// Why a step cannot simply be left out: later steps that run read what it puts out.
 pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
-    let id = &plan.step(node).id;
-    let names = needed(plan, id);
+    let id = plan.address(node);
+    let names = needed(plan, node);
     if names.is_empty() {
         return Ok(());
     }
@@ -78,10 +78,11 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
     ))
 }
 
-/// Outputs of `id` that some step reads where a missing one would be an error.
-fn needed(plan: &Plan, id: &str) -> Vec<String> {
+/// Outputs of a step that some step of its file reads where a missing one would be an error.
+fn needed(plan: &Plan, node: usize) -> Vec<String> {
+    let id = &plan.step(node).id;
     let mut names = Vec::new();
-    for (_, step) in plan.runbook.all_steps() {
+    for (_, step) in plan.graph.book(&plan.runbook, node).all_steps() {
         let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
         let conditions =
             step.condition.as_deref().into_iter().chain(step.require.iter().map(|requirement| &requirement.that));

@@ -10,13 +10,21 @@ use crate::runbook::tree::Tree;
 pub fn needed(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    let mut trees: Vec<&Tree> = nodes.into_iter().flat_map(|node| trees(plan.step(node))).collect();
-    while let Some(tree) = trees.pop() {
+    // Each with the include in whose file it is written.
+    let own = |node: usize| trees(plan.step(node)).into_iter().map(move |tree| (plan.graph.nodes[node].unit, tree));
+    let mut trees: Vec<(Option<usize>, &Tree)> = nodes.into_iter().flat_map(own).collect();
+    while let Some((unit, tree)) = trees.pop() {
         for reference in tree.references() {
             let Some(name) = reference.path.get(1) else { continue };
-            match reference.root() {
-                "secrets" => drop(needed.insert(name.clone())),
-                "vars" if seen.insert(name) => trees.extend(plan.runbook.vars.get(name)),
+            match (reference.root(), unit) {
+                ("secrets", _) => drop(needed.insert(name.clone())),
+                ("vars", _) if seen.insert((None, name)) => {
+                    trees.extend(plan.runbook.vars.get(name).map(|tree| (None, tree)));
+                }
+                ("params", Some(include)) if seen.insert((unit, name)) => {
+                    let outside = plan.graph.nodes[include].unit;
+                    trees.extend(plan.step(include).with.get(name).map(|tree| (outside, tree)));
+                }
                 _ => {}
             }
         }

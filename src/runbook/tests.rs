@@ -1,6 +1,7 @@
 //! The language as a whole: every file in `tests/broken` is refused as it says, every file in `tests/sound` is not.
 //!
-//! A broken file begins with what is expected of it, all of it, in order: `# RG0102 12:5 part of the help`.
+//! A broken file begins with what is expected of it, all of it, in order: `# RG0102 12:5 part of the help`. In a file that it
+//! includes the place is `lib/part.yaml:12:5`.
 
 use std::path::{Path, PathBuf};
 
@@ -13,12 +14,22 @@ use super::{check, load, parse_text};
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    // What others include lies in folders.
+    files.retain(|path| path.is_file());
     files.sort();
     files
 }
 
 fn problems(path: &Path) -> Vec<Problem> {
     load(path).map(|loaded| check(&loaded, &kinds())).unwrap_or_else(|problems| problems)
+}
+
+fn place(problem: &Problem, path: &Path) -> String {
+    let place = format!("{}:{}", problem.line, problem.column);
+    match Path::new(&problem.file).strip_prefix(path.parent().unwrap()) {
+        Ok(file) if Path::new(&problem.file) != path => format!("{}:{place}", file.display()),
+        _ => place,
+    }
 }
 
 struct Expected {
@@ -49,18 +60,13 @@ fn every_broken_runbook_is_refused_with_code_place_and_help() {
         let same = found.len() == expected.len()
             && found.iter().zip(&expected).all(|(found, expected)| {
                 let said = format!("{} {}", found.message, found.help.as_deref().unwrap_or_default());
-                found.code == expected.code
-                    && format!("{}:{}", found.line, found.column) == expected.place
-                    && said.contains(&expected.help)
+                found.code == expected.code && place(found, path) == expected.place && said.contains(&expected.help)
             });
         if !same {
             wrong.push_str(&format!("\n{}\n", path.file_name().unwrap().to_string_lossy()));
             for problem in &found {
                 let help = problem.help.as_deref().unwrap_or_default();
-                wrong.push_str(&format!(
-                    "# {} {}:{} {} | {help}\n",
-                    problem.code, problem.line, problem.column, problem.message
-                ));
+                wrong.push_str(&format!("# {} {} {} | {help}\n", problem.code, place(problem, path), problem.message));
             }
         }
     }
