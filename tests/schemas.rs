@@ -14,7 +14,12 @@ use serde_json::Value;
 /// Each with the command that prints it, and the folders of files that fit.
 const FILES: &[(&str, &str, Schema, &[&str])] = &[
     ("schemas/runbook.schema.json", "schema", schema, &["tests/sound", "runbooks"]),
-    ("schemas/include.schema.json", "schema --include", part_schema, &["tests/sound/lib", "tests/sound/lib/deeper"]),
+    (
+        "schemas/include.schema.json",
+        "schema --include",
+        part_schema,
+        &["tests/sound/lib", "tests/sound/lib/deeper", "runbooks/lib"],
+    ),
 ];
 
 type Schema = fn(&dyn Catalog) -> Value;
