@@ -4,7 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::model::{Address, RunState};
 use crate::plan::Plan;
+use crate::runbook::ast::Step;
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
+use crate::runbook::template::{Condition, Reference};
+use crate::runbook::tree::Tree;
 
 /// Refuses unknown names, wrong types, and missing outputs that a later step reads without `default`.
 pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Value>) -> Result<(), String> {
@@ -71,6 +74,10 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
     if names.is_empty() {
         return Ok(());
     }
+    if plan.is_group(node) {
+        let names = names.join(", ");
+        return Err(format!("later steps read {names} of `{id}`; say `regrow done` of what lies under it, one by one"));
+    }
     let outputs: String = names.iter().map(|name| format!(" --output {name}=VALUE")).collect();
     Err(format!(
         "later steps read {} of `{id}`; say instead `regrow done {id} --because TEXT{outputs}`",
@@ -78,26 +85,28 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
     ))
 }
 
-/// Outputs of a step that some step of its file reads where a missing one would be an error.
+/// Outputs of a step that some step of its file, or what the file puts out, reads where a missing one would be an error.
 fn needed(plan: &Plan, node: usize) -> Vec<String> {
     let id = &plan.step(node).id;
     let mut names = Vec::new();
-    for (_, step) in plan.graph.book(&plan.runbook, node).all_steps() {
-        let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
-        let conditions =
-            step.condition.as_deref().into_iter().chain(step.require.iter().map(|requirement| &requirement.that));
-        let read = trees.flat_map(|tree| tree.references()).chain(conditions.flat_map(|c| c.references()));
-        for reference in read.filter(|reference| !reference.optional) {
-            if let ["steps", of, "outputs", name, ..] =
-                reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
-                && of == id
-                && !names.iter().any(|known| known == name)
-            {
-                names.push(name.to_string());
-            }
+    let book = plan.graph.book(&plan.runbook, node);
+    let steps = book.all_steps().flat_map(|(_, step)| read_by(step));
+    let outputs = book.outputs.values().flat_map(Tree::references);
+    for reference in steps.chain(outputs).filter(|reference| !reference.optional) {
+        if let ["steps", of, "outputs", name, ..] = reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
+            && of == id
+            && !names.iter().any(|known| known == name)
+        {
+            names.push(name.to_string());
         }
     }
     names
+}
+
+fn read_by(step: &Step) -> impl Iterator<Item = &Reference> {
+    let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
+    let conditions = step.condition.as_deref().into_iter().chain(step.require.iter().map(|it| &it.that));
+    trees.flat_map(Tree::references).chain(conditions.flat_map(Condition::references))
 }
 
 fn fits(kind: OutputType, value: &Value) -> bool {

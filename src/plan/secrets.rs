@@ -62,4 +62,23 @@ steps:
         assert_eq!(needed(&plan, [1]), BTreeSet::from(["b".to_string()]));
         assert!(needed(&plan, []).is_empty());
     }
+
+    #[test]
+    fn a_step_of_an_include_needs_what_it_is_handed() {
+        let plan = testing::plan(
+            r#"
+secrets: { a: { from: env, key: A }, b: { from: env, key: B } }
+vars: { far: "{{ secrets.a }}" }
+steps:
+  - id: one
+    include: tests/sound/lib/deeper/notes.yaml
+    needs: []
+    with: { words: [x], password: "{{ vars.far }}" }
+  - { id: two, include: tests/sound/lib/deeper/notes.yaml, needs: [], with: { words: [x], password: "{{ secrets.b }}" } }
+"#,
+        );
+        let of = |step: &str| needed(&plan, [plan.graph.find(step).unwrap()]);
+        assert_eq!(of("one/each:x"), BTreeSet::from(["a".to_string()]));
+        assert_eq!(of("two/each:x"), BTreeSet::from(["b".to_string()]));
+    }
 }

@@ -97,6 +97,53 @@ fn ten_thousand_steps_are_judged_at_once() {
     assert_eq!(found.iter().map(|problem| problem.code).collect::<Vec<_>>(), [super::codes::TOO_MANY_STEPS]);
 }
 
+/// A folder with `book.yaml`, which includes `part0.yaml`, and the files that `part` gives for each number.
+fn folder(parts: usize, part: impl Fn(usize) -> String) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let book = "version: 1\nname: x\nseverity: partial\nsteps:\n  - { id: a, needs: [], include: part0.yaml }\n";
+    std::fs::write(folder.path().join("book.yaml"), book).unwrap();
+    for number in 0..parts {
+        std::fs::write(folder.path().join(format!("part{number}.yaml")), part(number)).unwrap();
+    }
+    folder
+}
+
+fn codes_of(folder: &tempfile::TempDir) -> Vec<&'static str> {
+    problems(&folder.path().join("book.yaml")).iter().map(|problem| problem.code).collect()
+}
+
+#[test]
+fn the_limits_hold_over_all_files() {
+    let many = |steps: usize| {
+        let step = |index| format!("  - {{ id: s{index}, needs: [], run: echo }}\n");
+        folder(1, |_| format!("steps:\n{}", (0..steps).map(step).collect::<String>()))
+    };
+    assert_eq!(codes_of(&many(9_999)), [""; 0]);
+    assert_eq!(codes_of(&many(10_000)), [super::codes::TOO_MANY_STEPS]);
+    // Each includes the next one twice: written out, more than there are atoms, and yet judged at once.
+    let next = |number| format!("include: part{}.yaml", number + 1);
+    let doubled = folder(30, |number| match number {
+        29 => "steps:\n  - { id: a, uses: run, with: { command: [x], effect: read } }\n".into(),
+        _ => format!("steps:\n  - {{ id: a, {0} }}\n  - {{ id: b, {0} }}\n", next(number)),
+    });
+    let found = codes_of(&doubled);
+    assert!(!found.is_empty() && found.iter().all(|code| *code == super::codes::TOO_MANY_STEPS), "{found:?}");
+    let deep = folder(40, |number| format!("steps:\n  - {{ id: a, needs: [], {} }}\n", next(number)));
+    assert_eq!(codes_of(&deep), [super::codes::TOO_DEEP]);
+}
+
+#[test]
+fn what_the_runbook_says_of_all_steps_does_not_reach_into_a_file() {
+    let folder = folder(1, |_| "steps:\n  - { id: s, needs: [], run: echo }\n".into());
+    let book = folder.path().join("book.yaml");
+    let text = std::fs::read_to_string(&book).unwrap();
+    std::fs::write(&book, text.replace("steps:", "defaults: { timeout: 5m, retry: 3, lock: one }\nsteps:")).unwrap();
+    let loaded = load(&book).unwrap();
+    assert_eq!(check(&loaded, &kinds()).len(), 0);
+    let inner = &loaded.runbook.steps[0].part().unwrap().book.steps[0];
+    assert_eq!((inner.timeout, inner.retry.attempts, &inner.lock), (None, 1, &None));
+}
+
 #[test]
 fn places_are_right_with_returns_and_letters_beyond_ascii() {
     let text =

@@ -104,7 +104,7 @@ fn ring(runbook: &Runbook, graph: &Graph, nodes: &[usize], report: &mut Report) 
 pub fn forgotten_needs(names: &Names<'_>, report: &mut Report) {
     for (index, step) in names.runbook.steps.iter().enumerate().skip(1) {
         let changes = || match step.part() {
-            Some(part) => super::include::changes(names.catalog, &part.book),
+            Some(part) => super::include::changes(names.catalog, part),
             None => names.catalog.kind(&step.kind).is_some_and(|kind| kind.changes(&names.late(index))),
         };
         if step.needs.is_none() && changes() {

@@ -1,6 +1,6 @@
 //! Includes: what the file is given by `with`, what it puts out, and where secrets may go in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::names::{Names, Site};
 use super::{nearest, secrets, types};
@@ -190,12 +190,18 @@ pub fn shape(book: Option<&Runbook>) -> Shape {
 }
 
 /// Whether a step of a file changes the world.
-pub fn changes(catalog: &dyn Catalog, book: &Runbook) -> bool {
-    book.steps.iter().any(|step| match step.part() {
-        Some(part) => changes(catalog, &part.book),
-        None => {
-            let value = step.with.written();
-            catalog.kind(&step.kind).is_some_and(|kind| kind.changes(&Late { value: &value }))
-        }
-    })
+pub fn changes(catalog: &dyn Catalog, part: &Part) -> bool {
+    changes_beside(catalog, part, &mut HashSet::new())
+}
+
+/// `seen` are files that were looked at: they may be included many times.
+fn changes_beside<'a>(catalog: &dyn Catalog, part: &'a Part, seen: &mut HashSet<&'a str>) -> bool {
+    seen.insert(&part.key)
+        && part.book.steps.iter().any(|step| match step.part() {
+            Some(inner) => changes_beside(catalog, inner, seen),
+            None => {
+                let value = step.with.written();
+                catalog.kind(&step.kind).is_some_and(|kind| kind.changes(&Late { value: &value }))
+            }
+        })
 }
