@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::fields::Fields;
+use super::fields::{Fields, start};
 use super::{defaults, params, scalars, step};
 use crate::runbook::ast::{Minimum, Objectives, Rpo, Runbook, RunbookSeverity, SecretSpec};
 use crate::runbook::codes;
@@ -11,6 +11,11 @@ use crate::runbook::keys::{self, SecretSource};
 use crate::runbook::tree::{Entry, Node, Tree};
 
 pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
+    if is_part(&tree) {
+        let message = "this is a file that runbooks include, and no runbook";
+        report.error_help(codes::MISSING_FIELD, start(&tree), message, "name the runbook that includes it");
+        return None;
+    }
     let begins = "a runbook begins with `version: 1`, `name:`, `severity:` and `steps:`";
     let mut top = open(tree, &keys::TOP, begins, report)?;
     version(&mut top, report);
@@ -41,6 +46,12 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
             .unwrap_or_default(),
         outputs: IndexMap::new(),
     })
+}
+
+/// Whether only what an included file has stands in it, and something that no runbook has.
+fn is_part(tree: &Tree) -> bool {
+    let has = |key: &str| tree.get(key).is_some();
+    has("outputs") && tree.entries().iter().all(|entry| keys::PART.knows(&entry.key.text))
 }
 
 /// The mapping that a file is. `begins` says how such a file begins.
