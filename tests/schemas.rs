@@ -106,6 +106,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("foreach-companions-alone.yaml", "editors would refuse the step as a whole, not the key"),
     ("foreach-of-text-param.yaml", "the type of what a template gives"),
     ("foreach-runtime-list.yaml", "it stands inside of a template"),
+    ("include-foreach-late.yaml", "it stands in another file"),
     ("include-inside.yaml", "it stands in another file"),
     ("include-missing-file.yaml", "it stands in another file"),
     ("include-runbook-keys.yaml", "it stands in another file"),

@@ -1,6 +1,6 @@
 //! Includes: what the file is given by `with`, what it puts out, and where secrets may go in it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::names::{Names, Site};
 use super::{nearest, secrets, types};
@@ -19,7 +19,11 @@ pub const HAND_IN: &str =
 
 /// What an included file is given by name, and where in it secrets are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Given(BTreeMap<String, Secrecy>);
+pub struct Given {
+    secrecy: BTreeMap<String, Secrecy>,
+    /// Parameters whose values are known only at run time.
+    late: BTreeSet<String>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Secrecy {
@@ -33,20 +37,25 @@ impl Given {
     /// Whether a path of parameter and keys leads to a secret.
     pub fn is_secret(&self, path: &[String]) -> bool {
         let Some((name, rest)) = path.split_first() else { return false };
-        self.0.get(name).is_some_and(|secrecy| secrecy.at(rest).holds_any())
+        self.secrecy.get(name).is_some_and(|secrecy| secrecy.at(rest).holds_any())
     }
 
     /// A map that holds a secret somewhere, key by key, each the name that leads to it: what a schema can judge.
     pub fn spread(&self, path: &[String], span: Span) -> Option<Tree> {
         let (name, rest) = path.split_first()?;
-        let secrecy = self.0.get(name)?.at(rest);
+        let secrecy = self.secrecy.get(name)?.at(rest);
         let spread = matches!(secrecy, Secrecy::Within(_)) && secrecy.holds_any();
         spread.then(|| secrecy.tree(&format!("params.{}", path.join(".")), span))
     }
 
+    /// Whether a name is a parameter that only the run knows.
+    pub fn is_late(&self, path: &[String]) -> bool {
+        path[0] == "params" && path.get(1).is_some_and(|name| self.late.contains(name))
+    }
+
     /// Whether a parameter is given, and not in a secret: then it stands in the journal as it is.
     pub fn is_open(&self, path: &[String]) -> bool {
-        path.first().is_some_and(|name| self.0.contains_key(name)) && !self.is_secret(path)
+        path.first().is_some_and(|name| self.secrecy.contains_key(name)) && !self.is_secret(path)
     }
 }
 
@@ -105,7 +114,7 @@ impl Names<'_> {
                 }
                 Some(path) if path[0] == "params" && path.len() > 1 => self
                     .given
-                    .and_then(|given| given.0.get(&path[1]))
+                    .and_then(|given| given.secrecy.get(&path[1]))
                     .map_or(Secrecy::Open, |secrecy| secrecy.at(&path[2..]).clone()),
                 _ if any() => Secrecy::Whole,
                 _ => Secrecy::Open,
@@ -136,7 +145,11 @@ pub fn judge(names: &Names<'_>, node: usize, part: &Part, report: &mut Report) -
         };
         if !entry.value.is_null() {
             fits(names, entry, spec, &site, report);
-            given.0.insert(entry.key.text.clone(), names.secrecy(&entry.value, 0));
+            given.secrecy.insert(entry.key.text.clone(), names.secrecy(&entry.value, 0));
+            let is_late = |path: &[String]| path[0] == "steps" || names.given.is_some_and(|outer| outer.is_late(path));
+            if entry.value.references().iter().any(|reference| is_late(&reference.path)) {
+                given.late.insert(entry.key.text.clone());
+            }
         }
     }
     let absent = |name: &str| step.with.get(name).is_none_or(Tree::is_null);
