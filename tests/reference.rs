@@ -22,6 +22,8 @@ fn text(bytes: &[u8]) -> String {
 fn every_one_prints_its_data_and_ends_with_0() {
     let commands: &[(&[&str], &str)] = &[
         (&["schema"], "draft-07"),
+        (&["schema", "--include"], "A file that runbooks of regrow include"),
+        (&["explain", "include"], "Keys of an included file"),
         (&["kinds"], "postgres.restore"),
         (&["explain"], "RG0101"),
         (&["explain", "run"], "## After a crash"),

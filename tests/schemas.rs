@@ -6,11 +6,23 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use regrow::kinds::{KINDS, Kinds};
+use regrow::runbook::catalog::Catalog;
 use regrow::runbook::codes;
-use regrow::runbook::schema::schema;
+use regrow::runbook::schema::{part_schema, schema};
 use serde_json::Value;
 
-const FILE: &str = "schemas/runbook.schema.json";
+/// Each with the command that prints it, and the folders of files that fit.
+const FILES: &[(&str, &str, Schema, &[&str])] = &[
+    ("schemas/runbook.schema.json", "schema", schema, &["tests/sound", "runbooks"]),
+    (
+        "schemas/include.schema.json",
+        "schema --include",
+        part_schema,
+        &["tests/sound/lib", "tests/sound/lib/deeper", "runbooks/lib"],
+    ),
+];
+
+type Schema = fn(&dyn Catalog) -> Value;
 
 /// Problems that no schema can tell, each with the reason: an editor that shows none of them is no `check`.
 const UNSEEN: &[(&str, &[&str])] = &[
@@ -51,6 +63,9 @@ const UNSEEN: &[(&str, &[&str])] = &[
             codes::UNKNOWN_SECRET,
             codes::UNKNOWN_ROLE,
             codes::VARS_RING,
+            codes::INCLUDE_RING,
+            codes::PARAM_MISSING,
+            codes::PARAM_UNKNOWN,
         ],
     ),
     (
@@ -91,6 +106,10 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("foreach-companions-alone.yaml", "editors would refuse the step as a whole, not the key"),
     ("foreach-of-text-param.yaml", "the type of what a template gives"),
     ("foreach-runtime-list.yaml", "it stands inside of a template"),
+    ("include-foreach-late.yaml", "it stands in another file"),
+    ("include-inside.yaml", "it stands in another file"),
+    ("include-missing-file.yaml", "it stands in another file"),
+    ("include-runbook-keys.yaml", "it stands in another file"),
     ("kind-probe-as-step.yaml", "every probe of this program may also be a step"),
     ("ref-item.yaml", "it stands inside of a template"),
     ("ref-step-field.yaml", "it stands inside of a template"),
@@ -123,19 +142,24 @@ fn flaws(validator: &Validator, value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_committed_schema_is_what_the_program_prints() {
-    let committed = fs::read_to_string(root().join(FILE)).unwrap_or_default();
-    let made = format!("{}\n", serde_json::to_string_pretty(&schema(&Kinds)).unwrap());
-    assert!(committed == made, "{FILE} is not up to date; run `cargo run -- schema > {FILE}`");
+fn the_committed_schemas_are_what_the_program_prints() {
+    for (file, command, schema, _) in FILES {
+        let committed = fs::read_to_string(root().join(file)).unwrap_or_default();
+        let made = format!("{}\n", serde_json::to_string_pretty(&schema(&Kinds)).unwrap());
+        assert!(committed == made, "{file} is not up to date; run `cargo run -- {command} > {file}`");
+    }
 }
 
 #[test]
 fn every_sound_runbook_fits() {
-    let validator = validator();
-    for path in files("tests/sound").into_iter().chain(files("runbooks")) {
-        let value = value(&fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(flaws(&validator, &value), [""; 0], "{}", path.display());
+    for (_, _, schema, folders) in FILES {
+        let validator = jsonschema::draft7::new(&schema(&Kinds)).expect("the schema is one");
+        for path in folders.iter().flat_map(|folder| files(folder)) {
+            let value = value(&fs::read_to_string(&path).unwrap()).unwrap();
+            assert_eq!(flaws(&validator, &value), [""; 0], "{}", path.display());
+        }
     }
+    let validator = validator();
     for kind in KINDS {
         let step = value(kind.example()).unwrap();
         let book = serde_json::json!({"version": 1, "name": "x", "severity": "partial", "steps": [step]});

@@ -1,7 +1,7 @@
 //! A runbook that was edited under its run, and the time of an outage that is said late: shown, and taken over where
 //! `resume` says so (G13).
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -28,8 +28,7 @@ const SHOWN: usize = 12;
 pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), Failure> {
     let saved = SavedPlan::read(dir)?;
     let outage = run::outage_began(&args.going, Timestamp::now())?.filter(|began| saved.outage_began != Some(*began));
-    let text = std::fs::read(&saved.runbook);
-    let same = text.as_ref().is_ok_and(|bytes| runbook::digest(bytes) == saved.source_digest);
+    let same = saved.edited(dir).is_empty();
     match &args.accept {
         Some(digest) if same && !names(digest, &saved.source_digest) => {
             let message = format!("`{}` has the digest {}", saved.runbook.display(), short(&saved.source_digest));
@@ -40,7 +39,7 @@ pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), 
         _ => {}
     }
     match outage {
-        Some(_) => change(context, dir, args, Edit { file: &saved.runbook_copy(dir), outage }),
+        Some(_) => change(context, dir, args, Edit { accepted: None, outage }),
         None => Ok(()),
     }
 }
@@ -56,9 +55,10 @@ fn short(digest: &str) -> &str {
 /// The file is another one: what differs, and the two ways on.
 fn edited(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Failure {
     let as_started = "--as-started goes on with the runbook as the run has it";
-    let file = saved.runbook.display();
-    let how = if saved.runbook.exists() { "was edited since" } else { "is gone; it was there when" };
-    let mut failure = Failure::usage(format!("`{file}` {how} run `{}` took it", saved.run));
+    let how = |file: &PathBuf| if file.exists() { "was edited since" } else { "is gone; it was there when" };
+    let files = saved.edited(dir);
+    let files: Vec<String> = files.iter().map(|file| format!("`{}` {}", file.display(), how(file))).collect();
+    let mut failure = Failure::usage(format!("{} run `{}` took it", files.join(" and "), saved.run));
     let loaded = match runbook::load(&saved.runbook) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -71,7 +71,7 @@ fn edited(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Failure {
         Err(failure) => return failure,
     };
     failure.causes = told(&difference);
-    let accept = Commands { run: saved.run.clone(), state: context.said_state() }.accept(short(&loaded.digest));
+    let accept = Commands { run: saved.run.clone(), state: context.said_state() }.accept(short(&loaded.texts.digest()));
     failure.hint(format!("`{accept}` goes on with the edited runbook; {as_started}"))
 }
 
@@ -86,7 +86,7 @@ fn told(difference: &Difference) -> Vec<String> {
 
 fn difference_of(context: &Context, dir: &RunDir, saved: &SavedPlan, now: &Loaded) -> Result<Difference, Failure> {
     let copy = saved.runbook_copy(dir);
-    let old = runbook::load(&copy).map_err(|problems| check::refused(context, &copy, &problems))?;
+    let old = saved.load(dir).map_err(|problems| check::refused(context, &copy, &problems))?;
     difference::between(&old, now).map_err(|problem| check::refused(context, &saved.runbook, &[*problem]))
 }
 
@@ -98,18 +98,18 @@ fn accept(
     digest: &str,
     outage: Option<Timestamp>,
 ) -> Result<(), Failure> {
-    let now = std::fs::read(&saved.runbook).map(|bytes| runbook::digest(&bytes)).unwrap_or_default();
+    let now = runbook::load(&saved.runbook).map(|loaded| loaded.texts.digest()).unwrap_or_default();
     if !names(digest, &now) {
         let mut failure = edited(context, dir, saved);
         failure.message = format!("`{}` is not the text with the digest {digest}", saved.runbook.display());
         return Err(failure);
     }
-    change(context, dir, args, Edit { file: &saved.runbook, outage })
+    change(context, dir, args, Edit { accepted: Some(digest), outage })
 }
 
 struct Edit<'a> {
-    /// The text from here on.
-    file: &'a Path,
+    /// Stands for the text from here on; absent: as it was.
+    accepted: Option<&'a str>,
     outage: Option<Timestamp>,
 }
 
@@ -118,8 +118,14 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     let Some(_lease) = Lease::take(&dir.path)? else { return Err(ExecuteError::Busy(dir.id()).into()) };
     // Read again: another executor may have changed it until now.
     let saved = SavedPlan::read(dir)?;
-    let text = run::read(edit.file)?;
-    let loaded = check::load(context, edit.file)?;
+    let loaded = match edit.accepted {
+        Some(_) => check::load(context, &saved.runbook)?,
+        None => saved.load(dir).map_err(|problems| check::refused(context, &saved.runbook, &problems))?,
+    };
+    let texts = loaded.texts.clone();
+    if edit.accepted.is_some_and(|digest| !names(digest, &texts.digest())) {
+        return Err(edited(context, dir, &saved));
+    }
     let difference = difference_of(context, dir, &saved, &loaded)?;
     let state = refuse_what_is_begun(context, dir, &difference)?;
     let mut binding = saved.binding();
@@ -129,12 +135,11 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     for (name, value) in new_params(context, &saved, &loaded)? {
         binding.params.insert(name, value);
     }
-    let source_digest = runbook::digest(&text);
-    let mut plan = Plan::bind(loaded.runbook, &source_digest, binding, kinds::find)?;
+    let mut plan = Plan::bind(loaded.runbook, &texts.digest(), binding, kinds::find)?;
     let who = person(args.going.name.as_deref());
     plan.amendment = Some(amendment(&plan, who, &difference)?);
-    let mut next = SavedPlan::of(&plan, &saved.runbook, &source_digest, saved.given.clone());
-    next.replace(dir, &text)?;
+    let mut next = SavedPlan::of(&plan, &saved.runbook, &texts, saved.given.clone());
+    next.replace(dir, &texts)?;
     Ok(())
 }
 

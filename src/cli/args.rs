@@ -89,7 +89,11 @@ pub enum Command {
     /// The kinds of steps
     Kinds,
     /// The JSON schema of runbooks, for editors
-    Schema,
+    Schema {
+        /// Of files that runbooks include
+        #[arg(long)]
+        include: bool,
+    },
     /// What a shell needs to complete the command line
     Completions { shell: clap_complete::Shell },
 }

@@ -72,7 +72,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Graph { file, format } => graph::graph(context, &file, format),
         Command::Explain { word } => explain::explain(context, word.as_deref()).map(done),
         Command::Kinds => kinds::kinds(context).map(done),
-        Command::Schema => schema::schema().map(done),
+        Command::Schema { include } => schema::schema(include).map(done),
         Command::Completions { shell } => completions::completions(shell).map(done),
         Command::Answer(answer) => answer::answer(context, answer),
     }

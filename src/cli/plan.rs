@@ -20,7 +20,7 @@ use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::items::Items;
 use crate::plan::schedule::{self, Foreseen};
 use crate::plan::scope::RunScope;
-use crate::plan::{Binding, Plan};
+use crate::plan::{Binding, Plan, include};
 use crate::provider::vault;
 use crate::runbook::ast::SecretSpec;
 use crate::runbook::duration;
@@ -65,8 +65,7 @@ fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
         skipped,
         base,
     };
-    let digest = loaded.digest.clone();
-    Ok(Plan::bind(loaded.runbook, &digest, binding, kinds::find)?)
+    Ok(Plan::bind(loaded.runbook, &loaded.texts.digest(), binding, kinds::find)?)
 }
 
 type Looks = BTreeMap<usize, Result<Prepared<Value>, Fault>>;
@@ -99,7 +98,7 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets) -> Result<Looks,
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let scratch = tempfile::tempdir()?;
     let masks: Vec<Secret> = secrets.values().cloned().collect();
-    let cx = ReadCx { base: plan.base.clone(), work: scratch.path().into(), mode: plan.mode, secrets: masks.into() };
+    let whole = ReadCx { base: plan.base.clone(), work: scratch.path().into(), mode: plan.mode, secrets: masks.into() };
     let state = RunState::default();
     let mut looks = Looks::new();
     for step in steps.iter().filter(|step| forecast::may_prepare(plan, step)) {
@@ -120,6 +119,7 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets) -> Result<Looks,
             timeout_ms: None,
             boot: String::new(),
         };
+        let cx = ReadCx { base: include::folder(plan, step.node), ..whole.clone() };
         looks.insert(step.node, runtime.block_on(plan.kinds[step.node].prepare(&cx, &op)));
     }
     Ok(looks)

@@ -13,7 +13,6 @@ use crate::model::{Answer, RunState, Status, Verb};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::plan::secrets;
-use crate::runbook;
 
 pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     context.writing()?;
@@ -50,12 +49,12 @@ pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
     let saved =
         SavedPlan::read(dir).map_err(|e| Failure::usage(format!("`{}` cannot be read: {e}", dir.plan().display())))?;
     let copy = saved.runbook_copy(dir);
-    let loaded = runbook::load(&copy).map_err(|problems| super::check::refused(context, &copy, &problems))?;
-    if loaded.digest != saved.source_digest {
+    let loaded = saved.load(dir).map_err(|problems| super::check::refused(context, &copy, &problems))?;
+    let digest = loaded.texts.digest();
+    if digest != saved.source_digest {
         return Err(Failure::usage(format!("the copy of the runbook in `{}` was changed", dir.path.display()))
             .hint("put it back as it was; a run only goes on by the runbook it started with"));
     }
-    let digest = loaded.digest.clone();
     let mut plan = Plan::bind(loaded.runbook, &digest, saved.binding(), kinds::find)?;
     plan.amendment = saved.amendment;
     Ok(plan)

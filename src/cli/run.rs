@@ -37,11 +37,10 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
         None => fresh_id(&store),
     };
     let binding = bind(context, &loaded, &args, &run_id)?;
-    let text = read(&args.choices.file)?;
-    let digest = loaded.digest.clone();
+    let texts = loaded.texts;
     let runbook = absolute(&args.choices.file)?;
-    let plan = Plan::bind(loaded.runbook, &digest, binding, kinds::find)?;
-    let saved = SavedPlan::of(&plan, &runbook, &digest, args.choices.params.clone());
+    let plan = Plan::bind(loaded.runbook, &texts.digest(), binding, kinds::find)?;
+    let saved = SavedPlan::of(&plan, &runbook, &texts, args.choices.params.clone());
     if store.exists(&run_id) {
         return again(context, &args, &store.run(&run_id), &saved);
     }
@@ -51,7 +50,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let who = person(args.going.name.as_deref());
     start_question::ask(context, &plan, &args, &changes)?;
     let started = started(&plan, &who, args.choices.because.as_deref());
-    let dir = executor::create(&store, &plan, &saved, &text)?;
+    let dir = executor::create(&store, &plan, &saved, &texts)?;
     announce(context, &dir, &plan);
     execute(context, &dir, plan, started, Engaged { who, secrets, no_wait: args.going.no_wait })
 }
@@ -212,13 +211,15 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
         let mut wanted = BTreeSet::new();
         for id in &choices.only {
             let node = find(id)?;
-            wanted.extend(graph.ancestors(node).chain([node]));
+            let under = graph.nodes[node].members.clone().unwrap_or_default();
+            wanted.extend(graph.ancestors(node).chain([node]).chain(under));
         }
         left_out.extend((0..graph.len()).filter(|node| !wanted.contains(node) && !graph.nodes[*node].finally));
     }
     if let Some(id) = &choices.from {
         let node = find(id)?;
-        left_out.extend(graph.ancestors(node));
+        // What it lies in has to open for it.
+        left_out.extend(graph.ancestors(node).filter(|before| graph.groups(node).all(|group| group != *before)));
     }
     Ok(left_out.into_iter().map(|node| graph.nodes[node].address.clone()).collect())
 }
@@ -312,10 +313,6 @@ fn code(dir: &RunDir, halt: Halt) -> u8 {
         Halt::Unknown => exit::UNKNOWN,
         Halt::PausedByPerson | Halt::Stopped | Halt::Detached | Halt::Full => exit::STOPPED,
     }
-}
-
-pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", file.display())))
 }
 
 pub fn absolute(file: &Path) -> Result<PathBuf, Failure> {

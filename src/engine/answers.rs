@@ -164,7 +164,7 @@ fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
 
 fn retry(plan: &Plan, state: &RunState, step: &Address, because: &str) -> Judgement {
     let node = node_of(plan, step)?;
-    if plan.is_group(node) && state.step(step).opened {
+    if plan.is_group(node) && state.step(step).opened && state.status(step) != Status::Failed {
         return retry_among(plan, state, group::members(plan, node), because);
     }
     match state.status(step) {
@@ -198,11 +198,10 @@ fn retry_among(plan: &Plan, state: &RunState, nodes: Range<usize>, because: &str
 
 /// What a group does is done by its items.
 fn refuse_group(plan: &Plan, node: usize, verb: &str) -> Result<(), String> {
-    let mut members = group::members(plan, node).map(|member| plan.address(member));
+    let mut members = plan.graph.members(node).map(|member| plan.address(member));
+    let what = if plan.is_include(node) { "an include of steps" } else { "a list of items" };
     match (plan.is_group(node), members.next()) {
-        (true, Some(first)) => {
-            Err(format!("`{}` is a list of items; say it of one: regrow {verb} {first}", plan.address(node)))
-        }
+        (true, Some(first)) => Err(format!("`{}` is {what}; say it of one: regrow {verb} {first}", plan.address(node))),
         (true, None) => Err(format!("`{}` has no items", plan.address(node))),
         (false, _) => Ok(()),
     }

@@ -2,33 +2,36 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::RunState;
+use crate::model::{Address, RunState};
 use crate::plan::Plan;
+use crate::runbook::ast::Step;
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
+use crate::runbook::template::{Condition, Reference};
+use crate::runbook::tree::Tree;
 
 /// Refuses unknown names, wrong types, and missing outputs that a later step reads without `default`.
 pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Value>) -> Result<(), String> {
-    let step = plan.step(node);
-    let with = step.with.written();
+    let address = plan.address(node);
+    let with = plan.step(node).with.written();
     if let Shape::Closed(shape) = plan.kinds[node].outputs(&Late { value: &with }) {
         for (name, value) in given {
             match shape.get(name) {
                 None => {
                     let known = shape.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-                    return Err(format!("`{}` has no output `{name}`; it has {known}", step.id));
+                    return Err(format!("`{address}` has no output `{name}`; it has {known}"));
                 }
                 Some(kind) if !fits(*kind, value) => {
-                    return Err(format!("output `{name}` of `{}` should be {}", step.id, word(*kind)));
+                    return Err(format!("output `{name}` of `{address}` should be {}", word(*kind)));
                 }
                 Some(_) => {}
             }
         }
     }
-    let asked = state.step(plan.address(node)).ask.as_ref().map(|asked| &asked.ask.form);
+    let asked = state.step(address).ask.as_ref().map(|asked| &asked.ask.form);
     if let Some(form) = asked.filter(|form| form.is_object()) {
-        return check_form(&step.id, form, given);
+        return check_form(address, form, given);
     }
-    let missing: Vec<String> = needed(plan, &step.id)
+    let missing: Vec<String> = needed(plan, node)
         .into_iter()
         .filter(|name| !given.contains_key(name))
         .map(|name| format!("`{name}`"))
@@ -36,10 +39,10 @@ pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Val
     if missing.is_empty() {
         return Ok(());
     }
-    Err(format!("later steps read {} of `{}`: --output NAME=VALUE", missing.join(", "), step.id))
+    Err(format!("later steps read {} of `{address}`: --output NAME=VALUE", missing.join(", ")))
 }
 
-fn check_form(id: &str, form: &Value, given: &Map<String, Value>) -> Result<(), String> {
+fn check_form(id: &Address, form: &Value, given: &Map<String, Value>) -> Result<(), String> {
     let form = Late { value: form };
     let fields = form.value.as_object().into_iter().flatten();
     for (name, _) in fields {
@@ -64,12 +67,16 @@ fn check_form(id: &str, form: &Value, given: &Map<String, Value>) -> Result<(), 
     }
 }
 
-/// Why `id` cannot simply be left out: later steps that run read what it puts out.
+/// Why a step cannot simply be left out: later steps that run read what it puts out.
 pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
-    let id = &plan.step(node).id;
-    let names = needed(plan, id);
+    let id = plan.address(node);
+    let names = needed(plan, node);
     if names.is_empty() {
         return Ok(());
+    }
+    if plan.is_group(node) {
+        let names = names.join(", ");
+        return Err(format!("later steps read {names} of `{id}`; say `regrow done` of what lies under it, one by one"));
     }
     let outputs: String = names.iter().map(|name| format!(" --output {name}=VALUE")).collect();
     Err(format!(
@@ -78,25 +85,28 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
     ))
 }
 
-/// Outputs of `id` that some step reads where a missing one would be an error.
-fn needed(plan: &Plan, id: &str) -> Vec<String> {
+/// Outputs of a step that some step of its file, or what the file puts out, reads where a missing one would be an error.
+fn needed(plan: &Plan, node: usize) -> Vec<String> {
+    let id = &plan.step(node).id;
     let mut names = Vec::new();
-    for (_, step) in plan.runbook.all_steps() {
-        let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
-        let conditions =
-            step.condition.as_deref().into_iter().chain(step.require.iter().map(|requirement| &requirement.that));
-        let read = trees.flat_map(|tree| tree.references()).chain(conditions.flat_map(|c| c.references()));
-        for reference in read.filter(|reference| !reference.optional) {
-            if let ["steps", of, "outputs", name, ..] =
-                reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
-                && of == id
-                && !names.iter().any(|known| known == name)
-            {
-                names.push(name.to_string());
-            }
+    let book = plan.graph.book(&plan.runbook, node);
+    let steps = book.all_steps().flat_map(|(_, step)| read_by(step));
+    let outputs = book.outputs.values().flat_map(Tree::references);
+    for reference in steps.chain(outputs).filter(|reference| !reference.optional) {
+        if let ["steps", of, "outputs", name, ..] = reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
+            && of == id
+            && !names.iter().any(|known| known == name)
+        {
+            names.push(name.to_string());
         }
     }
     names
+}
+
+fn read_by(step: &Step) -> impl Iterator<Item = &Reference> {
+    let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
+    let conditions = step.condition.as_deref().into_iter().chain(step.require.iter().map(|it| &it.that));
+    trees.flat_map(Tree::references).chain(conditions.flat_map(Condition::references))
 }
 
 fn fits(kind: OutputType, value: &Value) -> bool {

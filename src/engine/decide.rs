@@ -19,8 +19,8 @@ use crate::kind::Role;
 use crate::model::record::{Event, SkipReason, StepSucceeded};
 use crate::model::time::Moment;
 use crate::model::{Effect, Fault, RunState, Status};
-use crate::plan::Plan;
 use crate::plan::scope::RunScope;
+use crate::plan::{Plan, include};
 
 /// Records that follow, commands to issue once they are on disk, and when to look again.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         match live.frontier.statuses[node] {
             Status::Pending if may_start => consider(plan, state, live, now, node, &mut decision),
             Status::Waiting if may_start => ask::consider(plan, state, live, node, &mut decision),
-            Status::Running if plan.is_group(node) => group::close(plan, node, &mut decision),
+            Status::Running if plan.is_group(node) => group::close(plan, state, node, &mut decision),
             Status::Running | Status::Late => go_on(plan, state, live, node, may_start, &mut decision),
             Status::Verifying => intent::verify(plan, state, live, node, &mut decision),
             _ => {}
@@ -89,13 +89,20 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
     if let Some(millis) = retry::due_in(state.step(address), now) {
         return decision.wake_in(millis);
     }
-    if plan.is_group(node) {
+    // What is asked of each item is not asked of all of them.
+    if plan.is_group(node) && !plan.is_include(node) {
         return group::consider(plan, state, node, decision);
     }
     match conditions(plan, state, node) {
         Ok(true) => {}
         Ok(false) => return skip(plan, node, SkipReason::Condition, decision),
         Err(fault) => return decision.fail(plan, node, fault),
+    }
+    if plan.is_include(node) {
+        return match include::judge(plan, state, node) {
+            Ok(()) => group::consider(plan, state, node, decision),
+            Err(fault) => decision.fail(plan, node, fault),
+        };
     }
     if plan.kinds[node].role() == Role::Intrinsic {
         return ask::intrinsic(plan, state, live, node, decision);

@@ -58,8 +58,8 @@ impl Reach<'_> {
 
     fn ends(&self, node: usize) -> bool {
         if self.plan.is_group(node) {
-            let skipped = self.starts[node] && may_be_skipped(self.plan, node);
-            return skipped || group::members(self.plan, node).all(|member| self.ends(member) || self.blocks[member]);
+            let at_once = self.starts[node] && ends_at_once(self.plan, node);
+            return at_once || group::members(self.plan, node).all(|member| self.ends(member) || self.blocks[member]);
         }
         let begun = self.state.status(self.plan.address(node)) != Status::Pending;
         begun || (self.starts[node] && ends_at_once(self.plan, node))
@@ -68,9 +68,9 @@ impl Reach<'_> {
 
 /// Whether a step can end with the very records that release it.
 fn ends_at_once(plan: &Plan, node: usize) -> bool {
-    let group = plan.graph.nodes[node].group.map(|member| member.of);
-    let skipped = [Some(node), group].into_iter().flatten().any(|node| may_be_skipped(plan, node));
-    skipped || !plan.step(node).require.is_empty() || plan.kinds[node].role() == Role::Intrinsic
+    let skipped = plan.graph.groups(node).chain([node]).any(|node| may_be_skipped(plan, node));
+    let fails = !plan.step(node).require.is_empty() && (!plan.is_group(node) || plan.is_include(node));
+    skipped || fails || plan.kinds[node].role() == Role::Intrinsic
 }
 
 /// By its condition, on request, or because a need ended outside its `when`.

@@ -204,7 +204,8 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
 
     fn opened(&self, command: &mut Command) -> Result<(), Fault> {
         let opened = |value: &serde_json::Value, node: Option<usize>| {
-            let scope = RunScope { node, ..RunScope::new(self.plan, &self.state) };
+            let whole = RunScope::new(self.plan, &self.state);
+            let scope = node.map_or(whole, |node| RunScope::of(self.plan, &self.state, node));
             open(value, &scope, &self.secrets)
         };
         match command {

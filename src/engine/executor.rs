@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -20,6 +19,7 @@ use crate::model::{Answer, Person, RunState};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::provider::clock::SystemClock;
+use crate::runbook::Texts;
 use crate::runbook::template::Secrets;
 
 /// What an executor needs beside the plan.
@@ -52,9 +52,8 @@ fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ExecuteError {
 }
 
 /// Makes the folder of a new run. From here on it can be resumed.
-pub fn create(store: &Store, plan: &Plan, saved: &SavedPlan, runbook: &[u8]) -> Result<RunDir, ExecuteError> {
-    let plan_json = serde_json::to_vec(saved).map_err(|e| io_error("cannot write the plan")(e.into()))?;
-    let files = [(PathBuf::from("runbook/runbook.yaml"), runbook.to_vec()), (PathBuf::from("plan.json"), plan_json)];
+pub fn create(store: &Store, plan: &Plan, saved: &SavedPlan, texts: &Texts) -> Result<RunDir, ExecuteError> {
+    let files = saved.files(texts).map_err(io_error("cannot write the plan"))?;
     store.create(&plan.run, &files).map_err(io_error("cannot make the run's folder"))
 }
 

@@ -42,8 +42,10 @@ impl Frontier {
     pub fn new(outline: &Outline, state: &RunState) -> Self {
         let statuses = vec![Status::Pending; outline.len()];
         let finally = (0..outline.len()).filter(|node| outline.steps[*node].finally).count();
-        let groups = outline.steps.iter().enumerate();
-        let groups = groups.filter_map(|(node, step)| Some((node, Tally::new(step.members.as_ref()?.len()))));
+        let mut members: HashMap<usize, usize> = HashMap::new();
+        outline.steps.iter().filter_map(|step| step.group).for_each(|group| *members.entry(group).or_default() += 1);
+        let groups = outline.steps.iter().enumerate().filter(|(_, step)| step.members.is_some());
+        let groups = groups.map(|(node, _)| (node, Tally::new(members.get(&node).copied().unwrap_or(0))));
         let mut frontier = Self {
             statuses,
             movable: BTreeSet::new(),

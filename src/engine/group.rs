@@ -1,12 +1,13 @@
-//! Steps with `foreach`: opened once for all their items, ended when the last of them has.
+//! Steps that others do: with `foreach` one for every item, of an include those of its file. Opened once for all of them, ended
+//! when the last of them has.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::ask;
 use super::decide::{Decision, done_at_once};
 use crate::model::record::Event;
 use crate::model::{RunState, Status};
-use crate::plan::Plan;
+use crate::plan::{Plan, include};
 
 /// How the members of a group stand, by number.
 #[derive(Clone, Debug, Default)]
@@ -103,16 +104,26 @@ pub fn consider(plan: &Plan, state: &RunState, node: usize, decision: &mut Decis
 /// Enough people agreed. What was shown cannot have changed: the items of a run are fixed.
 pub fn open(plan: &Plan, node: usize, decision: &mut Decision) {
     let step = plan.address(node).clone();
-    decision.events.push(Event::StepOpened { step, items: members(plan, node).len() });
+    decision.events.push(Event::StepOpened { step, items: plan.graph.members(node).count() });
 }
 
 /// An open group whose members have all ended well.
-pub fn close(plan: &Plan, node: usize, decision: &mut Decision) {
-    decision.events.push(done_at_once(plan, node, Map::new()));
+pub fn close(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision) {
+    decision.events.push(match include::outputs(plan, state, node) {
+        Ok(outputs) => done_at_once(plan, node, outputs),
+        Err(fault) => Event::StepFailed { step: plan.address(node).clone(), fault },
+    });
 }
 
 fn question(plan: &Plan, state: &RunState, node: usize) -> Event {
     let address = plan.address(node);
+    if let Some(part) = plan.step(node).part() {
+        let mut shown = vec![format!("start `{address}`, the steps of `{}`:", part.key)];
+        shown.extend(plan.graph.members(node).map(|member| {
+            format!("  {} ({}): {}", plan.address(member), plan.kinds[member].name(), plan.outline.steps[member].name)
+        }));
+        return ask::approval_of(plan, state, node, "", &plan.step(node).with.written(), shown);
+    }
     let items = &plan.items[address];
     let mut shown = vec![format!("start `{address}` ({}) for {} items:", plan.kinds[node].name(), items.len())];
     shown.extend(items.iter().map(|item| match &item.item {
@@ -122,7 +133,7 @@ fn question(plan: &Plan, state: &RunState, node: usize) -> Event {
     ask::approval_of(plan, state, node, "", &json!(items), shown)
 }
 
-/// The nodes of a group's items.
+/// The nodes under a group.
 pub fn members(plan: &Plan, node: usize) -> std::ops::Range<usize> {
     plan.graph.nodes[node].members.clone().unwrap_or_default()
 }

@@ -4,7 +4,8 @@
 //! another: for the one above, unless they say otherwise. Only `needs` makes an edge, never a reference in a template.
 //!
 //! A step with `foreach` is one node until [`Graph::expand`] knows its items; then it is a **group** with a node of its own
-//! for each. A member starts once its group is open, and the group has ended when all of them have.
+//! for each. An include is a group of the steps of its file, from the start. A member starts once its group is open, and the
+//! group has ended when all of them have. What lies under a group stands right behind it, so a range names all of it.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
@@ -28,15 +29,17 @@ pub struct Graph {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     pub address: Address,
-    /// Place in [`Runbook::steps`], or in [`Runbook::finally`] if `finally`.
+    /// Place in [`Runbook::steps`] of its file, or in [`Runbook::finally`] if `finally` of the runbook.
     pub step: usize,
     pub finally: bool,
     pub needs: Vec<Edge>,
     /// The nodes that need this one, in order.
     pub dependents: Vec<usize>,
+    /// The include whose file it is written in.
+    pub unit: Option<usize>,
     /// The group this is a member of, and which of its items.
     pub group: Option<Member>,
-    /// The nodes of a group, one an item.
+    /// All that lies under a group: its members, and what lies under those.
     pub members: Option<Range<usize>>,
 }
 
@@ -89,10 +92,10 @@ impl Graph {
         (Self { nodes, by_id, order, ancestors: OnceLock::new() }, defects)
     }
 
-    /// The graph of a runbook that was checked; the error is a sentence.
+    /// The graph of a runbook that was checked, with the steps of all that it includes; the error is a sentence.
     pub fn of(runbook: &Runbook) -> Result<Self, String> {
         match Self::build(runbook) {
-            (graph, defects) if defects.is_empty() => Ok(graph),
+            (graph, defects) if defects.is_empty() => graph.written_out(runbook),
             (_, defects) => Err(format!("the steps are no graph: {:?}", defects[0])),
         }
     }
@@ -111,7 +114,26 @@ impl Graph {
 
     /// The step behind a node.
     pub fn step<'a>(&self, runbook: &'a Runbook, node: usize) -> &'a Step {
-        step_of(runbook, &self.nodes[node])
+        let at = &self.nodes[node];
+        let book = self.book(runbook, node);
+        if at.finally && at.unit.is_none() { &book.finally[at.step] } else { &book.steps[at.step] }
+    }
+
+    /// The file in which a node is written.
+    pub fn book<'a>(&self, runbook: &'a Runbook, node: usize) -> &'a Runbook {
+        let part = self.nodes[node].unit.and_then(|unit| self.step(runbook, unit).part());
+        part.map_or(runbook, |part| &part.book)
+    }
+
+    /// The groups a node lies in, the nearest first.
+    pub fn groups(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(self.nodes[node].group, |member| self.nodes[member.of].group).map(|member| member.of)
+    }
+
+    /// The members of a group, without what lies under them.
+    pub fn members(&self, group: usize) -> impl Iterator<Item = usize> + '_ {
+        let under = self.nodes[group].members.clone().unwrap_or_default();
+        under.filter(move |node| self.nodes[*node].group.is_some_and(|member| member.of == group))
     }
 
     /// Every node behind all that it needs, and behind its group; among the free, the one that stands first in the file.
@@ -134,7 +156,7 @@ impl Graph {
         let mut queue = vec![node];
         while let Some(next) = queue.pop() {
             let at = &self.nodes[next];
-            let of_group = at.group.iter().flat_map(|member| &self.nodes[member.of].dependents).copied();
+            let of_group = self.groups(next).flat_map(|group| self.nodes[group].dependents.iter().copied());
             let behind = at.dependents.iter().copied().chain(of_group).chain(at.members.clone().into_iter().flatten());
             queue.extend(behind.filter(|behind| found.insert(*behind)));
         }
@@ -146,9 +168,14 @@ impl Graph {
             let mut all = vec![Bits::new(self.nodes.len()); self.nodes.len()];
             for &node in &self.order {
                 let mut own = std::mem::take(&mut all[node]);
-                for (needed, _) in &self.nodes[node].needs {
-                    own.insert(*needed);
-                    own.join(&all[*needed]);
+                let at = &self.nodes[node];
+                let group = at.group.map(|member| member.of);
+                let needed = at.needs.iter().map(|(needed, _)| *needed);
+                // Who waits for a group waits for all that lies under it.
+                let under = needed.clone().flat_map(|needed| self.nodes[needed].members.clone().unwrap_or_default());
+                for before in needed.chain(under).chain(group) {
+                    own.insert(before);
+                    own.join(&all[before]);
                 }
                 all[node] = own;
             }
@@ -160,7 +187,8 @@ impl Graph {
 impl Node {
     fn top(id: &str, step: usize, finally: bool) -> Self {
         let (needs, dependents) = (Vec::new(), Vec::new());
-        Self { address: Address::top(id), step, finally, needs, dependents, group: None, members: None }
+        let address = Address::top(id);
+        Self { address, step, finally, needs, dependents, unit: None, group: None, members: None }
     }
 
     pub fn is_group(&self) -> bool {
@@ -168,6 +196,7 @@ impl Node {
     }
 }
 
+/// A step of a graph without includes written out.
 fn step_of<'a>(runbook: &'a Runbook, node: &Node) -> &'a Step {
     if node.finally { &runbook.finally[node.step] } else { &runbook.steps[node.step] }
 }

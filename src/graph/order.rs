@@ -10,8 +10,8 @@ use super::dag::Node;
 pub fn order(nodes: &[Node]) -> Vec<usize> {
     let mut missing: Vec<usize> =
         nodes.iter().map(|node| node.needs.len() + usize::from(node.group.is_some())).collect();
-    let mut open: Vec<usize> =
-        nodes.iter().map(|node| node.members.as_ref().map_or(0, ExactSizeIterator::len)).collect();
+    let mut open = vec![0; nodes.len()];
+    nodes.iter().filter_map(|node| node.group).for_each(|member| open[member.of] += 1);
     let free = missing.iter().enumerate().filter(|(_, count)| **count == 0).map(|(node, _)| Reverse(node));
     let mut heap: BinaryHeap<_> = free.collect();
     let mut order = Vec::with_capacity(nodes.len());
@@ -23,7 +23,8 @@ pub fn order(nodes: &[Node]) -> Vec<usize> {
                 heap.push(Reverse(node));
             }
         };
-        nodes[node].members.clone().into_iter().flatten().for_each(&mut release);
+        let is_member = |member: &usize| nodes[*member].group.is_some_and(|member| member.of == node);
+        nodes[node].members.clone().into_iter().flatten().filter(is_member).for_each(&mut release);
         let mut ended = Some(node).filter(|node| open[*node] == 0);
         while let Some(node) = ended {
             nodes[node].dependents.iter().copied().for_each(&mut release);

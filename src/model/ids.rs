@@ -85,6 +85,11 @@ impl Address {
         Self(format!("{self}:{key}").into())
     }
 
+    /// The address of a step that stands at `inner` in what this one holds.
+    pub fn under(&self, inner: &Address) -> Self {
+        Self(format!("{self}/{inner}").into())
+    }
+
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         self.0.split('/').map(|part| match part.split_once(':') {
             Some((id, key)) => Part { id, key: Some(key) },

@@ -49,7 +49,9 @@ pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
         let scope = RunScope::of(plan, &state, node);
         let verdict = verdict(plan, &scope, node, &verdicts);
         verdicts[node] = verdict;
-        steps.push(if plan.is_group(node) {
+        steps.push(if plan.is_include(node) {
+            of_include(plan, &scope, node, verdict)
+        } else if plan.is_group(node) {
             of_group(plan, node, verdict)
         } else {
             of_step(plan, &scope, node, verdict)
@@ -61,9 +63,19 @@ pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
 
 fn of_step(plan: &Plan, scope: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
     let with = &plan.step(node).with;
-    let inputs = with.entries().iter().map(|entry| (entry.key.text.clone(), input(&entry.value, scope))).collect();
     let known = if is_known(with, scope) { with.render(scope).ok() } else { None };
-    StepForecast { node, verdict, inputs, known, outputs: outputs(plan, node) }
+    StepForecast { node, verdict, inputs: inputs(with, scope), known, outputs: outputs(plan, node) }
+}
+
+fn inputs(with: &Tree, scope: &RunScope<'_>) -> Map<String, Value> {
+    with.entries().iter().map(|entry| (entry.key.text.clone(), input(&entry.value, scope))).collect()
+}
+
+/// Its steps are told one by one.
+fn of_include(plan: &Plan, scope: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
+    let step = plan.step(node);
+    let outputs = step.part().map(|part| part.book.outputs.keys().cloned().collect()).unwrap_or_default();
+    StepForecast { node, verdict, inputs: inputs(&step.with, scope), known: None, outputs }
 }
 
 /// Only its items do something.
@@ -84,7 +96,7 @@ fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -
         return before[member.of];
     }
     // The `if` of a step with `foreach` is asked of each item.
-    if let Some(condition) = step.condition.as_ref().filter(|_| !plan.is_group(node)) {
+    if let Some(condition) = step.condition.as_ref().filter(|_| !plan.is_group(node) || plan.is_include(node)) {
         let known = condition.references().iter().all(|reference| {
             let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
             reference.optional || scope.get(&path).is_some()
@@ -163,7 +175,7 @@ pub fn may_prepare(plan: &Plan, step: &StepForecast) -> bool {
 pub fn starts_at_once(plan: &Plan, steps: &[StepForecast]) -> Vec<usize> {
     let starts = |step: &&StepForecast| {
         let at = &plan.graph.nodes[step.node];
-        let open = at.group.is_none_or(|member| plan.graph.nodes[member.of].needs.is_empty());
+        let open = plan.graph.groups(step.node).all(|group| plan.graph.nodes[group].needs.is_empty());
         step.verdict != Verdict::WouldSkip && at.needs.is_empty() && open && !at.finally && !at.is_group()
     };
     steps.iter().filter(starts).map(|step| step.node).collect()

@@ -33,7 +33,7 @@ pub fn of(plan: &Plan, known: &Items) -> Result<Items, Fault> {
         let address = plan.address(node);
         let found = match known.get(address) {
             Some(known) => known.clone(),
-            None => list(plan, foreach).map_err(|fault| of_step(address, fault))?,
+            None => list(plan, node, foreach).map_err(|fault| of_step(address, fault))?,
         };
         items.insert(address.clone(), found);
     }
@@ -53,9 +53,9 @@ fn of_step(address: &Address, mut fault: Fault) -> Fault {
     fault
 }
 
-fn list(plan: &Plan, foreach: &Foreach) -> Result<Vec<Item>, Fault> {
+fn list(plan: &Plan, node: usize, foreach: &Foreach) -> Result<Vec<Item>, Fault> {
     let state = RunState::default();
-    let scope = RunScope::new(plan, &state);
+    let scope = RunScope::of(plan, &state, node);
     let list = foreach.list.render(&scope)?;
     if holds_secret(&list) {
         return Err(Fault::new(codes::SECRET_MISPLACED, "an item holds a secret; items are shown and written down")

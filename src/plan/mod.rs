@@ -1,6 +1,7 @@
 //! A runbook bound to a run: parameters, variables, kinds. Everything the engine decides on besides the records.
 
 pub mod forecast;
+pub mod include;
 pub mod items;
 pub mod outline;
 pub mod saved;
@@ -134,8 +135,11 @@ impl Plan {
     fn find_kinds(&mut self, kind: impl Fn(&str) -> Option<&'static dyn AnyKind>) -> Result<(), Fault> {
         for node in 0..self.graph.len() {
             let step = self.graph.step(&self.runbook, node);
-            let found =
-                kind(&step.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", step.kind)))?;
+            let found = match step.include {
+                Some(_) => Some(&include::Include as &'static dyn AnyKind),
+                None => kind(&step.kind),
+            };
+            let found = found.ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", step.kind)))?;
             self.effects.push(match self.graph.nodes[node].is_group() {
                 true => Effect::Read,
                 false => found.effect(&Late { value: &step.with.written() }),
@@ -189,6 +193,11 @@ impl Plan {
 
     pub fn find(&self, address: &Address) -> Option<usize> {
         self.graph.find(address.as_str())
+    }
+
+    /// Whether it is done by the steps of a file.
+    pub fn is_include(&self, node: usize) -> bool {
+        self.step(node).include.is_some()
     }
 
     /// Whether it is done by its members.

@@ -15,6 +15,7 @@ use super::{Binding, Plan};
 use crate::journal::store::{RunDir, replace_private};
 use crate::model::record::{Mode, OnFailure};
 use crate::model::{Address, Amendment, RunId};
+use crate::runbook::{self, Loaded, Problem, Texts};
 
 /// `plan.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,7 +29,10 @@ pub struct SavedPlan {
     /// The file in the run's folder that is executed; those of earlier changes stay beside it.
     #[serde(default = "first_copy")]
     pub copy: String,
-    /// Of the runbook's text.
+    /// The copies of the files that the runbook includes, by key, see [`crate::runbook::include`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub included: BTreeMap<String, String>,
+    /// Of the runbook's text, and of the files that it includes.
     pub source_digest: String,
     pub digest: String,
     pub started_at: Timestamp,
@@ -57,7 +61,8 @@ fn first_copy() -> String {
 }
 
 impl SavedPlan {
-    pub fn of(plan: &Plan, runbook: &Path, source_digest: &str, given: Vec<String>) -> Self {
+    /// `runbook` is the file of the plan as it is named, `texts` what it is made from.
+    pub fn of(plan: &Plan, runbook: &Path, texts: &Texts, given: Vec<String>) -> Self {
         Self {
             version: 1,
             run: plan.run.clone(),
@@ -65,7 +70,8 @@ impl SavedPlan {
             runbook: runbook.to_path_buf(),
             base: plan.base.clone(),
             copy: first_copy(),
-            source_digest: source_digest.to_string(),
+            included: texts.files.keys().map(|key| (key.clone(), texts.copy_of(key))).collect(),
+            source_digest: texts.digest(),
             digest: plan.digest.clone(),
             started_at: plan.started_at,
             outage_began: plan.outage_began,
@@ -85,16 +91,48 @@ impl SavedPlan {
         serde_json::from_slice(&fs::read(run.plan())?).map_err(io::Error::other)
     }
 
+    /// The runbook as the run has it.
+    pub fn load(&self, run: &RunDir) -> Result<Loaded, Vec<Problem>> {
+        runbook::load_copy(&self.runbook_copy(run), &self.included)
+    }
+
     pub fn runbook_copy(&self, run: &RunDir) -> PathBuf {
         run.runbook().join(&self.copy)
     }
 
-    /// Takes the place of the plan in the run's folder. `runbook` is the text it was made from. The copy of the runbook is
-    /// there before the plan that names it, so a crash leaves one plan or the other, whole.
-    pub fn replace(&mut self, run: &RunDir, runbook: &[u8]) -> io::Result<()> {
+    /// The runbook and what it includes, as far as they are not what the run took.
+    pub fn edited(&self, run: &RunDir) -> Vec<PathBuf> {
+        let copies = self.included.iter().map(|(key, copy)| (self.base.join(key), copy));
+        let all = std::iter::once((self.runbook.clone(), &self.copy)).chain(copies);
+        let differs = |(file, copy): &(PathBuf, &String)| match (fs::read(file), fs::read(run.runbook().join(copy))) {
+            (Ok(file), Ok(copy)) => file != copy,
+            (Err(_), _) => true,
+            // That the copy cannot be read is said when the run goes on.
+            (Ok(_), Err(_)) => false,
+        };
+        all.filter(differs).map(|(file, _)| file).collect()
+    }
+
+    /// All that a new run begins with.
+    pub fn files(&self, texts: &Texts) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+        let folder = Path::new("runbook");
+        let included = texts.files.iter().map(|(key, bytes)| (texts.copy_of(key), bytes));
+        // Two files of one text have one copy.
+        let included: BTreeMap<String, &Vec<u8>> = included.collect();
+        let mut files = vec![(folder.join(&self.copy), texts.main.clone())];
+        files.extend(included.into_iter().map(|(copy, bytes)| (folder.join(copy), bytes.clone())));
+        files.push((PathBuf::from("plan.json"), serde_json::to_vec(self).map_err(io::Error::other)?));
+        Ok(files)
+    }
+
+    /// Takes the place of the plan in the run's folder. The copies of the texts are there before the plan that names them, so
+    /// a crash leaves one plan or the other, whole.
+    pub fn replace(&mut self, run: &RunDir, texts: &Texts) -> io::Result<()> {
         self.copy = format!("{}.yaml", &self.source_digest[..16]);
-        replace_private(&self.runbook_copy(run), runbook)?;
-        replace_private(&run.plan(), &serde_json::to_vec(self).map_err(io::Error::other)?)
+        for (file, bytes) in self.files(texts)? {
+            replace_private(&run.path.join(file), &bytes)?;
+        }
+        Ok(())
     }
 
     pub fn binding(&self) -> Binding {

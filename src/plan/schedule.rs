@@ -27,7 +27,8 @@ pub fn remaining(outline: &Outline) -> Vec<u64> {
         let behind = |node: usize, rank: &[u64]| {
             outline.steps[node].dependents.iter().map(|other| rank[*other]).max().unwrap_or(0)
         };
-        let after = behind(node, &rank).max(step.group.map_or(0, |group| behind(group, &rank)));
+        let groups = std::iter::successors(step.group, |group| outline.steps[*group].group);
+        let after = groups.map(|group| behind(group, &rank)).chain([behind(node, &rank)]).max().unwrap_or(0);
         let inside = step.members.clone().into_iter().flatten().map(|member| rank[member]).max().unwrap_or(0);
         rank[node] = inside.max(after + weight(outline, node));
     }
@@ -75,13 +76,14 @@ struct Play<'a, P, F> {
 impl<'a, P: Ord, F: Fn(usize) -> P> Play<'a, P, F> {
     fn new(outline: &'a Outline, concurrency: usize, priority: F) -> Self {
         let missing = outline.steps.iter().map(|step| step.needs.len() + usize::from(step.group.is_some()));
-        let open = outline.steps.iter().map(|step| step.members.as_ref().map_or(0, ExactSizeIterator::len));
+        let mut open = vec![0; outline.len()];
+        outline.steps.iter().filter_map(|step| step.group).for_each(|group| open[group] += 1);
         Self {
             outline,
             concurrency,
             priority,
             missing: missing.collect(),
-            open: open.collect(),
+            open,
             queue: Vec::new(),
             ready: BTreeSet::new(),
             running: BinaryHeap::new(),
@@ -107,8 +109,10 @@ impl<'a, P: Ord, F: Fn(usize) -> P> Play<'a, P, F> {
     fn free(&mut self) {
         while let Some(node) = self.queue.pop() {
             match self.outline.steps[node].members.clone() {
-                Some(members) if members.is_empty() => self.end(node),
-                Some(members) => members.for_each(|member| self.release(member)),
+                Some(under) if under.is_empty() => self.end(node),
+                Some(under) => under
+                    .filter(|member| self.outline.steps[*member].group == Some(node))
+                    .for_each(|member| self.release(member)),
                 None => {
                     self.ready.insert(((self.priority)(node), node));
                 }

@@ -10,13 +10,21 @@ use crate::runbook::tree::Tree;
 pub fn needed(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    let mut trees: Vec<&Tree> = nodes.into_iter().flat_map(|node| trees(plan.step(node))).collect();
-    while let Some(tree) = trees.pop() {
+    // Each with the include in whose file it is written.
+    let own = |node: usize| trees(plan.step(node)).into_iter().map(move |tree| (plan.graph.nodes[node].unit, tree));
+    let mut trees: Vec<(Option<usize>, &Tree)> = nodes.into_iter().flat_map(own).collect();
+    while let Some((unit, tree)) = trees.pop() {
         for reference in tree.references() {
             let Some(name) = reference.path.get(1) else { continue };
-            match reference.root() {
-                "secrets" => drop(needed.insert(name.clone())),
-                "vars" if seen.insert(name) => trees.extend(plan.runbook.vars.get(name)),
+            match (reference.root(), unit) {
+                ("secrets", _) => drop(needed.insert(name.clone())),
+                ("vars", _) if seen.insert((None, name)) => {
+                    trees.extend(plan.runbook.vars.get(name).map(|tree| (None, tree)));
+                }
+                ("params", Some(include)) if seen.insert((unit, name)) => {
+                    let outside = plan.graph.nodes[include].unit;
+                    trees.extend(plan.step(include).with.get(name).map(|tree| (outside, tree)));
+                }
                 _ => {}
             }
         }
@@ -53,5 +61,24 @@ steps:
         assert_eq!(needed(&plan, [0]), BTreeSet::from(["a".to_string()]));
         assert_eq!(needed(&plan, [1]), BTreeSet::from(["b".to_string()]));
         assert!(needed(&plan, []).is_empty());
+    }
+
+    #[test]
+    fn a_step_of_an_include_needs_what_it_is_handed() {
+        let plan = testing::plan(
+            r#"
+secrets: { a: { from: env, key: A }, b: { from: env, key: B } }
+vars: { far: "{{ secrets.a }}" }
+steps:
+  - id: one
+    include: tests/sound/lib/deeper/notes.yaml
+    needs: []
+    with: { words: [x], password: "{{ vars.far }}" }
+  - { id: two, include: tests/sound/lib/deeper/notes.yaml, needs: [], with: { words: [x], password: "{{ secrets.b }}" } }
+"#,
+        );
+        let of = |step: &str| needed(&plan, [plan.graph.find(step).unwrap()]);
+        assert_eq!(of("one/each:x"), BTreeSet::from(["a".to_string()]));
+        assert_eq!(of("two/each:x"), BTreeSet::from(["b".to_string()]));
     }
 }

@@ -3,6 +3,7 @@
 //! Shapes are judged while reading; whether names, kinds and references exist is judged by [`super::check`].
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -30,6 +31,25 @@ pub struct Runbook {
     /// In the order of the file.
     pub steps: Vec<Step>,
     pub finally: Vec<Step>,
+    /// What a file that is included shows to the outside; a runbook has none.
+    pub outputs: IndexMap<String, Tree>,
+}
+
+/// A file that steps include: a runbook of `params`, `steps` and `outputs` alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Its path as seen from the runbook's folder.
+    pub key: String,
+    pub book: Runbook,
+}
+
+/// `include:` of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Include {
+    /// As it is written, relative to the file it stands in.
+    pub path: Name,
+    /// Absent where the file cannot be read, which is a problem of its own.
+    pub part: Option<Arc<Part>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +126,7 @@ pub enum SecretSpec {
 pub struct Step {
     pub id: String,
     pub name: Option<Box<Tree>>,
-    /// The word after `uses:`; `run` for `run: |`.
+    /// The word after `uses:`; `run` for `run: |`; `include` for an include.
     pub kind: String,
     /// A map; null if it could not be read, which is a problem of its own.
     pub with: Tree,
@@ -115,6 +135,8 @@ pub struct Step {
     pub condition: Option<Box<Condition>>,
     /// Done once an item.
     pub foreach: Option<Box<Foreach>>,
+    /// Done by the steps of another file.
+    pub include: Option<Box<Include>>,
     pub require: Vec<Requirement>,
     pub retry: Retry,
     /// Covers one attempt.
@@ -317,6 +339,13 @@ impl Runbook {
 
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.all_steps().map(|(_, step)| step).find(|step| step.id == id)
+    }
+}
+
+impl Step {
+    /// The file whose steps do it.
+    pub fn part(&self) -> Option<&Arc<Part>> {
+        self.include.as_ref()?.part.as_ref()
     }
 }
 

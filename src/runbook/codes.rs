@@ -42,6 +42,8 @@ codes! {
     SELF_OUTSIDE_VERIFY "RG0211" "`self` outside of `verify`"
     DUPLICATE_NEED "RG0212" "A step needs another one twice"
     BAD_KEY "RG0213" "The items of a step cannot be told apart"
+    INCLUDE_RING "RG0214" "Files include one another in a ring"
+    NOT_ON_INCLUDE "RG0215" "A key that cannot stand on an include"
 
     TEMPLATE_SYNTAX "RG0301" "A template that cannot be read"
     TEMPLATE_FORBIDDEN "RG0302" "A template where none is allowed"

@@ -3,7 +3,7 @@
 //!
 //! A variable or secret that changed belongs to every step that uses it, directly or by way of other variables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::Loaded;
 use super::diagnostic::{Problem, Report};
+use super::include;
 use super::source::Source;
 use super::tree::Tree;
 use super::yaml;
@@ -48,11 +49,11 @@ pub struct Field {
 
 /// The error is what keeps one of the two from being read as YAML.
 pub fn between(old: &Loaded, new: &Loaded) -> Result<Difference, Box<Problem>> {
-    let (old, new) = (parse(&old.source)?, parse(&new.source)?);
+    let (old, new) = (Version::of(old)?, Version::of(new)?);
     let mut around = Vec::new();
-    compare("", Some(&without_steps(&old)), Some(&without_steps(&new)), &mut around);
-    let moved = moved_names(&new, &around);
-    let (before, after) = (steps(&old), steps(&new));
+    compare("", Some(&without_steps(&old.main)), Some(&without_steps(&new.main)), &mut around);
+    let moved = moved_names(&new.main, &around);
+    let (before, after) = (old.steps(), new.steps());
     let mut changes = Vec::new();
     for (id, (step, was)) in &before {
         let change = match after.get(id) {
@@ -74,35 +75,80 @@ pub fn between(old: &Loaded, new: &Loaded) -> Result<Difference, Box<Problem>> {
     Ok(Difference { steps: changes, around })
 }
 
+/// A runbook and what it includes, as it is written.
+struct Version {
+    main: Tree,
+    parts: BTreeMap<String, Tree>,
+}
+
+/// Steps by address, each with what is written in it.
+type Steps<'a> = IndexMap<String, (&'a Tree, Value)>;
+
+/// An edited text was not judged yet: it may include more than anybody could read.
+const MOST: usize = 100_000;
+
+impl Version {
+    fn of(loaded: &Loaded) -> Result<Self, Box<Problem>> {
+        let mut main = parse(&loaded.source)?;
+        // A default that changed belongs to every step that takes it.
+        super::read::spread(&mut main);
+        let main = compiled(main, &loaded.source);
+        let part = |(key, source): (&String, &Arc<Source>)| Ok((key.clone(), compiled(parse(source)?, source)));
+        let parts = loaded.files.iter().map(part).collect::<Result<_, Box<Problem>>>()?;
+        Ok(Self { main, parts })
+    }
+
+    /// Each step with what is written in it, and that it stands in `finally` as one field more.
+    fn steps(&self) -> Steps<'_> {
+        let mut steps = Steps::new();
+        for part in ["steps", "finally"] {
+            for step in self.main.get(part).map(Tree::items).unwrap_or_default() {
+                self.add("", step, part == "finally", &mut vec![""], &mut steps);
+            }
+        }
+        steps
+    }
+
+    /// A step, and those of the file that it includes. `open` are the keys of the files that it stands in.
+    fn add<'a>(&'a self, above: &str, step: &'a Tree, finally: bool, open: &mut Vec<&'a str>, steps: &mut Steps<'a>) {
+        let Some(id) = step.get("id").and_then(Tree::as_text).filter(|_| steps.len() < MOST) else { return };
+        let address = format!("{above}{id}");
+        let mut written = step.written();
+        let within = open.last().copied().unwrap_or_default();
+        let path = step.get("include").and_then(Tree::as_text).map(|path| include::key(within, path));
+        let file = path.and_then(|key| self.parts.get_key_value(&key)).filter(|(key, _)| !open.contains(&key.as_str()));
+        if let Value::Object(fields) = &mut written {
+            if finally {
+                fields.insert("finally".into(), true.into());
+            }
+            // What the file asks for and puts out belongs to the include as a whole.
+            if let Some((key, tree)) = file {
+                fields.insert(key.clone(), without_steps(tree));
+            }
+        }
+        steps.insert(address.clone(), (step, written));
+        let Some((key, tree)) = file else { return };
+        open.push(key);
+        for inner in tree.get("steps").map(Tree::items).unwrap_or_default() {
+            self.add(&format!("{address}/"), inner, false, open, steps);
+        }
+        open.pop();
+    }
+}
+
 fn parse(source: &Arc<Source>) -> Result<Tree, Box<Problem>> {
-    let mut report = Report::new(source);
-    let mut tree = yaml::parse(&mut report)?;
-    // A default that changed belongs to every step that takes it.
-    super::read::spread(&mut tree);
-    // What is no template was reported when the file was read.
-    tree.compile(&mut report);
-    Ok(tree)
+    yaml::parse(&mut Report::new(source))
+}
+
+/// What is no template was reported when the file was read.
+fn compiled(mut tree: Tree, source: &Arc<Source>) -> Tree {
+    tree.compile(&mut Report::new(source));
+    tree
 }
 
 fn without_steps(tree: &Tree) -> Value {
     let outside = tree.entries().iter().filter(|entry| !matches!(entry.key.text.as_str(), "steps" | "finally"));
     Value::Object(outside.map(|entry| (entry.key.text.clone(), entry.value.written())).collect())
-}
-
-/// Each step with what is written in it, and that it stands in `finally` as one field more.
-fn steps(tree: &Tree) -> IndexMap<String, (&Tree, Value)> {
-    let mut steps = IndexMap::new();
-    for part in ["steps", "finally"] {
-        for step in tree.get(part).map(Tree::items).unwrap_or_default() {
-            let Some(id) = step.get("id").and_then(Tree::as_text) else { continue };
-            let mut written = step.written();
-            if let (Value::Object(fields), "finally") = (&mut written, part) {
-                fields.insert("finally".into(), true.into());
-            }
-            steps.insert(id.to_string(), (step, written));
-        }
-    }
-    steps
 }
 
 /// `vars.NAME` and `secrets.NAME`, as far as the templates in `tree` read them.

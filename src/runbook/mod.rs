@@ -1,8 +1,8 @@
 //! Text to a typed runbook, and everything that can be known about it without the outside world.
 //!
 //! The way of a file: [`source`] reads it, [`yaml`] makes it a [`tree`] in which every key and value knows its place,
-//! [`read`] makes that an [`ast::Runbook`] with its [`template`]s compiled, and [`check`] judges it against a
-//! [`catalog`] of step kinds. Each stage collects its problems and goes on; only a file that is no YAML ends it.
+//! [`read`] makes that an [`ast::Runbook`] with its [`template`]s compiled, [`include`] adds the files that it names, and
+//! [`check`] judges all of it against a [`catalog`] of step kinds. Each stage collects its problems and goes on; only a file that is no YAML ends it.
 //!
 //! Pure but for reading the file: no clock, no environment, no network.
 
@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod difference;
 pub mod duration;
 pub mod expect;
+pub mod include;
 pub mod keys;
 pub mod params;
 mod read;
@@ -29,6 +30,7 @@ pub mod tree;
 pub mod vars;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,30 +48,76 @@ use diagnostic::Report;
 pub struct Loaded {
     pub runbook: Runbook,
     pub source: Arc<Source>,
-    /// SHA-256 of the file's bytes, in hex.
-    pub digest: String,
+    /// The sources of what it includes, by key, see [`include`].
+    pub files: BTreeMap<String, Arc<Source>>,
+    /// What all of it was read from.
+    pub texts: Texts,
     /// What reading found; [`check`] includes it.
     problems: Vec<Problem>,
+}
+
+/// The bytes of a runbook and of the files that it includes, directly or not, by key.
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    pub main: Vec<u8>,
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Texts {
+    /// What stands for all of it; where nothing is included, for the text of the one file.
+    pub fn digest(&self) -> String {
+        if self.files.is_empty() {
+            return digest(&self.main);
+        }
+        let mut all = digest(&self.main);
+        self.files.iter().for_each(|(key, bytes)| all.push_str(&format!("\n{} {key}", digest(bytes))));
+        digest(all.as_bytes())
+    }
+
+    /// The name of the copy that a run keeps of a file.
+    pub fn copy_of(&self, key: &str) -> String {
+        let bytes = self.files.get(key).map(Vec::as_slice).unwrap_or_default();
+        format!("{}.yaml", &digest(bytes)[..16])
+    }
 }
 
 /// Reads a runbook. The error is what kept it from being read at all.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
     let (source, bytes) = Source::read(path).map_err(|problem| vec![*problem])?;
-    parse(source, &bytes)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    parse(source, bytes, &name, &|key| Source::read(&folder.join(key)))
+}
+
+/// Reads a runbook as a run keeps it: `copies` names the copy of each file that it includes, in the same folder.
+pub fn load_copy(path: &Path, copies: &BTreeMap<String, String>) -> Result<Loaded, Vec<Problem>> {
+    let (source, bytes) = Source::read(path).map_err(|problem| vec![*problem])?;
+    // The copy has another name, which no file that is included may be taken for.
+    parse(source, bytes, "", &|key| match copies.get(key) {
+        Some(copy) => Source::read(&path.with_file_name(copy)),
+        None => Err(Box::new(Problem::bare(codes::MISSING_FILE, format!("the run has no copy of `{key}`")))),
+    })
 }
 
 /// Reads a runbook from text, under a name for messages.
 pub fn parse_text(name: &str, text: &str) -> Result<Loaded, Vec<Problem>> {
-    parse(Source::new(name, text), text.as_bytes())
+    let (path, text_of) = (Path::new(name), text.as_bytes().to_vec());
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let main = path.file_name().unwrap_or_default().to_string_lossy();
+    parse(Source::new(name, text), text_of, &main, &|key| Source::read(&folder.join(key)))
 }
 
-fn parse(source: Arc<Source>, bytes: &[u8]) -> Result<Loaded, Vec<Problem>> {
+/// `main` is the file's name in its folder.
+fn parse(source: Arc<Source>, bytes: Vec<u8>, main: &str, fetch: include::Fetch<'_>) -> Result<Loaded, Vec<Problem>> {
     let mut report = Report::new(&source);
     let tree = yaml::parse(&mut report).map_err(|problem| vec![*problem])?;
     check::urls(&tree, &mut report);
-    let Some(runbook) = read::runbook(tree, &mut report) else { return Err(report.problems) };
-    let digest = digest(bytes);
-    Ok(Loaded { runbook, source, digest, problems: report.problems })
+    let Some(mut runbook) = read::runbook(tree, &mut report) else { return Err(report.problems) };
+    let mut reader = include::Reader::new(main, fetch);
+    reader.resolve(&mut runbook, main, &source);
+    let mut problems = report.problems;
+    problems.append(&mut reader.problems);
+    Ok(Loaded { runbook, source, files: reader.sources, texts: Texts { main: bytes, files: reader.texts }, problems })
 }
 
 /// What stands for the text of a file: SHA-256, in hex.
@@ -80,7 +128,7 @@ pub fn digest(bytes: &[u8]) -> String {
 /// Everything that is wrong, in the order of the file.
 pub fn check(loaded: &Loaded, catalog: &dyn Catalog) -> Vec<Problem> {
     let mut problems = loaded.problems.clone();
-    problems.extend(check::check(&loaded.runbook, &loaded.source, catalog));
+    problems.extend(check::check(loaded, catalog));
     diagnostic::tidy(&mut problems);
     problems
 }

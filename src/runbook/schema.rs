@@ -12,7 +12,17 @@ use super::duration;
 use super::expect::Operator;
 use super::keys::{self, Form, Keys};
 
+/// Of a runbook.
 pub fn schema(catalog: &dyn Catalog) -> Value {
+    of_file(&keys::TOP, "A runbook of regrow", catalog)
+}
+
+/// Of a file that runbooks include.
+pub fn part_schema(catalog: &dyn Catalog) -> Value {
+    of_file(&keys::PART, "A file that runbooks of regrow include", catalog)
+}
+
+fn of_file(top: &Keys, title: &str, catalog: &dyn Catalog) -> Value {
     let kinds: Vec<&dyn KindFace> = catalog.names().into_iter().filter_map(|name| catalog.kind(name)).collect();
     let mut definitions = Map::new();
     definitions.insert("step".into(), step(&kinds));
@@ -25,9 +35,9 @@ pub fn schema(catalog: &dyn Catalog) -> Value {
     for kind in &kinds {
         definitions.insert(with_name(*kind), with(*kind));
     }
-    let mut schema = fields(&keys::TOP);
+    let mut schema = fields(top);
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
-    schema["title"] = json!("A runbook of regrow");
+    schema["title"] = json!(title);
     schema["definitions"] = definitions.into();
     schema
 }
@@ -91,7 +101,7 @@ fn form(form_of: Form) -> Value {
         Form::Title => {
             json!({"type": "string", "pattern": "^[^\\n\\r]*\\S[^\\n\\r]*$", "maxLength": 200, "not": {"pattern": "\\{\\{"}})
         }
-        Form::Text => text(),
+        Form::Text | Form::File(_) => text(),
         Form::TemplatedText => json!({"type": "string"}),
         Form::Template => reference("template"),
         Form::Id => json!({"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"}),
@@ -137,7 +147,7 @@ fn step(kinds: &[&dyn KindFace]) -> Value {
     let steps: Vec<_> = kinds.iter().filter(|kind| kind.is_step()).collect();
     let mut schema = fields(&keys::STEP);
     schema["properties"]["uses"]["enum"] = steps.iter().map(|kind| kind.name()).collect();
-    schema["oneOf"] = json!([{"required": ["uses"]}, {"required": ["run"]}]);
+    schema["oneOf"] = json!([{"required": ["uses"]}, {"required": ["run"]}, {"required": ["include"]}]);
     schema["dependencies"] = json!({"succeeds_if": ["verify"]});
     let mut rules: Vec<Value> = steps.iter().map(|kind| chosen("uses", **kind, body(**kind))).collect();
     if let Some(run) = steps.iter().find(|kind| kind.name() == "run") {
@@ -146,6 +156,9 @@ fn step(kinds: &[&dyn KindFace]) -> Value {
             json!({"allOf": [reference(&with_name(**run)), {"properties": {"script": false, "command": false}}]});
         rules.push(json!({"if": {"required": ["run"]}, "then": short}));
     }
+    let elsewhere = keys::STEP.names().filter(|name| !keys::ON_INCLUDE.contains(name));
+    let elsewhere: Map<String, Value> = elsewhere.map(|name| (name.into(), json!(false))).collect();
+    rules.push(json!({"if": {"required": ["include"]}, "then": {"properties": elsewhere}}));
     schema["allOf"] = rules.into();
     schema
 }

@@ -1,6 +1,7 @@
 //! The language as a whole: every file in `tests/broken` is refused as it says, every file in `tests/sound` is not.
 //!
-//! A broken file begins with what is expected of it, all of it, in order: `# RG0102 12:5 part of the help`.
+//! A broken file begins with what is expected of it, all of it, in order: `# RG0102 12:5 part of the help`. In a file that it
+//! includes the place is `lib/part.yaml:12:5`.
 
 use std::path::{Path, PathBuf};
 
@@ -13,12 +14,22 @@ use super::{check, load, parse_text};
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    // What others include lies in folders.
+    files.retain(|path| path.is_file());
     files.sort();
     files
 }
 
 fn problems(path: &Path) -> Vec<Problem> {
     load(path).map(|loaded| check(&loaded, &kinds())).unwrap_or_else(|problems| problems)
+}
+
+fn place(problem: &Problem, path: &Path) -> String {
+    let place = format!("{}:{}", problem.line, problem.column);
+    match Path::new(&problem.file).strip_prefix(path.parent().unwrap()) {
+        Ok(file) if Path::new(&problem.file) != path => format!("{}:{place}", file.display()),
+        _ => place,
+    }
 }
 
 struct Expected {
@@ -49,18 +60,13 @@ fn every_broken_runbook_is_refused_with_code_place_and_help() {
         let same = found.len() == expected.len()
             && found.iter().zip(&expected).all(|(found, expected)| {
                 let said = format!("{} {}", found.message, found.help.as_deref().unwrap_or_default());
-                found.code == expected.code
-                    && format!("{}:{}", found.line, found.column) == expected.place
-                    && said.contains(&expected.help)
+                found.code == expected.code && place(found, path) == expected.place && said.contains(&expected.help)
             });
         if !same {
             wrong.push_str(&format!("\n{}\n", path.file_name().unwrap().to_string_lossy()));
             for problem in &found {
                 let help = problem.help.as_deref().unwrap_or_default();
-                wrong.push_str(&format!(
-                    "# {} {}:{} {} | {help}\n",
-                    problem.code, problem.line, problem.column, problem.message
-                ));
+                wrong.push_str(&format!("# {} {} {} | {help}\n", problem.code, place(problem, path), problem.message));
             }
         }
     }
@@ -89,6 +95,53 @@ fn ten_thousand_steps_are_judged_at_once() {
     let loaded = parse_text("large.yaml", &text).unwrap();
     let found = check(&loaded, &kinds());
     assert_eq!(found.iter().map(|problem| problem.code).collect::<Vec<_>>(), [super::codes::TOO_MANY_STEPS]);
+}
+
+/// A folder with `book.yaml`, which includes `part0.yaml`, and the files that `part` gives for each number.
+fn folder(parts: usize, part: impl Fn(usize) -> String) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let book = "version: 1\nname: x\nseverity: partial\nsteps:\n  - { id: a, needs: [], include: part0.yaml }\n";
+    std::fs::write(folder.path().join("book.yaml"), book).unwrap();
+    for number in 0..parts {
+        std::fs::write(folder.path().join(format!("part{number}.yaml")), part(number)).unwrap();
+    }
+    folder
+}
+
+fn codes_of(folder: &tempfile::TempDir) -> Vec<&'static str> {
+    problems(&folder.path().join("book.yaml")).iter().map(|problem| problem.code).collect()
+}
+
+#[test]
+fn the_limits_hold_over_all_files() {
+    let many = |steps: usize| {
+        let step = |index| format!("  - {{ id: s{index}, needs: [], run: echo }}\n");
+        folder(1, |_| format!("steps:\n{}", (0..steps).map(step).collect::<String>()))
+    };
+    assert_eq!(codes_of(&many(9_999)), [""; 0]);
+    assert_eq!(codes_of(&many(10_000)), [super::codes::TOO_MANY_STEPS]);
+    // Each includes the next one twice: written out, more than there are atoms, and yet judged at once.
+    let next = |number| format!("include: part{}.yaml", number + 1);
+    let doubled = folder(30, |number| match number {
+        29 => "steps:\n  - { id: a, uses: run, with: { command: [x], effect: read } }\n".into(),
+        _ => format!("steps:\n  - {{ id: a, {0} }}\n  - {{ id: b, {0} }}\n", next(number)),
+    });
+    let found = codes_of(&doubled);
+    assert!(!found.is_empty() && found.iter().all(|code| *code == super::codes::TOO_MANY_STEPS), "{found:?}");
+    let deep = folder(40, |number| format!("steps:\n  - {{ id: a, needs: [], {} }}\n", next(number)));
+    assert_eq!(codes_of(&deep), [super::codes::TOO_DEEP]);
+}
+
+#[test]
+fn what_the_runbook_says_of_all_steps_does_not_reach_into_a_file() {
+    let folder = folder(1, |_| "steps:\n  - { id: s, needs: [], run: echo }\n".into());
+    let book = folder.path().join("book.yaml");
+    let text = std::fs::read_to_string(&book).unwrap();
+    std::fs::write(&book, text.replace("steps:", "defaults: { timeout: 5m, retry: 3, lock: one }\nsteps:")).unwrap();
+    let loaded = load(&book).unwrap();
+    assert_eq!(check(&loaded, &kinds()).len(), 0);
+    let inner = &loaded.runbook.steps[0].part().unwrap().book.steps[0];
+    assert_eq!((inner.timeout, inner.retry.attempts, &inner.lock), (None, 1, &None));
 }
 
 #[test]

@@ -69,6 +69,8 @@ impl Commands {
                 way("do it again", "rerun", because),
                 way("it is so: take it as done", "done", " --unverified --because TEXT"),
             ],
+            // A group goes on in its members.
+            Status::Failed if state.opened => vec![way("try again", "retry", "")],
             Status::Failed => vec![
                 way("try again", "retry", ""),
                 way("done by hand", "done", because),

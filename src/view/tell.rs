@@ -151,8 +151,8 @@ fn step_intended(it: &StepIntended, book: &Book) -> String {
     format!("starts{attempt}{kind}{name}")
 }
 
-fn step_opened(items: usize) -> String {
-    format!("begins: {}", super::words::count(items, "item"))
+fn step_opened(members: usize) -> String {
+    format!("begins: {}", super::words::count(members, "step"))
 }
 
 fn step_adopted() -> String {

@@ -284,6 +284,7 @@ fn saved(id: &RunId, started_at: Timestamp, outline: &Outline) -> SavedPlan {
         mode: Mode::Real,
         runbook: "/srv/runbooks/restore-only.yaml".into(),
         base: "/srv/runbooks".into(),
+        included: Default::default(),
         source_digest: "s1".into(),
         digest: "d1d2".into(),
         started_at,

@@ -3,6 +3,7 @@
 mod cleanup;
 mod edited;
 mod files;
+mod include;
 mod people;
 mod points;
 mod power;

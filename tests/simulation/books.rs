@@ -100,6 +100,25 @@ finally:
   - { id: c, uses: sim.opaque, needs: [b], with: {} }
 ",
     ),
+    (
+        "include",
+        "
+  - { id: a, uses: sim.keyed, needs: [], with: { text: x } }
+  - id: b
+    include: tests/simulation/lib/pair.yaml
+    needs: [a]
+    approval: { minimum: 1 }
+    with: { text: '{{ steps.a.outputs.made }}', fails: 1 }
+  - { id: c, uses: sim.set, needs: [b], with: { text: '{{ steps.b.outputs.made }}' } }
+",
+    ),
+    (
+        "nested",
+        "
+  - { id: a, include: tests/simulation/lib/nested.yaml, needs: [], with: { text: x } }
+  - { id: b, uses: sim.read, needs: [a], with: { text: '{{ steps.a.outputs.made }}' } }
+",
+    ),
 ];
 
 /// A bound plan of the steps in `text`.
@@ -139,8 +158,9 @@ pub fn machine(plan: &Plan, seed: u64) -> Machine {
     };
     for node in &plan.graph.nodes {
         let in_a_record = node.needs.iter().filter(is_recorded);
-        // What a group needs, its items need.
-        let of_group = node.group.iter().flat_map(|member| &plan.graph.nodes[member.of].needs);
+        // What a group needs, its members need.
+        let groups = plan.graph.groups(plan.find(&node.address).expect("it is there"));
+        let of_group = groups.flat_map(|group| &plan.graph.nodes[group].needs);
         let in_a_record = in_a_record.chain(of_group.filter(is_recorded));
         let needs = in_a_record.map(|(need, _)| plan.address(*need).to_string()).collect();
         machine.oracle.needs.insert(node.address.to_string(), needs);
@@ -178,6 +198,8 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
         "manual.approval",
     ];
     let kind = KINDS[rng.usize(..KINDS.len())];
+    let file =
+        [None, Some("pair"), Some("nested")].into_iter().find(|file| file.is_some() && rng.u8(..12) == 0).flatten();
     let mut needs = Vec::new();
     for need in 0..before {
         if rng.u8(..3) == 0 {
@@ -188,7 +210,19 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
             });
         }
     }
-    let _ = write!(text, "  - {{ id: {id}, uses: {kind}, needs: [{}]", needs.join(", "));
+    let _ = write!(text, "  - {{ id: {id}, needs: [{}]", needs.join(", "));
+    if rng.u8(..6) == 0 {
+        let _ = write!(text, ", if: {}", rng.bool());
+    }
+    if let Some(file) = file {
+        let approval = if rng.u8(..4) == 0 { ", approval: { minimum: 1 }" } else { "" };
+        let _ = writeln!(
+            text,
+            ", include: tests/simulation/lib/{file}.yaml, with: {{ text: '{{{{ run.id }}}}' }}{approval} }}"
+        );
+        return;
+    }
+    let _ = write!(text, ", uses: {kind}");
     match kind {
         "manual.task" => text.push_str(", with: { instructions: do it, form: { ticket: { type: string } } }"),
         "manual.notice" => {
@@ -196,9 +230,6 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
         }
         "manual.approval" => text.push_str(", with: { show: all of it }"),
         _ => simulated(rng, text, kind),
-    }
-    if rng.u8(..6) == 0 {
-        let _ = write!(text, ", if: {}", rng.bool());
     }
     if rng.u8(..5) == 0 {
         text.push_str(&items(rng));

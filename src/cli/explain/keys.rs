@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::runbook::keys::{Form, Key, Keys, PARAM, PROOF, SECRET, STEP, TOP};
+use crate::runbook::keys::{Form, Key, Keys, PARAM, PART, PROOF, SECRET, STEP, TOP};
 
 pub struct Found {
     key: &'static Key,
@@ -11,13 +11,14 @@ pub struct Found {
 
 pub fn find(name: &str) -> Option<Found> {
     let inside = |keys: &'static Keys| keys.known.iter().map(|key| Found { key, of: keys.of });
-    inside(&STEP).chain(inside(&TOP)).find(|found| found.key.name == name)
+    inside(&STEP).chain(inside(&TOP)).chain(inside(&PART)).find(|found| found.key.name == name)
 }
 
 /// Those of a step first.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let of_top = TOP.names().filter(|name| !STEP.knows(name));
-    STEP.names().chain(of_top)
+    let of_part = PART.names().filter(|name| !STEP.knows(name) && !TOP.knows(name));
+    STEP.names().chain(of_top).chain(of_part)
 }
 
 impl Found {
@@ -51,7 +52,7 @@ impl Found {
 /// The mapping that may stand behind a key, also in a list or under names.
 fn keys(form: &Form) -> Option<&'static Keys> {
     match form {
-        Form::Fields(keys) => Some(keys),
+        Form::Fields(keys) | Form::File(keys) => Some(keys),
         Form::Step => Some(&STEP),
         Form::Proof => Some(&PROOF),
         Form::Param => Some(&PARAM),

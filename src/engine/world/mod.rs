@@ -5,6 +5,7 @@ mod proofs;
 mod signals;
 mod worker;
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::kind::{AnyKind, ReadCx};
 use crate::model::record::Record;
 use crate::model::time::{Clock, Moment};
 use crate::model::{Fault, RunState};
-use crate::plan::Plan;
+use crate::plan::{Plan, include};
 use crate::provider::clock::SystemClock;
 
 pub use inbox::{deliver, pending};
@@ -36,6 +37,7 @@ pub struct RealWorld {
     kinds: Vec<&'static dyn AnyKind>,
     find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
     cx: ReadCx,
+    folders: Arc<worker::Folders>,
     run: RunDir,
     audience: Vec<Box<dyn Audience>>,
     write_report: WriteReport,
@@ -65,7 +67,10 @@ impl RealWorld {
         let Setting { cx, run, audience, write_report, find_kind } = setting;
         let inbox = inbox::Inbox::watch(run.inbox(), sender.clone());
         let kinds = plan.kinds.clone();
-        Ok(Self { runtime, sender, happenings, kinds, find_kind, cx, run, audience, write_report, inbox })
+        let included = (0..plan.len()).filter(|node| plan.graph.nodes[*node].unit.is_some());
+        let folders = included.map(|node| (plan.address(node).clone(), include::folder(plan, node))).collect();
+        let folders = Arc::new(folders);
+        Ok(Self { runtime, sender, happenings, kinds, find_kind, cx, folders, run, audience, write_report, inbox })
     }
 
     /// For answers that are asked for in this very terminal.
@@ -100,6 +105,7 @@ impl World for RealWorld {
         }
         let worker = worker::Worker {
             cx: self.cx.clone(),
+            folders: self.folders.clone(),
             sender: self.sender.clone(),
             find_kind: self.find_kind,
             kind: worker::node_of(&command).map(|node| self.kinds[node]),

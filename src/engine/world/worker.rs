@@ -1,6 +1,8 @@
 //! Does one command and says how it went.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use jiff::Timestamp;
@@ -10,16 +12,20 @@ use super::proofs;
 use crate::engine::command::{Command, Happening, Removal};
 use crate::kind::{AnyKind, Next, Outputs, RawOp, ReadCx, WriteCx};
 use crate::model::ledger::{Cleanup, Kept};
-use crate::model::{Effect, Fault};
+use crate::model::{Address, Effect, Fault};
 use crate::provider::process::TIMED_OUT;
 use crate::runbook::catalog::Late;
 
 pub struct Worker {
     pub cx: ReadCx,
+    pub folders: Arc<Folders>,
     pub sender: Sender<Happening>,
     pub find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
     pub kind: Option<&'static dyn AnyKind>,
 }
+
+/// Where the relative paths of steps start from, if not from the folder of the runbook.
+pub type Folders = BTreeMap<Address, PathBuf>;
 
 pub fn node_of(command: &Command) -> Option<usize> {
     match command {
@@ -33,6 +39,14 @@ pub fn node_of(command: &Command) -> Option<usize> {
 }
 
 impl Worker {
+    /// The context of a step: paths in a file that is included are relative to that file.
+    fn cx_of(&self, step: &Address) -> ReadCx {
+        match self.folders.get(step) {
+            Some(base) => ReadCx { base: base.clone(), ..self.cx.clone() },
+            None => self.cx.clone(),
+        }
+    }
+
     pub async fn perform(self, command: Command) {
         let sender = self.sender.clone();
         // Nobody listens any more once the executor leaves; then there is nothing left to say.
@@ -42,7 +56,8 @@ impl Worker {
     async fn outcome(self, command: Command) -> Happening {
         match command {
             Command::Verify { node, proofs } => {
-                let (checks, fault) = proofs::prove(&self.cx, &proofs, self.find_kind).await;
+                let cx = proofs.first().map_or_else(|| self.cx.clone(), |proof| self.cx_of(&proof.op.step));
+                let (checks, fault) = proofs::prove(&cx, &proofs, self.find_kind).await;
                 Happening::Verified { node, checks, fault }
             }
             Command::Cleanup { node: Some(node), entries } => {
@@ -61,12 +76,16 @@ impl Worker {
 
     async fn step(&self, kind: &'static dyn AnyKind, command: Command) -> Happening {
         match command {
-            Command::Prepare { node, op } => Happening::Prepared { node, result: kind.prepare(&self.cx, &op).await },
-            Command::Find { node, op } => Happening::Found { node, result: kind.find(&self.cx, &op).await },
+            Command::Prepare { node, op } => {
+                Happening::Prepared { node, result: kind.prepare(&self.cx_of(&op.step), &op).await }
+            }
+            Command::Find { node, op } => {
+                Happening::Found { node, result: kind.find(&self.cx_of(&op.step), &op).await }
+            }
             Command::Start { node, op } => Happening::Ended { node, result: self.start(kind, &op).await },
             Command::Watch { node, op } => Happening::Ended { node, result: self.watch(kind, &op).await },
             Command::Undo { node, op, undo, outputs } => {
-                let result = kind.undo(&WriteCx::grant(self.cx.clone()), &op, &undo, &outputs).await;
+                let result = kind.undo(&WriteCx::grant(self.cx_of(&op.step)), &op, &undo, &outputs).await;
                 Happening::Undone { node, result }
             }
             Command::Verify { node, .. } | Command::Report { node, .. } => unknown(node),
@@ -75,7 +94,7 @@ impl Worker {
     }
 
     async fn start(&self, kind: &'static dyn AnyKind, op: &RawOp) -> Result<Next, Fault> {
-        kind.start(&WriteCx::grant(self.cx.clone()), op).await?;
+        kind.start(&WriteCx::grant(self.cx_of(&op.step)), op).await?;
         let next = self.watch(kind, op).await?;
         match &next {
             Next::Done(outputs) => kind.disappoints(outputs).map_or(Ok(next), Err),
@@ -86,19 +105,19 @@ impl Worker {
     /// Waits for the end. What only reads is given up when its time is over; everything else keeps its own time.
     async fn watch(&self, kind: &'static dyn AnyKind, op: &RawOp) -> Result<Next, Fault> {
         let only_reads = kind.effect(&Late { value: &op.params }) == Effect::Read && kind.name() != "run";
+        let cx = self.cx_of(&op.step);
         match op.timeout_ms.filter(|_| only_reads) {
-            None => kind.watch(&self.cx, op).await,
+            None => kind.watch(&cx, op).await,
             Some(millis) => {
                 let time = std::time::Duration::from_millis(millis);
                 let late = || Err(Fault::new(TIMED_OUT, "no answer came in time"));
-                tokio::time::timeout(time, kind.watch(&self.cx, op)).await.unwrap_or_else(|_| late())
+                tokio::time::timeout(time, kind.watch(&cx, op)).await.unwrap_or_else(|_| late())
             }
         }
     }
 
     /// Every entry is tried; what is too young or still needed stays.
     async fn clean_up(&self, entries: Vec<Removal>) -> Cleanup {
-        let cx = WriteCx::grant(self.cx.clone());
         let mut cleanup = Cleanup { ended: true, ..Cleanup::default() };
         for Removal { entry, with, needed_by } in entries {
             let what = entry.what();
@@ -108,6 +127,7 @@ impl Worker {
                 continue;
             }
             let Some(kind) = (self.find_kind)(&entry.remover) else { continue };
+            let cx = WriteCx::grant(self.cx_of(&entry.made_by));
             match kind.remove(&cx, &entry, &with).await {
                 Ok(()) => {
                     cleanup.removed.push(what);

@@ -39,7 +39,10 @@ pub struct Shown {
     /// Empty where it has none.
     pub name: String,
     pub kind: String,
+    /// What it is drawn behind: of an include the steps that end it.
     pub needs: Vec<Edge>,
+    /// As they are written.
+    written: Vec<usize>,
     pub finally: bool,
     pub estimate: Option<Duration>,
     /// On the longest way.
@@ -61,7 +64,8 @@ impl Picture {
                 id: at.address.to_string(),
                 name: step.name.as_deref().map(written).unwrap_or_default(),
                 kind: plain(&step.kind),
-                needs: at.needs.clone(),
+                needs: layers::arrows(graph, node),
+                written: at.needs.iter().map(|(need, _)| *need).collect(),
                 finally: at.finally,
                 estimate: estimate(node),
                 critical: longest.contains(&node),
@@ -80,7 +84,7 @@ impl Picture {
                 "id": step.id,
                 "name": step.name,
                 "kind": step.kind,
-                "needs": step.needs.iter().map(|(need, _)| id(need)).collect::<Vec<_>>(),
+                "needs": step.written.iter().map(id).collect::<Vec<_>>(),
                 "finally": step.finally,
                 "layer": step.layer,
                 "estimate_seconds": step.estimate.map(|it| it.as_secs()),

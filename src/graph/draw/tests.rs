@@ -116,3 +116,20 @@ fn without_estimates_nothing_is_marked() {
     assert!(picture.longest.is_empty() && !text(&picture).contains('*'));
     assert_eq!(picture.json()["critical_path"], json!([]));
 }
+
+#[test]
+fn the_steps_of_an_include_are_drawn_between_it_and_what_needs_it() {
+    let sound = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sound/include.yaml");
+    let runbook = crate::runbook::load(Path::new(sound)).unwrap().runbook;
+    let picture = Picture::of(&runbook, &Graph::of(&runbook).unwrap());
+    let drawn = text(&picture);
+    for (step, needs) in [("first/copy", "first"), ("tell", "first/after/each, second/after/each")] {
+        let line = drawn.lines().find(|line| line.contains(&format!(" {step} "))).unwrap();
+        let after = line.split_once("after ").unwrap().1;
+        assert!(needs.split(", ").all(|need| after.contains(need)), "{drawn}");
+    }
+    let json = picture.json();
+    let tell = json["steps"].as_array().unwrap().iter().find(|step| step["id"] == "tell").unwrap().clone();
+    assert_eq!(tell["needs"], serde_json::json!(["first", "second"]));
+    assert_eq!(dot(&picture).matches(" -> ").count(), picture.steps.iter().map(|step| step.needs.len()).sum::<usize>());
+}

@@ -9,7 +9,7 @@ use crate::runbook::tree::Tree;
 pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
     let Some(foreach) = &names.step(node).foreach else { return };
     let site = Site::step(node);
-    if early(&foreach.list, report) {
+    if early(names, &foreach.list, report) {
         names.judge_tree(&foreach.list, &site, report);
         gives_items(names, &foreach.list, &site, report);
     }
@@ -19,7 +19,7 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
 }
 
 /// Whether the list can be had before the run starts; what cannot is reported.
-fn early(list: &Tree, report: &mut Report) -> bool {
+fn early(names: &Names<'_>, list: &Tree, report: &mut Report) -> bool {
     let mut early = true;
     for reference in list.references() {
         let (code, message, help) = match reference.root() {
@@ -27,6 +27,11 @@ fn early(list: &Tree, report: &mut Report) -> bool {
                 codes::VALUE_LATER,
                 "a list that is known only at run time is not in this version",
                 "name a parameter, a variable, or write the list out",
+            ),
+            "params" if names.given.is_some_and(|given| given.is_late(&reference.path)) => (
+                codes::VALUE_LATER,
+                "an include gives this list a value that is known only at run time, which is not in this version",
+                "hand in a parameter or variable of the runbook, or a list that is written out",
             ),
             "item" | "item_key" => {
                 (codes::UNKNOWN_NAME, "the list itself has no item at hand", "`item` stands in the fields of the step")

@@ -6,6 +6,8 @@ use crate::graph::{Defect, Graph};
 use crate::runbook::ast::Runbook;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::include;
+use crate::runbook::source::Span;
 
 /// More than anybody wrote by hand, few enough to be judged in half a second.
 const MAX_STEPS: usize = 10_000;
@@ -14,6 +16,14 @@ pub fn judge(runbook: &Runbook, graph: &Graph, defects: &[Defect], report: &mut 
     if let Some((_, step)) = runbook.all_steps().nth(MAX_STEPS) {
         let message = format!("the runbook has {} steps, more than 10,000", graph.len());
         report.error_help(codes::TOO_MANY_STEPS, step.span, message, "split it into several runbooks");
+    } else if include::written_out(runbook, MAX_STEPS) > MAX_STEPS {
+        let message = "with the files that it includes the runbook has more than 10,000 steps";
+        let largest = runbook
+            .all_steps()
+            .filter_map(|(_, step)| step.include.as_ref())
+            .max_by_key(|include| include.part.as_ref().map_or(0, |part| include::written_out(&part.book, MAX_STEPS)));
+        let span = largest.map_or(Span::default(), |include| include.path.span);
+        report.error_help(codes::TOO_MANY_STEPS, span, message, "split it into several runbooks");
     }
     for defect in defects {
         one(runbook, graph, defect, report);
@@ -39,7 +49,15 @@ fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, report: &mut Report) {
             let ids = ids.map(|(_, step)| step.id.as_str()).filter(|id| *id != step(*node).id);
             let ids: Vec<&str> = ids.collect();
             let message = format!("step `{}` needs unknown step `{}`", step(*node).id, need.step);
-            report.error_help(codes::UNKNOWN_NEED, need.span, message, nearest(&need.step, ids));
+            let help = match need.step.split_once('/') {
+                Some((include, _)) if ids.contains(&include) => {
+                    format!(
+                        "what is inside of `{include}` is not seen from here: `needs: [{include}]` waits for all of it"
+                    )
+                }
+                _ => nearest(&need.step, ids),
+            };
+            report.error_help(codes::UNKNOWN_NEED, need.span, message, help);
         }
         Defect::DuplicateNeed { node, need: at } => {
             let Some(need) = need(*node, *at) else { return };
@@ -85,7 +103,10 @@ fn ring(runbook: &Runbook, graph: &Graph, nodes: &[usize], report: &mut Report) 
 /// Only `needs` makes order, so a changing step that says nothing has probably been forgotten.
 pub fn forgotten_needs(names: &Names<'_>, report: &mut Report) {
     for (index, step) in names.runbook.steps.iter().enumerate().skip(1) {
-        let changes = || names.catalog.kind(&step.kind).is_some_and(|kind| kind.changes(&names.late(index)));
+        let changes = || match step.part() {
+            Some(part) => super::include::changes(names.catalog, part),
+            None => names.catalog.kind(&step.kind).is_some_and(|kind| kind.changes(&names.late(index))),
+        };
         if step.needs.is_none() && changes() {
             let above = &names.runbook.steps[index - 1].id;
             let message =

@@ -5,6 +5,7 @@
 mod conditions;
 mod foreach;
 mod graph;
+mod include;
 mod limits;
 mod names;
 mod places;
@@ -14,8 +15,10 @@ mod steps;
 mod types;
 mod values;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::Loaded;
 use super::ast::Runbook;
 use super::catalog::Catalog;
 use super::diagnostic::{Problem, Report};
@@ -26,20 +29,49 @@ use crate::graph::Graph;
 
 pub(super) use secrets::urls;
 
+use include::Given;
 use names::{Names, Site};
 
-/// Everything that is wrong with a runbook whose shape was read.
-pub fn check(runbook: &Runbook, source: &Arc<Source>, catalog: &dyn Catalog) -> Vec<Problem> {
-    let mut report = Report::new(source);
-    let (graph, defects) = Graph::build(runbook);
-    graph::judge(runbook, &graph, &defects, &mut report);
-    let names = Names::new(runbook, &graph, catalog);
-    judge_vars(runbook, &names, &mut report);
-    for node in 0..graph.len() {
-        steps::judge(&names, node, &mut report);
+/// Everything that is wrong with a runbook whose shape was read, and with the files that it includes.
+pub fn check(loaded: &Loaded, catalog: &dyn Catalog) -> Vec<Problem> {
+    let mut checker = Checker { loaded, catalog, done: HashSet::new(), problems: Vec::new() };
+    checker.book(&loaded.runbook, &loaded.source, None);
+    checker.problems
+}
+
+/// Judges each file by itself: what is inside of an include is not seen from outside, and the other way round.
+struct Checker<'a> {
+    loaded: &'a Loaded,
+    catalog: &'a dyn Catalog,
+    /// Files that were judged, each with what it was given: the same again says nothing new.
+    done: HashSet<(&'a str, Given)>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Checker<'a> {
+    fn book(&mut self, book: &'a Runbook, source: &Arc<Source>, given: Option<&Given>) {
+        let mut report = Report::new(source);
+        let (graph, defects) = Graph::build(book);
+        graph::judge(book, &graph, &defects, &mut report);
+        let names = Names::new(book, &graph, self.catalog, given, &self.loaded.runbook.responders);
+        judge_vars(book, &names, &mut report);
+        let mut inside = Vec::new();
+        for (node, (_, step)) in book.all_steps().enumerate() {
+            steps::judge(&names, node, &mut report);
+            if let Some(part) = step.part() {
+                inside.push((part, include::judge(&names, node, part, &mut report)));
+            }
+        }
+        graph::forgotten_needs(&names, &mut report);
+        include::outputs(&names, &mut report);
+        self.problems.append(&mut report.problems);
+        for (part, given) in inside {
+            let Some(source) = self.loaded.files.get(&part.key) else { continue };
+            if self.done.insert((&part.key, given.clone())) {
+                self.book(&part.book, source, Some(&given));
+            }
+        }
     }
-    graph::forgotten_needs(&names, &mut report);
-    report.problems
 }
 
 fn judge_vars(runbook: &Runbook, names: &Names<'_>, report: &mut Report) {
@@ -52,7 +84,7 @@ fn judge_vars(runbook: &Runbook, names: &Names<'_>, report: &mut Report) {
     }
     for (name, tree) in &runbook.vars {
         names.judge_tree(tree, &Site::vars(), report);
-        secrets::in_clear(tree, name, report);
+        secrets::in_clear(names, tree, name, report);
     }
 }
 

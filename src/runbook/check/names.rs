@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::include::{self, Given};
 use super::nearest;
 use crate::graph::Graph;
-use crate::runbook::ast::{Runbook, Step};
+use crate::runbook::ast::{Minimum, Runbook, Step};
 use crate::runbook::catalog::{Catalog, Late, Shape};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
@@ -22,6 +24,10 @@ pub struct Names<'a> {
     pub(super) shapes: Vec<Shape>,
     /// Variables that hold a secret, directly or through others.
     secret_vars: HashSet<&'a str>,
+    /// What an included file is given; the runbook itself is given nothing.
+    pub(super) given: Option<&'a Given>,
+    /// Who has to be there: the runbook says it also for the files that it includes.
+    pub(super) responders: &'a IndexMap<String, Minimum>,
 }
 
 /// Where a template stands, which decides what it may read.
@@ -33,6 +39,8 @@ pub struct Site {
     pub in_verify: bool,
     /// Whether text with a secret may stand here, where no schema says so.
     pub takes_secret: bool,
+    /// All steps have ended: in `outputs` of an included file.
+    pub at_end: bool,
 }
 
 const ROOTS: &[&str] = &["params", "vars", "secrets", "steps", "self", "run", "env", "item", "item_key"];
@@ -41,11 +49,15 @@ const OF_STEP: &[&str] = &["outputs", "started_at", "ended_at"];
 
 impl Site {
     pub fn vars() -> Self {
-        Self { node: None, in_verify: false, takes_secret: true }
+        Self { node: None, in_verify: false, takes_secret: true, at_end: false }
+    }
+
+    pub fn outputs() -> Self {
+        Self { node: None, in_verify: false, takes_secret: false, at_end: true }
     }
 
     pub fn step(node: usize) -> Self {
-        Self { node: Some(node), in_verify: false, takes_secret: false }
+        Self { node: Some(node), in_verify: false, takes_secret: false, at_end: false }
     }
 
     pub fn verify(node: usize) -> Self {
@@ -54,16 +66,23 @@ impl Site {
 }
 
 impl<'a> Names<'a> {
-    pub fn new(runbook: &'a Runbook, graph: &'a Graph, catalog: &'a dyn Catalog) -> Self {
+    pub fn new(
+        runbook: &'a Runbook,
+        graph: &'a Graph,
+        catalog: &'a dyn Catalog,
+        given: Option<&'a Given>,
+        responders: &'a IndexMap<String, Minimum>,
+    ) -> Self {
         let steps: Vec<&Step> = runbook.all_steps().map(|(_, step)| step).collect();
         let written: Vec<Value> = steps.iter().map(|step| step.with.written()).collect();
-        let shape = |(step, value): (&&Step, &Value)| match catalog.kind(&step.kind) {
-            Some(kind) => kind.outputs(&Late { value }),
-            None => Shape::Open,
+        let shape = |(step, value): (&&Step, &Value)| match (&step.include, catalog.kind(&step.kind)) {
+            (Some(_), _) => include::shape(step.part().map(|part| &part.book)),
+            (None, Some(kind)) => kind.outputs(&Late { value }),
+            (None, None) => Shape::Open,
         };
         let shapes = steps.iter().zip(&written).map(shape).collect();
         let secret_vars = secret_vars(runbook);
-        Self { runbook, graph, catalog, written, shapes, secret_vars }
+        Self { runbook, graph, catalog, written, shapes, secret_vars, given, responders }
     }
 
     pub fn late(&self, node: usize) -> Late<'_> {
@@ -78,6 +97,7 @@ impl<'a> Names<'a> {
     pub fn is_secret(&self, path: &[String]) -> bool {
         match path[0].as_str() {
             "secrets" => true,
+            "params" => self.given.is_some_and(|given| given.is_secret(&path[1..])),
             "vars" => {
                 path.get(1).is_some_and(|name| self.secret_vars.contains(name.as_str())) && self.var_holds_secret(path)
             }
@@ -127,8 +147,11 @@ impl<'a> Names<'a> {
             "steps" => self.of_step(reference, site, report),
             "self" => self.of_self(reference, site, report),
             "run" => of_words(reference, OF_RUN, report),
-            "env" if site.node.is_some() => {
-                let help = "read it once in `vars`: `vars: { x: \"{{ env.NAME }}\" }`, and use `vars.x` here";
+            "env" if site.node.is_some() || site.at_end => {
+                let help = match self.given {
+                    Some(_) => include::HAND_IN,
+                    None => "read it once in `vars`: `vars: { x: \"{{ env.NAME }}\" }`, and use `vars.x` here",
+                };
                 report.error_help(codes::ENV_OUTSIDE_VARS, reference.span, "`env` can be read only in `vars`", help);
             }
             "env" if reference.path.len() == 2 => {}
@@ -175,9 +198,10 @@ impl<'a> Names<'a> {
             return;
         }
         let names: Vec<&str> = known.map(String::as_str).collect();
-        let help = match names.is_empty() {
-            true => format!("declare it under `{}:`", reference.root()),
-            false => nearest(name, names),
+        let help = match (names.is_empty(), self.given) {
+            (true, Some(_)) if reference.root() != "params" => include::HAND_IN.into(),
+            (true, _) => format!("declare it under `{}:`", reference.root()),
+            (false, _) => nearest(name, names),
         };
         report.error_help(code, reference.span, format!("there is no {what} `{name}`"), help);
     }
@@ -203,7 +227,7 @@ impl<'a> Names<'a> {
     }
 
     fn of_step(&self, reference: &Reference, site: &Site, report: &mut Report) {
-        let Some(node) = site.node else {
+        let Some(node) = site.node.or(site.at_end.then_some(usize::MAX)) else {
             let help = "`vars` are computed when the run starts: name the output in the step that uses it";
             report.error_help(codes::UNKNOWN_NAME, reference.span, "`steps` cannot be read in `vars`", help);
             return;
@@ -218,7 +242,7 @@ impl<'a> Names<'a> {
             report.error_help(codes::UNKNOWN_STEP, reference.span, message, nearest(id, ids));
             return;
         };
-        if !self.may_read(node, other) {
+        if !site.at_end && !self.may_read(node, other) {
             self.not_ancestor(reference, node, other, report);
             return;
         }
@@ -301,6 +325,7 @@ impl<'a> Names<'a> {
             (_, "run") if outputs.len() <= 1 => {
                 format!("declare it: `with: {{ outputs: {{ {name}: {{ type: string }} }} }}`")
             }
+            (true, "include") => "the file has no `outputs`; add them: `outputs: { NAME: \"{{ … }}\" }`".into(),
             (true, kind) => format!("`{kind}` puts nothing out"),
             (false, _) => nearest(name, outputs.keys().map(String::as_str)),
         };

@@ -122,12 +122,21 @@ impl Walk<'_> {
         self.root.pointer(path.strip_prefix('#')?)
     }
 
-    /// A variable named whole stands for what it holds.
+    /// A variable named whole stands for what it holds, and so does what an include hands in.
     fn variable(&self, template: &Template, tree: &Tree, schema: &Value, at: &At<'_>) -> Option<Vec<Flaw>> {
-        let path = template.single_path().filter(|path| path[0] == "vars" && path.len() > 1)?;
-        let held = self.names.runbook.vars.get(&path[1])?.at(&path[2..])?;
-        let instead = at.instead.unwrap_or(tree.span);
-        Some(self.node(held, schema, &At { instead: Some(instead), start: None, ..*at }))
+        let path = template.single_path().filter(|path| path.len() > 1)?;
+        let inside = At { instead: Some(at.instead.unwrap_or(tree.span)), start: None, ..*at };
+        match path[0].as_str() {
+            "vars" => {
+                let held = self.names.runbook.vars.get(&path[1])?.at(&path[2..])?;
+                Some(self.node(held, schema, &inside))
+            }
+            "params" => {
+                let held = self.names.given?.spread(&path[1..], tree.span)?;
+                Some(self.node(&held, schema, &inside))
+            }
+            _ => None,
+        }
     }
 
     /// The flaws of the branch that fits best.

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::names::Names;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::params::url_with_password;
@@ -42,7 +43,7 @@ pub const MISPLACED_HELP: &str =
     "secrets are taken only by fields such as `password`, `env`, `stdin`, `headers` and `body`";
 
 /// Clear text under a key that names a secret. `name` is the key of the whole.
-pub fn in_clear(tree: &Tree, name: &str, report: &mut Report) {
+pub fn in_clear(names: &Names<'_>, tree: &Tree, name: &str, report: &mut Report) {
     let whole = Name { text: name.into(), span: tree.span };
     let mut found = Vec::new();
     tree.walk(Some(&whole), &mut |key, inner| {
@@ -50,8 +51,12 @@ pub fn in_clear(tree: &Tree, name: &str, report: &mut Report) {
         let clear = match &inner.node {
             Node::Text(text) => !text.is_empty(),
             Node::Number(_) => true,
-            // A parameter is written to the journal as it is.
-            Node::Template(template) => template.references().iter().all(|reference| reference.root() == "params"),
+            // A parameter is written to the journal as it is, unless an include was given a secret in it.
+            Node::Template(template) => {
+                let open =
+                    |path: &[String]| path[0] == "params" && names.given.is_none_or(|given| given.is_open(&path[1..]));
+                template.references().iter().all(|reference| open(&reference.path))
+            }
             Node::Null | Node::Bool(_) | Node::List(_) | Node::Map(_) => false,
         };
         if clear {

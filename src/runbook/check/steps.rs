@@ -50,7 +50,9 @@ const LATER: &[&str] = &[
 pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
     let step = names.step(node);
     let site = Site::step(node);
-    if let Some(kind) = kind(names, &step.kind, step.kind_span, false, report) {
+    if step.include.is_none()
+        && let Some(kind) = kind(names, &step.kind, step.kind_span, false, report)
+    {
         if !step.with.is_null() {
             with(names, kind, &step.with, step.kind_span, &site, report);
         }
@@ -133,7 +135,7 @@ fn with(names: &Names<'_>, kind: &dyn KindFace, with: &Tree, uses: Span, site: &
     // The schema says where secrets may stand, so the names are judged without asking that.
     names.judge_tree(with, &Site { takes_secret: true, ..*site }, report);
     for entry in with.entries().iter().filter(|entry| !matches!(entry.key.text.as_str(), "outputs" | "form")) {
-        secrets::in_clear(&entry.value, &entry.key.text, report);
+        secrets::in_clear(names, &entry.value, &entry.key.text, report);
     }
     values::sql(with, report);
     let flaws = schema::judge(names, with, kind.schema(), uses, site);
@@ -169,7 +171,7 @@ fn undo(kind: &dyn KindFace, undo: Option<&Undo>, report: &mut Report) {
 }
 
 fn roles(names: &Names<'_>, node: usize, report: &mut Report) {
-    let known = &names.runbook.responders;
+    let known = names.responders;
     let Some(approval) = names.step(node).approval.as_ref().filter(|_| !known.is_empty()) else { return };
     for role in approval.from.iter().filter(|role| !known.contains_key(&role.text)) {
         let message = format!("`responders` has no role `{}`", role.text);

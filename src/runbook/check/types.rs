@@ -65,7 +65,7 @@ impl Names<'_> {
     }
 }
 
-fn of_param(kind: ParamType) -> Type {
+pub(super) fn of_param(kind: ParamType) -> Type {
     match kind {
         ParamType::String | ParamType::Url => Type::Text,
         ParamType::Integer | ParamType::Number => Type::Number,

@@ -4,8 +4,8 @@
 mod tables;
 
 pub use tables::{
-    APPROVAL, CREATES, DEFAULTS, ITEMS, NEED, OBJECTIVES, PARAM, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP,
-    TEMPORARY, TOP,
+    APPROVAL, CREATES, DEFAULTS, ITEMS, NEED, OBJECTIVES, ON_INCLUDE, PARAM, PART, PROOF, REQUIREMENT, RESPONDER,
+    RETRY, SECRET, STEP, TEMPORARY, TOP,
 };
 
 use super::ast::{Backoff, Ended, Minimum, OnItemFailure, Order, RunbookSeverity};
@@ -65,6 +65,8 @@ pub enum Form {
     ProbeWith,
     Expect,
     Fields(&'static Keys),
+    /// The path of a file with these keys.
+    File(&'static Keys),
     Step,
     Proof,
     Param,

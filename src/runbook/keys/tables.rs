@@ -43,6 +43,17 @@ pub static TOP: Keys = Keys {
     later: &["people", "holds", "tell", "drill"],
 };
 
+pub static PART: Keys = Keys {
+    of: "an included file",
+    known: &[
+        may("description", Form::Text, "What it does, for whoever includes it."),
+        may("params", Form::Named(&Form::Param), "What it is given by `with` of the step that includes it."),
+        must("steps", Form::Filled(&Form::Step), "The work. Only `needs` makes an order."),
+        may("outputs", Form::Named(&Form::Any), "What the outside sees of it, made of what its steps put out."),
+    ],
+    later: &[],
+};
+
 pub static DEFAULTS: Keys = Keys {
     of: "`defaults`",
     known: &[
@@ -73,6 +84,11 @@ pub static STEP: Keys = Keys {
             "needs",
             Form::OneOrList(&Form::Either(&[Form::Id, Form::Fields(&NEED)])),
             "The steps that have to be satisfied before. `[]`: it starts at once.",
+        ),
+        may(
+            "include",
+            Form::File(&PART),
+            "A file, relative to this one, whose steps stand here as `ID/STEP`. `with` gives its parameters; others see its outputs.",
         ),
         may("if", Form::Condition, "One expression, true or false; if false the step is skipped."),
         may(
@@ -127,20 +143,11 @@ pub static STEP: Keys = Keys {
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
     ],
-    later: &[
-        "steps",
-        "include",
-        "try",
-        "under",
-        "repair",
-        "deadline",
-        "not_before",
-        "window",
-        "in_place",
-        "outputs",
-        "drill",
-    ],
+    later: &["steps", "try", "under", "repair", "deadline", "not_before", "window", "in_place", "outputs", "drill"],
 };
+
+/// What can be said of an include as a whole. The rest belongs to the steps of the file, one by one.
+pub const ON_INCLUDE: &[&str] = &["id", "name", "include", "with", "needs", "if", "require", "approval", "owner"];
 
 pub static OBJECTIVES: Keys = Keys {
     of: "`objectives`",

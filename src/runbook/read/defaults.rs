@@ -44,6 +44,10 @@ pub fn spread(runbook: &mut Tree) {
 }
 
 fn fill(step: &mut Tree, defaults: &Tree) {
+    // What is said once here must not change what a file means that others include, too.
+    if step.get("include").is_some() {
+        return;
+    }
     let kind = match step.get("uses") {
         Some(uses) => uses.as_text().unwrap_or_default().to_string(),
         None => "run".to_string(),

@@ -79,7 +79,7 @@ fn knows(keys: &Keys, key: &Name, report: &mut Report) -> bool {
 }
 
 /// Where a mapping begins: its first key, or its brace.
-fn start(tree: &Tree) -> Span {
+pub fn start(tree: &Tree) -> Span {
     match tree.entries().first() {
         Some(first) if tree.span.len == 0 => first.key.span,
         _ => tree.span,

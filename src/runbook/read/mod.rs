@@ -7,12 +7,15 @@ mod defaults;
 mod expect;
 mod fields;
 mod foreach;
+mod include;
 mod params;
 mod policy;
 mod scalars;
 mod script;
 mod step;
 mod top;
+
+pub use include::part;
 
 use super::ast::Runbook;
 use super::diagnostic::Report;

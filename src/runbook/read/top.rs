@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::fields::Fields;
+use super::fields::{Fields, start};
 use super::{defaults, params, scalars, step};
 use crate::runbook::ast::{Minimum, Objectives, Rpo, Runbook, RunbookSeverity, SecretSpec};
 use crate::runbook::codes;
@@ -11,17 +11,13 @@ use crate::runbook::keys::{self, SecretSource};
 use crate::runbook::tree::{Entry, Node, Tree};
 
 pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
-    if !matches!(tree.node, Node::Map(_)) {
-        let what = if tree.is_null() {
-            "the file is empty".to_string()
-        } else {
-            format!("the file is {}, not a mapping", tree.what())
-        };
-        let help = "a runbook begins with `version: 1`, `name:`, `severity:` and `steps:`";
-        report.error_help(codes::NO_MAPPING, tree.span, what, help);
+    if is_part(&tree) {
+        let message = "this is a file that runbooks include, and no runbook";
+        report.error_help(codes::MISSING_FIELD, start(&tree), message, "name the runbook that includes it");
         return None;
     }
-    let mut top = Fields::open(tree, None, &keys::TOP, report)?;
+    let begins = "a runbook begins with `version: 1`, `name:`, `severity:` and `steps:`";
+    let mut top = open(tree, &keys::TOP, begins, report)?;
     version(&mut top, report);
     let name = top.require("name", report).and_then(|entry| name(&entry, report));
     let severity = top
@@ -41,14 +37,35 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
         responders: top.take("responders").map(|entry| responders(entry, report)).unwrap_or_default(),
         params: top.take("params").map(|entry| params::specs(entry, report)).unwrap_or_default(),
         secrets: top.take("secrets").map(|entry| secrets(entry, report)).unwrap_or_default(),
-        vars: top.take("vars").map(|entry| vars(entry, report)).unwrap_or_default(),
+        vars: top.take("vars").map(|entry| values(entry, "variables", report)).unwrap_or_default(),
         steps: steps(&mut top, report),
         finally: top
             .take("finally")
             .and_then(|entry| scalars::list(entry, report))
             .map(|list| each(list, report))
             .unwrap_or_default(),
+        outputs: IndexMap::new(),
     })
+}
+
+/// Whether only what an included file has stands in it, and something that no runbook has.
+fn is_part(tree: &Tree) -> bool {
+    let has = |key: &str| tree.get(key).is_some();
+    has("outputs") && tree.entries().iter().all(|entry| keys::PART.knows(&entry.key.text))
+}
+
+/// The mapping that a file is. `begins` says how such a file begins.
+pub fn open(tree: Tree, keys: &keys::Keys, begins: &str, report: &mut Report) -> Option<Fields> {
+    if !matches!(tree.node, Node::Map(_)) {
+        let what = if tree.is_null() {
+            "the file is empty".to_string()
+        } else {
+            format!("the file is {}, not a mapping", tree.what())
+        };
+        report.error_help(codes::NO_MAPPING, tree.span, what, begins);
+        return None;
+    }
+    Fields::open(tree, None, keys, report)
 }
 
 fn version(top: &mut Fields, report: &mut Report) {
@@ -68,7 +85,7 @@ fn name(entry: &Entry, report: &mut Report) -> Option<String> {
     Some(text)
 }
 
-fn steps(top: &mut Fields, report: &mut Report) -> Vec<crate::runbook::ast::Step> {
+pub fn steps(top: &mut Fields, report: &mut Report) -> Vec<crate::runbook::ast::Step> {
     let Some(entry) = top.require("steps", report) else { return Vec::new() };
     let at = scalars::place(&entry.value, Some(&entry.key));
     let Some(list) = scalars::list(entry, report) else { return Vec::new() };
@@ -148,8 +165,9 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-fn vars(entry: Entry, report: &mut Report) -> IndexMap<String, Tree> {
-    named(entry, "variables", report)
+/// Values with a name, compiled.
+pub fn values(entry: Entry, of: &str, report: &mut Report) -> IndexMap<String, Tree> {
+    named(entry, of, report)
         .into_iter()
         .map(|mut var| {
             var.value.compile(report);

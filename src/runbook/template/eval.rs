@@ -12,6 +12,16 @@ use crate::runbook::codes;
 pub trait Scope {
     /// The value at a path such as `["steps", "copy", "outputs", "rows"]`; `None` if there is none.
     fn get(&self, path: &[&str]) -> Option<Value>;
+
+    /// Where it is, if names mean something else elsewhere: a placeholder that is made here says so.
+    fn place(&self) -> Option<&str> {
+        None
+    }
+
+    /// The scope at a place; `None`: this one.
+    fn at(&self, _: Option<&str>) -> Option<Box<dyn Scope + '_>> {
+        None
+    }
 }
 
 /// A JSON value is a scope: tests and tools.
@@ -65,7 +75,7 @@ impl<'a> Cx<'a> {
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
         let Some(value) = self.scope.get(&names) else { return Err(missing(&path.join("."))) };
         if holds_secret(&value) {
-            trusted(path, &value)?;
+            trusted(path, &value, self.scope.place().is_some())?;
             self.secret = true;
         }
         Ok(value)
@@ -115,10 +125,12 @@ fn missing(dotted: &str) -> Fault {
 }
 
 /// Outputs come from outside: a placeholder among them that asks for one of our secrets is not ours.
-fn trusted(path: &[String], value: &Value) -> Result<(), Fault> {
+/// What an included file is given was rendered by this very rule.
+fn trusted(path: &[String], value: &Value, included: bool) -> Result<(), Fault> {
     let forged = match path[0].as_str() {
         "vars" => false,
-        "steps" | "self" => value_mentions(value, "secrets."),
+        "params" => !included,
+        "steps" | "self" => ["secrets.", "vars.", "params."].iter().any(|root| value_mentions(value, root)),
         _ => true,
     };
     if !forged {
@@ -146,7 +158,7 @@ impl Template {
         // One bare name passes on what stands there, placeholders included: `target: "{{ vars.live }}"`.
         let passes_on = self.single_path().is_some_and(|path| path[0] != "secrets");
         if cx.secret && !passes_on {
-            return Ok(placeholder(&self.text));
+            return Ok(placeholder(&self.text, scope.place()));
         }
         Ok(value)
     }

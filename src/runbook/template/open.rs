@@ -9,8 +9,11 @@ use super::eval::{Cx, Scope};
 use crate::model::{Fault, secret::Secret};
 use crate::runbook::codes;
 
-/// The only key of a placeholder.
+/// The key of a placeholder.
 pub const SECRET: &str = "$secret";
+
+/// Beside it where the template stands in an included file: the address of the include.
+const PLACE: &str = "in";
 
 /// Secrets at hand: by name for `secrets.NAME`, by dotted path for sealed outputs (`steps.x.outputs.token`).
 pub type Secrets = BTreeMap<String, Secret>;
@@ -18,8 +21,11 @@ pub type Secrets = BTreeMap<String, Secret>;
 /// Placeholders that lead to placeholders; a variable may hold one, and that is all.
 const MAX_DEPTH: usize = 8;
 
-pub(super) fn placeholder(text: &str) -> Value {
-    json!({ SECRET: text })
+pub(super) fn placeholder(text: &str, place: Option<&str>) -> Value {
+    match place {
+        Some(place) => json!({ SECRET: text, PLACE: place }),
+        None => json!({ SECRET: text }),
+    }
 }
 
 /// Whether a placeholder is in the value.
@@ -39,7 +45,10 @@ pub fn open(value: &Value, scope: &dyn Scope, secrets: &Secrets) -> Result<Value
 fn open_at(value: &Value, scope: &dyn Scope, secrets: &Secrets, depth: usize) -> Result<Value, Fault> {
     match value {
         Value::Object(map) => match map.get(SECRET) {
-            Some(Value::String(text)) if map.len() == 1 => reveal(text, scope, secrets, depth),
+            Some(Value::String(text)) if map.keys().all(|key| key == SECRET || key == PLACE) => {
+                let there = scope.at(map.get(PLACE).and_then(Value::as_str));
+                reveal(text, there.as_deref().unwrap_or(scope), secrets, depth)
+            }
             Some(_) => Err(Fault::new(
                 codes::RESERVED_KEY,
                 format!("a value holds the key `{SECRET}`, which belongs to regrow"),
