@@ -16,7 +16,7 @@ use crate::journal::{Folder, JournalError, recover};
 use crate::kinds;
 use crate::model::{Address, Amendment, RunState};
 use crate::plan::Plan;
-use crate::plan::saved::SavedPlan;
+use crate::plan::saved::{SavedPeople, SavedPlan};
 use crate::runbook::difference::{self, Change, Difference, StepChange};
 use crate::runbook::{self, Loaded, params};
 use crate::view::Commands;
@@ -28,8 +28,7 @@ const SHOWN: usize = 12;
 pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), Failure> {
     let saved = SavedPlan::read(dir)?;
     let outage = run::outage_began(&args.going, Timestamp::now())?.filter(|began| saved.outage_began != Some(*began));
-    let text = std::fs::read(&saved.runbook);
-    let same = text.as_ref().is_ok_and(|bytes| runbook::digest(bytes) == saved.source_digest);
+    let same = saved.digest_now().is_ok_and(|digest| digest == saved.source_digest);
     match &args.accept {
         Some(digest) if same && !names(digest, &saved.source_digest) => {
             let message = format!("`{}` has the digest {}", saved.runbook.display(), short(&saved.source_digest));
@@ -40,7 +39,10 @@ pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), 
         _ => {}
     }
     match outage {
-        Some(_) => change(context, dir, args, Edit { file: &saved.runbook_copy(dir), outage }),
+        Some(_) => {
+            let people = saved.people_copy(dir);
+            change(context, dir, args, Edit { file: &saved.runbook_copy(dir), people: people.as_deref(), outage })
+        }
         None => Ok(()),
     }
 }
@@ -56,9 +58,9 @@ fn short(digest: &str) -> &str {
 /// The file is another one: what differs, and the two ways on.
 fn edited(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Failure {
     let as_started = "--as-started goes on with the runbook as the run has it";
-    let file = saved.runbook.display();
-    let how = if saved.runbook.exists() { "was edited since" } else { "is gone; it was there when" };
-    let mut failure = Failure::usage(format!("`{file}` {how} run `{}` took it", saved.run));
+    let file = saved.other_file(dir);
+    let how = if file.exists() { "was edited since" } else { "is gone; it was there when" };
+    let mut failure = Failure::usage(format!("`{}` {how} run `{}` took it", file.display(), saved.run));
     let loaded = match runbook::load(&saved.runbook) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -86,7 +88,8 @@ fn told(difference: &Difference) -> Vec<String> {
 
 fn difference_of(context: &Context, dir: &RunDir, saved: &SavedPlan, now: &Loaded) -> Result<Difference, Failure> {
     let copy = saved.runbook_copy(dir);
-    let old = runbook::load(&copy).map_err(|problems| check::refused(context, &copy, &problems))?;
+    let old = runbook::load_with(&copy, saved.people_copy(dir).as_deref())
+        .map_err(|problems| check::refused(context, &copy, &problems))?;
     difference::between(&old, now).map_err(|problem| check::refused(context, &saved.runbook, &[*problem]))
 }
 
@@ -98,18 +101,20 @@ fn accept(
     digest: &str,
     outage: Option<Timestamp>,
 ) -> Result<(), Failure> {
-    let now = std::fs::read(&saved.runbook).map(|bytes| runbook::digest(&bytes)).unwrap_or_default();
+    let now = runbook::load(&saved.runbook).map(|loaded| loaded.digest).unwrap_or_default();
     if !names(digest, &now) {
         let mut failure = edited(context, dir, saved);
         failure.message = format!("`{}` is not the text with the digest {digest}", saved.runbook.display());
         return Err(failure);
     }
-    change(context, dir, args, Edit { file: &saved.runbook, outage })
+    change(context, dir, args, Edit { file: &saved.runbook, people: None, outage })
 }
 
 struct Edit<'a> {
     /// The text from here on.
     file: &'a Path,
+    /// The people file, where the text is a copy that cannot say where it lies.
+    people: Option<&'a Path>,
     outage: Option<Timestamp>,
 }
 
@@ -119,7 +124,7 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     // Read again: another executor may have changed it until now.
     let saved = SavedPlan::read(dir)?;
     let text = run::read(edit.file)?;
-    let loaded = check::load(context, edit.file)?;
+    let loaded = check::load_with(context, edit.file, edit.people)?;
     let difference = difference_of(context, dir, &saved, &loaded)?;
     let state = refuse_what_is_begun(context, dir, &difference)?;
     let mut binding = saved.binding();
@@ -129,12 +134,16 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     for (name, value) in new_params(context, &saved, &loaded)? {
         binding.params.insert(name, value);
     }
-    let source_digest = runbook::digest(&text);
+    let source_digest = loaded.digest.clone();
     let mut plan = Plan::bind(loaded.runbook, &source_digest, binding, kinds::find)?;
     let who = person(args.going.name.as_deref());
     plan.amendment = Some(amendment(&plan, who, &difference)?);
     let mut next = SavedPlan::of(&plan, &saved.runbook, &source_digest, saved.given.clone());
-    next.replace(dir, &text)?;
+    next.people = match edit.people {
+        Some(_) => saved.people.clone(),
+        None => loaded.people.as_ref().map(SavedPeople::first),
+    };
+    next.replace(dir, &text, loaded.people.as_ref().map(|people| people.bytes.as_slice()))?;
     Ok(())
 }
 

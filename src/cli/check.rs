@@ -31,7 +31,12 @@ pub fn check(context: &Context, files: &[PathBuf]) -> Result<u8, Failure> {
 
 /// A runbook without errors; everything wrong with it is printed.
 pub fn load(context: &Context, file: &Path) -> Result<Loaded, Failure> {
-    let loaded = runbook::load(file).map_err(|problems| refused(context, file, &problems))?;
+    load_with(context, file, None)
+}
+
+/// The same with the people file at a place of its own.
+pub fn load_with(context: &Context, file: &Path, people: Option<&Path>) -> Result<Loaded, Failure> {
+    let loaded = runbook::load_with(file, people).map_err(|problems| refused(context, file, &problems))?;
     let problems = runbook::check(&loaded, &Kinds);
     if problems.iter().any(Problem::is_error) {
         return Err(refused(context, file, &problems));

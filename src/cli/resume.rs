@@ -50,7 +50,8 @@ pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
     let saved =
         SavedPlan::read(dir).map_err(|e| Failure::usage(format!("`{}` cannot be read: {e}", dir.plan().display())))?;
     let copy = saved.runbook_copy(dir);
-    let loaded = runbook::load(&copy).map_err(|problems| super::check::refused(context, &copy, &problems))?;
+    let loaded = runbook::load_with(&copy, saved.people_copy(dir).as_deref())
+        .map_err(|problems| super::check::refused(context, &copy, &problems))?;
     if loaded.digest != saved.source_digest {
         return Err(Failure::usage(format!("the copy of the runbook in `{}` was changed", dir.path.display()))
             .hint("put it back as it was; a run only goes on by the runbook it started with"));

@@ -20,7 +20,7 @@ use crate::kinds;
 use crate::model::record::{Mode, OnFailure, RunStarted};
 use crate::model::{Address, Answer, Person, RunId, Verb};
 use crate::plan::items::Items;
-use crate::plan::saved::SavedPlan;
+use crate::plan::saved::{SavedPeople, SavedPlan};
 use crate::plan::{Binding, Plan};
 use crate::provider::vault;
 use crate::runbook::ast::{Objectives, Rpo};
@@ -41,7 +41,8 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let digest = loaded.digest.clone();
     let runbook = absolute(&args.choices.file)?;
     let plan = Plan::bind(loaded.runbook, &digest, binding, kinds::find)?;
-    let saved = SavedPlan::of(&plan, &runbook, &digest, args.choices.params.clone());
+    let mut saved = SavedPlan::of(&plan, &runbook, &digest, args.choices.params.clone());
+    saved.people = loaded.people.as_ref().map(SavedPeople::first);
     if store.exists(&run_id) {
         return again(context, &args, &store.run(&run_id), &saved);
     }
@@ -51,7 +52,8 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let who = person(args.going.name.as_deref());
     start_question::ask(context, &plan, &args, &changes)?;
     let started = started(&plan, &who, args.choices.because.as_deref());
-    let dir = executor::create(&store, &plan, &saved, &text)?;
+    let people = loaded.people.as_ref().map(|people| people.bytes.as_slice());
+    let dir = executor::create(&store, &saved, &text, people)?;
     announce(context, &dir, &plan);
     execute(context, &dir, plan, started, Engaged { who, secrets, no_wait: args.going.no_wait })
 }

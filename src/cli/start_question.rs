@@ -8,6 +8,7 @@ use super::args::{Choices, RunArgs};
 use super::context::Context;
 use super::{Failure, run};
 use crate::plan::Plan;
+use crate::plan::staffing::Staffing;
 use crate::runbook::Loaded;
 use crate::runbook::params::ParamFile;
 
@@ -86,6 +87,7 @@ fn summary(plan: &Plan) -> Vec<String> {
             format!("{name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_string))
         }));
     }
+    lines.extend(Staffing::of(plan).lines());
     for step in plan.outline.steps.iter().filter(|step| !step.finally) {
         let left_out = if plan.skipped.contains(&step.address) { " (left out)" } else { "" };
         lines.push(format!("step `{}`: {} ({}){left_out}", step.address, step.name, step.kind));

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::looking::{self, print, print_json};
 use crate::model::record::Mode;
 use crate::model::{RunStatus, Status};
-use crate::view::commands::who;
+use crate::view::commands::{who, whom};
 use crate::view::paint::Paint;
 use crate::view::words::{clock, count, grouped, stamp};
 use crate::view::{RunView, StepView, json};
@@ -137,6 +137,8 @@ fn todos(view: &RunView, paint: Paint, out: &mut String) {
     for todo in view.todos() {
         let state = view.state_of(todo.step);
         let _ = writeln!(out, "\n{} `{}` {}", paint.bold("?"), todo.step.address, question(view, todo.step));
+        let whom = state.ask.iter().filter_map(|asked| whom(&asked.ask));
+        whom.for_each(|whom| out.push_str(&format!("    {whom}\n")));
         let asked = state.ask.iter().flat_map(|asked| asked.ask.shown.iter());
         for fact in asked.chain(state.evidence.iter()) {
             let _ = writeln!(out, "    {fact}");

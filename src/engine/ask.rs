@@ -12,12 +12,14 @@ use super::decide::{Decision, begin, done_at_once, has_place};
 use super::group;
 use super::intent;
 use super::live::Live;
+use super::people::contacts;
 use crate::kind::Role;
-use crate::model::record::{Ask, AskKind, Event, StepIntended};
+use crate::model::record::{Ask, AskKind, Contact, Event, StepIntended};
 use crate::model::step::Reached;
 use crate::model::{Effect, OpId, RunState};
 use crate::plan::Plan;
 use crate::runbook::ast::{Approval, Minimum};
+use crate::runbook::source::Span;
 
 /// Whether an approval stands in front of that phase.
 pub fn is_wanted(plan: &Plan, node: usize, phase: &str) -> bool {
@@ -75,14 +77,17 @@ pub fn approval_of(
     let wanted = plan.step(node).approval.as_deref().cloned().unwrap_or(Approval {
         from: Vec::new(),
         minimum: Minimum::Count(1),
+        minimum_span: Span::default(),
         by_starter: true,
     });
     let from: Vec<String> = wanted.from.iter().map(|role| role.text.clone()).collect();
+    let people = contacts(plan, state, &from, wanted.by_starter);
     let ask = Ask {
         what: AskKind::Approval,
         code: code(plan, state, node, phase, bound_to, &shown),
         shown,
-        minimum: count(plan, wanted.minimum, &from),
+        minimum: wanted.minimum.of(people.len()),
+        people: named(people, &from),
         from,
         by_starter: wanted.by_starter,
         form: Value::Null,
@@ -91,17 +96,9 @@ pub fn approval_of(
     Event::StepAsked { step: plan.address(node).clone(), ask }
 }
 
-fn count(plan: &Plan, minimum: Minimum, from: &[String]) -> u32 {
-    match minimum {
-        Minimum::Count(count) => count.max(1),
-        Minimum::All => {
-            let has_role = |roles: &Value| {
-                from.is_empty() || from.iter().any(|role| roles.as_array().is_some_and(|r| r.contains(&json!(role))))
-            };
-            let people = plan.people.values().filter(|roles| has_role(roles)).count();
-            u32::try_from(people).unwrap_or(1).max(1)
-        }
-    }
+/// Where anybody is asked, nobody is named.
+fn named(people: Vec<Contact>, from: &[String]) -> Vec<Contact> {
+    if from.is_empty() { Vec::new() } else { people }
 }
 
 /// Six letters and digits that stand for all that is shown.
@@ -205,14 +202,20 @@ pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Even
         }
         _ => (AskKind::Task, lines(text("instructions"))),
     };
-    let minimum = inputs.get("minimum").and_then(Value::as_u64).unwrap_or(1);
+    let (from, by_starter) = (names("from"), inputs.get("by_starter").and_then(Value::as_bool).unwrap_or(true));
+    let people = contacts(plan, state, &from, by_starter);
+    let minimum = match &inputs["minimum"] {
+        Value::String(_) => Minimum::All,
+        count => Minimum::Count(count.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1)),
+    };
     let ask = Ask {
         what,
         code: code(plan, state, node, "", inputs, &shown),
         shown,
-        from: names("from"),
-        minimum: u32::try_from(minimum).unwrap_or(1).max(1),
-        by_starter: inputs.get("by_starter").and_then(Value::as_bool).unwrap_or(true),
+        minimum: minimum.of(people.len()),
+        people: named(people, &from),
+        from,
+        by_starter,
         form: inputs.get("form").cloned().unwrap_or_default(),
         phase: String::new(),
     };

@@ -9,6 +9,7 @@ use super::decide::decide;
 use super::live::Live;
 use super::react::react;
 use crate::journal::{Disk, JournalError, Writer};
+use crate::model::answer::Refusal;
 use crate::model::record::{Event, Record, StopReason};
 use crate::model::{Answer, Fault, RunState, Status};
 use crate::plan::Plan;
@@ -116,7 +117,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         }
         match answers::judge(self.plan, &self.state, &answer) {
             Ok(events) => std::iter::once(Event::AnswerAccepted { answer }).chain(events).collect(),
-            Err(reason) => vec![Event::AnswerRefused { answer, reason }],
+            Err(Refusal { reason, code, hint }) => vec![Event::AnswerRefused { answer, reason, code, hint }],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -18,7 +18,7 @@ use crate::model::record::{Event, RunStarted};
 use crate::model::time::Clock;
 use crate::model::{Answer, Person, RunState};
 use crate::plan::Plan;
-use crate::plan::saved::SavedPlan;
+use crate::plan::saved::{SavedPeople, SavedPlan};
 use crate::provider::clock::SystemClock;
 use crate::runbook::template::Secrets;
 
@@ -52,10 +52,12 @@ fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ExecuteError {
 }
 
 /// Makes the folder of a new run. From here on it can be resumed.
-pub fn create(store: &Store, plan: &Plan, saved: &SavedPlan, runbook: &[u8]) -> Result<RunDir, ExecuteError> {
+pub fn create(store: &Store, saved: &SavedPlan, runbook: &[u8], people: Option<&[u8]>) -> Result<RunDir, ExecuteError> {
     let plan_json = serde_json::to_vec(saved).map_err(|e| io_error("cannot write the plan")(e.into()))?;
-    let files = [(PathBuf::from("runbook/runbook.yaml"), runbook.to_vec()), (PathBuf::from("plan.json"), plan_json)];
-    store.create(&plan.run, &files).map_err(io_error("cannot make the run's folder"))
+    let mut files = vec![(PathBuf::from("runbook/runbook.yaml"), runbook.to_vec())];
+    files.extend(people.map(|bytes| (Path::new("runbook").join(SavedPeople::FIRST_COPY), bytes.to_vec())));
+    files.push((PathBuf::from("plan.json"), plan_json));
+    store.create(&saved.run, &files).map_err(io_error("cannot make the run's folder"))
 }
 
 /// Executes a run from its first record, or from where the journal says it stands. Returns why it left it; how the run

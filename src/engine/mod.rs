@@ -32,6 +32,7 @@ pub mod group;
 mod intent;
 pub mod live;
 pub mod opening;
+mod people;
 mod react;
 mod retry;
 pub mod undo;

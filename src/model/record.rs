@@ -173,6 +173,10 @@ pub enum Event {
     AnswerRefused {
         answer: Answer,
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
     },
     RunPaused,
     RunUnpaused,
@@ -351,6 +355,9 @@ pub struct Ask {
     pub shown: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<String>,
+    /// Those who may answer, where a people file says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Contact>,
     pub minimum: u32,
     pub by_starter: bool,
     /// Fields a `manual.task` wants filled in.
@@ -359,6 +366,22 @@ pub struct Ask {
     /// Before which phase.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub phase: String,
+}
+
+/// Somebody, and how to reach them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<String>,
+}
+
+/// `ana, +49 170 1`.
+impl std::fmt::Display for Contact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        self.reach.iter().try_for_each(|reach| write!(f, ", {reach}"))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

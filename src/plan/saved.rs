@@ -11,10 +11,12 @@ use serde_json::{Map, Value};
 
 use super::items::Items;
 use super::outline::Outline;
+use super::staffing::Staffing;
 use super::{Binding, Plan};
 use crate::journal::store::{RunDir, replace_private};
 use crate::model::record::{Mode, OnFailure};
 use crate::model::{Address, Amendment, RunId};
+use crate::runbook::people::{PeopleFile, digest_of_both};
 
 /// `plan.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,6 +52,28 @@ pub struct SavedPlan {
     /// The newest change since the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amendment: Option<Amendment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<SavedPeople>,
+    #[serde(default)]
+    pub staffing: Staffing,
+}
+
+/// The people file, pinned like the runbook.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedPeople {
+    /// Where it lay, made absolute.
+    pub file: PathBuf,
+    /// Its copy beside that of the runbook.
+    pub copy: String,
+}
+
+impl SavedPeople {
+    pub const FIRST_COPY: &'static str = "people.yaml";
+
+    pub fn first(file: &PeopleFile) -> Self {
+        let path = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+        Self { file: path, copy: Self::FIRST_COPY.into() }
+    }
 }
 
 fn first_copy() -> String {
@@ -78,6 +102,8 @@ impl SavedPlan {
             items: plan.items.clone(),
             earlier: plan.earlier.clone(),
             amendment: plan.amendment.clone(),
+            people: None,
+            staffing: Staffing::of(plan),
         }
     }
 
@@ -89,11 +115,33 @@ impl SavedPlan {
         run.runbook().join(&self.copy)
     }
 
-    /// Takes the place of the plan in the run's folder. `runbook` is the text it was made from. The copy of the runbook is
-    /// there before the plan that names it, so a crash leaves one plan or the other, whole.
-    pub fn replace(&mut self, run: &RunDir, runbook: &[u8]) -> io::Result<()> {
-        self.copy = format!("{}.yaml", &self.source_digest[..16]);
+    pub fn people_copy(&self, run: &RunDir) -> Option<PathBuf> {
+        self.people.as_ref().map(|people| run.runbook().join(&people.copy))
+    }
+
+    /// What stands for the runbook and its people file as they lie there now.
+    pub fn digest_now(&self) -> io::Result<String> {
+        let people = self.people.as_ref().map(|people| fs::read(&people.file)).transpose()?;
+        Ok(digest_of_both(&fs::read(&self.runbook)?, people.as_deref()))
+    }
+
+    /// Which of the files is not what the run took, as far as that is known: the people file, if the runbook is the same.
+    pub fn other_file(&self, run: &RunDir) -> &Path {
+        let same =
+            fs::read(&self.runbook).is_ok_and(|now| fs::read(self.runbook_copy(run)).is_ok_and(|then| now == then));
+        self.people.as_ref().filter(|_| same).map_or(&self.runbook, |people| &people.file)
+    }
+
+    /// Takes the place of the plan in the run's folder. `runbook` is the text it was made from, `people` the people file that
+    /// it names. The copies are there before the plan that names them, so a crash leaves one plan or the other, whole.
+    pub fn replace(&mut self, run: &RunDir, runbook: &[u8], people: Option<&[u8]>) -> io::Result<()> {
+        let stem = self.source_digest[..16].to_string();
+        self.copy = format!("{stem}.yaml");
         replace_private(&self.runbook_copy(run), runbook)?;
+        if let (Some(saved), Some(bytes)) = (&mut self.people, people) {
+            saved.copy = format!("people-{stem}.yaml");
+            replace_private(&run.runbook().join(&saved.copy), bytes)?;
+        }
         replace_private(&run.plan(), &serde_json::to_vec(self).map_err(io::Error::other)?)
     }
 

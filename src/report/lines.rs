@@ -8,6 +8,7 @@ use std::io::Write;
 use crate::model::record::{Ask, Event, Record};
 use crate::model::{Address, Fault, RunState, Status};
 use crate::plan::outline::Outline;
+use crate::view::commands::whom;
 use crate::view::tell::{Book, line};
 use crate::view::words::stamp_word;
 use crate::view::{Commands, Observer};
@@ -85,7 +86,8 @@ impl Teller {
     }
 
     fn beside_asked(&self, step: &Address, ask: &Ask, state: &RunState) -> Vec<String> {
-        ask.shown.iter().cloned().chain(self.ways(step, Status::Waiting, state)).collect()
+        let shown = whom(ask).into_iter().chain(ask.shown.iter().cloned());
+        shown.chain(self.ways(step, Status::Waiting, state)).collect()
     }
 
     fn beside_fault(&self, step: &Address, fault: &Fault, status: Status, state: &RunState) -> Vec<String> {

@@ -10,6 +10,7 @@ use crate::journal::store::RunDir;
 use crate::model::record::{Check, Mode, SkipReason};
 use crate::model::{Address, Fault, RunId, RunStatus, Status};
 use crate::plan::saved::SavedPlan;
+use crate::plan::staffing::Staffing;
 use crate::runbook::duration;
 use crate::view::json::removal;
 use crate::view::words::{between, span, span_seconds};
@@ -34,6 +35,8 @@ pub struct Postmortem {
     pub times: Times,
     pub objectives: Vec<Objective>,
     pub params: Map<String, Value>,
+    /// Who was wanted, and who there was.
+    pub staffing: Staffing,
     pub steps: Vec<StepReport>,
     pub tables: Vec<TableReport>,
     pub answers: Vec<Said>,
@@ -139,6 +142,7 @@ impl Postmortem {
             times: times(view, chronicle.hours),
             objectives: objectives(view),
             params: started.map(|it| it.params.clone()).unwrap_or_default(),
+            staffing: view.plan.as_ref().map(|plan| plan.staffing.clone()).unwrap_or_default(),
             tables: steps.iter().flat_map(tables).collect(),
             steps,
             answers: chronicle.answers,

@@ -22,7 +22,11 @@ pub struct Runbook {
     pub severity: RunbookSeverity,
     pub objectives: Objectives,
     /// Who has to be there, by role.
-    pub responders: IndexMap<String, Minimum>,
+    pub responders: IndexMap<String, Responder>,
+    /// The file that says who they are, as it is written.
+    pub people_file: Option<Name>,
+    /// What stands in it.
+    pub people: IndexMap<String, Somebody>,
     pub params: IndexMap<String, ParamSpec>,
     pub secrets: IndexMap<String, SecretSpec>,
     /// See [`super::vars::resolve`].
@@ -61,6 +65,24 @@ pub enum Rpo {
 pub enum Minimum {
     Count(u32),
     All,
+}
+
+/// A role that has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Responder {
+    pub minimum: Minimum,
+    /// The name of the role.
+    pub span: Span,
+    /// What says how many, or the role.
+    pub minimum_span: Span,
+}
+
+/// One of the people file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Somebody {
+    pub roles: Vec<String>,
+    /// How to reach them: a number, a channel.
+    pub reach: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -238,6 +260,8 @@ pub struct Approval {
     /// Roles; empty: anybody.
     pub from: Vec<Name>,
     pub minimum: Minimum,
+    /// What says how many, or the key `approval`.
+    pub minimum_span: Span,
     /// Whether who started the run may approve.
     pub by_starter: bool,
 }
@@ -278,6 +302,32 @@ pub struct Creates {
     pub remove: Tree,
 }
 
+impl Step {
+    /// The roles that are asked before it goes on, as far as they are written without a template.
+    pub fn roles_asked(&self) -> impl Iterator<Item = &str> {
+        let approval = self.approval.iter().flat_map(|approval| &approval.from).map(|role| role.text.as_str());
+        let with = (self.kind == "manual.approval").then(|| self.with.get("from")).flatten();
+        approval.chain(with.map(Tree::items).unwrap_or_default().iter().filter_map(Tree::as_text))
+    }
+}
+
+impl Somebody {
+    /// Whether one of the roles is theirs; where none is named, anybody will do.
+    pub fn has_any(&self, roles: &[String]) -> bool {
+        roles.is_empty() || self.roles.iter().any(|own| roles.contains(own))
+    }
+}
+
+impl Minimum {
+    /// How many that is where so many could be asked.
+    pub fn of(self, people: usize) -> u32 {
+        match self {
+            Minimum::Count(count) => count.max(1),
+            Minimum::All => u32::try_from(people).unwrap_or(u32::MAX).max(1),
+        }
+    }
+}
+
 impl ParamType {
     pub const ALL: &'static [(&'static str, ParamType)] = &[
         ("string", ParamType::String),
@@ -313,6 +363,11 @@ impl Runbook {
     /// Every step with whether it stands in `finally`.
     pub fn all_steps(&self) -> impl Iterator<Item = (bool, &Step)> {
         self.steps.iter().map(|step| (false, step)).chain(self.finally.iter().map(|step| (true, step)))
+    }
+
+    /// Who has one of the roles; everybody of the people file where none is named.
+    pub fn holders<'a>(&'a self, roles: &'a [String]) -> impl Iterator<Item = (&'a String, &'a Somebody)> {
+        self.people.iter().filter(move |(_, somebody)| somebody.has_any(roles))
     }
 
     pub fn step(&self, id: &str) -> Option<&Step> {

@@ -90,6 +90,9 @@ codes! {
     BAD_TIMESTAMP "RG0512" "A timestamp that cannot be read"
     VERSION "RG0513" "A version of the language that this program does not speak"
     UNKNOWN_ROLE "RG0514" "A role that `responders` does not name"
+    NOBODYS_ROLE "RG0515" "A role that nobody in the people file has"
+    TOO_FEW_PEOPLE "RG0516" "More people are wanted than there are"
+    DUPLICATE_ROLE "RG0517" "A person has one role twice"
 
     KEY_LATER "RG0601" "A key that is not in this version"
     KIND_LATER "RG0602" "A kind that is not in this version"

@@ -48,9 +48,14 @@ pub struct Field {
 
 /// The error is what keeps one of the two from being read as YAML.
 pub fn between(old: &Loaded, new: &Loaded) -> Result<Difference, Box<Problem>> {
+    let people = [old, new].map(|loaded| {
+        let file = loaded.people.as_ref()?;
+        Some(yaml::parse(&mut Report::new(&file.source)).ok()?.written())
+    });
     let (old, new) = (parse(&old.source)?, parse(&new.source)?);
     let mut around = Vec::new();
     compare("", Some(&without_steps(&old)), Some(&without_steps(&new)), &mut around);
+    compare("people file", people[0].as_ref(), people[1].as_ref(), &mut around);
     let moved = moved_names(&new, &around);
     let (before, after) = (steps(&old), steps(&new));
     let mut changes = Vec::new();

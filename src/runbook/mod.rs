@@ -16,6 +16,7 @@ pub mod duration;
 pub mod expect;
 pub mod keys;
 pub mod params;
+pub mod people;
 mod read;
 pub mod schema;
 pub mod source;
@@ -36,6 +37,7 @@ use sha2::{Digest, Sha256};
 
 pub use ast::Runbook;
 pub use diagnostic::{Problem, Severity};
+pub use people::PeopleFile;
 pub use source::Source;
 
 use catalog::Catalog;
@@ -46,19 +48,42 @@ use diagnostic::Report;
 pub struct Loaded {
     pub runbook: Runbook,
     pub source: Arc<Source>,
-    /// SHA-256 of the file's bytes, in hex.
+    /// SHA-256 of the file's bytes, in hex; with a people file it stands for both.
     pub digest: String,
+    /// The people file, if there is one.
+    pub people: Option<PeopleFile>,
     /// What reading found; [`check`] includes it.
     problems: Vec<Problem>,
 }
 
 /// Reads a runbook. The error is what kept it from being read at all.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
-    let (source, bytes) = Source::read(path).map_err(|problem| vec![*problem])?;
-    parse(source, &bytes)
+    load_with(path, None)
 }
 
-/// Reads a runbook from text, under a name for messages.
+/// The same with the people file at another place than where the runbook says: a copy is kept with each run.
+pub fn load_with(path: &Path, people: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
+    let (source, bytes) = Source::read(path).map_err(|problem| vec![*problem])?;
+    let mut loaded = parse(source, &bytes)?;
+    let Some(named) = loaded.runbook.people_file.clone() else { return Ok(loaded) };
+    let beside = path.parent().unwrap_or(Path::new("")).join(&named.text);
+    match people::load(people.unwrap_or(&beside), &mut loaded.problems) {
+        Ok((file, people)) => {
+            loaded.digest = people::digest_of_both(&bytes, Some(&file.bytes));
+            loaded.runbook.people = people;
+            loaded.people = Some(file);
+        }
+        // What has no place of its own is a problem of whoever names the file.
+        Err(problem) if problem.source.is_none() => {
+            let placed = Problem::at(&loaded.source, problem.code, named.span, problem.message);
+            loaded.problems.push(placed.help("`people` names a file, from the runbook's own folder"));
+        }
+        Err(problem) => loaded.problems.push(*problem),
+    }
+    Ok(loaded)
+}
+
+/// Reads a runbook from text, under a name for messages. A people file is not looked for.
 pub fn parse_text(name: &str, text: &str) -> Result<Loaded, Vec<Problem>> {
     parse(Source::new(name, text), text.as_bytes())
 }
@@ -69,7 +94,7 @@ fn parse(source: Arc<Source>, bytes: &[u8]) -> Result<Loaded, Vec<Problem>> {
     check::urls(&tree, &mut report);
     let Some(runbook) = read::runbook(tree, &mut report) else { return Err(report.problems) };
     let digest = digest(bytes);
-    Ok(Loaded { runbook, source, digest, problems: report.problems })
+    Ok(Loaded { runbook, source, digest, people: None, problems: report.problems })
 }
 
 /// What stands for the text of a file: SHA-256, in hex.

@@ -123,6 +123,14 @@ struct Task {
 
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
+struct Agree {
+    show: String,
+    from: Option<Vec<String>>,
+    minimum: Option<u32>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Connect {
     address: String,
 }
@@ -244,5 +252,6 @@ pub fn kinds() -> Kinds {
         kind("postgres.query", (true, true), schema_for!(Query), &[("rows", List)], &[]),
         kind("tcp.connect", (false, true), schema_for!(Connect), &[], &[]),
         kind("ledger.cleanup", (true, false), schema_for!(Cleanup), &[("removed", List)], &[]),
+        kind("manual.approval", (true, false), schema_for!(Agree), &[("approved_by", List)], &[]),
     ])
 }

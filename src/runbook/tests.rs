@@ -1,6 +1,7 @@
 //! The language as a whole: every file in `tests/broken` is refused as it says, every file in `tests/sound` is not.
 //!
-//! A broken file begins with what is expected of it, all of it, in order: `# RG0102 12:5 part of the help`.
+//! A broken file begins with what is expected of it, all of it, in order: `# RG0102 12:5 part of the help`; where the place is
+//! in another file, its name stands before: `people.yaml:12:5`.
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,14 @@ fn files(folder: &str) -> Vec<PathBuf> {
 
 fn problems(path: &Path) -> Vec<Problem> {
     load(path).map(|loaded| check(&loaded, &kinds())).unwrap_or_else(|problems| problems)
+}
+
+fn place(path: &Path, problem: &Problem) -> String {
+    let place = format!("{}:{}", problem.line, problem.column);
+    match Path::new(&problem.file) {
+        file if file == path => place,
+        file => format!("{}:{place}", file.file_name().unwrap_or_default().to_string_lossy()),
+    }
 }
 
 struct Expected {
@@ -49,18 +58,13 @@ fn every_broken_runbook_is_refused_with_code_place_and_help() {
         let same = found.len() == expected.len()
             && found.iter().zip(&expected).all(|(found, expected)| {
                 let said = format!("{} {}", found.message, found.help.as_deref().unwrap_or_default());
-                found.code == expected.code
-                    && format!("{}:{}", found.line, found.column) == expected.place
-                    && said.contains(&expected.help)
+                found.code == expected.code && place(path, found) == expected.place && said.contains(&expected.help)
             });
         if !same {
             wrong.push_str(&format!("\n{}\n", path.file_name().unwrap().to_string_lossy()));
             for problem in &found {
                 let help = problem.help.as_deref().unwrap_or_default();
-                wrong.push_str(&format!(
-                    "# {} {}:{} {} | {help}\n",
-                    problem.code, problem.line, problem.column, problem.message
-                ));
+                wrong.push_str(&format!("# {} {} {} | {help}\n", problem.code, place(path, problem), problem.message));
             }
         }
     }

@@ -127,6 +127,12 @@ pub fn who(ask: &Ask) -> String {
     text
 }
 
+/// Those who may answer by name, and how to reach them; nothing where any name will do.
+pub fn whom(ask: &Ask) -> Option<String> {
+    let people: Vec<String> = ask.people.iter().map(ToString::to_string).collect();
+    (!people.is_empty()).then(|| format!("may be answered by: {}", people.join("; ")))
+}
+
 /// The word for what is asked.
 pub fn what(ask: &Ask) -> &'static str {
     match ask.what {

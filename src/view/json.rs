@@ -126,6 +126,7 @@ fn asks(view: &RunView, step: &StepView) -> Value {
             "shown": asked.ask.shown,
             "facts": state.reached.as_ref().map(|reached| &reached.facts),
             "from": asked.ask.from,
+            "people": asked.ask.people,
             "minimum": asked.ask.minimum,
             "by_starter": asked.ask.by_starter,
             "form": asked.ask.form,

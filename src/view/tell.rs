@@ -89,7 +89,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::CleanupBegan => cleanup_began(),
         Event::CleanupEnded { kept, failed } => cleanup_ended(kept, failed),
         Event::AnswerAccepted { answer } => answer_accepted(answer),
-        Event::AnswerRefused { answer, reason } => answer_refused(answer, reason),
+        Event::AnswerRefused { answer, reason, .. } => answer_refused(answer, reason),
         Event::RunPaused => run_paused(),
         Event::RunUnpaused => run_unpaused(),
         Event::NoteAdded { text, who } => note_added(text, who),

@@ -7,4 +7,5 @@ mod people;
 mod points;
 mod power;
 mod processes;
+mod roles;
 mod support;

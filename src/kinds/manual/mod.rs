@@ -64,12 +64,27 @@ pub struct ApprovalParams {
     /// Roles that may agree; anybody unless said.
     #[serde(default)]
     from: Vec<String>,
-    /// How many distinct people.
+    /// How many distinct people, or `all` who have one of the roles.
     #[serde(default)]
-    minimum: Option<u32>,
+    minimum: Option<Least>,
     /// Whether who started the run counts; yes unless said.
     #[serde(default)]
     by_starter: Option<bool>,
+}
+
+/// Judged by its schema, which names both; never read as this type.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "see above")]
+enum Least {
+    Count(#[schemars(range(min = 1))] u32),
+    Word(All),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum All {
+    All,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

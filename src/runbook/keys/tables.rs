@@ -33,6 +33,7 @@ pub static TOP: Keys = Keys {
         ),
         may("objectives", Form::Fields(&OBJECTIVES), "How long the recovery may take, and how much data may be lost."),
         may("responders", Form::Named(&Form::Fields(&RESPONDER)), "Who has to be there, by role."),
+        may("people", Form::Text, "The file that says who has which role and how they are reached."),
         may("params", Form::Named(&Form::Param), "What is asked of whoever starts a run."),
         may("secrets", Form::Named(&Form::Secret), "Where secrets are read from; their values never stand here."),
         may("vars", Form::Named(&Form::Any), "Values with a name, made of parameters, secrets and `env.NAME`."),
@@ -40,7 +41,7 @@ pub static TOP: Keys = Keys {
         must("steps", Form::Filled(&Form::Step), "The work. Only `needs` makes an order."),
         may("finally", Form::List(&Form::Step), "Steps of the end, whatever became of the others."),
     ],
-    later: &["people", "holds", "tell", "drill"],
+    later: &["holds", "tell", "drill"],
 };
 
 pub static DEFAULTS: Keys = Keys {
@@ -158,6 +159,16 @@ pub static OBJECTIVES: Keys = Keys {
 pub static RESPONDER: Keys = Keys {
     of: "a responder",
     known: &[may("minimum", MINIMUM, "How many distinct people; one unless said.")],
+    later: &[],
+};
+
+/// One of the people file, behind a name.
+pub static PERSON: Keys = Keys {
+    of: "a person",
+    known: &[
+        must("roles", Form::OneOrList(&Form::Text), "What they may answer for."),
+        may("reach", Form::Text, "How to reach them: a number, a channel."),
+    ],
     later: &[],
 };
 

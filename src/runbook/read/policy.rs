@@ -131,9 +131,11 @@ fn retry_on(name: Name, report: &mut Report) -> Option<RetryOn> {
 
 pub fn approval(entry: Entry, report: &mut Report) -> Option<Approval> {
     let mut fields = Fields::open(entry.value, Some(&entry.key), &keys::APPROVAL, report)?;
+    let least = fields.take("minimum");
     Some(Approval {
         from: fields.take("from").map(|entry| scalars::names(entry, report)).unwrap_or_default(),
-        minimum: fields.take("minimum").and_then(|entry| minimum(&entry, report)).unwrap_or(Minimum::Count(1)),
+        minimum_span: least.as_ref().map_or(entry.key.span, |entry| entry.value.span),
+        minimum: least.and_then(|entry| minimum(&entry, report)).unwrap_or(Minimum::Count(1)),
         by_starter: fields.take("by_starter").and_then(|entry| scalars::boolean(&entry, report)).unwrap_or(true),
     })
 }
