@@ -10,12 +10,14 @@ use serde_json::{Map, Value};
 use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
 use super::{Failure, cleanup, exit, resume};
-use crate::engine::{answers, undo, world};
+use crate::engine::{answers, escalation, undo, world};
 use crate::journal::lease::{self, Lease};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
 use crate::model::run::Judged;
+use crate::model::time::Clock;
 use crate::model::{Address, Answer, RunState, Verb};
+use crate::provider::clock::SystemClock;
 
 /// How long a command waits for the executor's word.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -167,6 +169,7 @@ fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Fai
         }
     } else {
         let recorded: Vec<Answer> = world::pending(&dir.inbox()).into_iter().map(|(_, answer)| answer).collect();
+        let state = escalation::foresee(&state, &SystemClock.now());
         answers::judge(&plan, &answers::foresee(&plan, &state, &recorded), &answer).map_err(|refusal| {
             let counted = format!("counted with answers that are recorded and take effect at `{resume}`");
             let failure = Failure::from(refusal);

@@ -29,6 +29,8 @@ pub struct Decision {
     pub commands: Vec<Command>,
     /// Milliseconds until a retry is due.
     pub wake_in: Option<u64>,
+    /// Milliseconds until a question goes to more people. Nobody stays for that alone.
+    pub remind_in: Option<u64>,
     /// Nodes that people begin with these records: nobody of this executor is busy with them.
     pub asked: BTreeSet<usize>,
 }
@@ -36,6 +38,10 @@ pub struct Decision {
 impl Decision {
     pub fn wake_in(&mut self, millis: u64) {
         self.wake_in = Some(self.wake_in.map_or(millis, |sooner| sooner.min(millis)));
+    }
+
+    pub fn remind_in(&mut self, millis: u64) {
+        self.remind_in = Some(self.remind_in.map_or(millis, |sooner| sooner.min(millis)));
     }
 
     fn fail(&mut self, plan: &Plan, node: usize, fault: Fault) {
@@ -62,7 +68,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         }
         match live.frontier.statuses[node] {
             Status::Pending if may_start => consider(plan, state, live, now, node, &mut decision),
-            Status::Waiting if may_start => ask::consider(plan, state, live, node, &mut decision),
+            Status::Waiting if may_start => ask::consider(plan, state, live, now, node, &mut decision),
             Status::Running if plan.is_group(node) => group::close(plan, node, &mut decision),
             Status::Running | Status::Late => go_on(plan, state, live, node, may_start, &mut decision),
             Status::Verifying => intent::verify(plan, state, live, node, &mut decision),

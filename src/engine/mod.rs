@@ -26,6 +26,7 @@ mod doubt;
 pub mod driver;
 mod ending;
 pub mod errand;
+pub mod escalation;
 pub mod executor;
 pub mod frontier;
 pub mod group;

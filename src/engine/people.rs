@@ -1,7 +1,8 @@
 //! Who may answer: the people file decides, where there is one. Without one any name may take any role.
 
 use crate::model::answer::Refusal;
-use crate::model::record::{Ask, AskKind, Contact};
+use crate::model::record::{AskKind, Contact};
+use crate::model::step::Asked;
 use crate::model::{Address, Answer, RunState, Verb};
 use crate::plan::Plan;
 use crate::runbook::suggest;
@@ -22,7 +23,7 @@ pub fn admit(plan: &Plan, state: &RunState, answer: &Answer) -> Result<(), Refus
     let approves = matches!(answer.verb, Verb::Approve { .. }) && asked.ask.what == AskKind::Approval;
     if approves && !asked.ask.by_starter && state.started().is_some_and(|started| started.who.name == *name) {
         let reason = format!("`{name}` started the run; `{step}` wants somebody else's approval");
-        return Err(Refusal::new(NOT_YOURS, reason).hint(reach(step, &asked.ask)));
+        return Err(Refusal::new(NOT_YOURS, reason).hint(reach(step, asked)));
     }
     if plan.runbook.people.is_empty() {
         return Ok(());
@@ -30,23 +31,24 @@ pub fn admit(plan: &Plan, state: &RunState, answer: &Answer) -> Result<(), Refus
     let Some(somebody) = plan.runbook.people.get(name) else {
         let near = suggest::nearest(name, plan.runbook.people.keys().map(String::as_str));
         let near = near.map(|near| format!("did you mean `--as {near}`? ")).unwrap_or_default();
-        let hint = format!("{near}{}", reach(step, &asked.ask));
+        let hint = format!("{near}{}", reach(step, asked));
         return Err(Refusal::new(UNKNOWN, format!("`{name}` is not in the people file")).hint(hint));
     };
-    if somebody.has_any(&asked.ask.from) {
+    let roles = asked.roles();
+    if somebody.has_any(&roles) {
         return Ok(());
     }
-    let roles = asked.ask.from.join(" or ");
+    let roles = roles.join(" or ");
     let reason = format!("`{name}` is no {roles}, whom `{step}` asks");
-    Err(Refusal::new(NOT_YOURS, reason).hint(reach(step, &asked.ask)))
+    Err(Refusal::new(NOT_YOURS, reason).hint(reach(step, asked)))
 }
 
 /// Those who may answer, and how to reach them.
-fn reach(step: &Address, ask: &Ask) -> String {
-    if ask.people.is_empty() {
+fn reach(step: &Address, asked: &Asked) -> String {
+    let people: Vec<String> = asked.people().into_iter().map(ToString::to_string).collect();
+    if people.is_empty() {
         return format!("`regrow show {step}` says who is asked");
     }
-    let people: Vec<String> = ask.people.iter().map(ToString::to_string).collect();
     format!("could be said by {}", people.join("; "))
 }
 

@@ -85,6 +85,10 @@ pub enum Event {
         step: Address,
         ask: Ask,
     },
+    /// Nobody, or not enough people, answered in time: more may from now on.
+    AskEscalated {
+        step: Address,
+    },
     ApprovalGiven {
         step: Address,
         who: Person,
@@ -203,6 +207,7 @@ impl Event {
             | Event::StepOpened { step, .. }
             | Event::PhaseReached { step, .. }
             | Event::StepAsked { step, .. }
+            | Event::AskEscalated { step }
             | Event::ApprovalGiven { step, .. }
             | Event::ApprovalVoided { step }
             | Event::StepVerified { step, .. }
@@ -360,12 +365,25 @@ pub struct Ask {
     pub people: Vec<Contact>,
     pub minimum: u32,
     pub by_starter: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
     /// Fields a `manual.task` wants filled in.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub form: Value,
     /// Before which phase.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub phase: String,
+}
+
+/// Who may answer besides, if nobody else did in time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    pub after_ms: u64,
+    /// Roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Contact>,
 }
 
 /// Somebody, and how to reach them.

@@ -75,6 +75,10 @@ impl Teller {
         match event {
             Event::StepIntended(it) => it.changes.clone(),
             Event::StepAsked { step, ask } => self.beside_asked(step, ask, state),
+            Event::AskEscalated { step } => match &state.step(step).ask {
+                Some(asked) => self.beside_asked(step, &asked.ask, state),
+                None => Vec::new(),
+            },
             Event::StepFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
             Event::StepUnproven { step, fault, .. } => self.beside_fault(step, fault, Status::Unproven, state),
             Event::UndoFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
@@ -86,7 +90,8 @@ impl Teller {
     }
 
     fn beside_asked(&self, step: &Address, ask: &Ask, state: &RunState) -> Vec<String> {
-        let shown = whom(ask).into_iter().chain(ask.shown.iter().cloned());
+        let whom = state.step(step).ask.as_ref().and_then(|asked| whom(asked));
+        let shown = whom.into_iter().chain(ask.shown.iter().cloned());
         shown.chain(self.ways(step, Status::Waiting, state)).collect()
     }
 
@@ -117,6 +122,7 @@ impl Teller {
 fn worth(event: &Event) -> Volume {
     match event {
         Event::StepAsked { .. }
+        | Event::AskEscalated { .. }
         | Event::StepFailed { .. }
         | Event::StepUnproven { .. }
         | Event::StepDoubted { .. }

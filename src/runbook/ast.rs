@@ -264,6 +264,15 @@ pub struct Approval {
     pub minimum_span: Span,
     /// Whether who started the run may approve.
     pub by_starter: bool,
+    pub escalation: Option<Escalation>,
+}
+
+/// What becomes of a question that is not answered in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Escalation {
+    pub after: Duration,
+    /// Roles that may answer from then on, too. Empty: it is only said louder.
+    pub to: Vec<Name>,
 }
 
 /// One proof that what the step did is so.
@@ -305,9 +314,19 @@ pub struct Creates {
 impl Step {
     /// The roles that are asked before it goes on, as far as they are written without a template.
     pub fn roles_asked(&self) -> impl Iterator<Item = &str> {
-        let approval = self.approval.iter().flat_map(|approval| &approval.from).map(|role| role.text.as_str());
-        let with = (self.kind == "manual.approval").then(|| self.with.get("from")).flatten();
-        approval.chain(with.map(Tree::items).unwrap_or_default().iter().filter_map(Tree::as_text))
+        let approval = self.approval.iter().flat_map(|it| it.from.iter().chain(it.asked_later()));
+        let manual = self.kind == "manual.approval";
+        let with = [&["from"][..], &["escalate_after", "to"]]
+            .into_iter()
+            .filter_map(move |path| manual.then(|| self.with.at(path).map(Tree::items)).flatten());
+        approval.map(|role| role.text.as_str()).chain(with.flatten().filter_map(Tree::as_text))
+    }
+}
+
+impl Approval {
+    /// Roles that are asked only if nobody answers in time.
+    pub fn asked_later(&self) -> &[Name] {
+        self.escalation.as_ref().map(|it| it.to.as_slice()).unwrap_or_default()
     }
 }
 

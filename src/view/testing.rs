@@ -170,6 +170,7 @@ impl Golden {
             people: Vec::new(),
             minimum: 1,
             by_starter: true,
+            escalation: None,
             form: Value::Null,
             phase: "swap".into(),
         };

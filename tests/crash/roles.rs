@@ -113,3 +113,43 @@ fn without_a_people_file_any_name_may_take_any_role_and_the_report_says_so() {
     place.regrow(&format!("approve go --code {go} --as anybody")).ends(0);
     says(&place.regrow("report run1").ends(0), &["- commander (at least 1)\n", "any name may take any role"]);
 }
+
+const ESCALATED: &str = r#"people: people.yaml
+steps:
+  - id: go
+    uses: manual.approval
+    needs: []
+    with: { show: It burns., from: [firefighter], escalate_after: { after: AFTER, to: [commander] } }
+"#;
+
+fn escalating(after: &str) -> Place {
+    let place = Place::new(&ESCALATED.replace("AFTER", after));
+    place.write("people.yaml", PEOPLE);
+    place
+}
+
+#[test]
+fn a_question_nobody_answers_goes_to_more_people_and_says_so() {
+    let place = escalating("1s");
+    let run = place.start_run("");
+    place.until_step("go", "waiting");
+    let go = code(&place, "go");
+    says(&place.regrow(&format!("approve go --code {go} --as cem")).ends(2), &["RG5010", "is no firefighter"]);
+    place.until("it is escalated", |place| !place.step("go")["asks"]["escalated_at"].is_null());
+    says(&place.regrow("status").ends(0), &["asks firefighter, ESCALATED to commander", "bo, pager 12; cem"]);
+    place.regrow(&format!("approve go --code {go} --as cem")).ends(0);
+    says(&run.end().ends(0), &["asked now: firefighter, ESCALATED to commander"]);
+}
+
+#[test]
+fn nobody_stays_for_a_question_and_the_time_counts_while_nobody_executes() {
+    let place = escalating("1500ms");
+    place.run("--no-wait").ends(3);
+    let go = code(&place, "go");
+    place.regrow(&format!("approve go --code {go} --as cem")).ends(2);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    place.regrow(&format!("approve go --code {go} --as cem")).ends(0);
+    place.regrow("resume run1 --no-wait").ends(0);
+    let events = place.regrow("events run1 --json").ends(0).stdout;
+    assert_eq!(events.matches("\"ask_escalated\"").count(), 1, "{events}");
+}

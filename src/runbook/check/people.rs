@@ -19,12 +19,16 @@ pub fn judge(runbook: &Runbook, report: &mut Report) {
 /// Judges who is asked for an approval.
 pub fn approval(runbook: &Runbook, approval: &Approval, report: &mut Report) {
     asked(runbook, &approval.from, approval.minimum, approval.minimum_span, report);
+    wider(runbook, &approval.from, approval.asked_later(), report);
 }
 
 /// The same for `manual.approval`, as far as its fields hold no template.
 pub fn manual_approval(runbook: &Runbook, with: &Tree, report: &mut Report) {
     let text = |tree: &Tree| tree.as_text().map(|text| Name { text: text.into(), span: tree.span });
-    let from: Vec<Name> = with.get("from").map(Tree::items).unwrap_or_default().iter().filter_map(text).collect();
+    let names = |path: &[&str]| -> Vec<Name> {
+        with.at(path).map(Tree::items).unwrap_or_default().iter().filter_map(text).collect()
+    };
+    let from = names(&["from"]);
     let minimum = with.get("minimum");
     let count = match minimum.map(|tree| &tree.node) {
         Some(Node::Number(number)) => number.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
@@ -32,21 +36,32 @@ pub fn manual_approval(runbook: &Runbook, with: &Tree, report: &mut Report) {
     };
     let span = minimum.map_or(with.span, |tree| tree.span);
     asked(runbook, &from, Minimum::Count(count), span, report);
+    wider(runbook, &from, &names(&["escalate_after", "to"]), report);
+}
+
+/// The roles that a question goes to later.
+fn wider(runbook: &Runbook, from: &[Name], to: &[Name], report: &mut Report) {
+    if let (true, Some(first)) = (from.is_empty(), to.first()) {
+        let message = format!("`{}` may answer from the start, as anybody may", first.text);
+        report.error_help(codes::NOT_ALLOWED, first.span, message, "name under `from` who is asked first");
+    }
+    to.iter().for_each(|role| is_known(runbook, role, report));
 }
 
 fn asked(runbook: &Runbook, from: &[Name], minimum: Minimum, span: Span, report: &mut Report) {
-    let known = &runbook.responders;
-    for role in from {
-        // `responders` says who has to be there; others may be asked if the people file knows them.
-        if runbook.people.is_empty() && !known.is_empty() && !known.contains_key(&role.text) {
-            let message = format!("`responders` has no role `{}`", role.text);
-            let help = nearest(&role.text, known.keys().map(String::as_str));
-            report.error_help(codes::UNKNOWN_ROLE, role.span, message, help);
-        } else {
-            is_somebodys(runbook, role, report);
-        }
-    }
+    from.iter().for_each(|role| is_known(runbook, role, report));
     enough(runbook, from, minimum, span, report);
+}
+
+/// `responders` says who has to be there; others may be asked if the people file knows them.
+fn is_known(runbook: &Runbook, role: &Name, report: &mut Report) {
+    let known = &runbook.responders;
+    if !runbook.people.is_empty() || known.is_empty() || known.contains_key(&role.text) {
+        return is_somebodys(runbook, role, report);
+    }
+    let message = format!("`responders` has no role `{}`", role.text);
+    let help = nearest(&role.text, known.keys().map(String::as_str));
+    report.error_help(codes::UNKNOWN_ROLE, role.span, message, help);
 }
 
 fn is_somebodys(runbook: &Runbook, role: &Name, report: &mut Report) {

@@ -255,8 +255,22 @@ pub static APPROVAL: Keys = Keys {
         may("from", Form::OneOrList(&Form::Text), "Roles that may agree; anybody unless said."),
         may("minimum", MINIMUM, "How many distinct people; one unless said."),
         may("by_starter", Form::Boolean, "Whether who started the run counts; yes unless said."),
+        may(
+            "escalate_after",
+            Form::Either(&[Form::Duration, Form::Fields(&ESCALATION)]),
+            "A question that is not answered by then is said louder, and goes to more people.",
+        ),
     ],
-    later: &["escalate_after"],
+    later: &[],
+};
+
+pub static ESCALATION: Keys = Keys {
+    of: "`escalate_after`",
+    known: &[
+        must("after", Form::Duration, "How long it waits before."),
+        may("to", Form::OneOrList(&Form::Text), "Roles that may agree from then on, too."),
+    ],
+    later: &[],
 };
 
 pub static PROOF: Keys = Keys {
