@@ -90,6 +90,8 @@ pub struct ParamSpec {
     pub kind: ParamType,
     /// Without one the parameter is required.
     pub default: Option<Value>,
+    /// Required only if this is so, a condition over other parameters; else it may be left out.
+    pub required_if: Option<Box<Condition>>,
     /// The allowed values; empty: any.
     pub choices: Vec<Value>,
     /// A regular expression the whole of a text has to match as far as it is anchored.

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 
 use super::ast::{ParamSpec, ParamType};
 use super::diagnostic::{Problem, Report};
 use super::read::param_value;
 use super::source::{Source, Span};
+use super::template::Reference;
 use super::tree::{Node, Tree};
 use super::{codes, duration, suggest, yaml};
+use crate::model::Fault;
 
 /// Why a value is none for its parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +34,6 @@ impl ParamFile {
     pub fn read(path: &Path) -> Result<Self, Vec<Problem>> {
         let (source, _) = Source::read(path).map_err(|problem| vec![*problem])?;
         Self::parse(&source)
-    }
-
-    pub fn has(&self, name: &str) -> bool {
-        self.values.iter().any(|(known, ..)| known == name)
     }
 
     pub fn parse(source: &Arc<Source>) -> Result<Self, Vec<Problem>> {
@@ -59,38 +57,96 @@ impl ParamFile {
 }
 
 /// Gives every parameter its value: from `given` (`--param`, repeated for a list), else from the file, else its default.
-/// `now` in a timestamp becomes the moment handed over, once for the run.
+/// `now` in a timestamp becomes the moment handed over, once for the run. What may be left out and is has no value.
 pub fn bind(
     specs: &IndexMap<String, ParamSpec>,
     given: &[(String, String)],
     file: Option<&ParamFile>,
     now: Timestamp,
 ) -> Result<Map<String, Value>, Vec<Problem>> {
+    bind_beside(Map::new(), specs, given, file, now)
+}
+
+/// The same for what an edited runbook has in addition: `known` are the values of the others.
+pub fn bind_beside(
+    known: Map<String, Value>,
+    specs: &IndexMap<String, ParamSpec>,
+    given: &[(String, String)],
+    file: Option<&ParamFile>,
+    now: Timestamp,
+) -> Result<Map<String, Value>, Vec<Problem>> {
     let mut problems = unknown(specs, given, file);
-    let mut bound = Map::new();
-    for (name, spec) in specs {
-        let texts: Vec<&str> = given.iter().filter(|(key, _)| key == name).map(|(_, text)| text.as_str()).collect();
-        let from_file = file.and_then(|file| Some((file, file.values.iter().find(|(key, ..)| key == name)?)));
-        let value = match (texts.is_empty(), from_file) {
-            (false, _) => typed(name, &texts, spec)
-                .and_then(|value| fit_now(value, spec, now))
-                .map_err(|m| from_argument(name, m)),
-            (true, Some((file, (_, span, value)))) => {
-                fit_now(value.clone(), spec, now).map_err(|misfit| from_place(&file.source, *span, name, misfit))
+    let (bound, open) = values(known, specs, given, file, now, &mut problems);
+    for name in open {
+        match is_required(&specs[name], &bound) {
+            Ok(true) => problems.push(missing(name, &specs[name])),
+            Ok(false) => {}
+            Err(fault) => {
+                let message = format!("whether `{name}` is required cannot be told: {}", fault.message);
+                problems.push(Problem::bare(codes::MISSING_VALUE, message).in_file("--param"));
             }
-            (true, None) => match &spec.default {
-                Some(default) => fit_now(default.clone(), spec, now).map_err(|misfit| from_argument(name, misfit)),
-                None => Err(missing(name, spec)),
-            },
-        };
-        match value {
-            Ok(value) => {
-                bound.insert(name.clone(), value);
-            }
-            Err(problem) => problems.push(problem),
         }
     }
     if problems.is_empty() { Ok(bound) } else { Err(problems) }
+}
+
+/// What has to be given and is not, as far as that is known from what is.
+pub fn lacking<'a>(
+    specs: &'a IndexMap<String, ParamSpec>,
+    given: &[(String, String)],
+    file: Option<&ParamFile>,
+    now: Timestamp,
+) -> Vec<&'a str> {
+    let (bound, mut open) = values(Map::new(), specs, given, file, now, &mut Vec::new());
+    open.retain(|name| is_required(&specs[*name], &bound) == Ok(true));
+    open
+}
+
+/// The values, and the names of those that have none.
+fn values<'a>(
+    mut bound: Map<String, Value>,
+    specs: &'a IndexMap<String, ParamSpec>,
+    given: &[(String, String)],
+    file: Option<&ParamFile>,
+    now: Timestamp,
+    problems: &mut Vec<Problem>,
+) -> (Map<String, Value>, Vec<&'a str>) {
+    let mut open = Vec::new();
+    for (name, spec) in specs.iter().filter(|(name, _)| !bound.contains_key(*name)).collect::<Vec<_>>() {
+        let texts: Vec<&str> = given.iter().filter(|(key, _)| key == name).map(|(_, text)| text.as_str()).collect();
+        let from_file = file.and_then(|file| Some((file, file.values.iter().find(|(key, ..)| key == name)?)));
+        let value = match (texts.is_empty(), from_file, &spec.default) {
+            (false, ..) => typed(name, &texts, spec)
+                .and_then(|value| fit_now(value, spec, now))
+                .map_err(|m| from_argument(name, m)),
+            (true, Some((file, (_, span, value))), _) => {
+                fit_now(value.clone(), spec, now).map_err(|misfit| from_place(&file.source, *span, name, misfit))
+            }
+            (true, None, Some(default)) => {
+                fit_now(default.clone(), spec, now).map_err(|misfit| from_argument(name, misfit))
+            }
+            (true, None, None) => {
+                open.push(name.as_str());
+                continue;
+            }
+        };
+        match value {
+            Ok(value) => drop(bound.insert(name.clone(), value)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (bound, open)
+}
+
+/// Whether a parameter without a value has to have one.
+fn is_required(spec: &ParamSpec, bound: &Map<String, Value>) -> Result<bool, Fault> {
+    let Some(condition) = &spec.required_if else { return Ok(true) };
+    let is_there = |reference: &Reference| reference.path.get(1).is_none_or(|name| bound.contains_key(name));
+    // What it asks for was left out, rightly or not: nothing follows from it.
+    if condition.references().iter().any(|reference| !reference.optional && !is_there(reference)) {
+        return Ok(false);
+    }
+    condition.eval(&json!({ "params": bound }))
 }
 
 fn unknown(specs: &IndexMap<String, ParamSpec>, given: &[(String, String)], file: Option<&ParamFile>) -> Vec<Problem> {
@@ -115,14 +171,35 @@ fn unknown(specs: &IndexMap<String, ParamSpec>, given: &[(String, String)], file
 
 fn missing(name: &str, spec: &ParamSpec) -> Problem {
     let what = spec.description.as_deref().map_or_else(String::new, |text| format!(" ({text})"));
-    let example = match &spec.example {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => format!("VALUE  (a {})", spec.kind.word()),
-    };
-    Problem::bare(codes::PARAM_MISSING, format!("the parameter `{name}` is missing{what}"))
+    let why = spec
+        .required_if
+        .as_ref()
+        .map_or_else(String::new, |condition| format!("; it is required because of `{}`", condition.text.trim()));
+    Problem::bare(codes::PARAM_MISSING, format!("the parameter `{name}` is missing{what}{why}"))
         .in_file("--param")
-        .help(format!("add `--param {name}={example}`"))
+        .help(format!("add `{}`", as_arguments(name, spec)))
+}
+
+/// How the example of a parameter is typed.
+fn as_arguments(name: &str, spec: &ParamSpec) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+    let one = |value: &Value| format!("--param {name}={}", quoted(&text(value)));
+    match &spec.example {
+        Some(Value::Array(items)) if !items.is_empty() => items.iter().map(one).collect::<Vec<_>>().join(" "),
+        Some(example) => one(example),
+        None => format!("--param {name}=VALUE  (a {}{})", spec.kind.word(), of_items(spec)),
+    }
+}
+
+/// ` of integer`, for a list or map that says so.
+pub fn of_items(spec: &ParamSpec) -> String {
+    spec.items.map_or_else(String::new, |kind| format!(" of {}", kind.word()))
+}
+
+/// A value as one word of a command line.
+pub fn quoted(value: &str) -> String {
+    let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/+@,".contains(c));
+    if plain && !value.is_empty() { value.to_string() } else { format!("'{}'", value.replace('\'', "'\\''")) }
 }
 
 fn from_argument(name: &str, misfit: Misfit) -> Problem {
@@ -191,21 +268,29 @@ fn fit_now(value: Value, spec: &ParamSpec, now: Timestamp) -> Result<Value, Misf
 /// Judges a value against its parameter.
 pub(crate) fn fit(value: &Value, spec: &ParamSpec) -> Result<Value, Misfit> {
     fit_type(value, spec.kind)?;
-    let inner: Vec<&Value> = match value {
-        Value::Array(list) => list.iter().collect(),
-        Value::Object(map) => map.values().collect(),
-        other => vec![other],
-    };
-    if matches!(spec.kind, ParamType::List | ParamType::Map)
-        && let Some(kind) = spec.items
-    {
-        inner.iter().try_for_each(|item| fit_type(item, kind))?;
+    let misfits: Vec<Misfit> = parts(value).filter_map(|(place, part)| misfit(part, &place, spec)).collect();
+    // All of a list at once: whoever mends it should not have to come back for the next.
+    let message = misfits.iter().map(|misfit| misfit.message.as_str()).collect::<Vec<_>>().join("; ");
+    match misfits.into_iter().next() {
+        Some(first) => Err(Misfit { message, ..first }),
+        None => Ok(value.clone()),
     }
-    for part in inner {
-        fit_choice(part, spec)?;
-        fit_pattern(part, spec)?;
+}
+
+/// The items of a list or the values of a map, each with its place; else the value alone.
+fn parts(value: &Value) -> Box<dyn Iterator<Item = (String, &Value)> + '_> {
+    match value {
+        Value::Array(list) => Box::new(list.iter().enumerate().map(|(at, item)| (format!("item {}: ", at + 1), item))),
+        Value::Object(map) => Box::new(map.iter().map(|(key, value)| (format!("`{key}`: "), value))),
+        other => Box::new(std::iter::once((String::new(), other))),
     }
-    Ok(value.clone())
+}
+
+fn misfit(part: &Value, place: &str, spec: &ParamSpec) -> Option<Misfit> {
+    let inner = spec.items.filter(|_| matches!(spec.kind, ParamType::List | ParamType::Map));
+    let typed = inner.map_or(Ok(()), |kind| fit_type(part, kind));
+    let found = typed.and_then(|()| fit_choice(part, spec)).and_then(|()| fit_pattern(part, spec)).err()?;
+    Some(Misfit { message: format!("{place}{}", found.message), ..found })
 }
 
 fn fit_type(value: &Value, kind: ParamType) -> Result<(), Misfit> {
@@ -308,8 +393,6 @@ pub(crate) fn url_with_password(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::runbook::parse_text;
 
@@ -374,6 +457,44 @@ mod tests {
         let problem = bind(&specs(), &[("tabel".into(), "b".into())], None, Timestamp::UNIX_EPOCH).unwrap_err();
         assert_eq!(problem[0].help.as_deref(), Some("did you mean `table`?"));
         assert_eq!(problem[1].help.as_deref(), Some("add `--param table=orders`"));
+    }
+
+    #[test]
+    fn what_is_required_depends_on_the_others() {
+        let text = "version: 1\nname: x\nseverity: partial\nsteps: [{ id: a, run: echo }]\nparams:\n\
+                    \x20 mode: { enum: [one, all] }\n\
+                    \x20 table: { required_if: eq params.mode \"one\", example: it's, description: The lost one }\n\
+                    \x20 rows: { type: list, items: integer, required_if: (exists params.table), example: [1, 2] }\n";
+        let specs = parse_text("x", text).unwrap().runbook.params;
+        let given = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let cases: &[(&[(&str, &str)], &[&str])] = &[
+            (&[], &["mode"]),
+            (&[("mode", "all")], &[]),
+            (&[("mode", "one")], &["table"]),
+            (&[("mode", "two")], &[]),
+            (&[("mode", "one"), ("table", "t")], &["rows"]),
+            (&[("mode", "all"), ("table", "t"), ("rows", "1")], &[]),
+        ];
+        for (pairs, wanted) in cases {
+            assert_eq!(lacking(&specs, &given(pairs), None, now), *wanted, "{pairs:?}");
+        }
+        assert_eq!(
+            bind(&specs, &given(&[("mode", "all")]), None, now).unwrap(),
+            Map::from_iter([("mode".into(), json!("all"))])
+        );
+        let problem = &bind(&specs, &given(&[("mode", "one")]), None, now).unwrap_err()[0];
+        let wanted =
+            "the parameter `table` is missing (The lost one); it is required because of `eq params.mode \"one\"`";
+        assert_eq!(problem.message, wanted);
+        assert_eq!(problem.help.as_deref(), Some("add `--param table='it'\\''s'`"));
+        let problems = bind(&specs, &given(&[("mode", "one"), ("table", "t")]), None, now).unwrap_err();
+        assert_eq!(problems[0].help.as_deref(), Some("add `--param rows=1 --param rows=2`"));
+        let problems = bind(&specs, &given(&[("mode", "all"), ("rows", "[1, \"x\", true]")]), None, now).unwrap_err();
+        let wanted = "the parameter `rows` does not fit: item 2: `\"x\"` is not a whole number; item 3: `true` is not a whole number";
+        assert_eq!(problems[0].message, wanted);
     }
 
     #[test]

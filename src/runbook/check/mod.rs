@@ -7,6 +7,7 @@ mod foreach;
 mod graph;
 mod limits;
 mod names;
+mod params;
 mod people;
 mod places;
 mod schema;
@@ -36,6 +37,7 @@ pub fn check(runbook: &Runbook, source: &Arc<Source>, catalog: &dyn Catalog) -> 
     graph::judge(runbook, &graph, &defects, &mut report);
     let names = Names::new(runbook, &graph, catalog);
     judge_vars(runbook, &names, &mut report);
+    params::judge(&names, &mut report);
     people::judge(runbook, &mut report);
     for node in 0..graph.len() {
         steps::judge(&names, node, &mut report);

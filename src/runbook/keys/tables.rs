@@ -177,6 +177,11 @@ pub static PARAM: Keys = Keys {
     known: &[
         may("type", Form::Words(|| words(ParamType::ALL)), "`string` unless said."),
         may("default", Form::Plain, "Without one the parameter is required."),
+        may(
+            "required_if",
+            Form::Condition,
+            "One expression over other parameters: only if it is true the parameter has to be given.",
+        ),
         may("enum", Form::Filled(&Form::Plain), "The allowed values."),
         may("pattern", Form::Text, "A regular expression for text."),
         may(
@@ -187,7 +192,7 @@ pub static PARAM: Keys = Keys {
         may("example", Form::Plain, "Shown to whoever is asked."),
         may("description", Form::Text, "What it is, for whoever is asked."),
     ],
-    later: &["required_if"],
+    later: &[],
 };
 
 pub static ITEMS: Keys =
