@@ -169,6 +169,7 @@ fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
         "inputs": step.inputs,
         "outputs": step.outputs,
         "changes": changes.unwrap_or_default(),
+        "in_place": plan.step(step.node).in_place.as_ref().map(|said| json!({"because": said.because, "safety_copy": said.safety_copy})),
         "estimate_seconds": outline.estimate_seconds,
     })
 }
@@ -231,6 +232,7 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
     };
     let mut lines =
         vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
+    lines.extend(outline.in_place.iter().map(|said| format!("    IN PLACE, {said}")));
     for (name, input) in &step.inputs {
         let text = match (input.get("value"), input.get("unknown")) {
             (Some(value), _) => one_line(value),

@@ -77,8 +77,11 @@ pub fn approval_of(
     node: usize,
     phase: &str,
     bound_to: &Value,
-    shown: Vec<String>,
+    mut shown: Vec<String>,
 ) -> Event {
+    if let Some(said) = &plan.step(node).in_place {
+        shown.insert(0, format!("IN PLACE: what it replaces cannot be had back; {}", said.words()));
+    }
     let wanted = plan.step(node).approval.as_deref().cloned().unwrap_or(Approval {
         from: Vec::new(),
         minimum: Minimum::Count(1),

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::ask;
 use super::cleanup;
 use super::command::Command;
@@ -21,6 +23,7 @@ use crate::model::time::Moment;
 use crate::model::{Effect, Fault, RunState, Status};
 use crate::plan::Plan;
 use crate::plan::scope::RunScope;
+use crate::runbook::catalog::{InPlace, Late};
 
 /// Records that follow, commands to issue once they are on disk, and when to look again.
 #[derive(Debug, Default)]
@@ -153,6 +156,9 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
         Ok(inputs) => inputs,
         Err(fault) => return decision.fail(plan, node, fault),
     };
+    if let Some(fault) = unsaid_in_place(plan, node, &rendered) {
+        return decision.fail(plan, node, fault);
+    }
     if plan.kinds[node].prepares() && !live.prepared.contains_key(&node) {
         let op = intent::fresh_op(plan, state, node, rendered);
         live.busy.insert(node);
@@ -165,6 +171,17 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
         return;
     }
     intent::write(plan, state, live, node, rendered, decision);
+}
+
+/// What only the values tell: a change whose old state cannot be had back, and nothing in the runbook that says so.
+fn unsaid_in_place(plan: &Plan, node: usize, inputs: &Value) -> Option<Fault> {
+    let InPlace::Yes(lost) = plan.kinds[node].in_place(&Late { value: inputs }) else { return None };
+    let step = plan.step(node);
+    if step.in_place.is_some() && step.approval.is_some() {
+        return None;
+    }
+    let fault = Fault::new("RG5012", format!("this is a change in place: {lost}; nothing was begun"));
+    Some(fault.hint("it needs `in_place: { because, safety_copy }` and an `approval` in the runbook"))
 }
 
 /// A step with an intent on disk and no outcome, and nobody of this executor on it.

@@ -11,7 +11,7 @@ use super::context::{ReadCx, WorkCx, WriteCx};
 use super::op::{Op, Outputs};
 use crate::model::ledger::{LedgerEntry, Made};
 use crate::model::{Effect, Fault};
-use crate::runbook::catalog::{Complaint, Late, Shape};
+use crate::runbook::catalog::{Complaint, InPlace, Late, Shape};
 
 /// Where a kind may stand in a runbook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,11 @@ pub trait Kind: Send + Sync + 'static {
     fn effect(&self, with: &Late<'_>) -> Effect;
 
     fn outputs(&self, with: &Late<'_>) -> Shape;
+
+    /// Whether what it replaces cannot be had back from what it keeps: then the step has to say so, and people agree first.
+    fn in_place(&self, _with: &Late<'_>) -> InPlace {
+        InPlace::No
+    }
 
     /// The names that `undo:` takes.
     fn undos(&self) -> &'static [&'static str] {

@@ -157,6 +157,7 @@ pub struct Step {
     pub lock: Option<String>,
     pub instructions: Option<Box<Tree>>,
     pub creates: Vec<Creates>,
+    pub in_place: Option<Box<InPlaceSaid>>,
     /// The id.
     pub span: Span,
     /// The word that names the kind.
@@ -302,6 +303,22 @@ pub enum Undo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Temporary {
     pub keep_for: Option<Duration>,
+}
+
+/// What the author says of a change whose old state cannot be had back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InPlaceSaid {
+    pub because: String,
+    /// Where what is replaced can be had all the same.
+    pub safety_copy: String,
+    /// The key `in_place`.
+    pub span: Span,
+}
+
+impl InPlaceSaid {
+    pub fn words(&self) -> String {
+        format!("because: {}; safety copy: {}", self.because, self.safety_copy)
+    }
 }
 
 /// Something that a `run` makes and the ledger keeps.

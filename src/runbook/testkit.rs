@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
-use super::catalog::{Catalog, Complaint, KindFace, Known, Late, OutputType, Shape};
+use super::catalog::{Catalog, Complaint, InPlace, KindFace, Known, Late, OutputType, Shape};
 use crate::model::secret::Secret;
 
 #[derive(JsonSchema)]
@@ -71,6 +71,7 @@ struct Load {
     database: Option<String>,
     tables: Option<Vec<String>>,
     mode: Option<Mode>,
+    on_conflict: Option<String>,
     jobs: Option<u8>,
 }
 
@@ -202,6 +203,14 @@ impl KindFace for Fake {
             }));
         }
         Shape::Closed(outputs)
+    }
+
+    fn in_place(&self, with: &Late<'_>) -> InPlace {
+        match (self.name, with.text(&["mode"])) {
+            ("run", _) => InPlace::CannotTell,
+            ("postgres.dump_and_load", Some("merge")) => InPlace::Yes("rows are overwritten"),
+            _ => InPlace::No,
+        }
     }
 
     fn undos(&self) -> &'static [&'static str] {

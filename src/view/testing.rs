@@ -57,6 +57,7 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         allow_failure: false,
         estimate_seconds: Some(600),
         owner: None,
+        in_place: None,
     };
     Outline { steps: steps.iter().map(build).collect(), order: (0..steps.len()).collect() }
 }

@@ -153,3 +153,16 @@ fn nobody_stays_for_a_question_and_the_time_counts_while_nobody_executes() {
     let events = place.regrow("events run1 --json").ends(0).stdout;
     assert_eq!(events.matches("\"ask_escalated\"").count(), 1, "{events}");
 }
+
+#[test]
+fn a_change_in_place_is_shown_to_whoever_approves_it() {
+    let place = Place::new(
+        "steps:\n  - id: wipe\n    approval: { from: [commander] }\n    in_place: { because: no room, safety_copy: tape 7 }\n    run: echo wipe >> effects\n",
+    );
+    let planned = place.regrow("plan book.yaml --json").ends(0).stdout;
+    assert!(planned.contains(r#""in_place":{"because":"no room","safety_copy":"tape 7"}"#), "{planned}");
+    place.run("--no-wait").ends(3);
+    let words = "IN PLACE: what it replaces cannot be had back; because: no room; safety copy: tape 7";
+    says(&place.regrow("show wipe").ends(0), &[words]);
+    says(&place.regrow("report run1").ends(0), &["IN PLACE, because: no room; safety copy: tape 7"]);
+}

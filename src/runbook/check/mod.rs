@@ -5,6 +5,7 @@
 mod conditions;
 mod foreach;
 mod graph;
+mod in_place;
 mod limits;
 mod names;
 mod params;

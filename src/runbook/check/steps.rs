@@ -1,7 +1,7 @@
 //! One step against its kind.
 
 use super::names::{Names, Site};
-use super::{conditions, foreach, nearest, people, places, schema, secrets, values};
+use super::{conditions, foreach, in_place, nearest, people, places, schema, secrets, values};
 use crate::runbook::ast::{Proof, Undo};
 use crate::runbook::catalog::{KindFace, Late};
 use crate::runbook::codes;
@@ -54,6 +54,7 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
         if !step.with.is_null() {
             with(names, kind, &step.with, step.kind_span, &site, report);
         }
+        in_place::judge(step, kind, &names.late(node), report);
         undo(kind, step.undo.as_deref(), report);
     }
     let shown = [&step.name, &step.instructions, &step.estimate].into_iter().filter_map(|tree| tree.as_deref());

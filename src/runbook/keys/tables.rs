@@ -124,23 +124,16 @@ pub static STEP: Keys = Keys {
             "What it makes is taken away again by `ledger.cleanup`.",
         ),
         may("creates", Form::List(&Form::Fields(&CREATES)), "What a `run` makes, for the ledger."),
+        may(
+            "in_place",
+            Form::Fields(&IN_PLACE),
+            "What it replaces cannot be had back from what it keeps: why that is right, and where a safety copy is.",
+        ),
         may("instructions", Form::TemplatedText, "What a person should know who has to do it by hand."),
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
     ],
-    later: &[
-        "steps",
-        "include",
-        "try",
-        "under",
-        "repair",
-        "deadline",
-        "not_before",
-        "window",
-        "in_place",
-        "outputs",
-        "drill",
-    ],
+    later: &["steps", "include", "try", "under", "repair", "deadline", "not_before", "window", "outputs", "drill"],
 };
 
 pub static OBJECTIVES: Keys = Keys {
@@ -293,6 +286,15 @@ pub static PROOF: Keys = Keys {
 pub static TEMPORARY: Keys = Keys {
     of: "`temporary`",
     known: &[may("keep_for", Form::Duration, "Younger than this it stays, and is named.")],
+    later: &[],
+};
+
+pub static IN_PLACE: Keys = Keys {
+    of: "`in_place`",
+    known: &[
+        must("because", Form::Text, "Why it is done so all the same."),
+        must("safety_copy", Form::Text, "Where what is replaced can be had."),
+    ],
     later: &[],
 };
 

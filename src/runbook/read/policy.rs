@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::scalars;
 use super::top::minimum;
 use crate::runbook::ast::{
-    Approval, Backoff, Creates, Escalation, Minimum, Need, Requirement, Retry, RetryOn, Temporary, Undo,
+    Approval, Backoff, Creates, Escalation, InPlaceSaid, Minimum, Need, Requirement, Retry, RetryOn, Temporary, Undo,
 };
 use crate::runbook::diagnostic::Report;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
@@ -151,6 +151,17 @@ fn escalation(entry: Entry, report: &mut Report) -> Option<Escalation> {
     let to = fields.take("to").map(|entry| scalars::names(entry, report)).unwrap_or_default();
     let after = fields.require("after", report).and_then(|entry| scalars::duration(&entry, report))?;
     Some(Escalation { after, to })
+}
+
+pub fn in_place(entry: Entry, report: &mut Report) -> Option<InPlaceSaid> {
+    let span = entry.key.span;
+    let mut fields = Fields::open(entry.value, Some(&entry.key), &keys::IN_PLACE, report)?;
+    let mut said = |key: &str| {
+        let text = fields.require(key, report).and_then(|entry| scalars::text(&entry, report));
+        // One that lacks a word is still said to be in place, and that is no second problem.
+        text.unwrap_or_default()
+    };
+    Some(InPlaceSaid { because: said("because"), safety_copy: said("safety_copy"), span })
 }
 
 pub fn succeeds_if(entry: &Entry, report: &mut Report) -> bool {
