@@ -51,6 +51,17 @@ pub enum Found {
     CannotTell(String),
 }
 
+/// What the text of a step alone tells of it before the run, see [`Kind::foresee`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Foresight {
+    /// Outputs that `with` fixes.
+    pub outputs: Outputs,
+    /// What will be changed, one thing a line.
+    pub touches: Vec<String>,
+    /// What is only read.
+    pub reads: Vec<String>,
+}
+
 /// How a phase ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,6 +135,11 @@ pub trait Kind: Send + Sync + 'static {
     fn effect(&self, with: &Late<'_>) -> Effect;
 
     fn outputs(&self, with: &Late<'_>) -> Shape;
+
+    /// What a dry run can say without looking at anything.
+    fn foresee(&self, _with: &Late<'_>) -> Foresight {
+        Foresight::default()
+    }
 
     /// Whether what it replaces cannot be had back from what it keeps: then the step has to say so, and people agree first.
     fn in_place(&self, _with: &Late<'_>) -> InPlace {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::context::{ReadCx, WorkCx, WriteCx};
-use super::contract::{Found, Kind, Next, Prepared, Role, Stopped, Undone};
+use super::contract::{Foresight, Found, Kind, Next, Prepared, Role, Stopped, Undone};
 use super::op::{Op, Outputs};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
@@ -36,6 +36,8 @@ pub trait AnyKind: Send + Sync {
     fn check(&self, with: &Late<'_>) -> Vec<Complaint>;
     fn effect(&self, with: &Late<'_>) -> Effect;
     fn outputs(&self, with: &Late<'_>) -> Shape;
+    fn foresee(&self, with: &Late<'_>) -> Foresight;
+
     fn in_place(&self, with: &Late<'_>) -> InPlace;
 
     fn undos(&self) -> &'static [&'static str];
@@ -96,6 +98,10 @@ impl<K: Kind> AnyKind for K {
 
     fn outputs(&self, with: &Late<'_>) -> Shape {
         Kind::outputs(self, with)
+    }
+
+    fn foresee(&self, with: &Late<'_>) -> Foresight {
+        Kind::foresee(self, with)
     }
 
     fn in_place(&self, with: &Late<'_>) -> InPlace {

@@ -18,6 +18,7 @@ pub mod keys;
 pub mod params;
 pub mod people;
 mod read;
+pub mod roles;
 pub mod schema;
 pub mod source;
 pub mod suggest;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::kind::Foresight;
 use crate::provider::postgres::{Connection, Name};
 use crate::runbook::catalog::{Complaint, InPlace, Known, Late};
 
@@ -96,6 +97,28 @@ impl Params {
     pub fn jobs(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         self.jobs.unwrap_or(cores.min(4)).clamp(1, 32)
+    }
+}
+
+/// The source is only read; of the target, what is named.
+pub fn foresee(with: &Late<'_>) -> Foresight {
+    let database = with.text(&["database"]);
+    let target = Connection::foreseen(with, "target", database).unwrap_or_else(|| "the target".into());
+    let listed = |field: &str| match with.get(&[field]) {
+        Known::Known(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::<String>::new(),
+    };
+    let each =
+        |word: &str, names: Vec<String>| names.into_iter().map(|it| format!("{target}: {word} `{it}`")).collect();
+    let mut touches: Vec<String> = each("table", listed("tables"));
+    touches.extend::<Vec<String>>(each("schema", listed("schemas")));
+    if touches.is_empty() {
+        touches.push(target);
+    }
+    Foresight {
+        touches,
+        reads: Connection::foreseen(with, "source", database).into_iter().collect(),
+        ..Foresight::default()
     }
 }
 
