@@ -54,6 +54,11 @@ const UNSEEN: &[(&str, &[&str])] = &[
             codes::NEEDS_FINALLY,
             codes::FORGOTTEN_NEEDS,
             codes::UNKNOWN_STEP,
+            codes::NOBODYS_ROLE,
+            codes::TOO_FEW_PEOPLE,
+            codes::IN_PLACE_UNSAID,
+            codes::IN_PLACE_UNAPPROVED,
+            codes::NOT_IN_PLACE,
             codes::NOT_ANCESTOR,
             codes::UNKNOWN_OUTPUT,
             codes::SELF_OUTSIDE_VERIFY,
@@ -111,6 +116,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("include-missing-file.yaml", "it stands in another file"),
     ("include-runbook-keys.yaml", "it stands in another file"),
     ("kind-probe-as-step.yaml", "every probe of this program may also be a step"),
+    ("param-required-default.yaml", "two keys that exclude one another"),
     ("ref-item.yaml", "it stands inside of a template"),
     ("ref-step-field.yaml", "it stands inside of a template"),
     ("with-template-type.yaml", "the type of what a template gives"),
@@ -175,12 +181,17 @@ fn every_broken_runbook_whose_form_is_wrong_is_refused() {
     for path in files("tests/broken") {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let Some(value) = value(&text) else { continue };
-        let expected = text.lines().map_while(|line| line.strip_prefix("# ")?.split(' ').next());
-        let codes: Vec<&str> = expected.filter(|word| word.starts_with("RG")).collect();
+        let expected = text.lines().map_while(|line| line.strip_prefix("# RG"));
+        // What is wrong with a file beside the runbook is not for the runbook's schema.
+        let is_here = |line: &&str| !line.split(' ').nth(1).is_some_and(|place| place.contains(".yaml:"));
+        let codes: Vec<String> =
+            expected.filter(is_here).filter_map(|line| Some(format!("RG{}", line.split(' ').next()?))).collect();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let excused = NOT_HERE.iter().any(|(file, _)| *file == name);
         match flaws(&validator, &value).is_empty() {
-            true if !excused && !codes.iter().all(|code| unseen(code)) => passed.push(format!("{name}: {codes:?}")),
+            true if !excused && !codes.iter().all(|code| unseen(code.as_str())) => {
+                passed.push(format!("{name}: {codes:?}"))
+            }
             false if excused => stale.push(name),
             _ => {}
         }

@@ -173,9 +173,7 @@ fn new_params(
     saved: &SavedPlan,
     loaded: &Loaded,
 ) -> Result<serde_json::Map<String, serde_json::Value>, Failure> {
-    let mut specs = loaded.runbook.params.clone();
-    specs.retain(|name, _| !saved.params.contains_key(name));
-    params::bind(&specs, &[], None, saved.started_at)
+    params::bind_beside(saved.params.clone(), &loaded.runbook.params, &[], None, saved.started_at)
         .map_err(|problems| check::refused(context, &saved.runbook, &problems))
 }
 

@@ -10,11 +10,14 @@ use serde_json::{Map, Value};
 use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
 use super::{Failure, cleanup, exit, resume};
-use crate::engine::{answers, undo, world};
+use crate::engine::{answers, escalation, undo, world};
 use crate::journal::lease::{self, Lease};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
+use crate::model::run::Judged;
+use crate::model::time::Clock;
 use crate::model::{Address, Answer, RunState, Verb};
+use crate::provider::clock::SystemClock;
 use crate::view::Commands;
 
 /// How long a command waits for the executor's word.
@@ -129,9 +132,9 @@ fn verdict(context: &Context, dir: &RunDir, answer: &Answer) -> Result<u8, Failu
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
         let state = recover(&Folder::new(&dir.path))?.state;
-        match state.judged(&answer.id).map(|judged| judged.refused.clone()) {
+        match state.judged(&answer.id).map(Judged::refusal) {
             Some(None) => return accepted(context, dir, answer, &state),
-            Some(Some(reason)) => return Err(Failure::usage(reason)),
+            Some(Some(refusal)) => return Err(refusal.into()),
             None => std::thread::sleep(Duration::from_millis(50)),
         }
     }
@@ -160,17 +163,18 @@ fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Fai
     let state = recover(&Folder::new(&dir.path))?.state;
     let resume = Commands { run: dir.id(), state: context.said_state() }.resume();
     if matches!(answer.verb, Verb::Abort | Verb::Undo { .. } | Verb::Cleanup) {
-        answers::judge(&plan, &state, &answer).map_err(Failure::usage)?;
+        answers::judge(&plan, &state, &answer)?;
         let free = Lease::take(&dir.path)?.is_some();
         if free {
             return resume::act(context, dir, plan, &state, answer);
         }
     } else {
         let recorded: Vec<Answer> = world::pending(&dir.inbox()).into_iter().map(|(_, answer)| answer).collect();
-        answers::judge(&plan, &answers::foresee(&plan, &state, &recorded), &answer).map_err(|reason| {
+        let state = escalation::foresee(&state, &SystemClock.now());
+        answers::judge(&plan, &answers::foresee(&plan, &state, &recorded), &answer).map_err(|refusal| {
             let counted = format!("counted with answers that are recorded and take effect at `{resume}`");
-            let failure = Failure::usage(reason);
-            if recorded.is_empty() { failure } else { failure.hint(counted) }
+            let failure = Failure::from(refusal);
+            if recorded.is_empty() || failure.hint.is_some() { failure } else { failure.hint(counted) }
         })?;
     }
     deliver(dir, &answer)?;

@@ -12,6 +12,7 @@ use super::exit;
 use crate::engine::executor::ExecuteError;
 use crate::journal::JournalError;
 use crate::model::Fault;
+use crate::model::answer::Refusal;
 use crate::model::fault::add_causes;
 
 /// Why a command did not do what it was asked.
@@ -87,6 +88,13 @@ impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let Fault { code, message, hint, causes, .. } = fault;
         Self { exit: exit::USAGE, code: Some(code), message, hint, causes }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { reason, code, hint } = refusal;
+        Self { exit: exit::USAGE, code, message: reason, hint, causes: Vec::new() }
     }
 }
 

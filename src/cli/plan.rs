@@ -1,10 +1,13 @@
 //! `plan`: the dry run. Renders every step, lets the kinds do their own reads, and changes nothing.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use indexmap::IndexSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -23,6 +26,7 @@ use crate::plan::scope::RunScope;
 use crate::plan::{Binding, Plan, include};
 use crate::provider::vault;
 use crate::runbook::ast::SecretSpec;
+use crate::runbook::catalog::Late;
 use crate::runbook::duration;
 use crate::runbook::template::{Secrets, open};
 use crate::view::{history, words};
@@ -96,7 +100,7 @@ pub fn preflight(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>, Failure>
 /// Lets every kind that can look at what it would change.
 fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets) -> Result<Looks, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let scratch = tempfile::tempdir()?;
+    let scratch = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
     let masks: Vec<Secret> = secrets.values().cloned().collect();
     let whole = ReadCx { base: plan.base.clone(), work: scratch.path().into(), mode: plan.mode, secrets: masks.into() };
     let state = RunState::default();
@@ -146,8 +150,8 @@ fn to_json(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Value {
         "digest": plan.digest,
         "objectives": run::objectives(&plan.runbook.objectives),
         "starts_at_once": forecast::starts_at_once(plan, steps).iter().map(id).collect::<Vec<_>>(),
-        "touches": touches(looks),
-        "leaves_alone": [],
+        "touches": touches(steps, looks),
+        "leaves_alone": leaves_alone(steps, looks),
         "steps": shown,
         "critical_path": path.iter().map(id).collect::<Vec<_>>(),
         "estimate_seconds": foreseen.map(|foreseen| foreseen.seconds),
@@ -169,13 +173,34 @@ fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
         "inputs": step.inputs,
         "outputs": step.outputs,
         "changes": changes.unwrap_or_default(),
+        "in_place": plan.step(step.node).in_place.as_ref().map(|said| json!({"because": said.because, "safety_copy": said.safety_copy})),
         "estimate_seconds": outline.estimate_seconds,
     })
 }
 
-fn touches(looks: &Looks) -> Vec<String> {
+/// What will be changed: as the kinds foresee it, and what they found they would make.
+fn touches(steps: &[StepForecast], looks: &Looks) -> Vec<String> {
+    let foreseen = running(steps).flat_map(|step| step.foresight.touches.iter().cloned());
     let made = looks.values().filter_map(|look| look.as_ref().ok()).flat_map(|look| &look.creates);
-    made.map(|Made { kind, id, .. }| format!("{kind} {id}")).collect()
+    let made = made.map(|Made { kind, id, .. }| format!("{kind} {id}"));
+    foreseen.chain(made).collect::<IndexSet<String>>().into_iter().collect()
+}
+
+/// What the runbook names and only reads, in steps and in their proofs.
+fn leaves_alone(steps: &[StepForecast], looks: &Looks) -> Vec<String> {
+    let touched = touches(steps, looks);
+    let probed =
+        |(kind, with): &(String, Value)| kinds::find(kind).map(|kind| kind.foresee(&Late { value: with }).reads);
+    let read = running(steps).flat_map(|step| {
+        let probed = step.probes.iter().filter_map(probed).flatten();
+        step.foresight.reads.iter().cloned().chain(probed).collect::<Vec<_>>()
+    });
+    let alone = read.filter(|read| !touched.iter().any(|touched| touched.starts_with(read.as_str())));
+    alone.collect::<IndexSet<String>>().into_iter().collect()
+}
+
+fn running(steps: &[StepForecast]) -> impl Iterator<Item = &StepForecast> {
+    steps.iter().filter(|step| step.verdict != Verdict::WouldSkip)
 }
 
 fn findings(plan: &Plan, looks: &Looks) -> Vec<Value> {
@@ -189,9 +214,11 @@ fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
     for step in steps {
         lines.extend(step_text(plan, step, looks));
     }
+    lines.push(String::new());
+    lines.extend(touches(steps, looks).iter().map(|touched| format!("touches: {touched}")));
+    lines.extend(leaves_alone(steps, looks).iter().map(|read| format!("leaves alone: {read}")));
     let path = forecast::critical_path(plan);
     let path: Vec<String> = path.iter().map(|node| format!("`{}`", plan.address(*node))).collect();
-    lines.push(String::new());
     lines.push(format!("longest way: {}", path.join(" → ")));
     lines.extend(schedule::foresee(&plan.outline, plan.concurrency).map(|foreseen| estimate(plan, foreseen)));
     lines.push("nothing was changed".to_string());
@@ -231,10 +258,12 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
     };
     let mut lines =
         vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
+    lines.extend(outline.in_place.iter().map(|said| format!("    IN PLACE, {said}")));
     for (name, input) in &step.inputs {
-        let text = match (input.get("value"), input.get("unknown")) {
-            (Some(value), _) => one_line(value),
-            (None, unknown) => format!("{} (known when it runs)", unknown.map(one_line).unwrap_or_default()),
+        let text = match (input.get("value"), input.get("predicted"), input.get("unknown")) {
+            (Some(value), ..) => one_line(value),
+            (None, Some(value), _) => format!("{} (foreseen)", one_line(value)),
+            (None, None, unknown) => format!("{} (known when it runs)", unknown.map(one_line).unwrap_or_default()),
         };
         lines.push(format!("    {name}: {text}"));
     }

@@ -195,7 +195,7 @@ pub fn params_of(
         })?;
         given.push((name.to_string(), value.to_string()));
     }
-    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices)?;
+    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices, now)?;
     params::bind(&loaded.runbook.params, &given, file.as_ref(), now).map_err(refused)
 }
 

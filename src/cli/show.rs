@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::looking::{self, print, print_json};
 use super::status::progress;
 use crate::model::record::SkipReason;
-use crate::view::commands::{what, who};
+use crate::view::commands::{what, who_now, whom};
 use crate::view::logs::{last_lines, of_step};
 use crate::view::paint::Paint;
 use crate::view::words::{short, stamp, with_placeholders};
@@ -117,7 +117,8 @@ fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
 fn asked(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
     let state = view.state_of(step);
     let Some(asked) = &state.ask else { return };
-    let _ = writeln!(out, "\n{} of {}, since {}", paint.bold(what(&asked.ask)), who(&asked.ask), stamp(asked.since.at));
+    let _ = writeln!(out, "\n{} of {}, since {}", paint.bold(what(&asked.ask)), who_now(asked), stamp(asked.since.at));
+    whom(asked).iter().for_each(|whom| out.push_str(&format!("  {whom}\n")));
     asked.ask.shown.iter().for_each(|fact| out.push_str(&format!("  {fact}\n")));
     let _ = writeln!(out, "  code: {}", asked.ask.code);
     if !state.approved_by.is_empty() {

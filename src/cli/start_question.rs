@@ -3,13 +3,15 @@
 use std::io::Write;
 
 use dialoguer::Input;
+use jiff::Timestamp;
 
 use super::args::{Choices, RunArgs};
 use super::context::Context;
 use super::{Failure, run};
 use crate::plan::Plan;
+use crate::plan::staffing::Staffing;
 use crate::runbook::Loaded;
-use crate::runbook::params::ParamFile;
+use crate::runbook::params::{self, ParamFile};
 
 /// Asks for parameters that were not given, where somebody sits, and prints the command line that needs no questions.
 pub fn ask_for_missing(
@@ -18,36 +20,30 @@ pub fn ask_for_missing(
     given: &mut Vec<(String, String)>,
     file: Option<&ParamFile>,
     choices: &Choices,
+    now: Timestamp,
 ) -> Result<(), Failure> {
     if !context.interactive {
         return Ok(());
     }
-    let known = |name: &str, given: &[(String, String)]| {
-        given.iter().any(|(n, _)| n == name) || file.is_some_and(|f| f.has(name))
-    };
+    let specs = &loaded.runbook.params;
     let mut asked = false;
-    for (name, spec) in &loaded.runbook.params {
-        if spec.default.is_some() || known(name, given) {
-            continue;
-        }
+    // One at a time: what was answered decides what else is required.
+    while let Some(name) = params::lacking(specs, given, file, now).first() {
+        let spec = &specs[*name];
         let about = spec.description.clone().unwrap_or_default();
         let example = spec.example.as_ref().map(|e| format!(", for example {e}")).unwrap_or_default();
-        let prompt = format!("{name} ({}{example}) {about}", spec.kind.word());
+        let prompt = format!("{name} ({}{}{example}) {about}", spec.kind.word(), params::of_items(spec));
         let value: String =
             Input::new().with_prompt(prompt).interact_text().map_err(|e| Failure::usage(e.to_string()))?;
-        given.push((name.clone(), value));
+        given.push((name.to_string(), value));
         asked = true;
     }
     if asked {
-        let params: String = given.iter().map(|(name, value)| format!(" --param {name}={}", quoted(value))).collect();
+        let params: String =
+            given.iter().map(|(name, value)| format!(" --param {name}={}", params::quoted(value))).collect();
         let _ = writeln!(std::io::stderr().lock(), "next time: regrow run {}{params}", choices.file.display());
     }
     Ok(())
-}
-
-fn quoted(value: &str) -> String {
-    let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/+@,".contains(c));
-    if plain && !value.is_empty() { value.to_string() } else { format!("'{}'", value.replace('\'', "'\\''")) }
 }
 
 /// Reads back what is going to happen and wants the runbook's name typed. Without a terminal `--yes` says it.
@@ -86,6 +82,7 @@ fn summary(plan: &Plan) -> Vec<String> {
             format!("{name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_string))
         }));
     }
+    lines.extend(Staffing::of(plan).lines());
     for step in plan.outline.steps.iter().filter(|step| !step.finally) {
         let left_out = if plan.skipped.contains(&step.address) { " (left out)" } else { "" };
         lines.push(format!("step `{}`: {} ({}){left_out}", step.address, step.name, step.kind));

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::looking::{self, print, print_json};
 use crate::model::record::Mode;
 use crate::model::{RunStatus, Status};
-use crate::view::commands::who;
+use crate::view::commands::{who_now, whom};
 use crate::view::paint::Paint;
 use crate::view::words::{clock, count, grouped, stamp};
 use crate::view::{RunView, StepView, json};
@@ -138,6 +138,8 @@ fn todos(view: &RunView, paint: Paint, out: &mut String) {
     for todo in view.todos() {
         let state = view.state_of(todo.step);
         let _ = writeln!(out, "\n{} `{}` {}", paint.bold("?"), todo.step.address, question(view, todo.step));
+        let whom = state.ask.iter().filter_map(|asked| whom(asked));
+        whom.for_each(|whom| out.push_str(&format!("    {whom}\n")));
         let asked = state.ask.iter().flat_map(|asked| asked.ask.shown.iter());
         for fact in asked.chain(state.evidence.iter()) {
             let _ = writeln!(out, "    {fact}");
@@ -171,7 +173,7 @@ fn question(view: &RunView, step: &StepView) -> String {
             } else {
                 format!(", approved so far by {}", state.approved_by.join(", "))
             };
-            format!("asks {}, since {}{approved}", who(&asked.ask), clock(asked.since.at))
+            format!("asks {}, since {}{approved}", who_now(asked), clock(asked.since.at))
         }
         (_, Status::Unknown) => "is unknown: did it happen?".into(),
         (_, Status::Unproven) => "is not proven".into(),

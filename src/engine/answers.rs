@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::{group, undo};
+use super::{group, people, undo};
 use crate::kind::Role;
+use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::Plan;
@@ -15,7 +16,13 @@ use crate::plan::Plan;
 type Judgement = Result<Vec<Event>, String>;
 
 /// The records an answer leads to, without the one that says it was accepted.
-pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
+pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Result<Vec<Event>, Refusal> {
+    people::admit(plan, state, answer)?;
+    Ok(weigh(plan, state, answer)?)
+}
+
+/// What somebody says who may say it.
+fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
     let because = answer.because.as_deref().unwrap_or("").trim();
     if needs_reason(&answer.verb) && because.is_empty() {
         return Err(format!("`{}` needs a reason: --because TEXT", answer.verb.word()));
@@ -93,27 +100,11 @@ fn approve(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, code:
         return Err(format!("the code does not stand for what `{step}` shows now; {hint}"));
     }
     let name = &answer.who.name;
-    let starter = state.started().map(|started| started.who.name.as_str());
-    if !asked.ask.by_starter && starter == Some(name) {
-        return Err(format!("`{name}` started the run; `{step}` wants somebody else's approval"));
-    }
-    if !has_role(plan, name, &asked.ask.from) {
-        return Err(format!("`{name}` has none of the roles {}", asked.ask.from.join(", ")));
-    }
     if state.step(step).approved_by.contains(name) {
         return Err(format!("`{name}` approved `{step}` already; {} people are needed", asked.ask.minimum));
     }
     let (who, code) = (answer.who.clone(), asked.ask.code.clone());
     Ok(vec![Event::ApprovalGiven { step: step.clone(), who, code }])
-}
-
-/// Without a people file any name may take any role.
-fn has_role(plan: &Plan, name: &str, wanted: &[String]) -> bool {
-    if wanted.is_empty() || plan.people.is_empty() {
-        return true;
-    }
-    let roles = plan.people.get(name).and_then(Value::as_array);
-    roles.is_some_and(|roles| roles.iter().filter_map(Value::as_str).any(|role| wanted.iter().any(|w| w == role)))
 }
 
 fn reject(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, because: &str) -> Judgement {

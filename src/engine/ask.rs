@@ -3,21 +3,28 @@
 //! An approval is bound to what it shows: its code is made of the run, the step, the inputs and the shown facts. If they
 //! change before the step starts, the approval is void and people are asked again.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::cleanup;
 use super::command::Command;
 use super::decide::{Decision, begin, done_at_once, has_place};
+use super::escalation;
 use super::group;
 use super::intent;
 use super::live::Live;
+use super::people::contacts;
 use crate::kind::Role;
-use crate::model::record::{Ask, AskKind, Event, StepIntended};
+use crate::model::record::{Ask, AskKind, Contact, Escalation, Event, StepIntended};
 use crate::model::step::Reached;
+use crate::model::time::Moment;
 use crate::model::{Effect, OpId, RunState};
 use crate::plan::Plan;
 use crate::runbook::ast::{Approval, Minimum};
+use crate::runbook::duration;
+use crate::runbook::source::Span;
 
 /// Whether an approval stands in front of that phase.
 pub fn is_wanted(plan: &Plan, node: usize, phase: &str) -> bool {
@@ -70,38 +77,53 @@ pub fn approval_of(
     node: usize,
     phase: &str,
     bound_to: &Value,
-    shown: Vec<String>,
+    mut shown: Vec<String>,
 ) -> Event {
+    if let Some(said) = &plan.step(node).in_place {
+        shown.insert(0, format!("IN PLACE: what it replaces cannot be had back; {}", said.words()));
+    }
     let wanted = plan.step(node).approval.as_deref().cloned().unwrap_or(Approval {
         from: Vec::new(),
         minimum: Minimum::Count(1),
+        minimum_span: Span::default(),
         by_starter: true,
+        escalation: None,
     });
     let from: Vec<String> = wanted.from.iter().map(|role| role.text.clone()).collect();
+    let people = contacts(plan, state, &from, wanted.by_starter);
     let ask = Ask {
         what: AskKind::Approval,
         code: code(plan, state, node, phase, bound_to, &shown),
         shown,
-        minimum: count(plan, wanted.minimum, &from),
+        minimum: wanted.minimum.of(people.len()),
+        people: named(people, &from),
         from,
         by_starter: wanted.by_starter,
+        escalation: wanted.escalation.map(|it| {
+            let to: Vec<String> = it.to.into_iter().map(|role| role.text).collect();
+            escalation_to(plan, state, it.after, to, wanted.by_starter)
+        }),
         form: Value::Null,
         phase: phase.to_string(),
     };
     Event::StepAsked { step: plan.address(node).clone(), ask }
 }
 
-fn count(plan: &Plan, minimum: Minimum, from: &[String]) -> u32 {
-    match minimum {
-        Minimum::Count(count) => count.max(1),
-        Minimum::All => {
-            let has_role = |roles: &Value| {
-                from.is_empty() || from.iter().any(|role| roles.as_array().is_some_and(|r| r.contains(&json!(role))))
-            };
-            let people = plan.people.values().filter(|roles| has_role(roles)).count();
-            u32::try_from(people).unwrap_or(1).max(1)
-        }
-    }
+/// `15m`, or `{after: 15m, to: [ROLE]}`; the kind has judged the form.
+fn later(plan: &Plan, state: &RunState, said: &Value, by_starter: bool) -> Option<Escalation> {
+    let after = said.get("after").unwrap_or(said).as_str().and_then(|text| duration::parse(text).ok())?;
+    let to = serde_json::from_value(said["to"].clone()).unwrap_or_default();
+    Some(escalation_to(plan, state, after, to, by_starter))
+}
+
+fn escalation_to(plan: &Plan, state: &RunState, after: Duration, to: Vec<String>, by_starter: bool) -> Escalation {
+    let people = named(contacts(plan, state, &to, by_starter), &to);
+    Escalation { after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX), to, people }
+}
+
+/// Where anybody is asked, nobody is named.
+fn named(people: Vec<Contact>, from: &[String]) -> Vec<Contact> {
+    if from.is_empty() { Vec::new() } else { people }
 }
 
 /// Six letters and digits that stand for all that is shown.
@@ -115,12 +137,12 @@ fn code(plan: &Plan, state: &RunState, node: usize, phase: &str, bound_to: &Valu
 }
 
 /// A step that waits for people: goes on once enough of them approved what still stands.
-pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
+pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usize, decision: &mut Decision) {
     let step = state.step(plan.address(node));
     let Some(asked) = &step.ask else { return };
     let enough = u32::try_from(step.approved_by.len()).unwrap_or(u32::MAX) >= asked.ask.minimum;
     if asked.ask.what != AskKind::Approval || !enough {
-        return;
+        return escalation::consider(plan.address(node), asked, now, decision);
     }
     if plan.is_group(node) {
         return group::open(plan, node, decision);
@@ -205,14 +227,21 @@ pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Even
         }
         _ => (AskKind::Task, lines(text("instructions"))),
     };
-    let minimum = inputs.get("minimum").and_then(Value::as_u64).unwrap_or(1);
+    let (from, by_starter) = (names("from"), inputs.get("by_starter").and_then(Value::as_bool).unwrap_or(true));
+    let people = contacts(plan, state, &from, by_starter);
+    let minimum = match &inputs["minimum"] {
+        Value::String(_) => Minimum::All,
+        count => Minimum::Count(count.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1)),
+    };
     let ask = Ask {
         what,
         code: code(plan, state, node, "", inputs, &shown),
         shown,
-        from: names("from"),
-        minimum: u32::try_from(minimum).unwrap_or(1).max(1),
-        by_starter: inputs.get("by_starter").and_then(Value::as_bool).unwrap_or(true),
+        minimum: minimum.of(people.len()),
+        people: named(people, &from),
+        from,
+        by_starter,
+        escalation: later(plan, state, &inputs["escalate_after"], by_starter),
         form: inputs.get("form").cloned().unwrap_or_default(),
         phase: String::new(),
     };

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::ask;
 use super::cleanup;
 use super::command::Command;
@@ -21,6 +23,7 @@ use crate::model::time::Moment;
 use crate::model::{Effect, Fault, RunState, Status};
 use crate::plan::scope::RunScope;
 use crate::plan::{Plan, include};
+use crate::runbook::catalog::{InPlace, Late};
 
 /// Records that follow, commands to issue once they are on disk, and when to look again.
 #[derive(Debug, Default)]
@@ -29,6 +32,8 @@ pub struct Decision {
     pub commands: Vec<Command>,
     /// Milliseconds until a retry is due.
     pub wake_in: Option<u64>,
+    /// Milliseconds until a question goes to more people. Nobody stays for that alone.
+    pub remind_in: Option<u64>,
     /// Nodes that people begin with these records: nobody of this executor is busy with them.
     pub asked: BTreeSet<usize>,
 }
@@ -36,6 +41,10 @@ pub struct Decision {
 impl Decision {
     pub fn wake_in(&mut self, millis: u64) {
         self.wake_in = Some(self.wake_in.map_or(millis, |sooner| sooner.min(millis)));
+    }
+
+    pub fn remind_in(&mut self, millis: u64) {
+        self.remind_in = Some(self.remind_in.map_or(millis, |sooner| sooner.min(millis)));
     }
 
     fn fail(&mut self, plan: &Plan, node: usize, fault: Fault) {
@@ -62,7 +71,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         }
         match live.frontier.statuses[node] {
             Status::Pending if may_start => consider(plan, state, live, now, node, &mut decision),
-            Status::Waiting if may_start => ask::consider(plan, state, live, node, &mut decision),
+            Status::Waiting if may_start => ask::consider(plan, state, live, now, node, &mut decision),
             Status::Running if plan.is_group(node) => group::close(plan, state, node, &mut decision),
             Status::Running | Status::Late => go_on(plan, state, live, node, may_start, &mut decision),
             Status::Verifying => intent::verify(plan, state, live, node, &mut decision),
@@ -154,6 +163,9 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
         Ok(inputs) => inputs,
         Err(fault) => return decision.fail(plan, node, fault),
     };
+    if let Some(fault) = unsaid_in_place(plan, node, &rendered) {
+        return decision.fail(plan, node, fault);
+    }
     if plan.kinds[node].prepares() && !live.prepared.contains_key(&node) {
         let op = intent::fresh_op(plan, state, node, rendered);
         live.busy.insert(node);
@@ -166,6 +178,17 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
         return;
     }
     intent::write(plan, state, live, node, rendered, decision);
+}
+
+/// What only the values tell: a change whose old state cannot be had back, and nothing in the runbook that says so.
+fn unsaid_in_place(plan: &Plan, node: usize, inputs: &Value) -> Option<Fault> {
+    let InPlace::Yes(lost) = plan.kinds[node].in_place(&Late { value: inputs }) else { return None };
+    let step = plan.step(node);
+    if step.in_place.is_some() && step.approval.is_some() {
+        return None;
+    }
+    let fault = Fault::new("RG5012", format!("this is a change in place: {lost}; nothing was begun"));
+    Some(fault.hint("it needs `in_place: { because, safety_copy }` and an `approval` in the runbook"))
 }
 
 /// A step with an intent on disk and no outcome, and nobody of this executor on it.

@@ -9,6 +9,7 @@ use super::decide::decide;
 use super::live::Live;
 use super::react::{Luck, react};
 use crate::journal::{Disk, JournalError, Writer};
+use crate::model::answer::Refusal;
 use crate::model::record::{Event, Record, StopReason};
 use crate::model::{Answer, Fault, RunState, Status};
 use crate::plan::Plan;
@@ -70,7 +71,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         first.into_iter().try_for_each(|event| self.stage(event))?;
         answers.into_iter().try_for_each(|answer| self.take(Happening::Answered(answer)))?;
         loop {
-            let wake_in = self.advance()?;
+            let (wake_in, remind_in) = self.advance()?;
             if self.live.is_idle()
                 && self.failed.is_empty()
                 && wake_in.is_none()
@@ -80,7 +81,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
             }
             let mut happenings = std::mem::take(&mut self.failed);
             if happenings.is_empty() {
-                happenings = self.world.wait(wake_in);
+                happenings = self.world.wait(wake_in.into_iter().chain(remind_in).min());
             }
             if happenings.iter().any(|happening| matches!(happening, Happening::DetachRequested)) {
                 return self.leave(Halt::Detached);
@@ -116,14 +117,15 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         }
         match answers::judge(self.plan, &self.state, &answer) {
             Ok(events) => std::iter::once(Event::AnswerAccepted { answer }).chain(events).collect(),
-            Err(reason) => vec![Event::AnswerRefused { answer, reason }],
+            Err(Refusal { reason, code, hint }) => vec![Event::AnswerRefused { answer, reason, code, hint }],
         }
     }
 
-    /// Decides until nothing follows, makes it durable, tells it, and hands out the commands.
-    fn advance(&mut self) -> Result<Option<u64>, JournalError> {
+    /// Decides until nothing follows, makes it durable, tells it, and hands out the commands. Gives back when the run goes on
+    /// by itself, and when a question that waits goes to more people.
+    fn advance(&mut self) -> Result<(Option<u64>, Option<u64>), JournalError> {
         let mut commands = Vec::new();
-        let mut wake_in;
+        let mut times;
         loop {
             let in_flight = self.live.busy.len();
             self.live.has_room = match &mut self.writer {
@@ -133,7 +135,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
             let now = self.world.now();
             let decision = decide(self.plan, &self.state, &mut self.live, &now);
             commands.extend(decision.commands);
-            wake_in = decision.wake_in;
+            times = (decision.wake_in, decision.remind_in);
             if decision.events.is_empty() {
                 break;
             }
@@ -146,7 +148,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         }
         commands.into_iter().for_each(|command| self.hand_out(command));
         self.commit()?;
-        Ok(wake_in)
+        Ok(times)
     }
 
     fn stage(&mut self, event: Event) -> Result<(), JournalError> {

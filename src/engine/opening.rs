@@ -2,6 +2,7 @@
 
 use super::amend;
 use super::doubt;
+use super::escalation;
 use crate::journal::{Disk, JournalError, Recovered, Tail, Writer, reader, recover};
 use crate::model::RunState;
 use crate::model::record::{Event, RunStarted};
@@ -43,7 +44,12 @@ pub fn open<D: Disk>(
     }
     first.extend(doubt);
     first.push(here);
-    first.extend(amend::records(plan, &state));
+    let amended = amend::records(plan, &state);
+    if amended.is_empty() {
+        // Before any answer is judged: those whom a question has gone to meanwhile count.
+        first.extend(escalation::due(&state, now));
+    }
+    first.extend(amended);
     if state.paused {
         first.push(Event::RunUnpaused);
     }

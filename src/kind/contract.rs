@@ -11,7 +11,7 @@ use super::context::{ReadCx, WorkCx, WriteCx};
 use super::op::{Op, Outputs};
 use crate::model::ledger::{LedgerEntry, Made};
 use crate::model::{Effect, Fault};
-use crate::runbook::catalog::{Complaint, Late, Shape};
+use crate::runbook::catalog::{Complaint, InPlace, Late, Shape};
 
 /// Where a kind may stand in a runbook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,17 @@ pub enum Found {
     Foreign(Fault),
     /// Nobody but a person can tell; the text is the evidence.
     CannotTell(String),
+}
+
+/// What the text of a step alone tells of it before the run, see [`Kind::foresee`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Foresight {
+    /// Outputs that `with` fixes.
+    pub outputs: Outputs,
+    /// What will be changed, one thing a line.
+    pub touches: Vec<String>,
+    /// What is only read.
+    pub reads: Vec<String>,
 }
 
 /// How a phase ended.
@@ -136,6 +147,16 @@ pub trait Kind: Send + Sync + 'static {
     fn effect(&self, with: &Late<'_>) -> Effect;
 
     fn outputs(&self, with: &Late<'_>) -> Shape;
+
+    /// What a dry run can say without looking at anything.
+    fn foresee(&self, _with: &Late<'_>) -> Foresight {
+        Foresight::default()
+    }
+
+    /// Whether what it replaces cannot be had back from what it keeps: then the step has to say so, and people agree first.
+    fn in_place(&self, _with: &Late<'_>) -> InPlace {
+        InPlace::No
+    }
 
     /// The names that `undo:` takes.
     fn undos(&self) -> &'static [&'static str] {

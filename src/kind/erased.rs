@@ -10,12 +10,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::context::{ReadCx, WorkCx, WriteCx};
-use super::contract::{Found, Kind, Next, Prepared, Role, Stopped, Undone};
+use super::contract::{Foresight, Found, Kind, Next, Prepared, Role, Stopped, Undone};
 use super::op::{Op, Outputs};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::process::{self, Fate, JobFiles, Outcome};
-use crate::runbook::catalog::{Complaint, Late, Shape};
+use crate::runbook::catalog::{Complaint, InPlace, Late, Shape};
 
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
 
@@ -36,6 +36,10 @@ pub trait AnyKind: Send + Sync {
     fn check(&self, with: &Late<'_>) -> Vec<Complaint>;
     fn effect(&self, with: &Late<'_>) -> Effect;
     fn outputs(&self, with: &Late<'_>) -> Shape;
+    fn foresee(&self, with: &Late<'_>) -> Foresight;
+
+    fn in_place(&self, with: &Late<'_>) -> InPlace;
+
     fn undos(&self) -> &'static [&'static str];
     fn prepare<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Prepared<Value>>;
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found>;
@@ -94,6 +98,14 @@ impl<K: Kind> AnyKind for K {
 
     fn outputs(&self, with: &Late<'_>) -> Shape {
         Kind::outputs(self, with)
+    }
+
+    fn foresee(&self, with: &Late<'_>) -> Foresight {
+        Kind::foresee(self, with)
+    }
+
+    fn in_place(&self, with: &Late<'_>) -> InPlace {
+        Kind::in_place(self, with)
     }
 
     fn undos(&self) -> &'static [&'static str] {

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::kind::{AnyKind, Role};
 use crate::model::{Effect, Fault};
-use crate::runbook::catalog::{Catalog, Complaint, KindFace, Late, Shape};
+use crate::runbook::catalog::{Catalog, Complaint, InPlace, KindFace, Late, Shape};
 
 /// Every kind that `uses:` and `probe:` can name.
 pub static KINDS: &[&dyn AnyKind] = &[
@@ -89,6 +89,10 @@ impl KindFace for Face {
 
     fn outputs(&self, with: &Late<'_>) -> Shape {
         self.kind.outputs(with)
+    }
+
+    fn in_place(&self, with: &Late<'_>) -> InPlace {
+        self.kind.in_place(with)
     }
 
     fn undos(&self) -> &'static [&'static str] {

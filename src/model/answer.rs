@@ -64,6 +64,31 @@ pub enum Verb {
     },
 }
 
+/// Why an answer does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub reason: String,
+    pub code: Option<String>,
+    /// What to do instead.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(code: &str, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), code: Some(code.into()), hint: None }
+    }
+
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self { reason, code: None, hint: None }
+    }
+}
+
 impl Verb {
     /// The word as it is typed.
     pub fn word(&self) -> &'static str {

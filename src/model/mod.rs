@@ -6,6 +6,7 @@
 
 pub mod amendment;
 pub mod answer;
+pub mod ask;
 pub mod effect;
 pub mod fault;
 pub mod ids;

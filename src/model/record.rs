@@ -14,6 +14,8 @@ use super::ids::{Address, OpId, RunId, Seq};
 use super::ledger::{Kept, LedgerEntry, Made};
 use super::time::Moment;
 
+pub use super::ask::{Ask, AskKind, Contact, Escalation};
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub seq: Seq,
@@ -84,6 +86,10 @@ pub enum Event {
     StepAsked {
         step: Address,
         ask: Ask,
+    },
+    /// Nobody, or not enough people, answered in time: more may from now on.
+    AskEscalated {
+        step: Address,
     },
     ApprovalGiven {
         step: Address,
@@ -173,6 +179,10 @@ pub enum Event {
     AnswerRefused {
         answer: Answer,
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
     },
     RunPaused,
     RunUnpaused,
@@ -199,6 +209,7 @@ impl Event {
             | Event::StepOpened { step, .. }
             | Event::PhaseReached { step, .. }
             | Event::StepAsked { step, .. }
+            | Event::AskEscalated { step }
             | Event::ApprovalGiven { step, .. }
             | Event::ApprovalVoided { step }
             | Event::StepVerified { step, .. }
@@ -339,34 +350,6 @@ pub enum SkipReason {
     /// A need ended outside `when`.
     Need(Address),
     Person,
-}
-
-/// What a person is asked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ask {
-    pub what: AskKind,
-    /// Typed with `approve`: stands for the digest of what is shown.
-    pub code: String,
-    /// One fact a line.
-    pub shown: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub from: Vec<String>,
-    pub minimum: u32,
-    pub by_starter: bool,
-    /// Fields a `manual.task` wants filled in.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub form: Value,
-    /// Before which phase.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub phase: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AskKind {
-    Approval,
-    Task,
-    Acknowledge,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

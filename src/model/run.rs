@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::amendment::Amendment;
-use super::answer::Person;
+use super::answer::{Person, Refusal};
 use super::ids::{Address, Seq};
 use super::ledger::{Cleanup, LedgerEntry};
 use super::record::{End, Event, Record, RunStarted, StopReason};
@@ -73,6 +73,18 @@ pub struct Judged {
     pub id: String,
     /// Absent if it was accepted.
     pub refused: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Judged {
+    /// Why it was refused, if it was.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let reason = self.refused.clone()?;
+        Some(Refusal { reason, code: self.code.clone(), hint: self.hint.clone() })
+    }
 }
 
 impl RunState {
@@ -184,9 +196,12 @@ impl RunState {
                 let cleanup = self.cleanup.get_or_insert_with(Cleanup::default);
                 (cleanup.kept, cleanup.failed, cleanup.ended) = (kept.clone(), failed.clone(), true);
             }
-            Event::AnswerAccepted { answer } => self.answers.push(Judged { id: answer.id.clone(), refused: None }),
-            Event::AnswerRefused { answer, reason } => {
-                self.answers.push(Judged { id: answer.id.clone(), refused: Some(reason.clone()) });
+            Event::AnswerAccepted { answer } => {
+                self.answers.push(Judged { id: answer.id.clone(), refused: None, code: None, hint: None });
+            }
+            Event::AnswerRefused { answer, reason, code, hint } => {
+                let (id, refused) = (answer.id.clone(), Some(reason.clone()));
+                self.answers.push(Judged { id, refused, code: code.clone(), hint: hint.clone() });
             }
             Event::RunPaused => self.paused = true,
             Event::RunUnpaused => self.paused = false,

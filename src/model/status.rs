@@ -153,6 +153,7 @@ pub fn next(status: Status, event: &Event) -> Status {
         | Event::RunUnpaused
         | Event::NoteAdded { .. }
         | Event::EndingBegan { .. }
+        | Event::AskEscalated { .. }
         | Event::RunEnded { .. } => status,
     }
 }

@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::OpId;
 use super::ledger::Made;
-use super::record::{Ask, Check, Event, SkipReason, StepIntended};
+use super::record::{Ask, Check, Contact, Event, SkipReason, StepIntended};
 use super::status::{self, Status};
 use super::time::Moment;
 
@@ -96,6 +96,24 @@ pub struct Reached {
 pub struct Asked {
     pub since: Moment,
     pub ask: Ask,
+    /// Since when more people may answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<Moment>,
+}
+
+impl Asked {
+    /// The roles that may answer now; empty: anybody.
+    pub fn roles(&self) -> Vec<String> {
+        let later = self.ask.escalation.as_ref().filter(|_| self.escalated.is_some() && !self.ask.from.is_empty());
+        self.ask.from.iter().chain(later.iter().flat_map(|it| &it.to)).cloned().collect()
+    }
+
+    /// Those who may answer now by name, each once.
+    pub fn people(&self) -> Vec<&Contact> {
+        let later = self.ask.escalation.as_ref().filter(|_| self.escalated.is_some());
+        let more = later.iter().flat_map(|it| &it.people).filter(|it| !self.ask.people.contains(it));
+        self.ask.people.iter().chain(more).collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,7 +175,12 @@ impl StepState {
             }
             Event::StepAsked { ask, .. } => {
                 self.approved_by.clear();
-                self.ask = Some(Box::new(Asked { since: moment.clone(), ask: ask.clone() }));
+                self.ask = Some(Box::new(Asked { since: moment.clone(), ask: ask.clone(), escalated: None }));
+            }
+            Event::AskEscalated { .. } => {
+                if let Some(asked) = &mut self.ask {
+                    asked.escalated.get_or_insert_with(|| moment.clone());
+                }
             }
             Event::ApprovalGiven { who, .. } if !self.approved_by.contains(&who.name) => {
                 self.approved_by.push(who.name.clone());

@@ -5,8 +5,10 @@ use serde_json::{Map, Value, json};
 use super::Plan;
 use super::scope::RunScope;
 use crate::graph::longest_way;
-use crate::kind::Role;
-use crate::model::{Effect, RunState};
+use crate::kind::{Foresight, Role};
+use crate::model::step::StepState;
+use crate::model::{Effect, RunState, Status};
+use crate::runbook::ast::Proof;
 use crate::runbook::catalog::{Late, OutputType, Shape};
 use crate::runbook::template::{SECRET, Scope};
 use crate::runbook::tree::Tree;
@@ -16,8 +18,11 @@ use crate::runbook::tree::Tree;
 pub struct StepForecast {
     pub node: usize,
     pub verdict: Verdict,
-    /// By name, `{"value": …}` or `{"unknown": template}`.
+    /// By name, `{"value": …}`, `{"predicted": …}` or `{"unknown": template}`.
     pub inputs: Map<String, Value>,
+    pub foresight: Foresight,
+    /// What its proofs will look at: their kinds, and their fields as far as they are known.
+    pub probes: Vec<(String, Value)>,
     /// The whole `with`, if nothing in it is unknown; secrets as placeholders.
     pub known: Option<Value>,
     pub outputs: Vec<String>,
@@ -43,6 +48,8 @@ impl Verdict {
 /// Every step, in the order of the graph.
 pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
     let state = RunState::default();
+    // As it would be if every step had put out what can be foreseen.
+    let mut foreseen = RunState::default();
     let mut verdicts = vec![Verdict::WouldRun; plan.len()];
     let mut steps: Vec<StepForecast> = Vec::with_capacity(plan.len());
     for &node in plan.graph.order() {
@@ -50,39 +57,56 @@ pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
         let verdict = verdict(plan, &scope, node, &verdicts);
         verdicts[node] = verdict;
         steps.push(if plan.is_include(node) {
-            of_include(plan, &scope, node, verdict)
+            of_include(plan, &scope, &RunScope::of(plan, &foreseen, node), node, verdict)
         } else if plan.is_group(node) {
             of_group(plan, node, verdict)
         } else {
-            of_step(plan, &scope, node, verdict)
+            let step = of_step(plan, &scope, &RunScope::of(plan, &foreseen, node), node, verdict);
+            let outputs = step.foresight.outputs.clone();
+            if verdict != Verdict::WouldSkip && !outputs.is_empty() {
+                let done = StepState { status: Status::Succeeded, outputs: Some(outputs), ..StepState::pending() };
+                foreseen.steps.insert(plan.address(node).clone(), done);
+            }
+            step
         });
     }
     steps.sort_by_key(|step| step.node);
     steps
 }
 
-fn of_step(plan: &Plan, scope: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
-    let with = &plan.step(node).with;
+fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
+    let step = plan.step(node);
+    let with = &step.with;
+    let entries = || with.entries().iter();
+    let inputs = entries().map(|entry| (entry.key.text.clone(), input(&entry.value, scope, later))).collect();
     let known = if is_known(with, scope) { with.render(scope).ok() } else { None };
-    StepForecast { node, verdict, inputs: inputs(with, scope), known, outputs: outputs(plan, node) }
+    let foresight = plan.kinds[node].foresee(&Late { value: &as_far_as_known(with, later) });
+    let probe = |proof: &Proof| (proof.probe.clone(), as_far_as_known(&proof.with, later));
+    let probes = step.verify.iter().map(probe).collect();
+    StepForecast { node, verdict, inputs, foresight, probes, known, outputs: outputs(plan, node) }
 }
 
-fn inputs(with: &Tree, scope: &RunScope<'_>) -> Map<String, Value> {
-    with.entries().iter().map(|entry| (entry.key.text.clone(), input(&entry.value, scope))).collect()
+/// The values; templates stay where they read what only the run will tell.
+fn as_far_as_known(tree: &Tree, scope: &RunScope<'_>) -> Value {
+    let entry = |tree: &Tree| match is_known(tree, scope) {
+        true => tree.render(scope).unwrap_or_else(|_| tree.written()),
+        false => tree.written(),
+    };
+    tree.entries().iter().map(|it| (it.key.text.clone(), entry(&it.value))).collect()
 }
 
 /// Its steps are told one by one.
-fn of_include(plan: &Plan, scope: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
-    let step = plan.step(node);
-    let outputs = step.part().map(|part| part.book.outputs.keys().cloned().collect()).unwrap_or_default();
-    StepForecast { node, verdict, inputs: inputs(&step.with, scope), known: None, outputs }
+fn of_include(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
+    let outputs = plan.step(node).part().map(|part| part.book.outputs.keys().cloned().collect()).unwrap_or_default();
+    StepForecast { known: None, outputs, ..of_step(plan, scope, later, node, verdict) }
 }
 
 /// Only its items do something.
 fn of_group(plan: &Plan, node: usize, verdict: Verdict) -> StepForecast {
     let items: Vec<&str> = plan.items[plan.address(node)].iter().map(|item| item.key.as_str()).collect();
     let inputs = Map::from_iter([("foreach".to_string(), json!({ "value": items }))]);
-    StepForecast { node, verdict, inputs, known: None, outputs: Vec::new() }
+    let (foresight, probes) = (Foresight::default(), Vec::new());
+    StepForecast { node, verdict, inputs, foresight, probes, known: None, outputs: Vec::new() }
 }
 
 fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -> Verdict {
@@ -122,11 +146,14 @@ fn is_known(tree: &Tree, scope: &RunScope<'_>) -> bool {
     })
 }
 
-fn input(tree: &Tree, scope: &RunScope<'_>) -> Value {
-    if is_known(tree, scope)
-        && let Ok(value) = tree.render(scope)
-    {
-        return json!({ "value": shown(value) });
+fn input(tree: &Tree, scope: &RunScope<'_>, later: &RunScope<'_>) -> Value {
+    // A dry run has no id and no start of its own: what is made of them only shows its form.
+    let is_of_run = tree.references().iter().any(|it| {
+        it.root() == "run" && matches!(it.path.get(1).map(String::as_str), Some("id" | "short_id" | "started_at"))
+    });
+    for (word, scope) in [("value", scope), ("predicted", later)] {
+        let Some(value) = is_known(tree, scope).then(|| tree.render(scope).ok()).flatten() else { continue };
+        return json!({ if is_of_run { "predicted" } else { word }: shown(value) });
     }
     json!({ "unknown": tree.written() })
 }

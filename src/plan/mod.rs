@@ -8,6 +8,7 @@ pub mod saved;
 pub mod schedule;
 pub mod scope;
 pub mod secrets;
+pub mod staffing;
 #[cfg(test)]
 pub mod testing;
 
@@ -52,8 +53,6 @@ pub struct Plan {
     pub concurrency: usize,
     /// Left out on request.
     pub skipped: BTreeSet<Address>,
-    /// Names of the roles that each person has; empty: no people file.
-    pub people: Map<String, Value>,
     pub base: PathBuf,
     pub digest: String,
     /// The newest change since the run began.
@@ -117,7 +116,6 @@ impl Plan {
             on_failure,
             concurrency,
             skipped,
-            people: Map::new(),
             base,
             digest,
             amendment: None,

@@ -50,6 +50,9 @@ pub struct OutlineStep {
     pub remaining_seconds: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// What is said of a change whose old state cannot be had back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place: Option<String>,
 }
 
 fn is_zero(seconds: &u64) -> bool {
@@ -92,6 +95,7 @@ impl Outline {
                 estimate_seconds: estimate(node),
                 remaining_seconds: 0,
                 owner: step.owner.clone(),
+                in_place: step.in_place.as_ref().map(|said| said.words()),
             }
         });
         let mut outline = Self { steps: steps.collect(), order: graph.order().to_vec() };

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::items::Items;
 use super::outline::Outline;
+use super::staffing::Staffing;
 use super::{Binding, Plan};
 use crate::journal::store::{RunDir, replace_private};
 use crate::model::record::{Mode, OnFailure};
@@ -29,10 +30,10 @@ pub struct SavedPlan {
     /// The file in the run's folder that is executed; those of earlier changes stay beside it.
     #[serde(default = "first_copy")]
     pub copy: String,
-    /// The copies of the files that the runbook includes, by key, see [`crate::runbook::include`].
+    /// The copies of the files that the runbook names, by key, see [`crate::runbook::include`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub included: BTreeMap<String, String>,
-    /// Of the runbook's text, and of the files that it includes.
+    /// Of the runbook's text, and of the files that it names.
     pub source_digest: String,
     pub digest: String,
     pub started_at: Timestamp,
@@ -54,6 +55,8 @@ pub struct SavedPlan {
     /// The newest change since the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amendment: Option<Amendment>,
+    #[serde(default)]
+    pub staffing: Staffing,
 }
 
 fn first_copy() -> String {
@@ -84,6 +87,7 @@ impl SavedPlan {
             items: plan.items.clone(),
             earlier: plan.earlier.clone(),
             amendment: plan.amendment.clone(),
+            staffing: Staffing::of(plan),
         }
     }
 
@@ -100,7 +104,7 @@ impl SavedPlan {
         run.runbook().join(&self.copy)
     }
 
-    /// The runbook and what it includes, as far as they are not what the run took.
+    /// The runbook and the files that it names, as far as they are not what the run took.
     pub fn edited(&self, run: &RunDir) -> Vec<PathBuf> {
         let copies = self.included.iter().map(|(key, copy)| (self.base.join(key), copy));
         let all = std::iter::once((self.runbook.clone(), &self.copy)).chain(copies);

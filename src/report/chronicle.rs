@@ -201,7 +201,7 @@ impl Writer {
                 self.chronicle.approvals.entry(step.clone()).or_default().push(approval);
             }
             Event::AnswerAccepted { answer } => self.chronicle.answers.push(Said::of(record.at, answer, None)),
-            Event::AnswerRefused { answer, reason } => {
+            Event::AnswerRefused { answer, reason, .. } => {
                 self.chronicle.answers.push(Said::of(record.at, answer, Some(reason.as_str())));
             }
             Event::ExecutorStarted { who, .. } => self.executor_started(record.at, &who.name),

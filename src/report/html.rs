@@ -6,6 +6,7 @@ use super::markdown::time_rows;
 use super::postmortem::{Leftover, Postmortem, StepReport, TableReport};
 use crate::model::record::Mode;
 use crate::model::{RunStatus, Status};
+use crate::plan::staffing::Staffing;
 use crate::view::words::{grouped, short, span, stamp};
 
 const WIDEST: usize = 400;
@@ -46,6 +47,7 @@ pub fn write(report: &Postmortem) -> String {
                 p class={ "outcome " (tone(report.state)) } { (ticked(&report.outcome)) }
                 @for trouble in &report.troubles { p.missed { "Not complete: " (ticked(trouble)) } }
                 (facts(report))
+                (people(&report.staffing))
                 (times(report))
                 (tables(&report.tables))
                 (wrong(report))
@@ -118,6 +120,16 @@ fn times(report: &Postmortem) -> Markup {
             @for (class, millis) in parts.iter().filter(|(_, millis)| *millis > 0) {
                 div class=(class) style={ "flex:" (millis) } title={ (class) ": " (span(*millis)) } {}
             }
+        }
+    }
+}
+
+fn people(staffing: &Staffing) -> Markup {
+    let lines = staffing.lines();
+    html! {
+        @if !lines.is_empty() {
+            h2 { "People" }
+            ul { @for line in &lines { li { (line) } } }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::io::Write;
 use crate::model::record::{Ask, Event, Record};
 use crate::model::{Address, Fault, RunState, Status};
 use crate::plan::outline::Outline;
+use crate::view::commands::whom;
 use crate::view::tell::{Book, line};
 use crate::view::words::stamp_word;
 use crate::view::{Commands, Observer};
@@ -74,6 +75,10 @@ impl Teller {
         match event {
             Event::StepIntended(it) => it.changes.clone(),
             Event::StepAsked { step, ask } => self.beside_asked(step, ask, state),
+            Event::AskEscalated { step } => match &state.step(step).ask {
+                Some(asked) => self.beside_asked(step, &asked.ask, state),
+                None => Vec::new(),
+            },
             Event::StepFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
             Event::StepUnproven { step, fault, .. } => self.beside_fault(step, fault, Status::Unproven, state),
             Event::UndoFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
@@ -85,7 +90,9 @@ impl Teller {
     }
 
     fn beside_asked(&self, step: &Address, ask: &Ask, state: &RunState) -> Vec<String> {
-        ask.shown.iter().cloned().chain(self.ways(step, Status::Waiting, state)).collect()
+        let whom = state.step(step).ask.as_ref().and_then(|asked| whom(asked));
+        let shown = whom.into_iter().chain(ask.shown.iter().cloned());
+        shown.chain(self.ways(step, Status::Waiting, state)).collect()
     }
 
     fn beside_fault(&self, step: &Address, fault: &Fault, status: Status, state: &RunState) -> Vec<String> {
@@ -115,6 +122,7 @@ impl Teller {
 fn worth(event: &Event) -> Volume {
     match event {
         Event::StepAsked { .. }
+        | Event::AskEscalated { .. }
         | Event::StepFailed { .. }
         | Event::StepUnproven { .. }
         | Event::StepDoubted { .. }

@@ -12,6 +12,7 @@ const WIDEST: usize = 200;
 pub fn write(report: &Postmortem) -> String {
     let mut out = String::new();
     head(report, &mut out);
+    people(report, &mut out);
     times(report, &mut out);
     tables(report, &mut out);
     troubles(report, &mut out);
@@ -69,6 +70,16 @@ pub fn time_rows(report: &Postmortem) -> Vec<(&'static str, u64)> {
     rows.push(("Waited for people", times.hours.human_ms));
     rows.push(("Idle", times.hours.idle_ms));
     rows
+}
+
+fn people(report: &Postmortem, out: &mut String) {
+    let lines = report.staffing.lines();
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "## People\n");
+    lines.iter().for_each(|line| out.push_str(&format!("- {}\n", plain(line))));
+    let _ = writeln!(out);
 }
 
 fn tables(report: &Postmortem, out: &mut String) {

@@ -10,6 +10,7 @@ use crate::journal::store::RunDir;
 use crate::model::record::{Check, Mode, SkipReason};
 use crate::model::{Address, Fault, RunId, RunStatus, Status};
 use crate::plan::saved::SavedPlan;
+use crate::plan::staffing::Staffing;
 use crate::runbook::duration;
 use crate::view::json::removal;
 use crate::view::words::{between, span, span_seconds};
@@ -34,6 +35,8 @@ pub struct Postmortem {
     pub times: Times,
     pub objectives: Vec<Objective>,
     pub params: Map<String, Value>,
+    /// Who was wanted, and who there was.
+    pub staffing: Staffing,
     pub steps: Vec<StepReport>,
     pub tables: Vec<TableReport>,
     pub answers: Vec<Said>,
@@ -77,6 +80,8 @@ pub struct StepReport {
     pub attempts: u32,
     pub by_hand: bool,
     pub adopted: bool,
+    /// What is said of a change whose old state cannot be had back.
+    pub in_place: Option<String>,
     pub approvals: Vec<Approval>,
     /// What people decided about it, but for approvals.
     pub decisions: Vec<Said>,
@@ -139,6 +144,7 @@ impl Postmortem {
             times: times(view, chronicle.hours),
             objectives: objectives(view),
             params: started.map(|it| it.params.clone()).unwrap_or_default(),
+            staffing: view.plan.as_ref().map(|plan| plan.staffing.clone()).unwrap_or_default(),
             tables: steps.iter().flat_map(tables).collect(),
             steps,
             answers: chronicle.answers,
@@ -255,6 +261,7 @@ impl StepReport {
             attempts: state.attempts,
             by_hand: state.by_hand,
             adopted: state.adopted,
+            in_place: step.in_place.clone(),
             approvals: chronicle.approvals.get(&step.address).cloned().unwrap_or_default(),
             decisions: chronicle.decisions(&step.address).cloned().collect(),
             checks: state.checks.clone(),
@@ -271,6 +278,7 @@ impl StepReport {
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         remarks.extend((self.attempts > 1).then(|| format!("{} attempts", self.attempts)));
+        remarks.extend(self.in_place.iter().map(|said| format!("IN PLACE, {said}")));
         remarks.extend(self.by_hand.then(|| "by hand".into()));
         remarks.extend(self.adopted.then(|| "adopted after an interruption".into()));
         remarks.extend(self.approvals.iter().map(|it| format!("approved by {} with code `{}`", it.who, it.code)));

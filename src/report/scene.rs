@@ -13,7 +13,7 @@ use crate::model::{Address, Record, RunState, Status};
 use crate::plan::outline::Outline;
 use crate::provider::process::{JobFiles, latest_pulse};
 use crate::runbook::duration;
-use crate::view::commands::{Commands, who};
+use crate::view::commands::{Commands, who_now};
 use crate::view::paint::Paint;
 use crate::view::tell::end_word;
 use crate::view::words::{between, grouped, span, span_seconds};
@@ -116,7 +116,7 @@ impl Scene {
         }
         let intent = held.intent.as_ref();
         let asks = held.ask.as_ref().map(|asked| Asks {
-            who: who(&asked.ask),
+            who: who_now(asked),
             since: asked.since.at,
             command: self
                 .commands

@@ -15,6 +15,8 @@ use super::source::Span;
 use super::template::Condition;
 use super::tree::{Name, Tree};
 
+pub use super::roles::{Approval, Escalation, Minimum, Responder, Somebody};
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Runbook {
     pub name: String,
@@ -23,7 +25,11 @@ pub struct Runbook {
     pub severity: RunbookSeverity,
     pub objectives: Objectives,
     /// Who has to be there, by role.
-    pub responders: IndexMap<String, Minimum>,
+    pub responders: IndexMap<String, Responder>,
+    /// The file that says who they are, as it is written.
+    pub people_file: Option<Name>,
+    /// What stands in it.
+    pub people: IndexMap<String, Somebody>,
     pub params: IndexMap<String, ParamSpec>,
     pub secrets: IndexMap<String, SecretSpec>,
     /// See [`super::vars::resolve`].
@@ -76,18 +82,13 @@ pub enum Rpo {
     ByStore(IndexMap<String, Duration>),
 }
 
-/// How many distinct people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Minimum {
-    Count(u32),
-    All,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamSpec {
     pub kind: ParamType,
     /// Without one the parameter is required.
     pub default: Option<Value>,
+    /// Required only if this is so, a condition over other parameters; else it may be left out.
+    pub required_if: Option<Box<Condition>>,
     /// The allowed values; empty: any.
     pub choices: Vec<Value>,
     /// A regular expression the whole of a text has to match as far as it is anchored.
@@ -155,6 +156,7 @@ pub struct Step {
     pub lock: Option<String>,
     pub instructions: Option<Box<Tree>>,
     pub creates: Vec<Creates>,
+    pub in_place: Option<Box<InPlaceSaid>>,
     /// The id.
     pub span: Span,
     /// The word that names the kind.
@@ -255,15 +257,6 @@ pub enum RetryOn {
     Code(String),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Approval {
-    /// Roles; empty: anybody.
-    pub from: Vec<Name>,
-    pub minimum: Minimum,
-    /// Whether who started the run may approve.
-    pub by_starter: bool,
-}
-
 /// One proof that what the step did is so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proof {
@@ -291,6 +284,22 @@ pub struct Temporary {
     pub keep_for: Option<Duration>,
 }
 
+/// What the author says of a change whose old state cannot be had back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InPlaceSaid {
+    pub because: String,
+    /// Where what is replaced can be had all the same.
+    pub safety_copy: String,
+    /// The key `in_place`.
+    pub span: Span,
+}
+
+impl InPlaceSaid {
+    pub fn words(&self) -> String {
+        format!("because: {}; safety copy: {}", self.because, self.safety_copy)
+    }
+}
+
 /// Something that a `run` makes and the ledger keeps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Creates {
@@ -298,6 +307,18 @@ pub struct Creates {
     pub id: Tree,
     /// An argv; a list of texts.
     pub remove: Tree,
+}
+
+impl Step {
+    /// The roles that are asked before it goes on, as far as they are written without a template.
+    pub fn roles_asked(&self) -> impl Iterator<Item = &str> {
+        let approval = self.approval.iter().flat_map(|it| it.from.iter().chain(it.asked_later()));
+        let manual = self.kind == "manual.approval";
+        let with = [&["from"][..], &["escalate_after", "to"]]
+            .into_iter()
+            .filter_map(move |path| manual.then(|| self.with.at(path).map(Tree::items)).flatten());
+        approval.map(|role| role.text.as_str()).chain(with.flatten().filter_map(Tree::as_text))
+    }
 }
 
 impl ParamType {
@@ -335,6 +356,11 @@ impl Runbook {
     /// Every step with whether it stands in `finally`.
     pub fn all_steps(&self) -> impl Iterator<Item = (bool, &Step)> {
         self.steps.iter().map(|step| (false, step)).chain(self.finally.iter().map(|step| (true, step)))
+    }
+
+    /// Who has one of the roles; everybody of the people file where none is named.
+    pub fn holders<'a>(&'a self, roles: &'a [String]) -> impl Iterator<Item = (&'a String, &'a Somebody)> {
+        self.people.iter().filter(move |(_, somebody)| somebody.has_any(roles))
     }
 
     pub fn step(&self, id: &str) -> Option<&Step> {

@@ -32,6 +32,9 @@ pub trait KindFace {
 
     fn outputs(&self, with: &Late<'_>) -> Shape;
 
+    /// Whether what it replaces cannot be had back.
+    fn in_place(&self, with: &Late<'_>) -> InPlace;
+
     /// The names that `undo` takes.
     fn undos(&self) -> &'static [&'static str];
 }
@@ -98,6 +101,17 @@ pub struct Complaint {
     pub code: &'static str,
     pub message: String,
     pub help: Option<String>,
+}
+
+/// Whether what a step replaces can be had back from what it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InPlace {
+    /// It replaces nothing, or keeps what it replaces.
+    No,
+    /// What is lost, as a sentence.
+    Yes(&'static str),
+    /// Only the author knows, or only the run.
+    CannotTell,
 }
 
 /// The outputs of a step.

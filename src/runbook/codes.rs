@@ -92,6 +92,12 @@ codes! {
     BAD_TIMESTAMP "RG0512" "A timestamp that cannot be read"
     VERSION "RG0513" "A version of the language that this program does not speak"
     UNKNOWN_ROLE "RG0514" "A role that `responders` does not name"
+    NOBODYS_ROLE "RG0515" "A role that nobody in the people file has"
+    TOO_FEW_PEOPLE "RG0516" "More people are wanted than there are"
+    DUPLICATE_ROLE "RG0517" "A person has one role twice"
+    IN_PLACE_UNSAID "RG0518" "A change in place that is not said to be one"
+    IN_PLACE_UNAPPROVED "RG0519" "A change in place without an approval"
+    NOT_IN_PLACE "RG0520" "`in_place` on a step that keeps what it replaces"
 
     KEY_LATER "RG0601" "A key that is not in this version"
     KIND_LATER "RG0602" "A kind that is not in this version"

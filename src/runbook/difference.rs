@@ -49,9 +49,14 @@ pub struct Field {
 
 /// The error is what keeps one of the two from being read as YAML.
 pub fn between(old: &Loaded, new: &Loaded) -> Result<Difference, Box<Problem>> {
+    let people = [old, new].map(|loaded| {
+        let file = loaded.people.as_ref()?;
+        Some(yaml::parse(&mut Report::new(file)).ok()?.written())
+    });
     let (old, new) = (Version::of(old)?, Version::of(new)?);
     let mut around = Vec::new();
     compare("", Some(&without_steps(&old.main)), Some(&without_steps(&new.main)), &mut around);
+    compare("people file", people[0].as_ref(), people[1].as_ref(), &mut around);
     let moved = moved_names(&new.main, &around);
     let (before, after) = (old.steps(), new.steps());
     let mut changes = Vec::new();

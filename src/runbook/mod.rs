@@ -17,7 +17,9 @@ pub mod expect;
 pub mod include;
 pub mod keys;
 pub mod params;
+pub mod people;
 mod read;
+pub mod roles;
 pub mod schema;
 pub mod source;
 pub mod suggest;
@@ -52,11 +54,13 @@ pub struct Loaded {
     pub files: BTreeMap<String, Arc<Source>>,
     /// What all of it was read from.
     pub texts: Texts,
+    /// The people file, if there is one.
+    pub people: Option<Arc<Source>>,
     /// What reading found; [`check`] includes it.
     problems: Vec<Problem>,
 }
 
-/// The bytes of a runbook and of the files that it includes, directly or not, by key.
+/// The bytes of a runbook and of the files that it names, directly or not, by key.
 #[derive(Clone, Debug, Default)]
 pub struct Texts {
     pub main: Vec<u8>,
@@ -89,7 +93,7 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
     parse(source, bytes, &name, &|key| Source::read(&folder.join(key)))
 }
 
-/// Reads a runbook as a run keeps it: `copies` names the copy of each file that it includes, in the same folder.
+/// Reads a runbook as a run keeps it: `copies` names the copy of each file that it names, in the same folder.
 pub fn load_copy(path: &Path, copies: &BTreeMap<String, String>) -> Result<Loaded, Vec<Problem>> {
     let (source, bytes) = Source::read(path).map_err(|problem| vec![*problem])?;
     // The copy has another name, which no file that is included may be taken for.
@@ -99,7 +103,7 @@ pub fn load_copy(path: &Path, copies: &BTreeMap<String, String>) -> Result<Loade
     })
 }
 
-/// Reads a runbook from text, under a name for messages.
+/// Reads a runbook from text, under a name for messages and for where the files lie that it names.
 pub fn parse_text(name: &str, text: &str) -> Result<Loaded, Vec<Problem>> {
     let (path, text_of) = (Path::new(name), text.as_bytes().to_vec());
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -115,9 +119,25 @@ fn parse(source: Arc<Source>, bytes: Vec<u8>, main: &str, fetch: include::Fetch<
     let Some(mut runbook) = read::runbook(tree, &mut report) else { return Err(report.problems) };
     let mut reader = include::Reader::new(main, fetch);
     reader.resolve(&mut runbook, main, &source);
+    let include::Reader { sources, texts: mut files, problems: found, .. } = reader;
     let mut problems = report.problems;
-    problems.append(&mut reader.problems);
-    Ok(Loaded { runbook, source, files: reader.sources, texts: Texts { main: bytes, files: reader.texts }, problems })
+    problems.extend(found);
+    let people = runbook.people_file.clone().and_then(|named| {
+        let key = include::key(main, &named.text);
+        let read = fetch(&key).and_then(|(source, bytes)| Ok((people::read(&source, &mut problems)?, source, bytes)));
+        match read {
+            Ok((people, source, bytes)) => {
+                runbook.people = people;
+                files.insert(key, bytes);
+                Some(source)
+            }
+            Err(problem) => {
+                problems.push(people::placed(*problem, &source, named.span));
+                None
+            }
+        }
+    });
+    Ok(Loaded { runbook, source, files: sources, people, texts: Texts { main: bytes, files }, problems })
 }
 
 /// What stands for the text of a file: SHA-256, in hex.

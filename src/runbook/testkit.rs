@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
-use super::catalog::{Catalog, Complaint, KindFace, Known, Late, OutputType, Shape};
+use super::catalog::{Catalog, Complaint, InPlace, KindFace, Known, Late, OutputType, Shape};
 use crate::model::secret::Secret;
 
 #[derive(JsonSchema)]
@@ -71,6 +71,7 @@ struct Load {
     database: Option<String>,
     tables: Option<Vec<String>>,
     mode: Option<Mode>,
+    on_conflict: Option<String>,
     jobs: Option<u8>,
 }
 
@@ -119,6 +120,14 @@ struct Query {
 struct Task {
     instructions: String,
     form: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Agree {
+    show: String,
+    from: Option<Vec<String>>,
+    minimum: Option<u32>,
 }
 
 #[derive(JsonSchema)]
@@ -196,6 +205,14 @@ impl KindFace for Fake {
         Shape::Closed(outputs)
     }
 
+    fn in_place(&self, with: &Late<'_>) -> InPlace {
+        match (self.name, with.text(&["mode"])) {
+            ("run", _) => InPlace::CannotTell,
+            ("postgres.dump_and_load", Some("merge")) => InPlace::Yes("rows are overwritten"),
+            _ => InPlace::No,
+        }
+    }
+
     fn undos(&self) -> &'static [&'static str] {
         self.undos
     }
@@ -244,5 +261,6 @@ pub fn kinds() -> Kinds {
         kind("postgres.query", (true, true), schema_for!(Query), &[("rows", List)], &[]),
         kind("tcp.connect", (false, true), schema_for!(Connect), &[], &[]),
         kind("ledger.cleanup", (true, false), schema_for!(Cleanup), &[("removed", List)], &[]),
+        kind("manual.approval", (true, false), schema_for!(Agree), &[("approved_by", List)], &[]),
     ])
 }

@@ -1,7 +1,7 @@
 //! The language as a whole: every file in `tests/broken` is refused as it says, every file in `tests/sound` is not.
 //!
 //! A broken file begins with what is expected of it, all of it, in order: `# RG0102 12:5 part of the help`. In a file that it
-//! includes the place is `lib/part.yaml:12:5`.
+//! names the place is `lib/part.yaml:12:5`.
 
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::words::shell_word;
 use crate::model::record::{Ask, AskKind};
-use crate::model::step::StepState;
+use crate::model::step::{Asked, StepState};
 use crate::model::{Address, RunId, Status};
 
 /// How commands about one run are written.
@@ -127,6 +127,22 @@ pub fn who(ask: &Ask) -> String {
         text.push_str(", not who started the run");
     }
     text
+}
+
+/// The same for a question that stands: `firefighter, ESCALATED to commander`.
+pub fn who_now(asked: &Asked) -> String {
+    let to = asked.ask.escalation.as_ref().map(|it| it.to.join(" and ")).filter(|to| !to.is_empty());
+    match (&asked.escalated, to) {
+        (None, _) => who(&asked.ask),
+        (Some(_), Some(to)) => format!("{}, ESCALATED to {to}", who(&asked.ask)),
+        (Some(_), None) => format!("{}, ESCALATED", who(&asked.ask)),
+    }
+}
+
+/// Those who may answer by name, and how to reach them; nothing where any name will do.
+pub fn whom(asked: &Asked) -> Option<String> {
+    let people: Vec<String> = asked.people().into_iter().map(ToString::to_string).collect();
+    (!people.is_empty()).then(|| format!("may be answered by: {}", people.join("; ")))
 }
 
 /// The word for what is asked.

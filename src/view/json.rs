@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use super::commands::{Commands, what, who};
+use super::commands::{Commands, what, who_now};
 use super::{RunView, StepView, derive};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Fault, Status as StepStatus};
@@ -118,7 +118,7 @@ fn asks(view: &RunView, step: &StepView) -> Value {
     match (&state.ask, step.status) {
         _ if view.state.ended.is_some() => Value::Null,
         (Some(asked), StepStatus::Waiting) => json!({
-            "who": who(&asked.ask),
+            "who": who_now(asked),
             "since": asked.since.at,
             "what": asked.ask.shown.join("\n"),
             "kind": what(&asked.ask),
@@ -127,6 +127,9 @@ fn asks(view: &RunView, step: &StepView) -> Value {
             "shown": asked.ask.shown,
             "facts": state.reached.as_ref().map(|reached| &reached.facts),
             "from": asked.ask.from,
+            "people": asked.people(),
+            "escalation": asked.ask.escalation,
+            "escalated_at": asked.escalated.as_ref().map(|it| it.at),
             "minimum": asked.ask.minimum,
             "by_starter": asked.ask.by_starter,
             "form": asked.ask.form,

@@ -83,6 +83,8 @@ pub struct StepView {
     pub allow_failure: bool,
     pub finally: bool,
     pub owner: Option<String>,
+    /// What is said of a change whose old state cannot be had back.
+    pub in_place: Option<String>,
     /// Done by its items, which stand behind it.
     pub is_group: bool,
 }
@@ -249,6 +251,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         allow_failure: step.allow_failure,
         finally: step.finally,
         owner: step.owner.clone(),
+        in_place: step.in_place.clone(),
         is_group: step.members.is_some(),
     }
 }
@@ -269,6 +272,7 @@ fn unplanned(address: &Address, step: &StepState) -> StepView {
         allow_failure: false,
         finally: false,
         owner: None,
+        in_place: None,
         is_group: false,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::commands::who as asked_of;
+use super::commands::{who as asked_of, who_now};
 use super::words::{grouped, key_outputs, span, stamp};
 use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{
@@ -69,6 +69,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::StepAdopted { .. } => step_adopted(),
         Event::PhaseReached { phase, .. } => phase_reached(phase),
         Event::StepAsked { ask, .. } => step_asked(ask),
+        Event::AskEscalated { step } => ask_escalated(step, state),
         Event::ApprovalGiven { who, code, .. } => approval_given(who, code),
         Event::ApprovalVoided { .. } => approval_voided(),
         Event::StepSucceeded(it) => step_succeeded(it, state),
@@ -89,7 +90,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::CleanupBegan => cleanup_began(),
         Event::CleanupEnded { kept, failed } => cleanup_ended(kept, failed),
         Event::AnswerAccepted { answer } => answer_accepted(answer),
-        Event::AnswerRefused { answer, reason } => answer_refused(answer, reason),
+        Event::AnswerRefused { answer, reason, .. } => answer_refused(answer, reason),
         Event::RunPaused => run_paused(),
         Event::RunUnpaused => run_unpaused(),
         Event::NoteAdded { text, who } => note_added(text, who),
@@ -170,6 +171,13 @@ fn step_asked(ask: &Ask) -> String {
         AskKind::Acknowledge => "waits until it was read".into(),
     };
     format!("{wants}; asked: {}", asked_of(ask))
+}
+
+fn ask_escalated(step: &Address, state: &RunState) -> String {
+    let Some((asked, since)) = state.step(step).ask.as_ref().and_then(|it| Some((it, it.escalated.as_ref()?))) else {
+        return "is ESCALATED".into();
+    };
+    format!("waits since {}; asked now: {}", span(since.since(&asked.since)), who_now(asked))
 }
 
 fn approval_given(who: &Person, code: &str) -> String {

@@ -57,6 +57,7 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         allow_failure: false,
         estimate_seconds: Some(600),
         owner: None,
+        in_place: None,
     };
     Outline { steps: steps.iter().map(build).collect(), order: (0..steps.len()).collect() }
 }
@@ -167,8 +168,10 @@ impl Golden {
             code: "k3m9q2".into(),
             shown: vec!["412 rows come back".into(), "3 rows are only in live and stay".into()],
             from: vec!["firefighter".into()],
+            people: Vec::new(),
             minimum: 1,
             by_starter: true,
+            escalation: None,
             form: Value::Null,
             phase: "swap".into(),
         };
@@ -280,6 +283,7 @@ fn saved(id: &RunId, started_at: Timestamp, outline: &Outline) -> SavedPlan {
         version: 1,
         copy: "runbook.yaml".into(),
         amendment: None,
+        staffing: Default::default(),
         run: id.clone(),
         mode: Mode::Real,
         runbook: "/srv/runbooks/restore-only.yaml".into(),

@@ -8,5 +8,6 @@ mod people;
 mod points;
 mod power;
 mod processes;
+mod roles;
 mod rollover;
 mod support;

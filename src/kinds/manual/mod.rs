@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::kind::{Found, Kind, Op, ReadCx, Role};
 use crate::model::{Effect, Fault};
-use crate::runbook::catalog::{Known, Late, OutputType, Shape};
+use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
+use crate::runbook::{codes, duration};
 
 /// `manual.task`: a person does something and says so, filling in a form if there is one.
 pub struct Task;
@@ -64,12 +65,50 @@ pub struct ApprovalParams {
     /// Roles that may agree; anybody unless said.
     #[serde(default)]
     from: Vec<String>,
-    /// How many distinct people.
+    /// How many distinct people, or `all` who have one of the roles.
     #[serde(default)]
-    minimum: Option<u32>,
+    minimum: Option<Least>,
     /// Whether who started the run counts; yes unless said.
     #[serde(default)]
     by_starter: Option<bool>,
+    /// A question that is not answered by then is said louder, and goes to more people: `15m`, or `{after, to}`.
+    #[serde(default)]
+    escalate_after: Option<EscalateAfter>,
+}
+
+/// See [`Least`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "see above")]
+enum EscalateAfter {
+    After(String),
+    To(EscalateTo),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "see above")]
+struct EscalateTo {
+    /// How long it waits before.
+    after: String,
+    /// Roles that may agree from then on, too.
+    #[serde(default)]
+    to: Vec<String>,
+}
+
+/// Judged by its schema, which names both; never read as this type.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "see above")]
+enum Least {
+    Count(#[schemars(range(min = 1))] u32),
+    Word(All),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum All {
+    All,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -88,7 +127,7 @@ pub struct NoticeParams {
 
 /// What the engine performs itself never gets as far as a provider.
 macro_rules! by_people {
-    ($kind:ty, $name:literal, $page:literal, $params:ty, $example:literal, $outputs:expr) => {
+    ($kind:ty, $name:literal, $page:literal, $params:ty, $example:literal, $outputs:expr, $check:expr) => {
         impl Kind for $kind {
             const NAME: &'static str = $name;
             const PAGE: &'static str = include_str!($page);
@@ -99,6 +138,11 @@ macro_rules! by_people {
 
             fn example() -> &'static str {
                 $example
+            }
+
+            fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
+                let check: fn(&Late<'_>) -> Vec<Complaint> = $check;
+                check(with)
             }
 
             fn effect(&self, _: &Late<'_>) -> Effect {
@@ -123,7 +167,8 @@ by_people!(
     "task.md",
     TaskParams,
     "id: call\nuses: manual.task\nneeds: []\nwith:\n  instructions: Call the provider and ask for a ticket.\n  form: { ticket: { type: string } }\n",
-    form
+    form,
+    |_| Vec::new()
 );
 by_people!(
     Approval,
@@ -131,7 +176,8 @@ by_people!(
     "approval.md",
     ApprovalParams,
     "id: go\nuses: manual.approval\nneeds: []\nwith:\n  show: The site goes down for ten minutes now.\n  from: [commander]\n",
-    |_| Shape::Closed(BTreeMap::from([("approved_by".to_string(), OutputType::List)]))
+    |_| Shape::Closed(BTreeMap::from([("approved_by".to_string(), OutputType::List)])),
+    patience
 );
 by_people!(
     Notice,
@@ -139,8 +185,26 @@ by_people!(
     "notice.md",
     NoticeParams,
     "id: tell\nuses: manual.notice\nneeds: []\nwith:\n  audience: teachers\n  message: Grades of the last hour have to be entered again.\n",
-    |_| Shape::Closed(BTreeMap::new())
+    |_| Shape::Closed(BTreeMap::new()),
+    |_| Vec::new()
 );
+
+/// How long a question waits is known before the run: people are told, and nobody is there to see it fail.
+fn patience(with: &Late<'_>) -> Vec<Complaint> {
+    let path: &[&str] =
+        if with.has(&["escalate_after", "after"]) { &["escalate_after", "after"] } else { &["escalate_after"] };
+    let message = match with.get(path) {
+        Known::Known(Value::String(text)) => match duration::parse(text) {
+            Ok(after) if !after.is_zero() => return Vec::new(),
+            Ok(_) => "`escalate_after` has to be longer than 0".to_string(),
+            Err(message) => message,
+        },
+        Known::Unknown => "`escalate_after` takes no template".to_string(),
+        Known::Known(_) | Known::Absent => return Vec::new(),
+    };
+    let path = path.iter().map(|part| part.to_string()).collect();
+    vec![Complaint { path, code: codes::BAD_DURATION, message, help: Some(duration::DURATION_HELP.into()) }]
+}
 
 /// The outputs of a task are the fields of its form.
 fn form(with: &Late<'_>) -> Shape {

@@ -38,10 +38,10 @@ pub use work::settle;
 
 use serde_json::Value;
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Undone, WorkCx, WriteCx};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Undone, WorkCx, WriteCx};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
-use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
+use crate::runbook::catalog::{Complaint, InPlace, Late, OutputType, Shape};
 
 pub struct PostgresDumpAndLoad;
 
@@ -76,6 +76,14 @@ undo: swap_back
     /// The scratch schema is named by the operation and made once; everything after it is found by its marker.
     fn effect(&self, _with: &Late<'_>) -> Effect {
         Effect::KeyedCreate
+    }
+
+    fn foresee(&self, with: &Late<'_>) -> Foresight {
+        params::foresee(with)
+    }
+
+    fn in_place(&self, with: &Late<'_>) -> InPlace {
+        params::in_place(with)
     }
 
     fn outputs(&self, _with: &Late<'_>) -> Shape {

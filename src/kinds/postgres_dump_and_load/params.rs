@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::kind::Foresight;
 use crate::provider::postgres::{Connection, Name};
-use crate::runbook::catalog::{Complaint, Known, Late};
+use crate::runbook::catalog::{Complaint, InPlace, Known, Late};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -99,6 +100,43 @@ impl Params {
     }
 }
 
+/// The source is only read; of the target, what is named.
+pub fn foresee(with: &Late<'_>) -> Foresight {
+    let database = with.text(&["database"]);
+    let target = Connection::foreseen(with, "target", database).unwrap_or_else(|| "the target".into());
+    let listed = |field: &str| match with.get(&[field]) {
+        Known::Known(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::<String>::new(),
+    };
+    let each =
+        |word: &str, names: Vec<String>| names.into_iter().map(|it| format!("{target}: {word} `{it}`")).collect();
+    let mut touches: Vec<String> = each("table", listed("tables"));
+    touches.extend::<Vec<String>>(each("schema", listed("schemas")));
+    if touches.is_empty() {
+        touches.push(target);
+    }
+    Foresight {
+        touches,
+        reads: Connection::foreseen(with, "source", database).into_iter().collect(),
+        ..Foresight::default()
+    }
+}
+
+/// A swap keeps the old table and a new one replaces nothing; a merge only adds rows, unless the copy's win: what they
+/// overwrite is kept nowhere.
+pub fn in_place(with: &Late<'_>) -> InPlace {
+    let is = |name: &str, word: &str| match with.get(&[name]) {
+        Known::Known(value) => Some(value == word),
+        Known::Absent => Some(false),
+        Known::Unknown => None,
+    };
+    match (is("mode", "merge"), is("on_conflict", "take_backup")) {
+        (Some(false), _) | (_, Some(false)) => InPlace::No,
+        (Some(true), Some(true)) => InPlace::Yes("rows of the live table are overwritten and kept nowhere"),
+        _ => InPlace::CannotTell,
+    }
+}
+
 pub fn check(with: &Late<'_>) -> Vec<Complaint> {
     let mut found = Vec::new();
     let mut complain = |path: &str, message: &str, help: &str| {
@@ -141,4 +179,28 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
         complain("jobs", "`jobs` is from 1 to 32", "leave it out for as many as this machine has cores, at most 4");
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_rows_that_are_overwritten_and_not_kept_make_it_a_change_in_place() {
+        let cases = [
+            (json!({}), InPlace::No),
+            (json!({"mode": "swap", "newer_rows": "drop", "on_conflict": "take_backup"}), InPlace::No),
+            (json!({"mode": "merge"}), InPlace::No),
+            (json!({"mode": "merge", "on_conflict": "keep_live"}), InPlace::No),
+            (json!({"mode": "{{ params.m }}", "on_conflict": "take_backup"}), InPlace::CannotTell),
+            (json!({"mode": "merge", "on_conflict": "{{ params.c }}"}), InPlace::CannotTell),
+        ];
+        for (with, wanted) in cases {
+            assert_eq!(in_place(&Late { value: &with }), wanted, "{with}");
+        }
+        let with = json!({"mode": "merge", "on_conflict": "take_backup"});
+        assert!(matches!(in_place(&Late { value: &with }), InPlace::Yes(_)));
+    }
 }

@@ -12,8 +12,9 @@ use serde_json::Value;
 
 pub use params::Params;
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault};
+use crate::provider::postgres::Connection;
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub struct PostgresQuery;
@@ -50,6 +51,11 @@ with:
 
     fn effect(&self, _with: &Late<'_>) -> Effect {
         Effect::Read
+    }
+
+    fn foresee(&self, with: &Late<'_>) -> Foresight {
+        let reads = Connection::foreseen(with, "connection", with.text(&["database"]));
+        Foresight { reads: reads.into_iter().collect(), ..Foresight::default() }
     }
 
     fn outputs(&self, _with: &Late<'_>) -> Shape {

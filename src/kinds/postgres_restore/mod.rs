@@ -45,10 +45,10 @@ pub use prior::Prior;
 
 use serde_json::Value;
 
-use crate::kind::{Found, Kind, Next, Op, Prepared, ReadCx, WorkCx, WriteCx};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
-use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
+use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
 
 pub struct PostgresRestore;
 
@@ -102,6 +102,19 @@ with:
             ("timeline", OutputType::Integer),
         ];
         Shape::Closed(BTreeMap::from(outputs.map(|(name, kind)| (name.to_string(), kind))))
+    }
+
+    /// A copy is reached on this machine; its port is known if it is said.
+    fn foresee(&self, with: &Late<'_>) -> Foresight {
+        let mut outputs = Outputs::from_iter([("host".to_string(), "127.0.0.1".into())]);
+        if let Known::Known(port) = with.get(&["port"]) {
+            outputs.insert("port".into(), port.clone());
+        }
+        let folder = with.text(&["data_directory"]).map(|folder| format!("folder `{folder}`"));
+        let backup = |path: &[&str]| with.text(path).map(|place| format!("backup `{place}`"));
+        let parts = [&["backup", "base"], &["backup", "wal"], &["backup", "pgbackrest", "stanza"][..]];
+        let reads = parts.into_iter().filter_map(backup).collect();
+        Foresight { outputs, touches: folder.into_iter().collect(), reads }
     }
 
     async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {

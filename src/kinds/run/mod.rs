@@ -20,7 +20,7 @@ use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::clock;
 use crate::provider::process::{self, Ended, Fate, Job, JobFiles, Outcome, Program};
-use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
+use crate::runbook::catalog::{Complaint, InPlace, Known, Late, OutputType, Shape};
 
 pub struct Run;
 
@@ -77,6 +77,14 @@ with:
             Known::Known(Value::String(word)) if word == "read" => Effect::Read,
             Known::Known(Value::String(word)) if word == "convergent" => Effect::ConvergentSet,
             _ => Effect::Opaque,
+        }
+    }
+
+    /// What a command replaces is known to its author alone.
+    fn in_place(&self, with: &Late<'_>) -> InPlace {
+        match self.effect(with) {
+            Effect::Read => InPlace::No,
+            _ => InPlace::CannotTell,
         }
     }
 

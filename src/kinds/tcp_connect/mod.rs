@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault, RetryClass};
 use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
 
@@ -106,6 +106,11 @@ with:
 
     fn effect(&self, _with: &Late<'_>) -> Effect {
         Effect::Read
+    }
+
+    fn foresee(&self, with: &Late<'_>) -> Foresight {
+        let reads = with.text(&["address"]).map(|address| format!("server {address}"));
+        Foresight { reads: reads.into_iter().collect(), ..Foresight::default() }
     }
 
     fn outputs(&self, _with: &Late<'_>) -> Shape {

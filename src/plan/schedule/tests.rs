@@ -23,6 +23,7 @@ fn step(id: usize, seconds: u64, needs: &[usize], lock: Option<&str>) -> Outline
         estimate_seconds: Some(seconds),
         remaining_seconds: 0,
         owner: None,
+        in_place: None,
     }
 }
 

@@ -13,6 +13,7 @@ use tokio_postgres::config::Host;
 
 use crate::model::Fault;
 use crate::model::secret::Secret;
+use crate::runbook::catalog::Late;
 
 /// How much a connection wants of TLS, as libpq has it
 /// (<https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION>).
@@ -83,6 +84,17 @@ impl Connection {
             config.user("postgres");
         }
         Ok(config)
+    }
+
+    /// What a field of a step that names a server leads to, for people, as far as it is known: `lms` on `db:5432`.
+    pub fn foreseen(with: &Late<'_>, field: &str, database: Option<&str>) -> Option<String> {
+        let url = with.text(&[field]).or_else(|| with.text(&[field, "url"]))?;
+        let connection: Self = serde_json::from_value(url.into()).ok()?;
+        let database = database.map(str::to_owned).or_else(|| connection.database());
+        Some(match database {
+            Some(database) => format!("database `{database}` on {}", connection.place()),
+            None => format!("server {}", connection.place()),
+        })
     }
 
     /// Whether the server is on this machine, as far as its address tells.

@@ -5,9 +5,12 @@
 mod conditions;
 mod foreach;
 mod graph;
+mod in_place;
 mod include;
 mod limits;
 mod names;
+mod params;
+mod people;
 mod places;
 mod schema;
 mod secrets;
@@ -53,8 +56,12 @@ impl<'a> Checker<'a> {
         let mut report = Report::new(source);
         let (graph, defects) = Graph::build(book);
         graph::judge(book, &graph, &defects, &mut report);
-        let names = Names::new(book, &graph, self.catalog, given, &self.loaded.runbook.responders);
+        let names = Names::new(book, &graph, self.catalog, given, &self.loaded.runbook);
         judge_vars(book, &names, &mut report);
+        params::judge(&names, &mut report);
+        if given.is_none() {
+            people::judge(book, &mut report);
+        }
         let mut inside = Vec::new();
         for (node, (_, step)) in book.all_steps().enumerate() {
             steps::judge(&names, node, &mut report);

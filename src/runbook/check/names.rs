@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::include::{self, Given};
 use super::nearest;
 use crate::graph::Graph;
-use crate::runbook::ast::{Minimum, Runbook, Step};
+use crate::runbook::ast::{Runbook, Step};
 use crate::runbook::catalog::{Catalog, Late, Shape};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
@@ -26,8 +25,8 @@ pub struct Names<'a> {
     secret_vars: HashSet<&'a str>,
     /// What an included file is given; the runbook itself is given nothing.
     pub(super) given: Option<&'a Given>,
-    /// Who has to be there: the runbook says it also for the files that it includes.
-    pub(super) responders: &'a IndexMap<String, Minimum>,
+    /// The runbook itself: who has to be there it says also for the files that it includes.
+    pub(super) root: &'a Runbook,
 }
 
 /// Where a template stands, which decides what it may read.
@@ -71,7 +70,7 @@ impl<'a> Names<'a> {
         graph: &'a Graph,
         catalog: &'a dyn Catalog,
         given: Option<&'a Given>,
-        responders: &'a IndexMap<String, Minimum>,
+        root: &'a Runbook,
     ) -> Self {
         let steps: Vec<&Step> = runbook.all_steps().map(|(_, step)| step).collect();
         let written: Vec<Value> = steps.iter().map(|step| step.with.written()).collect();
@@ -82,7 +81,7 @@ impl<'a> Names<'a> {
         };
         let shapes = steps.iter().zip(&written).map(shape).collect();
         let secret_vars = secret_vars(runbook);
-        Self { runbook, graph, catalog, written, shapes, secret_vars, given, responders }
+        Self { runbook, graph, catalog, written, shapes, secret_vars, given, root }
     }
 
     pub fn late(&self, node: usize) -> Late<'_> {

@@ -1,7 +1,7 @@
 //! One step against its kind.
 
 use super::names::{Names, Site};
-use super::{conditions, foreach, nearest, places, schema, secrets, values};
+use super::{conditions, foreach, in_place, nearest, people, places, schema, secrets, values};
 use crate::runbook::ast::{Proof, Undo};
 use crate::runbook::catalog::{KindFace, Late};
 use crate::runbook::codes;
@@ -56,6 +56,7 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
         if !step.with.is_null() {
             with(names, kind, &step.with, step.kind_span, &site, report);
         }
+        in_place::judge(step, kind, &names.late(node), report);
         undo(kind, step.undo.as_deref(), report);
     }
     let shown = [&step.name, &step.instructions, &step.estimate].into_iter().filter_map(|tree| tree.as_deref());
@@ -75,7 +76,12 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
     for proof in &step.verify {
         judge_proof(names, node, proof, report);
     }
-    roles(names, node, report);
+    if let Some(approval) = &step.approval {
+        people::approval(names.root, approval, report);
+    }
+    if step.kind == "manual.approval" {
+        people::manual_approval(names.root, &step.with, report);
+    }
 }
 
 fn judge_proof(names: &Names<'_>, node: usize, proof: &Proof, report: &mut Report) {
@@ -168,18 +174,4 @@ fn undo(kind: &dyn KindFace, undo: Option<&Undo>, report: &mut Report) {
         (known, _) => nearest(&name.text, known.iter().copied()),
     };
     report.error_help(codes::UNKNOWN_UNDO, name.span, message, help);
-}
-
-fn roles(names: &Names<'_>, node: usize, report: &mut Report) {
-    let known = names.responders;
-    let Some(approval) = names.step(node).approval.as_ref().filter(|_| !known.is_empty()) else { return };
-    for role in approval.from.iter().filter(|role| !known.contains_key(&role.text)) {
-        let message = format!("`responders` has no role `{}`", role.text);
-        report.error_help(
-            codes::UNKNOWN_ROLE,
-            role.span,
-            message,
-            nearest(&role.text, known.keys().map(String::as_str)),
-        );
-    }
 }

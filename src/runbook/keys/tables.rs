@@ -33,6 +33,7 @@ pub static TOP: Keys = Keys {
         ),
         may("objectives", Form::Fields(&OBJECTIVES), "How long the recovery may take, and how much data may be lost."),
         may("responders", Form::Named(&Form::Fields(&RESPONDER)), "Who has to be there, by role."),
+        may("people", Form::Text, "The file that says who has which role and how they are reached."),
         may("params", Form::Named(&Form::Param), "What is asked of whoever starts a run."),
         may("secrets", Form::Named(&Form::Secret), "Where secrets are read from; their values never stand here."),
         may("vars", Form::Named(&Form::Any), "Values with a name, made of parameters, secrets and `env.NAME`."),
@@ -40,7 +41,7 @@ pub static TOP: Keys = Keys {
         must("steps", Form::Filled(&Form::Step), "The work. Only `needs` makes an order."),
         may("finally", Form::List(&Form::Step), "Steps of the end, whatever became of the others."),
     ],
-    later: &["people", "holds", "tell", "drill"],
+    later: &["holds", "tell", "drill"],
 };
 
 pub static PART: Keys = Keys {
@@ -139,11 +140,16 @@ pub static STEP: Keys = Keys {
             "What it makes is taken away again by `ledger.cleanup`.",
         ),
         may("creates", Form::List(&Form::Fields(&CREATES)), "What a `run` makes, for the ledger."),
+        may(
+            "in_place",
+            Form::Fields(&IN_PLACE),
+            "What it replaces cannot be had back from what it keeps: why that is right, and where a safety copy is.",
+        ),
         may("instructions", Form::TemplatedText, "What a person should know who has to do it by hand."),
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
     ],
-    later: &["steps", "try", "under", "repair", "deadline", "not_before", "window", "in_place", "outputs", "drill"],
+    later: &["steps", "try", "under", "repair", "deadline", "not_before", "window", "outputs", "drill"],
 };
 
 /// What can be said of an include as a whole. The rest belongs to the steps of the file, one by one.
@@ -168,11 +174,26 @@ pub static RESPONDER: Keys = Keys {
     later: &[],
 };
 
+/// One of the people file, behind a name.
+pub static PERSON: Keys = Keys {
+    of: "a person",
+    known: &[
+        must("roles", Form::OneOrList(&Form::Text), "What they may answer for."),
+        may("reach", Form::Text, "How to reach them: a number, a channel."),
+    ],
+    later: &[],
+};
+
 pub static PARAM: Keys = Keys {
     of: "a parameter",
     known: &[
         may("type", Form::Words(|| words(ParamType::ALL)), "`string` unless said."),
         may("default", Form::Plain, "Without one the parameter is required."),
+        may(
+            "required_if",
+            Form::Condition,
+            "One expression over other parameters: only if it is true the parameter has to be given.",
+        ),
         may("enum", Form::Filled(&Form::Plain), "The allowed values."),
         may("pattern", Form::Text, "A regular expression for text."),
         may(
@@ -183,7 +204,7 @@ pub static PARAM: Keys = Keys {
         may("example", Form::Plain, "Shown to whoever is asked."),
         may("description", Form::Text, "What it is, for whoever is asked."),
     ],
-    later: &["required_if"],
+    later: &[],
 };
 
 pub static ITEMS: Keys =
@@ -251,8 +272,22 @@ pub static APPROVAL: Keys = Keys {
         may("from", Form::OneOrList(&Form::Text), "Roles that may agree; anybody unless said."),
         may("minimum", MINIMUM, "How many distinct people; one unless said."),
         may("by_starter", Form::Boolean, "Whether who started the run counts; yes unless said."),
+        may(
+            "escalate_after",
+            Form::Either(&[Form::Duration, Form::Fields(&ESCALATION)]),
+            "A question that is not answered by then is said louder, and goes to more people.",
+        ),
     ],
-    later: &["escalate_after"],
+    later: &[],
+};
+
+pub static ESCALATION: Keys = Keys {
+    of: "`escalate_after`",
+    known: &[
+        must("after", Form::Duration, "How long it waits before."),
+        may("to", Form::OneOrList(&Form::Text), "Roles that may agree from then on, too."),
+    ],
+    later: &[],
 };
 
 pub static PROOF: Keys = Keys {
@@ -270,6 +305,15 @@ pub static PROOF: Keys = Keys {
 pub static TEMPORARY: Keys = Keys {
     of: "`temporary`",
     known: &[may("keep_for", Form::Duration, "Younger than this it stays, and is named.")],
+    later: &[],
+};
+
+pub static IN_PLACE: Keys = Keys {
+    of: "`in_place`",
+    known: &[
+        must("because", Form::Text, "Why it is done so all the same."),
+        must("safety_copy", Form::Text, "Where what is replaced can be had."),
+    ],
     later: &[],
 };
 

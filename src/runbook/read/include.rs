@@ -61,6 +61,8 @@ pub fn part(mut tree: Tree, report: &mut Report) -> Option<Runbook> {
         severity: RunbookSeverity::Complete,
         objectives: Objectives::default(),
         responders: IndexMap::new(),
+        people_file: None,
+        people: IndexMap::new(),
         params: top.take("params").map(|entry| params::specs(entry, report)).unwrap_or_default(),
         secrets: IndexMap::new(),
         vars: IndexMap::new(),

@@ -23,6 +23,7 @@ use super::tree::Tree;
 
 pub(crate) use defaults::spread;
 pub(crate) use params::{is_secret_name, value as param_value};
+pub(crate) use top::people;
 
 /// Reads the whole file. `None` if it is no mapping at all.
 pub fn runbook(mut tree: Tree, report: &mut Report) -> Option<Runbook> {

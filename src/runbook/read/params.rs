@@ -31,6 +31,7 @@ fn spec(tree: Tree, name: &Name, report: &mut Report) -> Option<ParamSpec> {
     let mut spec = ParamSpec {
         kind,
         default: None,
+        required_if: None,
         choices: Vec::new(),
         pattern: fields.take("pattern").and_then(|entry| pattern(&entry, report)),
         items: fields.take("items").and_then(|entry| items(entry, kind, report)),
@@ -40,6 +41,13 @@ fn spec(tree: Tree, name: &Name, report: &mut Report) -> Option<ParamSpec> {
     };
     spec.choices = fields.take("enum").map(|entry| choices(entry, &spec, report)).unwrap_or_default();
     spec.example = fields.take("example").and_then(|entry| fitting(&entry, &spec, report));
+    if let Some(entry) = fields.take("required_if") {
+        if let Some(default) = fields.key_span("default") {
+            let message = format!("`{}` has a `default`, so it is never missing", name.text);
+            report.error_help(codes::NOT_ALLOWED, default, message, "take `default` or `required_if` away");
+        }
+        spec.required_if = scalars::condition(&entry, report).map(Box::new);
+    }
     if let Some(entry) = fields.take("default") {
         if is_secret_name(&name.text) {
             let message = format!("the parameter `{}` holds a secret in clear text", name.text);

@@ -3,7 +3,9 @@
 use super::fields::Fields;
 use super::scalars;
 use super::top::minimum;
-use crate::runbook::ast::{Approval, Backoff, Creates, Minimum, Need, Requirement, Retry, RetryOn, Temporary, Undo};
+use crate::runbook::ast::{
+    Approval, Backoff, Creates, Escalation, InPlaceSaid, Minimum, Need, Requirement, Retry, RetryOn, Temporary, Undo,
+};
 use crate::runbook::diagnostic::Report;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
 use crate::runbook::{codes, duration, keys, suggest};
@@ -131,11 +133,35 @@ fn retry_on(name: Name, report: &mut Report) -> Option<RetryOn> {
 
 pub fn approval(entry: Entry, report: &mut Report) -> Option<Approval> {
     let mut fields = Fields::open(entry.value, Some(&entry.key), &keys::APPROVAL, report)?;
+    let least = fields.take("minimum");
     Some(Approval {
         from: fields.take("from").map(|entry| scalars::names(entry, report)).unwrap_or_default(),
-        minimum: fields.take("minimum").and_then(|entry| minimum(&entry, report)).unwrap_or(Minimum::Count(1)),
+        minimum_span: least.as_ref().map_or(entry.key.span, |entry| entry.value.span),
+        minimum: least.and_then(|entry| minimum(&entry, report)).unwrap_or(Minimum::Count(1)),
         by_starter: fields.take("by_starter").and_then(|entry| scalars::boolean(&entry, report)).unwrap_or(true),
+        escalation: fields.take("escalate_after").and_then(|entry| escalation(entry, report)),
     })
+}
+
+fn escalation(entry: Entry, report: &mut Report) -> Option<Escalation> {
+    if !matches!(entry.value.node, Node::Map(_)) {
+        return Some(Escalation { after: scalars::duration(&entry, report)?, to: Vec::new() });
+    }
+    let mut fields = Fields::open(entry.value, Some(&entry.key), &keys::ESCALATION, report)?;
+    let to = fields.take("to").map(|entry| scalars::names(entry, report)).unwrap_or_default();
+    let after = fields.require("after", report).and_then(|entry| scalars::duration(&entry, report))?;
+    Some(Escalation { after, to })
+}
+
+pub fn in_place(entry: Entry, report: &mut Report) -> Option<InPlaceSaid> {
+    let span = entry.key.span;
+    let mut fields = Fields::open(entry.value, Some(&entry.key), &keys::IN_PLACE, report)?;
+    let mut said = |key: &str| {
+        let text = fields.require(key, report).and_then(|entry| scalars::text(&entry, report));
+        // One that lacks a word is still said to be in place, and that is no second problem.
+        text.unwrap_or_default()
+    };
+    Some(InPlaceSaid { because: said("because"), safety_copy: said("safety_copy"), span })
 }
 
 pub fn succeeds_if(entry: &Entry, report: &mut Report) -> bool {

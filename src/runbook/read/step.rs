@@ -45,6 +45,7 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
             .and_then(|entry| scalars::templated_text(entry, report))
             .map(Box::new),
         creates: fields.take("creates").map(|entry| policy::creates(entry, &kind, report)).unwrap_or_default(),
+        in_place: fields.take("in_place").and_then(|entry| policy::in_place(entry, report)).map(Box::new),
         with,
         kind_span: kind.span,
         kind: kind.text,

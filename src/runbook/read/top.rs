@@ -4,11 +4,11 @@ use indexmap::IndexMap;
 
 use super::fields::{Fields, start};
 use super::{defaults, params, scalars, step};
-use crate::runbook::ast::{Minimum, Objectives, Rpo, Runbook, RunbookSeverity, SecretSpec};
+use crate::runbook::ast::{Minimum, Objectives, Responder, Rpo, Runbook, RunbookSeverity, SecretSpec, Somebody};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::keys::{self, SecretSource};
-use crate::runbook::tree::{Entry, Node, Tree};
+use crate::runbook::tree::{Entry, Name, Node, Tree};
 
 pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
     if is_part(&tree) {
@@ -34,6 +34,11 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
         description,
         severity: severity.unwrap_or(RunbookSeverity::Complete),
         objectives: top.take("objectives").map(|entry| objectives(entry, report)).unwrap_or_default(),
+        people_file: top.take("people").and_then(|entry| {
+            let span = entry.value.span;
+            scalars::text(&entry, report).map(|text| Name { text, span })
+        }),
+        people: IndexMap::new(),
         responders: top.take("responders").map(|entry| responders(entry, report)).unwrap_or_default(),
         params: top.take("params").map(|entry| params::specs(entry, report)).unwrap_or_default(),
         secrets: top.take("secrets").map(|entry| secrets(entry, report)).unwrap_or_default(),
@@ -131,14 +136,51 @@ pub fn minimum(entry: &Entry, report: &mut Report) -> Option<Minimum> {
     }
 }
 
-fn responders(entry: Entry, report: &mut Report) -> IndexMap<String, Minimum> {
+fn responders(entry: Entry, report: &mut Report) -> IndexMap<String, Responder> {
     let mut roles = IndexMap::new();
     for role in named(entry, "roles", report) {
         let Some(mut fields) = Fields::open(role.value, Some(&role.key), &keys::RESPONDER, report) else { continue };
-        let least = fields.take("minimum").and_then(|entry| minimum(&entry, report));
-        roles.insert(role.key.text, least.unwrap_or(Minimum::Count(1)));
+        let least = fields.take("minimum");
+        let span = role.key.span;
+        let minimum_span = least.as_ref().map_or(span, |entry| entry.value.span);
+        let minimum = least.and_then(|entry| minimum(&entry, report)).unwrap_or(Minimum::Count(1));
+        roles.insert(role.key.text, Responder { minimum, span, minimum_span });
     }
     roles
+}
+
+/// A people file: who has which role.
+pub fn people(tree: Tree, report: &mut Report) -> IndexMap<String, Somebody> {
+    let (span, what) = (tree.span, tree.what());
+    let mut people = IndexMap::new();
+    let Node::Map(entries) = tree.node else {
+        let message = format!("a people file is a mapping from names, not {what}");
+        report.error_help(codes::NO_MAPPING, span, message, "write `NAME: { roles: [ROLE], reach: HOW }`");
+        return people;
+    };
+    if entries.is_empty() {
+        report.error(codes::NO_MAPPING, span, "the people file names nobody");
+    }
+    for entry in entries {
+        if let Some(somebody) = person(entry.value, &entry.key, report) {
+            people.insert(entry.key.text, somebody);
+        }
+    }
+    people
+}
+
+fn person(tree: Tree, name: &Name, report: &mut Report) -> Option<Somebody> {
+    let mut fields = Fields::open(tree, Some(name), &keys::PERSON, report)?;
+    let mut roles = Vec::new();
+    for role in fields.require("roles", report).map(|entry| scalars::names(entry, report)).unwrap_or_default() {
+        if roles.contains(&role.text) {
+            let message = format!("`{}` has the role `{}` twice", name.text, role.text);
+            report.error_help(codes::DUPLICATE_ROLE, role.span, message, "take one of the two away");
+        } else {
+            roles.push(role.text);
+        }
+    }
+    Some(Somebody { roles, reach: fields.take("reach").and_then(|entry| scalars::text(&entry, report)) })
 }
 
 /// The entries of a mapping from names to something.
@@ -186,7 +228,7 @@ fn secrets(entry: Entry, report: &mut Report) -> IndexMap<String, SecretSpec> {
     specs
 }
 
-fn secret_spec(tree: Tree, name: &crate::runbook::tree::Name, report: &mut Report) -> Option<SecretSpec> {
+fn secret_spec(tree: Tree, name: &Name, report: &mut Report) -> Option<SecretSpec> {
     if tree.as_text().is_some() {
         let message = format!("the secret `{}` stands in clear text", name.text);
         let help = format!("name where to read it: `{}: {{ from: env, key: NAME }}`", name.text);

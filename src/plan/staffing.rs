@@ -1,0 +1,78 @@
+//! Who is wanted for a run, by role, and who there is.
+
+use serde::{Deserialize, Serialize};
+
+use super::Plan;
+use crate::model::record::Contact;
+use crate::runbook::ast::{Minimum, Runbook};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staffing {
+    /// Without a people file any name may take any role.
+    pub people_file: bool,
+    pub posts: Vec<Post>,
+}
+
+/// One role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    pub role: String,
+    /// How many have to be there: a number or `all`; absent for a role that is only asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Contact>,
+}
+
+impl Staffing {
+    /// The roles of `responders`, then those that only approvals name.
+    pub fn of(plan: &Plan) -> Self {
+        let book = &plan.runbook;
+        let wanted = |minimum: Minimum| match minimum {
+            Minimum::Count(count) => count.to_string(),
+            Minimum::All => "all".to_string(),
+        };
+        let mut posts: Vec<Post> = Vec::new();
+        for (role, responder) in &book.responders {
+            posts.push(Post { minimum: Some(wanted(responder.minimum)), ..Post::of(book, role) });
+        }
+        for role in book.all_steps().flat_map(|(_, step)| step.roles_asked()) {
+            if !posts.iter().any(|post| post.role == role) {
+                posts.push(Post::of(book, role));
+            }
+        }
+        Self { people_file: !book.people.is_empty(), posts }
+    }
+
+    /// One role a line, and what it means that nobody is named.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.posts.iter().map(|post| post.line(self.people_file)).collect();
+        if !self.people_file && !lines.is_empty() {
+            lines.push("there is no people file: any name may take any role".into());
+        }
+        lines
+    }
+}
+
+impl Post {
+    fn of(book: &Runbook, role: &str) -> Self {
+        let roles = [role.to_string()];
+        let holders = book.holders(&roles);
+        let people = holders.map(|(name, it)| Contact { name: name.clone(), reach: it.reach.clone() }).collect();
+        Self { role: role.to_string(), minimum: None, people }
+    }
+
+    /// `firefighter (at least 1): ana, +49 170 1; bo`.
+    fn line(&self, people_file: bool) -> String {
+        let wanted = match self.minimum.as_deref() {
+            None => String::new(),
+            Some("all") => " (all of them)".into(),
+            Some(count) => format!(" (at least {count})"),
+        };
+        let people: Vec<String> = self.people.iter().map(ToString::to_string).collect();
+        match people_file {
+            true => format!("{}{wanted}: {}", self.role, people.join("; ")),
+            false => format!("{}{wanted}", self.role),
+        }
+    }
+}
