@@ -9,6 +9,7 @@ mod limits;
 mod names;
 mod places;
 mod schema;
+mod secret_vars;
 mod secrets;
 mod steps;
 mod types;
