@@ -12,6 +12,8 @@ mod large;
 mod masking;
 #[path = "engine/memory.rs"]
 mod memory;
+#[path = "support/peers.rs"]
+mod peers;
 #[path = "engine/printing.rs"]
 mod printing;
 #[path = "engine/steps.rs"]

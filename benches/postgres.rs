@@ -6,6 +6,8 @@
 //! round is regrow's time over the best peer's in that very round. `REGROW_BENCH_ROUNDS` says how often, `TMPDIR` where
 //! the servers live. Ends with an error where a target is missed.
 
+#[path = "support/peers.rs"]
+mod peers;
 #[path = "postgres/servers.rs"]
 mod servers;
 mod support;
@@ -19,7 +21,7 @@ use support::{Figures, Spread, rounds};
 use tools::{PEERS, TOOLS};
 
 fn main() -> Result<()> {
-    support::peer("pgcopydb", "pgcopydb")?;
+    peers::peer("pgcopydb", "pgcopydb")?;
     let regrow = support::regrow()?;
     let servers = Servers::start()?;
     let mut figures = Figures::begin();

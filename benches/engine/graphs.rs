@@ -9,8 +9,9 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::Bench;
+use crate::peers::{peer, run};
 use crate::steps::Graph;
-use crate::support::{Figures, Spread, peer, rounds, run, seconds};
+use crate::support::{Figures, Spread, rounds, seconds};
 
 const CHAIN: usize = 200;
 

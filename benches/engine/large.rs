@@ -8,8 +8,9 @@ use anyhow::{Result, ensure};
 
 use crate::Bench;
 use crate::memory::watched;
+use crate::peers::run;
 use crate::steps::Graph;
-use crate::support::{Figures, Spread, rounds, run, seconds};
+use crate::support::{Figures, Spread, rounds, seconds};
 
 pub fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
     let flag = bench.path().join("flag");

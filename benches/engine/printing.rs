@@ -4,8 +4,9 @@ use anyhow::{Result, ensure};
 
 use crate::Bench;
 use crate::memory::watched;
+use crate::peers::run;
 use crate::steps::Graph;
-use crate::support::{Figures, Spread, rounds, run};
+use crate::support::{Figures, Spread, rounds};
 
 const LOUD: &str = "  - id: loud
     needs: []

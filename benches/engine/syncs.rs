@@ -7,8 +7,9 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::Bench;
+use crate::peers::peer;
 use crate::steps::Graph;
-use crate::support::{Figures, Spread, peer, rounds, seconds};
+use crate::support::{Figures, Spread, rounds, seconds};
 
 pub fn measure(bench: &Bench, figures: &mut Figures) -> Result<()> {
     let chain = counted(bench, &Graph::chain(200), "8", &["-f"])?;

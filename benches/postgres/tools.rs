@@ -7,8 +7,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::peers::run;
 use crate::servers::Servers;
-use crate::support::{run, seconds};
+use crate::support::seconds;
 
 pub struct Tool {
     pub name: &'static str,

@@ -1,13 +1,13 @@
-//! What both benchmarks need: the binary, peers from the machine, times, and a table of targets and figures.
+//! What all benchmarks need: the binary, times, and a table of targets and figures.
 
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// The binary that is shipped: `REGROW_BIN`, else what `cargo dist` makes now.
 pub fn regrow() -> Result<PathBuf> {
@@ -25,16 +25,6 @@ pub fn regrow() -> Result<PathBuf> {
         .status()?;
     ensure!(made.success(), "`cargo dist` made no binary");
     Ok(target.join("x86_64-unknown-linux-gnu/release/regrow"))
-}
-
-/// A program that regrow is held against; without it there is no figure.
-pub fn peer(program: &str, package: &str) -> Result<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file());
-    match found {
-        Some(found) => Ok(found),
-        None => bail!("`{program}` is not installed: apt-get install {package}"),
-    }
 }
 
 /// How often each thing is done: `REGROW_BENCH_ROUNDS`.
@@ -83,11 +73,6 @@ impl Spread {
             len if len % 2 == 1 => sorted[len / 2],
             len => (sorted[len / 2 - 1] + sorted[len / 2]) / 2.0,
         }
-    }
-
-    /// Each figure over the one of `other` in the same round.
-    pub fn over(&self, other: &Spread) -> Spread {
-        Self::of(self.0.iter().zip(&other.0).map(|(ours, theirs)| ours / theirs))
     }
 
     /// `0.83 (0.79 to 0.91)`.
@@ -144,11 +129,4 @@ impl Figures {
 fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or_default().to_string()
-}
-
-/// `run FILE` as everybody would, with the state of the run in `state`.
-pub fn run(regrow: &Path, state: &Path, file: &Path) -> Command {
-    let mut command = Command::new(regrow);
-    command.arg("--state").arg(state).args(["run", "--yes", "--run-id", "bench"]).arg(file);
-    command
 }

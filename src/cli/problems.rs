@@ -10,20 +10,31 @@ use serde_json::{Value, json};
 
 use crate::runbook::{Problem, Severity, Source};
 
+/// So many are drawn. Nobody reads more, and drawing one takes as long as the file is.
+const DRAWN: usize = 100;
+/// Below a longer line a finger finds no place: what draws it counts columns in 16 bits.
+const LONGEST_LINE: usize = 4096;
+
 /// The problems as a person reads them, one after the other. With colours only if the reader has them.
 pub fn text(problems: &[Problem], colour: bool, width: usize) -> String {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width.max(40));
     let mut text = String::new();
-    for problem in problems {
+    let (drawn, named) = problems.split_at(problems.len().min(DRAWN));
+    for problem in drawn {
         // Writing into a string cannot fail, and a problem that cannot be drawn is still said.
-        if handler.render_report(&mut text, &Shown(problem)).is_err() {
+        if !has_place_for_a_finger(problem) || handler.render_report(&mut text, &Shown(problem)).is_err() {
             text.push_str(&line(problem));
         }
         text.push('\n');
     }
+    text.extend(named.iter().map(line));
     text.push_str(&count(problems));
     text
+}
+
+fn has_place_for_a_finger(problem: &Problem) -> bool {
+    problem.source.as_ref().is_none_or(|source| source.line_at(problem.span.offset).0.len <= LONGEST_LINE)
 }
 
 /// One line a problem, as compilers print for editors.
@@ -149,6 +160,20 @@ mod tests {
         assert!(shown.contains("3 errors"), "{shown}");
         assert!(!shown.contains('\u{1b}'), "{shown}");
         assert!(text(&broken(), true, 100).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn very_long_lines_and_very_many_problems_are_named_and_not_drawn() {
+        let check = |text: String| {
+            let loaded = parse_text("rescue.yaml", &text).unwrap();
+            crate::runbook::check(&loaded, &crate::runbook::catalog::NoKinds)
+        };
+        let long = format!("version: 1\nname: {} {{{{ x }}}}\nseverity: partial\nsteps: []\n", "x".repeat(70_000));
+        assert!(text(&check(long), false, 100).contains("rescue.yaml:2:70008: error[RG0302]"));
+        let steps = "  - { id: a, bad: 1, run: echo }\n".repeat(2_000);
+        let shown = text(&check(format!("version: 1\nname: x\nseverity: partial\nsteps:\n{steps}")), false, 100);
+        assert_eq!(shown.matches("────").count(), DRAWN);
+        assert!(shown.contains("rescue.yaml:2004:") && shown.contains(" errors"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::model::time::Moment;
 use crate::model::{Effect, Fault, RunState, Status};
 use crate::plan::scope::RunScope;
 use crate::plan::{Plan, include};
+use crate::runbook::ast::Order;
 use crate::runbook::catalog::{InPlace, Late};
 
 /// Records that follow, commands to issue once they are on disk, and when to look again.
@@ -125,7 +126,11 @@ pub(super) fn has_place(plan: &Plan, live: &Live, node: usize, decision: &Decisi
         return false;
     }
     let group = |node: usize| plan.graph.nodes[node].group.map(|member| member.of);
-    let most = plan.step(node).foreach.as_ref().and_then(|foreach| foreach.max_parallel);
+    // Those of a serial list follow one another also where a person sent several back at once.
+    let most = plan.step(node).foreach.as_ref().and_then(|foreach| match foreach.order {
+        Order::Serial => Some(1),
+        Order::Parallel => foreach.max_parallel,
+    });
     let (Some(of), Some(most)) = (group(node), most) else { return true };
     live.busy.iter().filter(|busy| group(**busy) == Some(of)).count() < most
 }

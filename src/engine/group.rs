@@ -19,6 +19,8 @@ pub struct Tally {
     unproven: usize,
     /// Failed, and not allowed to.
     failed: usize,
+    /// Failed, and allowed to: the others go on, and the step stays failed.
+    allowed: usize,
     blocked: usize,
     undone: usize,
 }
@@ -42,7 +44,7 @@ impl Tally {
 
     fn number(&mut self, status: Status, may_fail: bool) -> Option<&mut usize> {
         match status {
-            Status::Failed if may_fail => None,
+            Status::Failed if may_fail => Some(&mut self.allowed),
             Status::Failed => Some(&mut self.failed),
             Status::Unproven => Some(&mut self.unproven),
             Status::Blocked => Some(&mut self.blocked),
@@ -70,12 +72,12 @@ impl Tally {
 
     /// Whether every member has ended well.
     pub fn is_done(&self) -> bool {
-        self.moving + self.unproven + self.failed + self.blocked + self.undone == 0
+        self.moving + self.unproven + self.failed + self.allowed + self.blocked + self.undone == 0
     }
 
     /// Where an open group stands.
     pub fn status(&self, recorded: Status) -> Status {
-        match (self.moving + self.unproven, self.failed + self.blocked, self.undone) {
+        match (self.moving + self.unproven, self.failed + self.allowed + self.blocked, self.undone) {
             (0, 0, 0) => recorded,
             (0, 0, _) => Status::Undone,
             (0, ..) => Status::Failed,

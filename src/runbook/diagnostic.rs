@@ -5,6 +5,10 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::source::{Source, Span};
+use super::suggest;
+
+/// Looking for the nearest of many words takes long, and nobody reads the hundredth hint.
+const MOST_HINTS: usize = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,6 +115,14 @@ impl Report {
 
     pub fn error_help(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem::at(&self.source, code, span, message).help(help));
+    }
+
+    /// Help for a word that is none of the known, which may be thousands.
+    pub fn nearest<'a>(&self, word: &str, known: impl Fn() -> Vec<&'a str>) -> String {
+        if self.problems.len() > MOST_HINTS {
+            return String::new();
+        }
+        suggest::help(word, known()).unwrap_or_default()
     }
 
     pub fn warning(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: impl Into<String>) {

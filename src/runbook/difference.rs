@@ -3,7 +3,7 @@
 //!
 //! A variable or secret that changed belongs to every step that uses it, directly or by way of other variables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -162,26 +162,30 @@ fn names_in(tree: &Tree) -> BTreeSet<String> {
     used.filter_map(|reference| Some(format!("{}.{}", reference.root(), reference.path.get(1)?))).collect()
 }
 
-/// The variables and secrets that changed, and for each variable those behind it.
-fn moved_names(tree: &Tree, around: &[Field]) -> Vec<(String, BTreeSet<String>)> {
-    let vars = tree.get("vars").map(Tree::entries).unwrap_or_default();
-    let mut reach: Vec<(String, BTreeSet<String>)> =
-        vars.iter().map(|var| (format!("vars.{}", var.key.text), names_in(&var.value))).collect();
-    // Each round reaches one variable further.
-    for _ in 0..reach.len() {
-        let known = reach.clone();
-        for (_, names) in &mut reach {
-            let further = known.iter().filter(|(name, _)| names.contains(name)).flat_map(|(_, behind)| behind.clone());
-            let further: Vec<String> = further.collect();
-            names.extend(further);
+/// For each variable what changed of that which stands behind it.
+fn moved_names(tree: &Tree, around: &[Field]) -> HashMap<String, BTreeSet<String>> {
+    let mut readers: HashMap<String, Vec<String>> = HashMap::new();
+    for var in tree.get("vars").map(Tree::entries).unwrap_or_default() {
+        for name in names_in(&var.value) {
+            readers.entry(name).or_default().push(format!("vars.{}", var.key.text));
         }
     }
-    reach.retain(|(_, names)| around.iter().any(|field| names.iter().any(|name| is_within(&field.name, name))));
-    reach
+    let mut moved: HashMap<String, BTreeSet<String>> = HashMap::new();
+    for changed in readers.keys().filter(|name| around.iter().any(|field| is_within(&field.name, name))) {
+        let mut queue = vec![changed];
+        while let Some(name) = queue.pop() {
+            for reader in readers.get(name).into_iter().flatten() {
+                if moved.entry(reader.clone()).or_default().insert(changed.clone()) {
+                    queue.push(reader);
+                }
+            }
+        }
+    }
+    moved
 }
 
-fn concerns(field: &Field, used: &BTreeSet<String>, moved: &[(String, BTreeSet<String>)]) -> bool {
-    let through = moved.iter().filter(|(name, _)| used.contains(name)).flat_map(|(_, behind)| behind);
+fn concerns(field: &Field, used: &BTreeSet<String>, moved: &HashMap<String, BTreeSet<String>>) -> bool {
+    let through = used.iter().filter_map(|name| moved.get(name)).flatten();
     used.iter().chain(through).any(|name| is_within(&field.name, name))
 }
 

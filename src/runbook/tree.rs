@@ -5,7 +5,7 @@ use serde_json::{Map, Number, Value};
 
 use super::diagnostic::Report;
 use super::source::Span;
-use super::template::{Reference, Scope, Template};
+use super::template::{LARGEST, Reference, Scope, Template, take_room};
 use crate::model::Fault;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -122,16 +122,26 @@ impl Tree {
 
     /// Fills the templates in. Text that holds a secret becomes a placeholder, see [`super::template::open`].
     pub fn render(&self, scope: &dyn Scope) -> Result<Value, Fault> {
+        let mut room = LARGEST;
+        self.render_within(&mut room, scope)
+    }
+
+    /// The same, in what is left of `room` for all that templates make.
+    pub fn render_within(&self, room: &mut usize, scope: &dyn Scope) -> Result<Value, Fault> {
         Ok(match &self.node {
             Node::Null => Value::Null,
             Node::Bool(yes) => Value::Bool(*yes),
             Node::Number(number) => Value::Number(number.clone()),
             Node::Text(text) => Value::String(text.clone()),
-            Node::Template(template) => template.render(scope)?,
-            Node::List(items) => items.iter().map(|item| item.render(scope)).collect::<Result<_, _>>()?,
+            Node::Template(template) => {
+                let value = template.render(scope)?;
+                take_room(room, &value)?;
+                value
+            }
+            Node::List(items) => items.iter().map(|item| item.render_within(room, scope)).collect::<Result<_, _>>()?,
             Node::Map(entries) => {
-                let pairs = entries.iter().map(|entry| Ok((entry.key.text.clone(), entry.value.render(scope)?)));
-                Value::Object(pairs.collect::<Result<Map<_, _>, Fault>>()?)
+                let pair = |entry: &Entry| Ok((entry.key.text.clone(), entry.value.render_within(room, scope)?));
+                Value::Object(entries.iter().map(pair).collect::<Result<Map<_, _>, Fault>>()?)
             }
         })
     }

@@ -128,11 +128,11 @@ fn summary(machine: &Machine, plan: &Plan, state: &RunState) -> Summary {
     }
 }
 
-fn who() -> Person {
+pub fn who() -> Person {
     Person { name: "ana".into(), uid: 1, terminal: None }
 }
 
-fn started(plan: &Plan) -> RunStarted {
+pub fn started(plan: &Plan) -> RunStarted {
     RunStarted {
         run: plan.run.clone(),
         runbook: plan.runbook.name.clone(),

@@ -3,9 +3,11 @@
 //! guarantees by a checker that reads the platter by itself.
 //!
 //! - `every_double_crash`: small runbooks, each pair of places to stop.
+//! - `engine_and_model_agree`: random runbooks without crashes, held against a second model of how a run moves.
 //! - `seeds`: random runbooks, faults, people and damage, for `REGROW_SIM_SECONDS` (60 unless said).
 //!   `REGROW_SIM_SEED=N` plays one seed again, with everything that happened.
 
+mod agreement;
 mod books;
 mod disk;
 mod exhaustive;

@@ -1,7 +1,6 @@
 //! Problems of the graph: ids, needs, rings.
 
 use super::names::Names;
-use super::nearest;
 use crate::graph::{Defect, Graph};
 use crate::runbook::ast::Runbook;
 use crate::runbook::codes;
@@ -45,17 +44,18 @@ fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, report: &mut Report) {
         }
         Defect::UnknownNeed { node, need: at } => {
             let Some(need) = need(*node, *at) else { return };
-            let ids = runbook.all_steps().filter(|(finally, _)| *finally == graph.nodes[*node].finally);
-            let ids = ids.map(|(_, step)| step.id.as_str()).filter(|id| *id != step(*node).id);
-            let ids: Vec<&str> = ids.collect();
+            let ids = || {
+                let ids = runbook.all_steps().filter(|(finally, _)| *finally == graph.nodes[*node].finally);
+                ids.map(|(_, step)| step.id.as_str()).filter(|id| *id != step(*node).id).collect()
+            };
             let message = format!("step `{}` needs unknown step `{}`", step(*node).id, need.step);
             let help = match need.step.split_once('/') {
-                Some((include, _)) if ids.contains(&include) => {
+                Some((include, _)) if runbook.step(include).is_some() => {
                     format!(
                         "what is inside of `{include}` is not seen from here: `needs: [{include}]` waits for all of it"
                     )
                 }
-                _ => nearest(&need.step, ids),
+                _ => report.nearest(&need.step, ids),
             };
             report.error_help(codes::UNKNOWN_NEED, need.span, message, help);
         }

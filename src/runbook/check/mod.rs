@@ -13,6 +13,7 @@ mod params;
 mod people;
 mod places;
 mod schema;
+mod secret_vars;
 mod secrets;
 mod steps;
 mod types;

@@ -1,11 +1,11 @@
 //! The names that templates read: whether they exist, may be read where they stand, and what type they have.
 
-use std::collections::HashSet;
-
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::include::{self, Given};
 use super::nearest;
+use super::secret_vars::SecretVars;
 use crate::graph::Graph;
 use crate::runbook::ast::{Runbook, Step};
 use crate::runbook::catalog::{Catalog, Late, Shape};
@@ -21,8 +21,7 @@ pub struct Names<'a> {
     /// The `with` of every node as written.
     written: Vec<Value>,
     pub(super) shapes: Vec<Shape>,
-    /// Variables that hold a secret, directly or through others.
-    secret_vars: HashSet<&'a str>,
+    secret_vars: SecretVars<'a>,
     /// What an included file is given; the runbook itself is given nothing.
     pub(super) given: Option<&'a Given>,
     /// The runbook itself: who has to be there it says also for the files that it includes.
@@ -80,7 +79,7 @@ impl<'a> Names<'a> {
             (None, None) => Shape::Open,
         };
         let shapes = steps.iter().zip(&written).map(shape).collect();
-        let secret_vars = secret_vars(runbook);
+        let secret_vars = SecretVars::of(runbook);
         Self { runbook, graph, catalog, written, shapes, secret_vars, given, root }
     }
 
@@ -97,18 +96,9 @@ impl<'a> Names<'a> {
         match path[0].as_str() {
             "secrets" => true,
             "params" => self.given.is_some_and(|given| given.is_secret(&path[1..])),
-            "vars" => {
-                path.get(1).is_some_and(|name| self.secret_vars.contains(name.as_str())) && self.var_holds_secret(path)
-            }
+            "vars" => self.secret_vars.lead_to_one(path),
             _ => false,
         }
-    }
-
-    /// A path into a variable that leads beside its secret is none: `vars.live.url`.
-    fn var_holds_secret(&self, path: &[String]) -> bool {
-        let Some(tree) = self.runbook.vars.get(&path[1]) else { return false };
-        let inner = tree.at(&path[2..]);
-        inner.is_none_or(|tree| tree.references().iter().any(|reference| self.is_secret(&reference.path)))
     }
 
     /// Judges every template of a tree.
@@ -140,9 +130,9 @@ impl<'a> Names<'a> {
 
     pub fn judge(&self, reference: &Reference, site: &Site, report: &mut Report) {
         match reference.root() {
-            "params" => self.of_map(reference, self.runbook.params.keys(), codes::UNKNOWN_PARAM, "parameter", report),
+            "params" => self.of_map(reference, &self.runbook.params, codes::UNKNOWN_PARAM, "parameter", report),
             "vars" => self.var(reference, report),
-            "secrets" => self.of_map(reference, self.runbook.secrets.keys(), codes::UNKNOWN_SECRET, "secret", report),
+            "secrets" => self.of_map(reference, &self.runbook.secrets, codes::UNKNOWN_SECRET, "secret", report),
             "steps" => self.of_step(reference, site, report),
             "self" => self.of_self(reference, site, report),
             "run" => of_words(reference, OF_RUN, report),
@@ -181,10 +171,10 @@ impl<'a> Names<'a> {
         nearest(root, ROOTS.iter().copied())
     }
 
-    fn of_map<'k>(
+    fn of_map<T>(
         &self,
         reference: &Reference,
-        known: impl Iterator<Item = &'k String> + Clone,
+        known: &IndexMap<String, T>,
         code: &'static str,
         what: &str,
         report: &mut Report,
@@ -193,20 +183,19 @@ impl<'a> Names<'a> {
             vague(reference, &format!("name one {what}: `{}.NAME`", reference.root()), report);
             return;
         };
-        if known.clone().any(|key| key == name) {
+        if known.contains_key(name) {
             return;
         }
-        let names: Vec<&str> = known.map(String::as_str).collect();
-        let help = match (names.is_empty(), self.given) {
+        let help = match (known.is_empty(), self.given) {
             (true, Some(_)) if reference.root() != "params" => include::HAND_IN.into(),
             (true, _) => format!("declare it under `{}:`", reference.root()),
-            (false, _) => nearest(name, names),
+            (false, _) => report.nearest(name, || known.keys().map(String::as_str).collect()),
         };
         report.error_help(code, reference.span, format!("there is no {what} `{name}`"), help);
     }
 
     fn var(&self, reference: &Reference, report: &mut Report) {
-        self.of_map(reference, self.runbook.vars.keys(), codes::UNKNOWN_VAR, "variable", report);
+        self.of_map(reference, &self.runbook.vars, codes::UNKNOWN_VAR, "variable", report);
         let Some(mut tree) = reference.path.get(1).and_then(|name| self.runbook.vars.get(name)) else { return };
         for (depth, key) in reference.path.iter().enumerate().skip(2) {
             match &tree.node {
@@ -236,9 +225,8 @@ impl<'a> Names<'a> {
             return;
         };
         let Some(other) = self.graph.find(id) else {
-            let ids: Vec<&str> = self.runbook.all_steps().map(|(_, step)| step.id.as_str()).collect();
-            let message = format!("there is no step `{id}`");
-            report.error_help(codes::UNKNOWN_STEP, reference.span, message, nearest(id, ids));
+            let help = report.nearest(id, || self.runbook.all_steps().map(|(_, step)| step.id.as_str()).collect());
+            report.error_help(codes::UNKNOWN_STEP, reference.span, format!("there is no step `{id}`"), help);
             return;
         };
         if !site.at_end && !self.may_read(node, other) {
@@ -347,25 +335,4 @@ fn of_words(reference: &Reference, known: &[&str], report: &mut Report) {
 fn vague(reference: &Reference, help: &str, report: &mut Report) {
     let message = format!("`{}` says too little", reference.dotted());
     report.error_help(codes::VAGUE_REFERENCE, reference.span, message, help);
-}
-
-fn secret_vars(runbook: &Runbook) -> HashSet<&str> {
-    let mut secret: HashSet<&str> = HashSet::new();
-    // Variables may use one another in any order: repeat until nothing is added.
-    loop {
-        let before = secret.len();
-        for (name, tree) in &runbook.vars {
-            let holds = tree.references().iter().any(|reference| match reference.root() {
-                "secrets" => true,
-                "vars" => reference.path.get(1).is_some_and(|used| secret.contains(used.as_str())),
-                _ => false,
-            });
-            if holds {
-                secret.insert(name);
-            }
-        }
-        if secret.len() == before {
-            return secret;
-        }
-    }
 }

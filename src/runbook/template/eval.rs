@@ -40,6 +40,29 @@ pub fn dig<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
     })
 }
 
+/// What a value may take at most: as much as a whole runbook. Variables that use one another twice grow without end.
+pub const LARGEST: usize = 8 << 20;
+
+/// About what a value takes.
+fn weigh(value: &Value) -> usize {
+    const ONE: usize = 16;
+    ONE + match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(weigh).sum(),
+        Value::Object(map) => map.iter().map(|(key, inner)| key.len() + weigh(inner)).sum(),
+    }
+}
+
+/// Takes what `value` weighs off the room that is left.
+pub(in crate::runbook) fn take_room(room: &mut usize, value: &Value) -> Result<(), Fault> {
+    *room = room.checked_sub(weigh(value)).ok_or_else(|| {
+        Fault::new(codes::TEMPLATE_LIMIT, format!("what templates make here is larger than {} MiB", LARGEST >> 20))
+            .hint("values hold names and settings; put data into files and name them")
+    })?;
+    Ok(())
+}
+
 /// One evaluation.
 pub(super) struct Cx<'a> {
     scope: &'a dyn Scope,
@@ -96,7 +119,13 @@ impl<'a> Cx<'a> {
             Some(Special::And) => self.all(helper, args, true),
             Some(Special::Or) => self.all(helper, args, false),
             None => {
-                let values = args.iter().map(|arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
+                let mut room = LARGEST;
+                let mut values = Vec::with_capacity(args.len());
+                for arg in args {
+                    let value = self.eval(arg)?;
+                    take_room(&mut room, &value)?;
+                    values.push(value);
+                }
                 if self.secret && !self.opening {
                     // Nothing is computed from what is not at hand; the placeholder stands for the result.
                     return Ok(Value::String(String::new()));
@@ -185,11 +214,13 @@ impl Template {
             return cx.eval(expr);
         }
         let mut text = String::with_capacity(self.text.len());
+        let mut room = LARGEST;
         for piece in &self.parts {
             match piece {
                 Piece::Raw(raw) => text.push_str(raw),
                 Piece::Expr(expr, _) => {
                     let value = cx.eval(expr)?;
+                    take_room(&mut room, &value)?;
                     if cx.secret && !cx.opening {
                         continue;
                     }

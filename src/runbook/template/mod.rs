@@ -24,7 +24,8 @@ use super::tree::Node;
 
 pub use compile::Flaw;
 pub use condition::Condition;
-pub use eval::{Scope, dig};
+pub(super) use eval::take_room;
+pub use eval::{LARGEST, Scope, dig};
 pub use helpers::{Helper, names as helper_names};
 pub use open::{SECRET, Secrets, holds_secret, open};
 pub use types::{Type, infer};

@@ -1,0 +1,232 @@
+//! Random runbooks with everything that decides what runs, as data for the model and as text for regrow.
+
+use std::fmt::Write;
+
+use fastrand::Rng;
+
+#[derive(Clone, Debug)]
+pub struct Book {
+    pub steps: Vec<Step>,
+    pub finally: Vec<Step>,
+    pub concurrency: usize,
+    /// `--on-failure abort`.
+    pub aborts: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Step {
+    pub id: String,
+    pub needs: Vec<Need>,
+    pub condition: Condition,
+    pub allow_failure: bool,
+    pub lock: Option<u8>,
+    /// `retry`: all attempts together, and whether failures that are not transient count.
+    pub attempts: u32,
+    pub retries_all: bool,
+    pub items: Option<Items>,
+    /// How many attempts fail first, by item.
+    pub fails: Vec<u32>,
+    /// Whether those failures are transient.
+    pub transient: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Need {
+    pub step: usize,
+    pub when: Option<Vec<&'static str>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Condition {
+    #[default]
+    None,
+    Always(bool),
+    /// Whether that step put something out.
+    Made(usize),
+    /// The same, and it is an error if it did not.
+    Reads(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Items {
+    pub count: usize,
+    pub serial: bool,
+    pub stops: bool,
+    pub most: Option<usize>,
+}
+
+pub const KEYS: [&str; 4] = ["p", "q", "r", "s"];
+const ENDS: [&str; 4] = ["succeeded", "skipped", "failed", "blocked"];
+
+impl Book {
+    pub fn random(rng: &mut Rng) -> Self {
+        let (count, aborts) = (rng.usize(1..=9), rng.u8(..5) == 0);
+        let mut steps: Vec<Step> = Vec::new();
+        for at in 0..count {
+            let mut step = Step::random(rng, at, &steps);
+            // A condition fails in the moment in which others start; which of them come first nobody says.
+            if let Condition::Reads(of) = step.condition
+                && aborts
+            {
+                step.condition = Condition::Made(of);
+            }
+            steps.push(step);
+        }
+        let finally = (0..rng.usize(..3)).map(|at| Step {
+            id: format!("f{at}"),
+            attempts: 1,
+            fails: vec![u32::from(rng.u8(..4) == 0)],
+            allow_failure: rng.u8(..4) == 0,
+            condition: if rng.u8(..6) == 0 { Condition::Always(rng.bool()) } else { Condition::None },
+            ..Step::default()
+        });
+        let finally = finally.collect();
+        Self { steps, finally, concurrency: rng.usize(1..=5), aborts }
+    }
+
+    /// Each with a little less in it.
+    pub fn simplified(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        for at in 0..self.steps.len() {
+            all.extend(self.without(at));
+            let mut change = |change: &dyn Fn(&mut Step)| {
+                let mut book = self.clone();
+                change(&mut book.steps[at]);
+                if format!("{book:?}") != format!("{self:?}") {
+                    all.push(book);
+                }
+            };
+            change(&|step| step.condition = Condition::None);
+            change(&|step| step.lock = None);
+            change(&|step| step.attempts = 1);
+            change(&|step| step.allow_failure = false);
+            change(&|step| step.fails.iter_mut().for_each(|fails| *fails = 0));
+            change(&|step| step.items = None);
+            change(&|step| step.items.iter_mut().for_each(|items| items.most = None));
+            for need in 0..self.steps[at].needs.len() {
+                change(&|step| {
+                    step.needs.remove(need);
+                    step.condition = Condition::None;
+                });
+                change(&|step| step.needs[need].when = None);
+            }
+        }
+        for at in 0..self.finally.len() {
+            let mut book = self.clone();
+            book.finally.remove(at);
+            all.push(book);
+        }
+        all
+    }
+
+    /// Without one step that nobody names.
+    fn without(&self, at: usize) -> Option<Self> {
+        let names = |step: &Step| {
+            step.needs.iter().any(|need| need.step == at)
+                || matches!(step.condition, Condition::Made(of) | Condition::Reads(of) if of == at)
+        };
+        if self.steps.len() == 1 || self.steps.iter().any(names) {
+            return None;
+        }
+        let mut book = self.clone();
+        book.steps.remove(at);
+        for step in &mut book.steps {
+            step.needs.iter_mut().filter(|need| need.step > at).for_each(|need| need.step -= 1);
+            if let Condition::Made(of) | Condition::Reads(of) = &mut step.condition
+                && *of > at
+            {
+                *of -= 1;
+            }
+        }
+        Some(book)
+    }
+
+    pub fn text(&self) -> String {
+        let mut text = String::from("\n");
+        self.steps.iter().for_each(|step| self.one(&mut text, step, false));
+        if !self.finally.is_empty() {
+            text.push_str("finally:\n");
+            self.finally.iter().for_each(|step| self.one(&mut text, step, true));
+        }
+        let _ = write!(text, "# concurrency {}, on failure abort: {}", self.concurrency, self.aborts);
+        text
+    }
+
+    fn one(&self, text: &mut String, step: &Step, finally: bool) {
+        let need = |need: &Need| match &need.when {
+            None => self.steps[need.step].id.clone(),
+            Some(when) => format!("{{ step: {}, when: [{}] }}", self.steps[need.step].id, when.join(", ")),
+        };
+        let needs: Vec<String> = step.needs.iter().map(need).collect();
+        let _ = write!(text, "  - {{ id: {}, uses: sim.read, with: {{}}", step.id);
+        if !finally {
+            let _ = write!(text, ", needs: [{}]", needs.join(", "));
+        }
+        let made = |of: usize| format!("steps.{}.outputs.made", self.steps[of].id);
+        let _ = match step.condition {
+            Condition::None => Ok(()),
+            Condition::Always(yes) => write!(text, ", if: {yes}"),
+            Condition::Made(of) => write!(text, ", if: (exists {})", made(of)),
+            Condition::Reads(of) => write!(text, ", if: (ne {} \"\")", made(of)),
+        };
+        if step.allow_failure {
+            text.push_str(", allow_failure: true");
+        }
+        if let Some(lock) = step.lock {
+            let _ = write!(text, ", lock: l{lock}");
+        }
+        if step.attempts > 1 {
+            let when = if step.retries_all { "failed" } else { "transient" };
+            let _ = write!(text, ", retry: {{ attempts: {}, delay: 5s, when: [{when}] }}", step.attempts);
+        }
+        if let Some(items) = step.items {
+            let order = if items.serial { "serial" } else { "parallel" };
+            let failure = if items.stops { "stop" } else { "isolate" };
+            let keys = KEYS[..items.count].join(", ");
+            let _ = write!(text, ", foreach: [{keys}], order: {order}, on_item_failure: {failure}");
+            if let Some(most) = items.most {
+                let _ = write!(text, ", max_parallel: {most}");
+            }
+        }
+        let fault = if step.transient { "transient" } else { "firm" };
+        let _ = writeln!(text, " }} # fails {:?}, {fault}", step.fails);
+    }
+}
+
+impl Step {
+    fn random(rng: &mut Rng, at: usize, before: &[Step]) -> Self {
+        let mut needs = Vec::new();
+        for step in 0..at {
+            if rng.u8(..3) == 0 {
+                let some = |rng: &mut Rng| ENDS.into_iter().filter(|_| rng.bool()).collect::<Vec<_>>();
+                let when = (rng.u8(..3) == 0).then(|| some(rng)).filter(|when| !when.is_empty());
+                needs.push(Need { step, when });
+            }
+        }
+        let single = needs.iter().map(|need: &Need| need.step).find(|of| before[*of].items.is_none());
+        let condition = match (rng.u8(..10), single) {
+            (0, _) => Condition::Always(rng.bool()),
+            (1 | 2, Some(of)) => Condition::Made(of),
+            (3, Some(of)) => Condition::Reads(of),
+            _ => Condition::None,
+        };
+        let items = (rng.u8(..4) == 0).then(|| Items {
+            count: rng.usize(..=4),
+            serial: rng.bool(),
+            stops: rng.bool(),
+            most: rng.bool().then(|| rng.usize(1..=3)),
+        });
+        Self {
+            id: format!("s{at}"),
+            needs,
+            condition,
+            allow_failure: rng.u8(..5) == 0,
+            lock: (rng.u8(..3) == 0).then(|| rng.u8(..2)),
+            attempts: if rng.bool() { 1 } else { rng.u32(2..=3) },
+            retries_all: rng.bool(),
+            items,
+            fails: (0..4).map(|_| if rng.u8(..3) == 0 { rng.u32(1..=4) } else { 0 }).collect(),
+            transient: rng.bool(),
+        }
+    }
+}
