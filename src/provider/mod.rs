@@ -1,6 +1,7 @@
 //! The outside world, each system as a half that reads and a half that writes.
 
 pub mod clock;
+pub mod dns;
 pub mod mask;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -17,8 +17,6 @@ const LATER: &[&str] = &[
     "postgres.execute",
     "http.get",
     "http.request",
-    "dns.lookup",
-    "dns.update",
     "s3.restore",
     "s3.copy",
     "s3.objects",
