@@ -3,6 +3,8 @@
 mod command;
 mod dns_lookup;
 mod dns_update;
+mod http_get;
+mod http_request;
 mod ledger_cleanup;
 mod manual;
 mod postgres_dump_and_load;
@@ -27,6 +29,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &tcp_connect::TcpConnect,
     &dns_lookup::DnsLookup,
     &dns_update::DnsUpdate,
+    &http_get::HttpGet,
+    &http_request::HttpRequest,
     &postgres_restore::PostgresRestore,
     &postgres_dump_and_load::PostgresDumpAndLoad,
     &postgres_query::PostgresQuery,

@@ -2,8 +2,10 @@
 
 pub mod clock;
 pub mod dns;
+pub mod http;
 pub mod mask;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
+pub mod tls;
 pub mod vault;

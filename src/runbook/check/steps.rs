@@ -15,8 +15,6 @@ const LATER: &[&str] = &[
     "terraform.output",
     "terraform.no_changes",
     "postgres.execute",
-    "http.get",
-    "http.request",
     "s3.restore",
     "s3.copy",
     "s3.objects",
