@@ -132,10 +132,11 @@ fn cut_off_in_the_middle_it_is_unknown_or_sent_again_under_its_key() {
 #[test]
 fn what_cannot_be_called_is_refused_by_check() {
     for (with, word) in [
-        ("{ url: \"ftp://x/\" }", "http://"),
+        ("{ url: \"http://x/\" }", "method"),
+        ("{ method: POST, url: \"ftp://x/\" }", "http://"),
         ("{ url: \"http://x/\", method: FETCH }", "cannot be `FETCH`"),
         ("{ url: \"http://x/\", method: GET, idempotency_header: Key }", "leave it out"),
-        ("{ url: \"http://{{ secrets.token }}/\" }", "headers"),
+        ("{ method: POST, url: \"http://{{ secrets.token }}/\" }", "headers"),
     ] {
         let said = place(with, "").regrow("check book.yaml").ends(2);
         assert!(said.stderr.contains(word) || said.stdout.contains(word), "{with}: {said:#?}");

@@ -16,7 +16,6 @@ use crate::runbook::duration;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    #[serde(default)]
     pub method: Method,
     /// Where it goes, without user and password.
     pub url: String,
@@ -42,12 +41,11 @@ pub struct Params {
 }
 
 /// What is done there. GET and HEAD only read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     Get,
     Head,
-    #[default]
     Post,
     Put,
     Patch,
