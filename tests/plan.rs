@@ -109,9 +109,9 @@ impl Guard {
                     !is_private || !body.contains(", 0700)")
                 }
                 "rename" | "renameat" | "renameat2" | "unlink" | "unlinkat" | "rmdir" | "symlink" | "link"
-                | "creat" | "truncate" | "chmod" | "fchmodat" | "chown" | "bind" => {
-                    !is_private && !body.contains("AF_NETLINK")
-                }
+                | "creat" | "truncate" | "chmod" | "fchmodat" | "chown" => !is_private,
+                // A name in the file system; a kind that asks a name server binds a port, which is none.
+                "bind" => body.contains("sun_path=\"") && !is_private,
                 _ => false,
             };
             if writes {
@@ -182,8 +182,9 @@ fn nothing_an_author_wrote_is_executed_and_nothing_is_written() {
     assert!(!calls.contains("AF_INET"), "a socket was opened");
 }
 
+/// As a person would type it; the one value that no runbook gives an example of is a moment.
 fn unquoted(word: &str) -> String {
-    word.replace('\'', "")
+    word.replace('\'', "").replace("VALUE  (a timestamp)", "2026-11-22T10:00:00Z")
 }
 
 fn copy(from: &Path, to: &Path) {

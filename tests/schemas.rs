@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Each with the command that prints it, and the folders of files that fit.
 const FILES: &[(&str, &str, Schema, &[&str])] = &[
-    ("schemas/runbook.schema.json", "schema", schema, &["tests/sound", "runbooks"]),
+    ("schemas/runbook.schema.json", "schema", schema, &["tests/sound", "tests/network/sound", "runbooks"]),
     (
         "schemas/include.schema.json",
         "schema --include",

@@ -205,7 +205,23 @@ fn running(steps: &[StepForecast]) -> impl Iterator<Item = &StepForecast> {
 
 fn findings(plan: &Plan, looks: &Looks) -> Vec<Value> {
     let faults = looks.iter().filter_map(|(node, look)| Some((node, look.as_ref().err()?)));
-    faults.map(|(node, fault)| json!({"step": plan.address(*node), "fault": fault})).collect()
+    let faults = faults.map(|(node, fault)| json!({"step": plan.address(*node), "fault": fault}));
+    let late = late(plan, looks).into_iter();
+    let late = late.map(|(node, fault)| json!({"step": plan.address(node), "severity": "warning", "fault": fault}));
+    faults.chain(late).collect()
+}
+
+/// Steps after which the world goes on as before for longer than was promised.
+fn late(plan: &Plan, looks: &Looks) -> Vec<(usize, Fault)> {
+    let Some(rto) = plan.runbook.objectives.rto else { return Vec::new() };
+    let settles = looks.iter().filter_map(|(node, look)| Some((*node, look.as_ref().ok()?.settles.as_ref()?)));
+    let late = settles.filter(|(_, settles)| Duration::from_secs(settles.seconds) > rto);
+    late.map(|(node, settles)| {
+        let kept = duration::format(Duration::from_secs(settles.seconds));
+        let what = format!("{} for {kept}, longer than the RTO of {}", settles.what, duration::format(rto));
+        (node, Fault::new(&settles.code, what).hint(settles.hint.clone()))
+    })
+    .collect()
 }
 
 fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
@@ -213,6 +229,10 @@ fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
     lines.push(format!("digest {}", &plan.digest[..12]));
     for step in steps {
         lines.extend(step_text(plan, step, looks));
+    }
+    for (node, fault) in late(plan, looks) {
+        lines.extend([String::new(), format!("! `{}`: {fault}", plan.address(node))]);
+        lines.extend(fault.hint.map(|hint| format!("  hint: {hint}")));
     }
     lines.push(String::new());
     lines.extend(touches(steps, looks).iter().map(|touched| format!("touches: {touched}")));

@@ -32,6 +32,19 @@ pub struct Prepared<Prior> {
     pub changes: Vec<String>,
     /// What will exist afterwards; it is in the ledger before the first call.
     pub creates: Vec<Made>,
+    /// How long after the step the world goes on as before; a plan holds it against the RTO.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settles: Option<Settles>,
+}
+
+/// What others keep of how it was, which no step can hurry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settles {
+    pub seconds: u64,
+    pub code: String,
+    /// `resolvers may keep the old answer`
+    pub what: String,
+    pub hint: String,
 }
 
 /// What `find` learns about an operation whose outcome is not on disk.

@@ -115,9 +115,9 @@ impl<K: Kind> AnyKind for K {
     fn prepare<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Prepared<Value>> {
         Box::pin(async move {
             let op = op.with(params::<K>(op)?, ());
-            let Prepared { prior, changes, creates } = Kind::prepare(self, cx, &op).await?;
+            let Prepared { prior, changes, creates, settles } = Kind::prepare(self, cx, &op).await?;
             let prior = serde_json::to_value(prior).map_err(|e| unreadable::<K>("prior state", &e.to_string()))?;
-            Ok(Prepared { prior, changes, creates })
+            Ok(Prepared { prior, changes, creates, settles })
         })
     }
 

@@ -1,6 +1,10 @@
 //! The list of kinds. Adding one touches its folder and this file.
 
 mod command;
+mod dns_lookup;
+mod dns_update;
+mod http_get;
+mod http_request;
 mod ledger_cleanup;
 mod manual;
 mod postgres_dump_and_load;
@@ -23,6 +27,10 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &run::Run,
     &command::Command,
     &tcp_connect::TcpConnect,
+    &dns_lookup::DnsLookup,
+    &dns_update::DnsUpdate,
+    &http_get::HttpGet,
+    &http_request::HttpRequest,
     &postgres_restore::PostgresRestore,
     &postgres_dump_and_load::PostgresDumpAndLoad,
     &postgres_query::PostgresQuery,

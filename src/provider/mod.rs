@@ -1,8 +1,11 @@
 //! The outside world, each system as a half that reads and a half that writes.
 
 pub mod clock;
+pub mod dns;
+pub mod http;
 pub mod mask;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
+pub mod tls;
 pub mod vault;

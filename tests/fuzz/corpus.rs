@@ -25,7 +25,7 @@ impl Corpus {
     fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut texts = Vec::new();
-        for folder in ["tests/sound", "tests/broken", "runbooks"] {
+        for folder in ["tests/sound", "tests/broken", "tests/network/sound", "runbooks"] {
             let mut paths: Vec<_> =
                 fs::read_dir(root.join(folder)).expect(folder).map(|entry| entry.expect(folder).path()).collect();
             // By name, so that a seed means the same everywhere.

@@ -7,17 +7,13 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::SslMode;
 use crate::model::Fault;
-
-/// Where distributions keep the authorities they trust.
-const SYSTEM_BUNDLES: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+use crate::provider::tls::roots;
 
 pub fn connector(mode: SslMode, ca: Option<&Path>) -> Result<MakeRustlsConnect, Fault> {
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -25,7 +21,7 @@ pub fn connector(mode: SslMode, ca: Option<&Path>) -> Result<MakeRustlsConnect, 
         .with_safe_default_protocol_versions()
         .map_err(|error| Fault::new("RG2103", "TLS cannot be set up").caused_by(&error))?;
     let config = match mode {
-        SslMode::VerifyFull => builder.with_root_certificates(roots(ca)?),
+        SslMode::VerifyFull => builder.with_root_certificates(roots(ca, "RG2103")?),
         SslMode::VerifyCa => trusting(builder, Trust { provider, signed: Some(verifier(ca)?) }),
         // libpq treats `require` with a root certificate as `verify-ca`.
         SslMode::Require if ca.is_some() => trusting(builder, Trust { provider, signed: Some(verifier(ca)?) }),
@@ -43,27 +39,9 @@ fn trusting(builder: WantsVerifier, trust: Trust) -> WantsClientCert {
 
 fn verifier(ca: Option<&Path>) -> Result<Arc<WebPkiServerVerifier>, Fault> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca)?), provider)
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca, "RG2103")?), provider)
         .build()
         .map_err(|error| Fault::new("RG2103", "the certificates of `ca` cannot be used").caused_by(&error))
-}
-
-fn roots(ca: Option<&Path>) -> Result<RootCertStore, Fault> {
-    let file = match ca {
-        Some(file) => file,
-        None => SYSTEM_BUNDLES.iter().map(Path::new).find(|file| file.exists()).ok_or_else(|| {
-            Fault::new("RG2103", "no certificate authorities are known on this machine")
-                .hint("name a file with `ca`, or ask for less with `sslmode: require`")
-        })?,
-    };
-    let unreadable = |error: &dyn std::error::Error| {
-        Fault::new("RG2103", format!("the certificates in `{}` cannot be read", file.display())).caused_by(error)
-    };
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))? {
-        store.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
-    }
-    Ok(store)
 }
 
 /// Believes any certificate, or any that is signed by a known authority, whatever name it holds.

@@ -23,12 +23,19 @@ pub const POSTGRES: Tool = Tool { name: "PostgreSQL", package: "postgresql", is_
 pub const PGBACKREST: Tool =
     Tool { name: "pgBackRest", package: "pgbackrest", is_there: || in_path("pgbackrest").is_some() };
 pub const STRACE: Tool = Tool { name: "strace", package: "strace", is_there: || in_path("strace").is_some() };
+pub const BIND: Tool = Tool { name: "BIND", package: "bind9", is_there: || named().is_some() };
+/// With `dig`, which tells what servers answer.
+pub const NSUPDATE: Tool = Tool {
+    name: "nsupdate",
+    package: "bind9-dnsutils",
+    is_there: || in_path("nsupdate").and(in_path("dig")).is_some(),
+};
 /// Fetches the second PostgreSQL, which `xz` unpacks.
 pub const MAVEN: Tool = Tool { name: "Maven", package: "maven", is_there: || in_path("mvn").is_some() };
 pub const XZ: Tool = Tool { name: "xz", package: "xz-utils", is_there: || in_path("xz").is_some() };
 
 /// What the whole suite needs.
-pub const ALL: &[Tool] = &[POSTGRES, PGBACKREST, STRACE, MAVEN, XZ];
+pub const ALL: &[Tool] = &[POSTGRES, PGBACKREST, STRACE, MAVEN, XZ, BIND, NSUPDATE];
 
 /// How it went with what was missing.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +62,9 @@ pub fn install(tools: &[Tool]) -> Result<Installed> {
     }
     eprintln!("rig: installing what is missing: {}", packages.join(" "));
     prevent_cluster()?;
+    if packages.contains(&BIND.package) {
+        prevent_name_server()?;
+    }
     // A source that does not answer need not be the one that has our packages.
     if let Err(error) = apt(&["update"]) {
         eprintln!("rig: {error:#}; going on with the lists that are there");
@@ -75,6 +85,10 @@ pub fn postgres_bin() -> Option<PathBuf> {
         .max()
         .map(|(_, bin)| bin);
     newest.or_else(|| in_path("postgres")?.parent().map(Path::to_path_buf).filter(|bin| is_complete(bin)))
+}
+
+pub fn named() -> Option<PathBuf> {
+    in_path("named")
 }
 
 fn is_complete(bin: &Path) -> bool {
@@ -98,6 +112,18 @@ fn prevent_cluster() -> Result<()> {
     let text = "# Written by `cargo rig` of regrow before PostgreSQL was installed: tests start their own clusters.\n\
                 create_main_cluster = false\n";
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Debian's package would answer the whole network on port 53, now and after every start of the machine. What is masked is
+/// not started; whoever wants it can take the mask away, and a unit of somebody's own stays.
+fn prevent_name_server() -> Result<()> {
+    let unit = Path::new("/etc/systemd/system/named.service");
+    if unit.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    eprintln!("rig: tests start their own BIND, so the system's is masked: {}", unit.display());
+    fs::create_dir_all("/etc/systemd/system").context("cannot create /etc/systemd/system")?;
+    std::os::unix::fs::symlink("/dev/null", unit).with_context(|| format!("cannot write {}", unit.display()))
 }
 
 /// Its output is talk, so it goes to stderr: stdout may belong to a command.

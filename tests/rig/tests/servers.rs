@@ -1,4 +1,4 @@
-//! PostgreSQL of the rig, from the outside: it answers, it keeps to itself, it leaves nothing.
+//! The servers of the rig, from the outside: they answer, they keep to themselves, they leave nothing.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rig::Scratch;
 use rig::process::{Identity, descendants, wait_gone};
-use rig::servers::{Postgres, StopMode};
+use rig::servers::{Dns, Postgres, Running, StopMode};
 
 fn all_of(server: &Postgres) -> BTreeSet<Identity> {
     let postmaster = server.process().expect("it runs");
@@ -148,4 +148,47 @@ fn backup_and_archive_lead_back_to_a_moment() {
     let copy = Identity::of(pid).unwrap();
     drop(scratch);
     assert!(wait_gone(&BTreeSet::from([copy]), Duration::from_secs(1)));
+}
+
+#[test]
+fn a_change_of_dns_is_seen_at_the_primary_at_once_and_at_the_secondary_later() {
+    let scratch = Scratch::new().unwrap();
+    let dns = Dns::start_lagging(&scratch, Duration::from_secs(2)).unwrap();
+    let (primary, secondary) = (dns.server(), dns.secondary());
+    let asked = |server: &str| dns.dig(server, "new", "A").unwrap();
+    assert_eq!(dns.dig(&secondary, "db", "CNAME").unwrap(), ["old.example.test."]);
+    dns.update("update add new.example.test. 60 A 192.0.2.1").unwrap();
+    assert_eq!(asked(&primary), ["192.0.2.1"]);
+    assert!(asked(&secondary).is_empty(), "it lags");
+    let begun = std::time::Instant::now();
+    while asked(&secondary).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not come after");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(dns.dig(&dns.resolver(), "new", "A").unwrap(), ["192.0.2.1"]);
+    assert!(dns.update("prereq nxrrset new.example.test. A\nupdate add other.example.test. 60 A 192.0.2.1").is_err());
+    let env = dns.env();
+    let secret = env.iter().find(|(name, _)| name == "RIG_DNS_TSIG_SECRET").unwrap();
+    assert_eq!(secret.1, dns.tsig_secret());
+}
+
+#[test]
+fn no_name_server_is_left() {
+    let scratch = Scratch::new().unwrap();
+    let folder = scratch.path().to_path_buf();
+    let before = descendants(Identity::own().unwrap());
+    let dns = Dns::start(&scratch).unwrap();
+    let ours: BTreeSet<Identity> = descendants(Identity::own().unwrap())
+        .difference(&before)
+        .copied()
+        .filter(|process| {
+            fs::read_to_string(format!("/proc/{}/cmdline", process.pid))
+                .is_ok_and(|line| line.contains(folder.to_str().unwrap()))
+        })
+        .collect();
+    assert_eq!(ours.len(), 3, "{ours:?}");
+    drop(dns);
+    assert!(wait_gone(&ours, Duration::from_secs(1)), "{ours:?}");
+    drop(scratch);
+    assert!(!folder.exists());
 }

@@ -1,9 +1,10 @@
 //! The servers on offer, one file each. A new one is a file and a line in [`OFFERS`]; the command line follows.
 //!
-//! What every server keeps: it listens on 127.0.0.1 only, on a port that was free; it is ready when its own protocol says
+//! What every server keeps: it listens on loopback only, on a port that was free; it is ready when its own protocol says
 //! so, not when some time has passed; it ends with its `Drop` and, failing that, with its scratch.
 
 pub mod account;
+pub mod dns;
 pub mod postgres;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::Result;
 
+pub use dns::Dns;
 pub use postgres::{Options, Postgres, StopMode};
 
 use crate::scratch::Scratch;
@@ -31,7 +33,7 @@ pub struct Offer {
     pub start: fn(&Scratch) -> Result<Box<dyn Running>>,
 }
 
-pub const OFFERS: &[Offer] = &[postgres::OFFER];
+pub const OFFERS: &[Offer] = &[postgres::OFFER, dns::OFFER];
 
 pub fn offer(name: &str) -> Option<&'static Offer> {
     OFFERS.iter().find(|offer| offer.name == name)

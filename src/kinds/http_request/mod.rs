@@ -1,0 +1,185 @@
+//! `http.request`: one call that may change something, sent once.
+//!
+//! Promises: nothing is sent twice unless the server takes it once only (`idempotency_header`) or was asked and says that it has
+//! not happened (`probe`); without either, an answer that was lost leaves the step unknown, and a person decides. The call is
+//! made in a process of its own, so that an answer outlives a killed executor.
+
+mod params;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+pub use params::Params;
+use params::{PATIENCE, Probe, patience};
+
+use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, WorkCx};
+use crate::model::secret::Secret;
+use crate::model::{Effect, Fault, RetryClass};
+use crate::provider::http::{self, Call, Failure, Reply};
+use crate::runbook::catalog::{Complaint, InPlace, Late, OutputType, Shape};
+
+/// What of an answer that refuses is shown.
+const EXCERPT: usize = 500;
+
+pub struct HttpRequest;
+
+impl Kind for HttpRequest {
+    const NAME: &'static str = "http.request";
+    const PAGE: &'static str = include_str!("page.md");
+    const PREPARES: bool = false;
+    const WORKS: bool = true;
+
+    type Params = Params;
+    type Prior = ();
+
+    fn example() -> &'static str {
+        "\
+id: purge-the-cache
+uses: http.request
+needs: []
+with:
+  method: POST
+  url: https://cdn.example.com/purge
+  headers: {Accept: application/json}
+  body: {everything: true}
+  idempotency_header: Idempotency-Key
+"
+    }
+
+    fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
+        params::check(with)
+    }
+
+    fn effect(&self, with: &Late<'_>) -> Effect {
+        match with.text(&["method"]) {
+            Some("GET" | "HEAD") => Effect::Read,
+            _ if with.has(&["idempotency_header"]) => Effect::KeyedCreate,
+            _ => Effect::Opaque,
+        }
+    }
+
+    fn foresee(&self, with: &Late<'_>) -> Foresight {
+        let url: Vec<String> = with.text(&["url"]).map(str::to_owned).into_iter().collect();
+        match self.effect(with) {
+            Effect::Read => Foresight { reads: url, ..Foresight::default() },
+            _ => Foresight { touches: url, ..Foresight::default() },
+        }
+    }
+
+    /// What a request changes only its author knows.
+    fn in_place(&self, with: &Late<'_>) -> InPlace {
+        match self.effect(with) {
+            Effect::Read => InPlace::No,
+            _ => InPlace::CannotTell,
+        }
+    }
+
+    fn outputs(&self, _: &Late<'_>) -> Shape {
+        let outputs = [("status", OutputType::Integer), ("headers", OutputType::Map), ("body", OutputType::Text)];
+        Shape::Closed(outputs.map(|(name, kind)| (name.to_owned(), kind)).into())
+    }
+
+    /// Called when the process that made the call is gone without a result.
+    async fn find(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Found, Fault> {
+        if let Some(probe) = &op.params.probe {
+            return ask(cx, op, probe).await;
+        }
+        if op.params.method.only_reads() || op.params.idempotency_header.is_some() {
+            return Ok(Found::Absent);
+        }
+        Ok(Found::CannotTell(format!(
+            "the call {} {} was made or not, and its answer is lost; look there",
+            op.params.method.word(),
+            op.params.url
+        )))
+    }
+
+    async fn work(&self, cx: &WorkCx, op: &Op<Params, ()>) -> Result<Next, Fault> {
+        let call = call(cx, op)?;
+        let safe = op.params.method.only_reads() || op.params.idempotency_header.is_some();
+        match http::send(&call).await {
+            Ok(reply) => judged(&reply, safe).map(Next::Done),
+            Err(Failure::Lost(fault)) if safe => Err(fault),
+            // It may have happened: whoever can tell is asked, and nobody sends it again before.
+            Err(Failure::Lost(fault)) => {
+                let what = "the call was sent, and no answer came back";
+                let mut unknown = Fault::new("RG2606", what).retry(RetryClass::Unknown);
+                unknown.causes = std::iter::once(fault.message).chain(fault.causes).collect();
+                Err(unknown)
+            }
+            Err(failure) => Err(failure.fault()),
+        }
+    }
+}
+
+fn call(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Call, Fault> {
+    let with = &op.params;
+    let mut headers = with.headers.clone();
+    let has_type = headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
+    if with.body.as_ref().is_some_and(params::Body::is_json) && !has_type {
+        headers.insert("Content-Type".to_owned(), Secret::new("application/json"));
+    }
+    if let Some(name) = &with.idempotency_header {
+        headers.insert(name.clone(), Secret::new(op.id.to_string()));
+    }
+    Ok(Call {
+        method: with.method.word().to_owned(),
+        url: with.url.clone(),
+        headers,
+        body: with.body.as_ref().map(params::Body::text),
+        ca: with.ca.as_ref().map(|ca| cx.path(ca)),
+        timeout: with.answer_within.as_deref().map_or(Ok(PATIENCE), patience)?,
+    })
+}
+
+fn outputs(reply: &Reply) -> Outputs {
+    Outputs::from_iter([
+        ("status".to_owned(), json!(reply.status)),
+        ("headers".to_owned(), http::header_outputs(&reply.headers)),
+        ("body".to_owned(), json!(reply.body)),
+    ])
+}
+
+/// 2xx is success. What a server refuses has not happened; what a gateway says of a server may have.
+fn judged(reply: &Reply, safe: bool) -> Result<Outputs, Fault> {
+    let again = |class| if safe { class } else { RetryClass::Never };
+    let (retry, hint) = match reply.status {
+        200..=299 => return Ok(outputs(reply)),
+        300..=399 => (
+            RetryClass::Never,
+            "redirects are not followed by a call that may change something: call the address itself",
+        ),
+        429 | 503 => (
+            again(RetryClass::Later),
+            "the server is busy; without `idempotency_header` nothing is sent again by itself",
+        ),
+        502 | 504 if safe => (RetryClass::Later, "a gateway got no answer from the server behind it"),
+        502 | 504 => (RetryClass::Unknown, "a gateway got no answer, and the server behind it may have done it"),
+        _ => (RetryClass::Never, "the answer says why; change the call, then `regrow retry STEP`"),
+    };
+    let mut fault = Fault::new("RG2604", format!("the server answers {}", reply.status)).retry(retry).hint(hint);
+    let said: String = reply.body.chars().take(EXCERPT).collect();
+    fault.causes.extend((!said.trim().is_empty()).then(|| said.trim().to_owned()));
+    Err(fault)
+}
+
+async fn ask(cx: &ReadCx, op: &Op<Params, ()>, probe: &Probe) -> Result<Found, Fault> {
+    let call = Call {
+        method: "GET".to_owned(),
+        url: probe.url.clone(),
+        headers: probe.headers.clone(),
+        body: None,
+        ca: op.params.ca.as_ref().map(|ca| cx.path(ca)),
+        timeout: Duration::from_secs(30),
+    };
+    let reply = http::send(&call).await.map_err(Failure::fault)?;
+    let has = probe.contains.as_ref().is_none_or(|text| reply.body.contains(text));
+    Ok(match (reply.status, has) {
+        (200..=299, true) => Found::Done(Next::Done(outputs(&reply))),
+        (200..=299, false) | (404, _) => Found::Absent,
+        (status, _) => {
+            Found::CannotTell(format!("the call was made or not; its probe cannot tell (it answers {status})"))
+        }
+    })
+}

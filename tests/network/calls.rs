@@ -1,0 +1,144 @@
+//! `http.request`: sent once, and what becomes of it when its answer is lost.
+
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::support::{Place, finish};
+use super::web::{Web, says};
+
+fn place(with: &str, more: &str) -> Place {
+    let place = Place::new(&format!(
+        "secrets: {{ token: {{ from: file, path: token }} }}\nsteps:\n  - id: call\n    uses: http.request\n    with: {with}\n{more}"
+    ));
+    place.write("token", "secret-token-3141592");
+    place
+}
+
+/// Takes a POST and loses its answer the first time; says under /made whether it was made.
+fn forgetful(made: bool) -> Web {
+    Web::start(move |seen, before| match seen.line.starts_with("POST") {
+        true if before.iter().any(|seen| seen.line.starts_with("POST")) => says(201, "", "made"),
+        true => String::new(),
+        false if made => says(200, "", "made"),
+        false => says(404, "", ""),
+    })
+}
+
+#[test]
+fn a_call_is_sent_once_with_its_secrets_and_leaves_none() {
+    let web = Web::start(|_, _| says(201, "X-Id: 7\r\n", "made"));
+    let with = format!(
+        "{{ method: POST, url: {}, headers: {{ X-Token: \"{{{{ secrets.token }}}}\" }}, body: {{ key: \"{{{{ secrets.token }}}}\", count: 2 }} }}",
+        web.url("/make")
+    );
+    let place = place(&with, "");
+    place.run("").ends(0);
+    let outputs = place.step("call")["outputs"].clone();
+    assert_eq!(
+        (&outputs["status"], &outputs["body"], &outputs["headers"]["x-id"]),
+        (&json!(201), &json!("made"), &json!("7"))
+    );
+    let seen = web.log.all();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(seen[0].body, r#"{"key":"secret-token-3141592","count":2}"#);
+    let has = |text: &str| seen[0].headers.iter().any(|header| header.eq_ignore_ascii_case(text));
+    assert!(has("content-type: application/json") && has("x-token: secret-token-3141592"), "{seen:?}");
+    assert_eq!(finish(place.command("grep", &["-r", "3141592", "state"])).stdout, "");
+}
+
+#[test]
+fn a_refusal_is_shown_and_not_sent_again_without_a_key() {
+    let web = Web::start(|_, _| says(503, "", "busy now"));
+    let retry = "    retry: { attempts: 3, delay: 10ms, when: [transient] }\n";
+    let place = place(&format!("{{ method: POST, url: {} }}", web.url("/make")), retry);
+    place.run("").ends(1);
+    let fault = place.step("call")["fault"].clone();
+    assert_eq!((&fault["code"], &fault["causes"][0]), (&json!("RG2604"), &json!("busy now")), "{fault:#}");
+    assert_eq!(web.log.count("POST"), 1);
+}
+
+#[test]
+fn without_key_and_probe_a_lost_answer_is_unknown() {
+    let web = forgetful(true);
+    let retry = "    retry: { attempts: 3, delay: 10ms, when: [transient, failed] }\n";
+    let place = place(&format!("{{ method: POST, url: {} }}", web.url("/make")), retry);
+    place.run("--no-wait").ends(4);
+    assert_eq!(place.step_state("call"), "unknown");
+    assert_eq!(web.log.count("POST"), 1);
+    place.regrow("resume run1 --no-wait").ends(4);
+    assert_eq!(web.log.count("POST"), 1, "nobody sends it again");
+}
+
+#[test]
+fn under_a_key_it_is_sent_again_with_the_same_key() {
+    let web = forgetful(true);
+    let with = format!("{{ method: POST, url: {}, idempotency_header: Idempotency-Key }}", web.url("/make"));
+    let place = place(&with, "    retry: { attempts: 2, delay: 10ms, when: [transient] }\n");
+    place.run("--no-wait").ends(0);
+    let keys: Vec<String> = web.log.all().iter().map(|seen| seen.headers.join("\n").to_lowercase()).collect();
+    let key = |text: &str| text.lines().find(|line| line.starts_with("idempotency-key: ")).map(str::to_string);
+    assert_eq!(keys.len(), 2);
+    assert!(key(&keys[0]).is_some() && key(&keys[0]) == key(&keys[1]), "{keys:?}");
+}
+
+#[test]
+fn a_probe_says_whether_it_happened() {
+    for (made, sent) in [(true, 1), (false, 2)] {
+        let web = forgetful(made);
+        let with = format!("{{ method: POST, url: {}, probe: {{ url: {} }} }}", web.url("/make"), web.url("/made"));
+        let place = place(&with, "");
+        place.run("--no-wait").ends(0);
+        assert_eq!(web.log.count("POST"), sent, "made: {made}");
+        assert_eq!(place.step("call")["outputs"]["body"], "made");
+    }
+}
+
+fn slow() -> Web {
+    Web::start(|_, _| {
+        thread::sleep(Duration::from_secs(2));
+        says(200, "", "done")
+    })
+}
+
+#[test]
+fn an_answer_outlives_a_killed_executor() {
+    let web = slow();
+    let place = place(&format!("{{ method: POST, url: {} }}", web.url("/make")), "");
+    let running = place.start_run("");
+    web.log.until("POST");
+    running.signal(Signal::KILL);
+    running.end();
+    place.regrow("resume run1 --no-wait").ends(0);
+    assert_eq!(place.step("call")["outputs"]["body"], "done");
+    assert_eq!(web.log.count("POST"), 1);
+}
+
+#[test]
+fn cut_off_in_the_middle_it_is_unknown_or_sent_again_under_its_key() {
+    for (more, code, sent) in [("", 4, 1), (", idempotency_header: Key", 0, 2)] {
+        let web = slow();
+        let place = place(&format!("{{ method: POST, url: {}{more} }}", web.url("/make")), "");
+        let running = place.start_run("");
+        web.log.until("POST");
+        running.cut_power();
+        place.regrow("resume run1 --no-wait").ends(code);
+        assert_eq!(web.log.count("POST"), sent, "{more}");
+    }
+}
+
+#[test]
+fn what_cannot_be_called_is_refused_by_check() {
+    for (with, word) in [
+        ("{ url: \"http://x/\" }", "method"),
+        ("{ method: POST, url: \"ftp://x/\" }", "http://"),
+        ("{ url: \"http://x/\", method: FETCH }", "cannot be `FETCH`"),
+        ("{ url: \"http://x/\", method: GET, idempotency_header: Key }", "leave it out"),
+        ("{ method: POST, url: \"http://{{ secrets.token }}/\" }", "headers"),
+    ] {
+        let said = place(with, "").regrow("check book.yaml").ends(2);
+        assert!(said.stderr.contains(word) || said.stdout.contains(word), "{with}: {said:#?}");
+    }
+}
