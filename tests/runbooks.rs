@@ -53,7 +53,12 @@ fn every_runbook_is_planned_with_its_own_examples() {
     for path in files("runbooks") {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_regrow"));
         command.args(["plan", "--json"]).arg(&path).env_clear();
-        command.envs([("LIVE_PGPASSWORD", "planned-only"), ("NEW_PGPASSWORD", "planned-only"), ("HOME", "/nowhere")]);
+        command.envs([
+            ("LIVE_PGPASSWORD", "planned-only"),
+            ("NEW_PGPASSWORD", "planned-only"),
+            ("DNS_TSIG_SECRET", "cGxhbm5lZC1vbmx5"),
+            ("HOME", "/nowhere"),
+        ]);
         for (name, spec) in &runbook::load(&path).unwrap().runbook.params {
             let Some(example) = &spec.example else { continue };
             for one in example.as_array().map_or(std::slice::from_ref(example), Vec::as_slice) {
