@@ -8,10 +8,10 @@ use super::context::Context;
 use super::failure::Failure;
 use super::looking::{self, print, print_json};
 use super::status::progress;
-use crate::model::record::SkipReason;
 use crate::view::commands::{what, who_now, whom};
 use crate::view::logs::{last_lines, of_step};
 use crate::view::paint::Paint;
+use crate::view::tell::why_skipped;
 use crate::view::words::{short, stamp, with_placeholders};
 use crate::view::{RunView, StepView};
 
@@ -84,9 +84,7 @@ fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
         let _ = writeln!(out, "{name:9} {text}");
     };
     let why = match (&state.skipped, &step.blocked_by) {
-        (Some(SkipReason::Condition), _) => ": its `if` is false".to_string(),
-        (Some(SkipReason::Need(need)), _) => format!(": it wants `{need}` to end another way"),
-        (Some(SkipReason::Person), _) => " on request".into(),
+        (Some(why), _) => format!(": {}", why_skipped(&step.address, why)),
         (None, Some(need)) => format!(" by `{need}`"),
         (None, None) => String::new(),
     };

@@ -90,6 +90,11 @@ impl Address {
         Self(format!("{self}/{inner}").into())
     }
 
+    /// Whether it stands inside of `outer`, as a step or an item of it.
+    pub fn is_inside_of(&self, outer: &Address) -> bool {
+        self.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with(['/', ':']))
+    }
+
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         self.0.split('/').map(|part| match part.split_once(':') {
             Some((id, key)) => Part { id, key: Some(key) },

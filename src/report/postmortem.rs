@@ -13,6 +13,7 @@ use crate::plan::saved::SavedPlan;
 use crate::plan::staffing::Staffing;
 use crate::runbook::duration;
 use crate::view::json::removal;
+use crate::view::tell::why_skipped;
 use crate::view::words::{between, span, span_seconds};
 use crate::view::{RunView, StepView, derive};
 
@@ -290,11 +291,7 @@ impl StepReport {
             let verdict = if it.passed { "proven" } else { "NOT PROVEN" };
             format!("{verdict}: {}", it.text)
         }));
-        remarks.extend(self.skipped.as_ref().map(|why| match why {
-            SkipReason::Condition => "its `if` is false".into(),
-            SkipReason::Need(need) => format!("it wants `{need}` to end another way"),
-            SkipReason::Person => "on request".into(),
-        }));
+        remarks.extend(self.skipped.as_ref().map(|why| why_skipped(&self.id, why)));
         remarks.extend(self.blocked_by.as_ref().map(|need| format!("blocked by `{need}`")));
         remarks
     }

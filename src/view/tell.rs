@@ -79,7 +79,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::RetryScheduled { fault, delay_ms, .. } => retry_scheduled(fault, *delay_ms),
         Event::StepLate { .. } => step_late(),
         Event::StepDoubted { evidence, .. } => step_doubted(evidence),
-        Event::StepSkipped { why, .. } => step_skipped(why),
+        Event::StepSkipped { step, why } => format!("is skipped: {}", why_skipped(step, why)),
         Event::StepReopened { generation, .. } => step_reopened(*generation),
         Event::UndoIntended { undo, .. } => undo_intended(undo),
         Event::StepUndone { facts, .. } => step_undone(facts),
@@ -242,11 +242,13 @@ fn step_doubted(evidence: &str) -> String {
     format!("is unknown, nobody can tell whether it happened: {evidence}")
 }
 
-fn step_skipped(why: &SkipReason) -> String {
+/// Why `step` is skipped.
+pub fn why_skipped(step: &Address, why: &SkipReason) -> String {
     match why {
-        SkipReason::Condition => "is skipped: its `if` is false".into(),
-        SkipReason::Need(need) => format!("is skipped: it wants `{need}` to end another way"),
-        SkipReason::Person => "is skipped on request".into(),
+        SkipReason::Condition => "its `if` is false".into(),
+        SkipReason::Need(need) if step.is_inside_of(need) => format!("like all of `{need}`"),
+        SkipReason::Need(need) => format!("it wants `{need}` to end another way"),
+        SkipReason::Person => "on request".into(),
     }
 }
 
