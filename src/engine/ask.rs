@@ -140,8 +140,7 @@ fn code(plan: &Plan, state: &RunState, node: usize, phase: &str, bound_to: &Valu
 pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usize, decision: &mut Decision) {
     let step = state.step(plan.address(node));
     let Some(asked) = &step.ask else { return };
-    let enough = u32::try_from(step.approved_by.len()).unwrap_or(u32::MAX) >= asked.ask.minimum;
-    if asked.ask.what != AskKind::Approval || !enough {
+    if !step.is_approved() {
         return escalation::consider(plan.address(node), asked, now, decision);
     }
     if plan.is_group(node) {

@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::OpId;
 use super::ledger::Made;
-use super::record::{Ask, Check, Contact, Event, SkipReason, StepIntended};
+use super::record::{Ask, AskKind, Check, Contact, Event, SkipReason, StepIntended};
 use super::status::{self, Status};
 use super::time::Moment;
 
@@ -149,6 +149,12 @@ impl StepState {
             undo: None,
             in_doubt: None,
         }
+    }
+
+    /// Whether it is asked for approval and enough people have given it.
+    pub fn is_approved(&self) -> bool {
+        let enough = |asked: &Asked| usize::try_from(asked.ask.minimum).is_ok_and(|it| self.approved_by.len() >= it);
+        self.ask.as_ref().is_some_and(|asked| asked.ask.what == AskKind::Approval && enough(asked))
     }
 
     /// Whether anything of it was begun or decided: the runbook may not change it any more (G13). A question to people

@@ -348,7 +348,7 @@ impl Interruption {
             None => "the executor was gone without a word",
             Some(StopReason::Requested) => "it was stopped on request",
             Some(StopReason::Detached) => "it was detached, the work went on",
-            Some(StopReason::Paused) => "it could not go on before a person decided",
+            Some(StopReason::Paused) => "it was paused",
             Some(StopReason::Waiting) => "it waited for a person",
             Some(StopReason::Full) => "there was no room left",
         }

@@ -15,7 +15,9 @@ pub struct Todo<'a> {
 impl RunView {
     /// What waits for people, what people are asked first.
     pub fn todos(&self) -> Vec<Todo<'_>> {
-        let is_todo = |step: &&StepView| step.status == Status::Waiting || derive::needs_attention(step);
+        // One that has all its approvals waits for the run, not for people.
+        let asks = |step: &StepView| step.status == Status::Waiting && !self.state_of(step).is_approved();
+        let is_todo = |step: &&StepView| asks(step) || derive::needs_attention(step);
         // What is taken back stays so once the run has ended.
         let mut steps: Vec<&StepView> =
             self.steps.iter().filter(is_todo).filter(|_| self.state.ended.is_none()).collect();

@@ -135,7 +135,7 @@ fn executor_stopped(reason: StopReason) -> String {
     let why = match reason {
         StopReason::Requested => "on request; the run can be resumed",
         StopReason::Detached => "and leaves the work going; the run can be resumed",
-        StopReason::Paused => "because nothing can go on before a person decides",
+        StopReason::Paused => "because the run is paused",
         StopReason::Waiting => "because the run waits for a person",
         StopReason::Full => "because no room is left for the journal",
     };

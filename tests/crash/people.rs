@@ -325,7 +325,8 @@ fn what_is_recorded_is_shown_and_counts_for_later_answers() {
     approve("ben").ends(0);
     place.regrow("skip fails --because we-live-without").ends(0);
     place.regrow("retry fails").ends(2);
-    place.regrow("resume --no-wait").ends(75);
+    let said = place.regrow("resume --no-wait").ends(75);
+    assert!(!said.stderr.contains("in the way"), "`drop` has all it asks for: {said:#?}");
     assert_eq!(place.effects(), [] as [&str; 0], "paused, as somebody said before");
     place.regrow("resume --no-wait").ends(0);
     assert_eq!(place.effects(), ["drop"]);
