@@ -122,6 +122,13 @@ pub enum Shape {
     Open,
 }
 
+impl Shape {
+    /// These outputs and no others.
+    pub fn of<const N: usize>(outputs: [(&str, OutputType); N]) -> Self {
+        Shape::Closed(outputs.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect())
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputType {
     Text,

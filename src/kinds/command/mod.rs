@@ -60,10 +60,7 @@ impl Kind for Command {
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
-        Shape::Closed(BTreeMap::from([
-            ("exit_code".to_string(), OutputType::Integer),
-            ("stdout".to_string(), OutputType::Text),
-        ]))
+        Shape::of([("exit_code", OutputType::Integer), ("stdout", OutputType::Text)])
     }
 
     async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {

@@ -1,7 +1,5 @@
 //! `dns.lookup`: what a DNS server says of a name. That there is no such record is an answer, not a fault; `expect` judges it.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -111,7 +109,7 @@ with:
             ("authoritative", OutputType::Boolean),
             ("server", OutputType::Text),
         ];
-        Shape::Closed(BTreeMap::from(outputs.map(|(name, kind)| (name.to_string(), kind))))
+        Shape::of(outputs)
     }
 
     async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {

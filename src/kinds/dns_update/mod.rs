@@ -76,7 +76,7 @@ undo: restore_previous
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
-        Shape::Closed(["previous", "records"].map(|name| (name.to_owned(), OutputType::List)).into())
+        Shape::of([("previous", OutputType::List), ("records", OutputType::List)])
     }
 
     fn undos(&self) -> &'static [&'static str] {

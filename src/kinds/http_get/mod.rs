@@ -1,6 +1,5 @@
 //! `http.get`: what a web server answers. Any status is an answer, not a fault; `expect` judges it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -125,7 +124,7 @@ with:
             ("body", OutputType::Text),
             ("cut", OutputType::Boolean),
         ];
-        Shape::Closed(BTreeMap::from(outputs.map(|(name, kind)| (name.to_string(), kind))))
+        Shape::of(outputs)
     }
 
     async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {

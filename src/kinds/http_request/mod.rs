@@ -77,7 +77,7 @@ with:
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         let outputs = [("status", OutputType::Integer), ("headers", OutputType::Map), ("body", OutputType::Text)];
-        Shape::Closed(outputs.map(|(name, kind)| (name.to_owned(), kind)).into())
+        Shape::of(outputs)
     }
 
     /// Called when the process that made the call is gone without a result.

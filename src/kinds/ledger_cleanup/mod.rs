@@ -1,8 +1,6 @@
 //! `ledger.cleanup`: takes away what the run made. The engine hands every entry to the kind that made it; what is younger
 //! than its `keep_for` stays and is named.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -45,8 +43,7 @@ impl Kind for LedgerCleanup {
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
-        let lists = ["removed", "kept"].map(|name| (name.to_string(), OutputType::List));
-        Shape::Closed(BTreeMap::from(lists))
+        Shape::of([("removed", OutputType::List), ("kept", OutputType::List)])
     }
 
     async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {

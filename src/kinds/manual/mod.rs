@@ -1,7 +1,5 @@
 //! Steps that people do. The engine asks and takes the answers; these say what may stand in the runbook.
 
-use std::collections::BTreeMap;
-
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -176,7 +174,7 @@ by_people!(
     "approval.md",
     ApprovalParams,
     "id: go\nuses: manual.approval\nneeds: []\nwith:\n  show: The site goes down for ten minutes now.\n  from: [commander]\n",
-    |_| Shape::Closed(BTreeMap::from([("approved_by".to_string(), OutputType::List)])),
+    |_| Shape::of([("approved_by", OutputType::List)]),
     patience
 );
 by_people!(
@@ -185,7 +183,7 @@ by_people!(
     "notice.md",
     NoticeParams,
     "id: tell\nuses: manual.notice\nneeds: []\nwith:\n  audience: teachers\n  message: Grades of the last hour have to be entered again.\n",
-    |_| Shape::Closed(BTreeMap::new()),
+    |_| Shape::of([]),
     |_| Vec::new()
 );
 
@@ -208,7 +206,7 @@ fn patience(with: &Late<'_>) -> Vec<Complaint> {
 
 /// The outputs of a task are the fields of its form.
 fn form(with: &Late<'_>) -> Shape {
-    let Known::Known(Value::Object(fields)) = with.get(&["form"]) else { return Shape::Closed(BTreeMap::new()) };
+    let Known::Known(Value::Object(fields)) = with.get(&["form"]) else { return Shape::of([]) };
     let kind = |field: &Value| match serde_json::from_value(field["type"].clone()).unwrap_or_default() {
         FieldType::String => OutputType::Text,
         FieldType::Integer => OutputType::Integer,

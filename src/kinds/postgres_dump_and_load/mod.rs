@@ -93,7 +93,7 @@ undo: swap_back
             ("bytes", OutputType::Integer),
             ("kept_as", OutputType::Text),
         ];
-        Shape::Closed(each.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect())
+        Shape::of(each)
     }
 
     fn undos(&self) -> &'static [&'static str] {

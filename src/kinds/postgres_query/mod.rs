@@ -59,7 +59,7 @@ with:
     }
 
     fn outputs(&self, _with: &Late<'_>) -> Shape {
-        Shape::Closed([("rows".to_owned(), OutputType::List)].into())
+        Shape::of([("rows", OutputType::List)])
     }
 
     /// A question leaves nothing behind: it is asked again.

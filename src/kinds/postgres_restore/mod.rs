@@ -38,8 +38,6 @@ mod tests;
 mod wal;
 mod work;
 
-use std::collections::BTreeMap;
-
 pub use params::Params;
 pub use prior::Prior;
 
@@ -101,7 +99,7 @@ with:
             ("restored_to", OutputType::Timestamp),
             ("timeline", OutputType::Integer),
         ];
-        Shape::Closed(BTreeMap::from(outputs.map(|(name, kind)| (name.to_string(), kind))))
+        Shape::of(outputs)
     }
 
     /// A copy is reached on this machine; its port is known if it is said.

@@ -1,7 +1,5 @@
 //! `report.write`: writes the report of the run so far, also to another place.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -49,7 +47,7 @@ impl Kind for ReportWrite {
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
-        Shape::Closed(BTreeMap::from([("files".to_string(), OutputType::List)]))
+        Shape::of([("files", OutputType::List)])
     }
 
     async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {

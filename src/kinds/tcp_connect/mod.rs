@@ -1,6 +1,5 @@
 //! `tcp.connect`: whether somebody listens at an address. Not to be let in is an answer, not a fault; `expect` judges it.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -116,7 +115,7 @@ with:
     fn outputs(&self, _with: &Late<'_>) -> Shape {
         let outputs =
             [("value", OutputType::Boolean), ("milliseconds", OutputType::Integer), ("error", OutputType::Text)];
-        Shape::Closed(BTreeMap::from(outputs.map(|(name, kind)| (name.to_string(), kind))))
+        Shape::of(outputs)
     }
 
     async fn find(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Found, Fault> {
