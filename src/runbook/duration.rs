@@ -7,7 +7,7 @@ use jiff::Timestamp;
 const UNITS: &[(&str, u128)] = &[("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
 
 /// Longer than anybody waits for a recovery, short enough to be added to any clock.
-const MAX: Duration = Duration::from_secs(10_000 * 86_400);
+pub const MAX: Duration = Duration::from_secs(10_000 * 86_400);
 
 /// What [`parse`] takes, for editors.
 pub const PATTERN: &str = "^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";

@@ -28,6 +28,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("assert", "require"),
 ];
 
+/// Bytes of a word that somebody may have meant to write otherwise: twice an id.
+const LONGEST: usize = 128;
+
 /// The nearest of `known`, if any is near enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let lower = word.to_lowercase();
@@ -56,7 +59,9 @@ pub fn help<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) ->
 }
 
 fn score(word: &str, candidate: &str) -> f64 {
-    if word.is_empty() {
+    let (short, long) = (word.len().min(candidate.len()), word.len().max(candidate.len()));
+    // Comparing takes the product of both lengths: what is no word, or far too short to be near, is not compared.
+    if word.is_empty() || long > LONGEST || short * 5 < long {
         return 0.0;
     }
     strsim::normalized_damerau_levenshtein(word, candidate)

@@ -17,9 +17,9 @@ pub fn act(machine: &mut Machine, plan: &Plan, state: &RunState) -> Option<Answe
             Status::Waiting => asked(state, step),
             Status::Unknown => Some(unknown(machine, state, step)),
             Status::Failed if !plan.step(node).allow_failure => {
-                // An edge `when: [failed]` is taken only if it is seen before this.
-                let seen_as = plan.graph.nodes[node].group.map(|member| member.of).into_iter().chain([node]);
-                let races = seen_as.into_iter().any(|seen| {
+                // An edge `when: [failed]` is taken only if it is seen before this; so is one to any group around it.
+                let around = |seen: &usize| plan.graph.nodes[*seen].group.map(|member| member.of);
+                let races = std::iter::successors(Some(node), around).any(|seen| {
                     let dependents = plan.graph.nodes[seen].dependents.iter();
                     let mut needs = dependents.flat_map(|by| &plan.graph.nodes[*by].needs);
                     needs.any(|(need, when)| *need == seen && when.is_some())

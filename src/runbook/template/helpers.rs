@@ -208,7 +208,7 @@ impl Call<'_> {
         }
         if let (Some(a), Some(b)) = (as_duration(a), as_duration(b)) {
             let sum = if sign < 0 { a.checked_sub(b) } else { a.checked_add(b) };
-            return sum.map(|sum| duration::format(sum).into()).ok_or_else(|| self.range());
+            return self.duration(sum);
         }
         if let (-1, Some(a), Some(b)) = (sign, as_time(a), as_time(b)) {
             return self.between(b, a);
@@ -217,8 +217,13 @@ impl Call<'_> {
     }
 
     fn between(&self, from: Timestamp, to: Timestamp) -> Result<Value, Fault> {
-        let between = std::time::Duration::try_from(to.duration_since(from)).map_err(|_| self.range())?;
-        Ok(duration::format(between).into())
+        self.duration(std::time::Duration::try_from(to.duration_since(from)).ok())
+    }
+
+    /// One that can be read again, too.
+    fn duration(&self, made: Option<std::time::Duration>) -> Result<Value, Fault> {
+        let made = made.filter(|made| *made <= duration::MAX).ok_or_else(|| self.range())?;
+        Ok(duration::format(made).into())
     }
 
     pub(super) fn range(&self) -> Fault {
@@ -306,11 +311,10 @@ fn to_duration(call: &Call<'_>) -> Result<Value, Fault> {
         return call.between(call.time(0)?, call.time(1)?);
     }
     if let Some(seconds) = call.args[0].as_f64() {
-        let read = std::time::Duration::try_from_secs_f64(seconds).map_err(|_| call.range())?;
-        return Ok(duration::format(read).into());
+        return call.duration(std::time::Duration::try_from_secs_f64(seconds).ok());
     }
     let read = as_duration(&call.args[0]).ok_or_else(|| call.wrong(0, "seconds or a duration"))?;
-    Ok(duration::format(read).into())
+    call.duration(Some(read))
 }
 
 fn time_add(call: &Call<'_>) -> Result<Value, Fault> {

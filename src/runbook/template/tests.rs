@@ -131,6 +131,7 @@ fn faults_name_their_cause() {
         ("{{ and params.flag params.n }}", codes::ARGUMENT_TYPE),
         ("{{ add 9223372036854775807 1 }}", codes::ARITHMETIC),
         ("{{ time_add params.as_of \"9999d\" }}x{{ time_add \"9999-12-30T00:00:00Z\" \"9d\" }}", codes::ARITHMETIC),
+        ("{{ duration 9223372036854775807 }}", codes::ARITHMETIC),
         ("{{ sql_name \"\" }}", codes::ARGUMENT_TYPE),
         ("{{ first (difference params.lost params.lost) }}", codes::MISSING_VALUE),
         ("{{ pluck steps.load-it.outputs.tables \"nope\" }}", codes::MISSING_VALUE),

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 
-use crate::seeds::number;
+use crate::seeds::{FIRST, number};
 use book::Book;
 
 /// What goes wrong with a runbook under one seed of outcomes, orders and people.
@@ -45,7 +45,7 @@ fn engine_and_model_agree() {
         return;
     }
     let books = number("REGROW_MODEL_BOOKS").unwrap_or(10_000);
-    let from = number("REGROW_MODEL_FROM").unwrap_or_else(|| fastrand::u64(..1 << 40));
+    let from = number("REGROW_MODEL_FROM").unwrap_or(FIRST);
     let next = AtomicU64::new(0);
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
