@@ -71,6 +71,10 @@ fn edited(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Failure {
         Err(failure) => return failure,
     };
     failure.causes = told(&difference);
+    if let Err(refused) = refuse_what_is_begun(context, dir, &difference) {
+        failure.causes.push(refused.message);
+        return failure.hint(format!("{as_started}; what failed there is then settled by `done` or `skip`"));
+    }
     let accept = Commands { run: saved.run.clone(), state: context.said_state() }.accept(short(&loaded.texts.digest()));
     failure.hint(format!("`{accept}` goes on with the edited runbook; {as_started}"))
 }

@@ -33,7 +33,7 @@ use crate::model::step::StepState;
 use crate::model::{Address, Answer, Pulse, RunId, RunState, RunStatus, Status, Verb};
 use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;
-use crate::provider::process::{JobFiles, latest_pulse};
+use crate::provider::process::{JobFiles, latest_pulse, survivors};
 
 pub use commands::Commands;
 
@@ -110,7 +110,10 @@ impl RunView {
         for step in &mut steps {
             let Some(files) = job_files(dir, state.step(&step.address), step.status) else { continue };
             step.pulse = latest_pulse(&files);
-            step.survives = lease::is_locked(&files.job());
+            let op = state.step(&step.address).intent.as_ref().map(|intent| &intent.op);
+            // A command may outlive its supervisor.
+            step.survives =
+                lease::is_locked(&files.job()) || (!alive && op.is_some_and(|op| !survivors(op).is_empty()));
         }
         let status = derive::run_status(&state, &steps);
         let id = plan.as_ref().map_or_else(|| dir.id(), |plan| plan.run.clone());

@@ -78,7 +78,12 @@ fn a_step_that_was_started_stays_what_it_was() {
     let (place, _) = edited();
     let text = place.read("book.yaml").replace("echo first", "echo other");
     place.write("book.yaml", &text);
-    let digest = digest(&place.regrow("resume run1 --no-wait").ends(2));
+    let said = place.regrow("resume run1 --no-wait").ends(2);
+    assert!(
+        !said.stderr.contains("--accept") && said.stderr.contains("--as-started"),
+        "no way that is none: {said:#?}"
+    );
+    let digest = finish(place.command("sha256sum", &["book.yaml"])).stdout[..12].to_string();
     let said = place.regrow(&format!("resume run1 --no-wait --accept {digest}")).ends(2);
     assert!(said.stderr.contains("step `first` differs") && !said.stderr.contains("`load`"), "{said:#?}");
     assert!(said.stderr.contains("run: echo first >> effects → echo other >> effects"), "{said:#?}");

@@ -214,6 +214,22 @@ fn a_killed_supervisor_leaves_its_command_to_be_waited_for() {
 }
 
 #[test]
+fn a_command_that_outlives_executor_and_supervisor_is_said_to_go_on() {
+    let (place, run) = gated();
+    let supervisors = children(run.pid());
+    run.signal(Signal::KILL);
+    run.end();
+    super::support::send(supervisors[0], Signal::KILL);
+    std::thread::sleep(Duration::from_millis(300));
+    let said = place.regrow("status").ends(0).stdout;
+    assert!(said.contains("goes on without an executor"), "somebody would do it by hand beside it: {said}");
+    place.write("go", "");
+    place.until("the command has ended", |place| {
+        place.regrow("status").stdout.contains("no process of ours works on it")
+    });
+}
+
+#[test]
 fn a_step_that_prints_much_costs_no_memory() {
     let place = Place::new(
         "steps:\n  - id: floods\n    run: |\n      head -c 200000000 /dev/zero | tr '\\0' x | fold -w 99\n      touch flooded\n      while [ -e book.yaml ] && ! [ -e go ]; do sleep 0.05; done\n",
