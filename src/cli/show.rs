@@ -92,7 +92,7 @@ fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
     step.kind.iter().for_each(|kind| fact("kind", kind.clone()));
     step.owner.iter().for_each(|owner| fact("owner", owner.clone()));
     state.started_at.iter().for_each(|it| fact("started", stamp(it.at)));
-    state.ended_at.iter().for_each(|it| fact("ended", stamp(it.at)));
+    view.ended_of(step).iter().for_each(|it| fact("ended", stamp(it.at)));
     view.duration_of(step).into_iter().for_each(|took| fact("took", took));
     step.pulse.iter().for_each(|pulse| fact("progress", progress(pulse)));
     if state.attempts > 0 {

@@ -31,15 +31,12 @@ pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Val
     if let Some(form) = asked.filter(|form| form.is_object()) {
         return check_form(address, form, given);
     }
-    let missing: Vec<String> = needed(plan, node)
-        .into_iter()
-        .filter(|name| !given.contains_key(name))
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let missing: Vec<String> = needed(plan, node).into_iter().filter(|name| !given.contains_key(name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    Err(format!("later steps read {} of `{address}`: --output NAME=VALUE", missing.join(", ")))
+    let outputs: String = missing.iter().map(|name| format!(" --output {name}=VALUE")).collect();
+    Err(format!("later steps read `{}` of `{address}`: say it with{outputs}", missing.join("`, `")))
 }
 
 fn check_form(id: &Address, form: &Value, given: &Map<String, Value>) -> Result<(), String> {

@@ -250,14 +250,15 @@ fn lost_seconds(view: &RunView) -> Option<i64> {
 impl StepReport {
     fn of(view: &RunView, step: &StepView, chronicle: &Chronicle) -> Self {
         let state = view.state_of(step);
-        let duration = state.started_at.as_ref().zip(state.ended_at.as_ref()).map(|(from, to)| to.since(from));
+        let ended = view.ended_of(step);
+        let duration = state.started_at.as_ref().zip(ended).map(|(from, to)| to.since(from));
         Self {
             id: step.address.clone(),
             name: step.name.clone(),
             kind: step.kind.clone(),
             state: step.status,
             started_at: state.started_at.as_ref().map(|it| it.at),
-            ended_at: state.ended_at.as_ref().map(|it| it.at),
+            ended_at: ended.map(|it| it.at),
             duration_ms: duration.filter(|_| step.status != Status::Skipped),
             attempts: state.attempts,
             by_hand: state.by_hand,

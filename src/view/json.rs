@@ -96,7 +96,7 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "state": step.status,
         "attempts": state.attempts,
         "started_at": state.started_at.as_ref().map(|it| it.at),
-        "ended_at": state.ended_at.as_ref().map(|it| it.at),
+        "ended_at": view.ended_of(step).map(|it| it.at),
         "by_hand": state.by_hand,
         "adopted": state.adopted,
         "progress": progress,

@@ -3,6 +3,7 @@
 use super::commands::Way;
 use super::words::{count, grouped, span, span_seconds, stamp};
 use super::{RunView, StepView, derive};
+use crate::model::time::Moment;
 use crate::model::{RunStatus, Status};
 
 /// Something a person has to deal with, and how.
@@ -132,12 +133,21 @@ impl RunView {
 
     /// `3m12s` of a step: until it ended, or until now while it goes on.
     pub fn duration_of(&self, step: &StepView) -> Option<String> {
-        let state = self.state_of(step);
-        let began = state.started_at.as_ref()?;
-        let millis = match &state.ended_at {
+        let began = self.state_of(step).started_at.as_ref()?;
+        let millis = match self.ended_of(step) {
             Some(ended) => ended.since(began),
             None => super::words::between(began.at, self.now),
         };
         Some(span(millis))
+    }
+
+    /// When a step ended. A group that failed has no record of its own: it ended with the last of its members.
+    pub fn ended_of(&self, step: &StepView) -> Option<&Moment> {
+        let own = self.state_of(step).ended_at.as_ref();
+        if own.is_some() || !step.is_group || !step.status.is_settled() {
+            return own;
+        }
+        let members = self.steps.iter().filter(|it| it.address.is_inside_of(&step.address));
+        members.filter_map(|it| self.state_of(it).ended_at.as_ref()).max_by_key(|moment| moment.at)
     }
 }
