@@ -1,5 +1,6 @@
 //! The author's guide: every runbook in it is sound, every fragment is part of a sound one, and every command there is.
-//! A block `yaml fragment` is completed: with the head of a runbook, and with a step if it has none.
+//! A block `yaml fragment` is completed: with the head of a runbook, and with a step if it has none. A block `yaml file NAME` is
+//! that file beside those behind it.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -49,9 +50,16 @@ fn completed(fragment: &str) -> String {
 
 #[test]
 fn every_example_is_sound() {
+    let folder = tempfile::tempdir().expect("a folder");
     let mut wrong = Vec::new();
     let mut tried = 0;
     for block in blocks() {
+        if let Some(name) = block.language.strip_prefix("yaml file ") {
+            let file = folder.path().join(name);
+            std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+            std::fs::write(file, &block.text).expect("a file");
+            continue;
+        }
         let text = match block.language.as_str() {
             "yaml" => block.text,
             "yaml fragment" => completed(&block.text),
@@ -59,8 +67,9 @@ fn every_example_is_sound() {
             other => panic!("line {}: a block of `{other}`, which nothing tries", block.line),
         };
         tried += 1;
-        let name = format!("block at line {}", block.line);
-        let problems = parse_text(&name, &text).map_or_else(|problems| problems, |loaded| check(&loaded, &Kinds));
+        let name = folder.path().join(format!("block at line {}", block.line));
+        let problems = parse_text(&name.to_string_lossy(), &text)
+            .map_or_else(|problems| problems, |loaded| check(&loaded, &Kinds));
         wrong.extend(
             problems
                 .iter()
