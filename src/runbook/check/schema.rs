@@ -150,7 +150,13 @@ impl Walk<'_> {
         // No branch is near: name what they ask for together.
         let words: Vec<&str> = branches.iter().flat_map(constants).collect();
         if !words.is_empty() && tree.as_text().is_some() && !best.is_empty() {
-            return vec![not_allowed(tree, at, &words)];
+            let others = branches.iter().filter(|branch| constants(branch).is_empty());
+            let others: Vec<&str> = others.flat_map(|branch| self.wanted(branch)).collect();
+            let mut flaw = not_allowed(tree, at, &words);
+            if !others.is_empty() {
+                flaw.help = flaw.help.map(|help| format!("{help}; or {}", list_words(&others)));
+            }
+            return vec![flaw];
         }
         if best.is_empty() {
             return best;
@@ -166,6 +172,9 @@ impl Walk<'_> {
             Some(target) => target,
             None => schema,
         };
+        if let Some(branches) = schema.get("anyOf").or(schema.get("oneOf")).and_then(Value::as_array) {
+            return branches.iter().flat_map(|branch| self.wanted(branch)).collect();
+        }
         types(schema).into_iter().filter(|name| *name != "null").map(in_words).collect()
     }
 

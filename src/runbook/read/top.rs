@@ -131,7 +131,12 @@ fn rpo(entry: Entry, report: &mut Report) -> Rpo {
 /// `minimum: 2` or `minimum: all`.
 pub fn minimum(entry: &Entry, report: &mut Report) -> Option<Minimum> {
     match &entry.value.node {
-        Node::Text(_) => scalars::word(&entry.value, &entry.key, keys::MINIMUMS, report),
+        Node::Text(text) if text != "all" => {
+            let message = format!("`minimum` cannot be `{text}`");
+            report.error_help(codes::NOT_ALLOWED, entry.value.span, message, "there is `all`; or a whole number");
+            None
+        }
+        Node::Text(_) => Some(Minimum::All),
         _ => scalars::integer(entry, 1, report).map(Minimum::Count),
     }
 }
