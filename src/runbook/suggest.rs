@@ -19,6 +19,13 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("variables", "vars"),
     ("retries", "retry"),
     ("continue_on_error", "allow_failure"),
+    ("continue-on-error", "allow_failure"),
+    ("ignore_errors", "allow_failure"),
+    ("timeout-minutes", "timeout"),
+    ("strategy", "foreach"),
+    ("matrix", "foreach"),
+    ("loop", "foreach"),
+    ("with_items", "foreach"),
     ("always", "finally"),
     ("tasks", "steps"),
     ("jobs", "steps"),
@@ -27,6 +34,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("check", "verify"),
     ("assert", "require"),
 ];
+
+/// What stands in the step in other systems, and in its `with` here.
+const INSIDE: &[(&str, &str)] =
+    &[("env", "with"), ("dir", "with"), ("working-directory", "with"), ("stdin", "with"), ("probe", "with")];
 
 /// Bytes of a word that somebody may have meant to write otherwise: twice an id.
 const LONGEST: usize = 128;
@@ -51,6 +62,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone)
 
 /// `did you mean …?`, or what there is to choose from when that is short.
 pub fn help<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+    let has = |wanted: &str| known.clone().into_iter().any(|candidate| candidate == wanted);
+    if let Some((field, place)) = INSIDE.iter().find(|(field, place)| *field == word && has(place)) {
+        let field = if *field == "working-directory" { "dir" } else { field };
+        return Some(format!("write it inside of `{place}`: `{place}: {{ {field}: … }}`"));
+    }
     if let Some(near) = nearest(word, known.clone()) {
         return Some(format!("did you mean `{near}`?"));
     }
@@ -77,6 +93,7 @@ mod tests {
         assert_eq!(nearest("neds", keys), Some("needs"));
         assert_eq!(nearest("Uses", keys), Some("uses"));
         assert_eq!(nearest("depends_on", keys), Some("needs"));
+        assert_eq!(help("env", keys).unwrap(), "write it inside of `with`: `with: { env: … }`");
         assert_eq!(nearest("zzz", keys), None);
         assert_eq!(nearest("", keys), None);
     }
