@@ -109,6 +109,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("defaults-bad-pattern.yaml", "which kinds a pattern means is not for a schema"),
     ("defaults-field-of-no-kind.yaml", "which kinds a pattern means is not for a schema"),
     ("foreach-companions-alone.yaml", "editors would refuse the step as a whole, not the key"),
+    ("foreach-keys.yaml", "whether items can be told apart"),
     ("foreach-of-text-param.yaml", "the type of what a template gives"),
     ("foreach-runtime-list.yaml", "it stands inside of a template"),
     ("include-foreach-late.yaml", "it stands in another file"),

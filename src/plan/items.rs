@@ -10,6 +10,7 @@ use super::Plan;
 use super::scope::RunScope;
 use crate::model::{Address, Fault, RunState};
 use crate::runbook::ast::Foreach;
+use crate::runbook::check::is_item_key;
 use crate::runbook::codes;
 use crate::runbook::template::{Scope, dig, holds_secret};
 
@@ -84,10 +85,9 @@ fn key_of(foreach: &Foreach, scope: &RunScope<'_>, key: Option<String>, item: &V
         None => key.or_else(|| plain(item)),
     };
     let key = key.ok_or_else(|| bad_key(format!("the item {item} has no key of its own")))?;
-    let forbidden = |c: char| matches!(c, '/' | ':' | '[' | ']') || c.is_control();
-    match key.is_empty() || key.chars().any(forbidden) {
-        true => Err(bad_key(format!("`{}` is no key of an item", key.escape_debug()))),
-        false => Ok(key),
+    match is_item_key(&key) {
+        true => Ok(key),
+        false => Err(bad_key(format!("`{}` is no key of an item", key.escape_debug()))),
     }
 }
 

@@ -1,10 +1,13 @@
 //! `foreach`: what its list may read, and where the item at hand may be read.
 
+use std::collections::HashSet;
+
 use super::names::{Names, Site};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::source::Span;
 use crate::runbook::template::{Reference, Type};
-use crate::runbook::tree::Tree;
+use crate::runbook::tree::{Node, Tree};
 
 pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
     let Some(foreach) = &names.step(node).foreach else { return };
@@ -13,9 +16,42 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
         names.judge_tree(&foreach.list, &site, report);
         gives_items(names, &foreach.list, &site, report);
     }
-    if let Some(key) = &foreach.key {
-        names.judge_tree(key, &site, report);
+    match &foreach.key {
+        Some(key) => names.judge_tree(key, &site, report),
+        None => written_keys(&foreach.list, report),
     }
+}
+
+/// What tells the items apart, as far as it is written out.
+fn written_keys(list: &Tree, report: &mut Report) {
+    let keys: Vec<(String, Span)> = match &list.node {
+        Node::Map(entries) => entries.iter().map(|entry| (entry.key.text.clone(), entry.key.span)).collect(),
+        _ => list.items().iter().filter_map(|item| Some((scalar(&item.node)?, item.span))).collect(),
+    };
+    let mut seen = HashSet::new();
+    for (key, span) in &keys {
+        if !is_item_key(key) {
+            let message = format!("`{}` is no key of an item", key.escape_debug());
+            report.error_help(codes::BAD_KEY, *span, message, "a key is not empty and has none of `/ : [ ]`");
+        } else if !seen.insert(key) {
+            let message = format!("two items have the key `{key}`");
+            report.error_help(codes::BAD_KEY, *span, message, "take one of the two away");
+        }
+    }
+}
+
+fn scalar(node: &Node) -> Option<String> {
+    match node {
+        Node::Text(text) => Some(text.clone()),
+        Node::Number(number) => Some(number.to_string()),
+        Node::Bool(yes) => Some(yes.to_string()),
+        Node::Null | Node::Template(_) | Node::List(_) | Node::Map(_) => None,
+    }
+}
+
+/// Whether it can stand behind the colon of an address.
+pub fn is_item_key(key: &str) -> bool {
+    !key.is_empty() && !key.chars().any(|c| matches!(c, '/' | ':' | '[' | ']') || c.is_control())
 }
 
 /// Whether the list can be had before the run starts; what cannot is reported.

@@ -31,6 +31,7 @@ use super::vars;
 use super::{codes, suggest};
 use crate::graph::Graph;
 
+pub use foreach::is_item_key;
 pub(super) use secrets::urls;
 
 use include::Given;
