@@ -5,4 +5,5 @@ pub mod mask;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
+pub mod terraform;
 pub mod vault;

@@ -9,3 +9,4 @@ mod power;
 mod processes;
 mod rollover;
 mod support;
+mod terraform;
