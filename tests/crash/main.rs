@@ -8,5 +8,7 @@ mod points;
 mod power;
 mod processes;
 mod rollover;
+mod state_server;
 mod support;
 mod terraform;
+mod terraform_crashes;

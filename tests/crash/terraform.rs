@@ -185,7 +185,7 @@ output "open" {
 "#;
 
 /// Every file below `folder` that holds `text`, compressed plans included.
-fn holding(folder: &Path, text: &str, found: &mut Vec<String>) {
+pub fn holding(folder: &Path, text: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         if path.is_dir() {

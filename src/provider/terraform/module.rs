@@ -16,8 +16,8 @@ use super::said::{self, Problem};
 use super::stream::{self, Ended, Line};
 use crate::journal::disk::private;
 use crate::kind::{Op, ReadCx};
-use crate::model::{Fault, OpId};
 use crate::model::secret::Secret;
+use crate::model::{Fault, OpId};
 use crate::provider::process;
 
 /// Which of the two programs.
