@@ -34,7 +34,7 @@ use crate::view::{history, words};
 pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let plan = bind(context, &args.choices)?;
     let steps = forecast::forecast(&plan);
-    let looks = look(&plan, &steps, &harmless_secrets(&plan))?;
+    let looks = look(&plan, &steps, &harmless_secrets(&plan), 0)?;
     if context.json {
         let _ = writeln!(std::io::stdout().lock(), "{}", to_json(&plan, &steps, &looks));
     } else {
@@ -83,7 +83,7 @@ pub fn preflight(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>, Failure>
     let mut steps = forecast::forecast(plan);
     let at_once = forecast::starts_at_once(plan, &steps);
     steps.retain(|step| at_once.contains(&step.node));
-    let looks = look(plan, &steps, secrets)?;
+    let looks = look(plan, &steps, secrets, 1)?;
     let firm = |fault: &&Fault| fault.retry == RetryClass::Never;
     let faults: Vec<(usize, &Fault)> =
         looks.iter().filter_map(|(node, look)| Some((*node, look.as_ref().err().filter(firm)?))).collect();
@@ -97,8 +97,8 @@ pub fn preflight(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>, Failure>
     Err(failure)
 }
 
-/// Lets every kind that can look at what it would change.
-fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets) -> Result<Looks, Failure> {
+/// Lets every kind that can look at what it would change. `attempt` as in [`Op`]: 0 where nothing is going to follow.
+fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, attempt: u32) -> Result<Looks, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let scratch = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
     let masks: Vec<Secret> = secrets.values().cloned().collect();
@@ -115,7 +115,7 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets) -> Result<Looks,
             id: OpId::new(&plan.run, address, 1),
             run: plan.run.clone(),
             step: address.clone(),
-            attempt: 1,
+            attempt,
             phase: String::new(),
             params,
             prior: Value::Null,

@@ -14,6 +14,7 @@ use super::ending;
 use super::frontier::Readiness;
 use super::group;
 use super::intent;
+use super::late;
 use super::live::{Known, Live};
 use super::retry;
 use super::undo;
@@ -65,6 +66,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         decision.events.push(Event::EndingBegan { how });
         return decision;
     }
+    late::decide(plan, state, now, &mut decision);
     let may_start = !live.stopping && !state.paused;
     for node in live.frontier.movable() {
         if live.busy.contains(&node) || !ending::is_turn(plan, state, live, node) {

@@ -31,6 +31,7 @@ pub mod executor;
 pub mod frontier;
 pub mod group;
 mod intent;
+mod late;
 pub mod live;
 pub mod opening;
 mod people;

@@ -134,6 +134,8 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether it is done by [`Kind::work`], in a process of its own. Then `start` and `watch` are not called, and `find`
     /// only when that process is gone and left no result.
     const WORKS: bool = false;
+    /// Whether its process is left alone when its time is up, because ending it would do harm: it is late then.
+    const LIVES_ON: bool = false;
     /// An `approval` stands in front of what changes what is live: the step's start, or the phase after the first.
     const ASKS_BEFORE_PHASE: bool = false;
 

@@ -29,6 +29,7 @@ pub trait AnyKind: Send + Sync {
     fn role(&self) -> Role;
     fn prepares(&self) -> bool;
     fn asks_before_phase(&self) -> bool;
+    fn lives_on(&self) -> bool;
     fn schema(&self) -> Value;
     fn example(&self) -> &'static str;
     fn main_value(&self, outputs: &Outputs) -> Value;
@@ -70,6 +71,10 @@ impl<K: Kind> AnyKind for K {
 
     fn asks_before_phase(&self) -> bool {
         K::ASKS_BEFORE_PHASE
+    }
+
+    fn lives_on(&self) -> bool {
+        K::LIVES_ON
     }
 
     fn schema(&self) -> Value {

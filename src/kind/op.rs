@@ -14,6 +14,7 @@ pub struct Op<Params, Prior> {
     pub id: OpId,
     pub run: RunId,
     pub step: Address,
+    /// From 1; see [`Op::is_foreseen`].
     pub attempt: u32,
     /// Empty for the first phase.
     pub phase: String,
@@ -28,6 +29,11 @@ pub struct Op<Params, Prior> {
 }
 
 impl<Params, Prior> Op<Params, Prior> {
+    /// Nothing is going to be started: `plan` only wants to see what would be.
+    pub fn is_foreseen(&self) -> bool {
+        self.attempt == 0
+    }
+
     /// The same operation with other types.
     pub fn with<P, Q>(&self, params: P, prior: Q) -> Op<P, Q> {
         Op {

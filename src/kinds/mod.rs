@@ -13,6 +13,9 @@ mod postgres_restore;
 mod report_write;
 mod run;
 mod tcp_connect;
+mod terraform_apply;
+mod terraform_no_changes;
+mod terraform_output;
 
 use std::sync::OnceLock;
 
@@ -34,6 +37,9 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &postgres_restore::PostgresRestore,
     &postgres_dump_and_load::PostgresDumpAndLoad,
     &postgres_query::PostgresQuery,
+    &terraform_apply::TerraformApply,
+    &terraform_output::TerraformOutput,
+    &terraform_no_changes::TerraformNoChanges,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,

@@ -7,5 +7,6 @@ pub mod mask;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
+pub mod terraform;
 pub mod tls;
 pub mod vault;

@@ -10,4 +10,7 @@ mod power;
 mod processes;
 mod roles;
 mod rollover;
+mod state_server;
 mod support;
+mod terraform;
+mod terraform_crashes;

@@ -87,7 +87,8 @@ mod tests {
             for field in kind.schema()["properties"].as_object().unwrap().keys() {
                 assert!(text.contains(&format!("\n  {field} (")), "{}: no {field}\n{text}", kind.name());
             }
-            assert_eq!(value["outputs"].as_object().map(Map::is_empty), Some(!text.contains("## Outputs")), "{text}");
+            let none = value["outputs"].as_object().is_some_and(Map::is_empty);
+            assert_eq!(none, !text.contains("## Outputs"), "{text}");
         }
     }
 

@@ -51,7 +51,7 @@ pub fn work_job<K: Kind>(cx: &WriteCx, op: &RawOp) -> Result<Job, Fault> {
         env: environment(cx, op, []),
         stdin: None,
         secrets: cx.secrets.iter().map(|secret| secret.expose().to_string()).collect(),
-        timeout_ms: op.timeout_ms,
+        timeout_ms: op.timeout_ms.filter(|_| !K::LIVES_ON),
         files: JobFiles::of(&cx.work, op).base().to_path_buf(),
     })
 }

@@ -11,9 +11,6 @@ use crate::runbook::tree::Tree;
 
 /// Kinds of the language that this version does not have.
 const LATER: &[&str] = &[
-    "terraform.apply",
-    "terraform.output",
-    "terraform.no_changes",
     "postgres.execute",
     "s3.restore",
     "s3.copy",

@@ -91,6 +91,14 @@ pub fn named() -> Option<PathBuf> {
     in_path("named")
 }
 
+/// Terraform, which no package of Debian and no registry has: it must be part of the machine.
+pub fn terraform() -> Result<PathBuf> {
+    in_path("terraform").context(
+        "Terraform is not there, and the rig cannot install it: it is in no registry. \
+         Put the program `terraform`, 1.11 or newer, where PATH finds it",
+    )
+}
+
 fn is_complete(bin: &Path) -> bool {
     ["postgres", "initdb", "pg_basebackup", "psql"].iter().all(|program| bin.join(program).is_file())
 }

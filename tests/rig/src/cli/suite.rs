@@ -38,6 +38,9 @@ pub async fn run(only: &[Part], args: &[OsString]) -> Result<u8> {
     if code != exit::DONE {
         return Ok(code);
     }
+    if only.is_empty() || only.contains(&Part::Test) {
+        tools::terraform()?;
+    }
     let mut outcomes = Vec::new();
     for part in Part::value_variants().iter().copied().filter(|part| only.is_empty() || only.contains(part)) {
         outcomes.push(perform(part, args).await?);
