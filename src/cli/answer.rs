@@ -16,7 +16,7 @@ use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
 use crate::model::run::Judged;
 use crate::model::time::Clock;
-use crate::model::{Address, Answer, RunState, Verb};
+use crate::model::{Address, Answer, Person, RunState, Verb};
 use crate::provider::clock::SystemClock;
 use crate::view::Commands;
 
@@ -116,6 +116,17 @@ fn say(context: &Context, verb: Verb, args: AnswerArgs) -> Result<u8, Failure> {
     judge_here(context, &dir, answer)
 }
 
+/// A run that is paused while somebody executes it is told to go on; one that nobody executes goes on with its next executor.
+pub fn lift_pause(context: &Context, dir: &RunDir, who: &Person) -> Result<(), Failure> {
+    let is_paused = || recover(&Folder::new(&dir.path)).is_ok_and(|it| it.state.paused && it.state.ended.is_none());
+    if !lease::is_held(&dir.path) || !is_paused() {
+        return Ok(());
+    }
+    let answer = Answer { id: answer_id(), at: Timestamp::now(), who: who.clone(), because: None, verb: Verb::Resume };
+    deliver(dir, &answer)?;
+    verdict(context, dir, &answer).map(|_| ())
+}
+
 /// Unique, so that an answer that is delivered twice counts once.
 pub fn answer_id() -> String {
     let random = || fastrand::u32(..);
@@ -135,6 +146,8 @@ fn verdict(context: &Context, dir: &RunDir, answer: &Answer) -> Result<u8, Failu
         match state.judged(&answer.id).map(Judged::refusal) {
             Some(None) => return accepted(context, dir, answer, &state),
             Some(Some(refusal)) => return Err(refusal.into()),
+            // It left without a look at it, which the next executor has.
+            None if !lease::is_held(&dir.path) => break,
             None => std::thread::sleep(Duration::from_millis(50)),
         }
     }

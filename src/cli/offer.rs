@@ -1,5 +1,7 @@
 //! What is offered in the terminal when a run cannot go on by itself: the same answers that another terminal could give.
 
+use std::io::ErrorKind;
+
 use dialoguer::{Input, Select};
 use jiff::Timestamp;
 
@@ -36,11 +38,13 @@ pub fn offer(dir: &RunDir, plan: &Plan, halt: Halt, who: &Person) -> Result<Choi
     let ways = ways(&state, step);
     let words: Vec<&str> = ways.iter().map(|(words, _)| *words).collect();
     let prompt = format!("`{step}` is {}", state.status(step).word());
-    let chosen = Select::new().with_prompt(prompt).items(&words).default(0).interact_opt().map_err(closed)?;
+    let select = Select::new().with_prompt(prompt).items(&words).default(0);
+    let Some(chosen) = unless_interrupted(select.interact_opt())? else { return Ok(Choice::Leave) };
     match chosen.map(|index| &ways[index].1) {
         Some(Way::Say(verb)) => Ok(Choice::Answer(Box::new(answer(verb.clone(), None, who)))),
         Some(Way::SayWhy(verb)) => {
-            let why: String = Input::new().with_prompt("why (kept in the journal)").interact_text().map_err(closed)?;
+            let input = Input::new().with_prompt("why (kept in the journal)");
+            let Some(why) = unless_interrupted(input.interact_text())? else { return Ok(Choice::Leave) };
             Ok(Choice::Answer(Box::new(answer(verb.clone(), Some(why), who))))
         }
         Some(Way::Wait) => Ok(Choice::Wait),
@@ -57,6 +61,9 @@ enum Way {
 
 fn ways(state: &RunState, step: &Address) -> Vec<(&'static str, Way)> {
     let at = || step.clone();
+    let done = || Way::SayWhy(Verb::Done { step: at(), outputs: serde_json::Map::new(), unverified: false });
+    let leave = ("leave; `regrow resume` goes on later", Way::Leave);
+    // Plain Enter takes the first, which must not do anything.
     let mut ways = Vec::new();
     match (state.status(step), &state.step(step).ask) {
         (Status::Waiting, Some(asked)) if asked.ask.what == AskKind::Approval => {
@@ -70,22 +77,30 @@ fn ways(state: &RunState, step: &Address) -> Vec<(&'static str, Way)> {
         (Status::Waiting, Some(asked)) => {
             ways.push(("wait: it is being done", Way::Wait));
             if asked.ask.form.as_object().is_none_or(serde_json::Map::is_empty) {
-                let done = Verb::Done { step: at(), outputs: serde_json::Map::new(), unverified: false };
-                ways.push(("it is done", Way::SayWhy(done)));
+                ways.push(("it is done", done()));
             }
         }
         (Status::Unknown, _) => {
             ways.push(("wait: somebody finds out", Way::Wait));
+            ways.push(("it happened: go on from there", done()));
             ways.push(("it did not happen: do it again", Way::SayWhy(Verb::Retry { step: Some(at()) })));
+            ways.push(("abort the run", Way::SayWhy(Verb::Abort)));
         }
-        (Status::Unproven, _) => ways.push(("prove it again", Way::Say(Verb::Retry { step: Some(at()) }))),
-        _ => ways.push(("try it again", Way::Say(Verb::Retry { step: Some(at()) }))),
+        (status, _) => return stuck(status, step, leave, done()),
     }
-    if !matches!(state.status(step), Status::Waiting | Status::Unknown) {
-        ways.push(("go on without it", Way::SayWhy(Verb::Skip { step: at() })));
-        ways.push(("abort the run", Way::SayWhy(Verb::Abort)));
+    ways.push(leave);
+    ways
+}
+
+/// What can be done about a step that has come to a bad end.
+fn stuck(status: Status, step: &Address, leave: (&'static str, Way), done: Way) -> Vec<(&'static str, Way)> {
+    let again = if status == Status::Unproven { "prove it again" } else { "try it again" };
+    let mut ways = vec![leave, (again, Way::Say(Verb::Retry { step: Some(step.clone()) }))];
+    if status == Status::Failed {
+        ways.push(("it was done by hand", done));
     }
-    ways.push(("leave; `regrow resume` goes on later", Way::Leave));
+    ways.push(("go on without it", Way::SayWhy(Verb::Skip { step: step.clone() })));
+    ways.push(("abort the run", Way::SayWhy(Verb::Abort)));
     ways
 }
 
@@ -93,6 +108,48 @@ fn answer(verb: Verb, because: Option<String>, who: &Person) -> Answer {
     Answer { id: answer_id(), at: Timestamp::now(), who: who.clone(), because, verb }
 }
 
-fn closed(error: dialoguer::Error) -> Failure {
-    Failure::usage(format!("nobody can be asked: {error}"))
+/// Nothing where Ctrl-C was the answer: whoever types it leaves, and the run stays as it is.
+fn unless_interrupted<T>(asked: dialoguer::Result<T>) -> Result<Option<T>, Failure> {
+    match asked {
+        Ok(given) => Ok(Some(given)),
+        Err(dialoguer::Error::IO(error)) if error.kind() == ErrorKind::Interrupted => {
+            // It was hidden for the menu. One that cannot be shown is not worth a word.
+            let _ = dialoguer::console::Term::stderr().show_cursor();
+            Ok(None)
+        }
+        Err(error) => Err(Failure::usage(format!("nobody can be asked: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::step::StepState;
+
+    #[test]
+    fn an_interrupted_question_is_no_error() {
+        let asked: dialoguer::Result<()> = Err(dialoguer::Error::IO(ErrorKind::Interrupted.into()));
+        assert!(unless_interrupted(asked).unwrap().is_none());
+        let asked: dialoguer::Result<()> = Err(dialoguer::Error::IO(ErrorKind::NotConnected.into()));
+        assert!(unless_interrupted(asked).is_err());
+    }
+
+    #[test]
+    fn what_is_chosen_by_enter_alone_does_nothing() {
+        let step: Address = "copy".parse().unwrap();
+        for (status, wanted) in [
+            (Status::Unknown, vec!["wait", "it happened", "it did not happen", "abort", "leave"]),
+            (Status::Failed, vec!["leave", "try it again", "it was done by hand", "go on without it", "abort"]),
+            (Status::Unproven, vec!["leave", "prove it again", "go on without it", "abort"]),
+        ] {
+            let mut state = RunState::default();
+            state.steps.insert(step.clone(), StepState { status, ..StepState::pending() });
+            let ways = ways(&state, &step);
+            assert_eq!(ways.len(), wanted.len(), "{status:?}");
+            for ((words, _), wanted) in ways.iter().zip(wanted) {
+                assert!(words.starts_with(wanted), "{status:?}: `{words}`, wanted `{wanted}`");
+            }
+            assert!(matches!(ways[0].1, Way::Wait | Way::Leave), "{status:?}");
+        }
+    }
 }

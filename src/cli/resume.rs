@@ -3,7 +3,7 @@
 use super::args::{Going, ResumeArgs};
 use super::context::{Context, person};
 use super::run::{self, Engaged};
-use super::{Failure, amend, cleanup, exit, follow};
+use super::{Failure, amend, answer, cleanup, exit, follow};
 use crate::engine::errand::{is_errand, touched};
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, recover};
@@ -18,6 +18,7 @@ pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     context.writing()?;
     let dir = context.run_to_change(args.run.as_deref())?;
     amend::settle(context, &dir, &args)?;
+    answer::lift_pause(context, &dir, &person(args.going.name.as_deref()))?;
     resume_dir(context, &dir, &args.going, args.concurrency)
 }
 

@@ -27,7 +27,7 @@ use crate::runbook::ast::{Objectives, Rpo};
 use crate::runbook::params::{self, ParamFile};
 use crate::runbook::template::Secrets;
 use crate::runbook::{Loaded, duration};
-use crate::view::history;
+use crate::view::{Commands, history};
 
 pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let loaded = check::load(context, &args.choices.file)?;
@@ -121,7 +121,11 @@ pub fn execute_with(
                 no_wait = true;
             }
             Choice::Wait => no_wait = false,
-            Choice::Leave => return Ok(code(dir, halt)),
+            Choice::Leave => {
+                let commands = Commands { run: dir.id(), state: context.said_state() };
+                let _ = writeln!(std::io::stderr().lock(), "go on with: {}", commands.resume());
+                return Ok(code(dir, halt));
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::model::record::Mode;
 use crate::model::{RunStatus, Status};
 use crate::view::commands::{who_now, whom};
 use crate::view::paint::Paint;
+use crate::view::tell::paused;
 use crate::view::words::{clock, count, grouped, stamp};
 use crate::view::{RunView, StepView, json};
 
@@ -47,6 +48,9 @@ fn head(view: &RunView, paint: Paint, out: &mut String) {
     }
     let as_of = if view.is_whole { String::new() } else { format!(", as of record {}", view.state.seq) };
     let _ = writeln!(out, "state     {}, {}{as_of}", paint.run_status(view.status, 0), view.done_of_all());
+    if let (Some(how), None) = (paused(&view.state), view.state.ended) {
+        let _ = writeln!(out, "          {how}");
+    }
     let _ = writeln!(out, "time      {}", view.clock_line());
     if let Some(at) = view.expected_end() {
         let _ = writeln!(out, "ends      about {}", stamp(at));
@@ -204,7 +208,7 @@ fn ledger(view: &RunView, out: &mut String) {
 fn next(view: &RunView, paint: Paint, out: &mut String) {
     let command = match view.status {
         RunStatus::Succeeded | RunStatus::Failed | RunStatus::Aborted | RunStatus::Undone => view.commands.report(),
-        _ if view.is_abandoned() && view.is_whole => view.commands.resume(),
+        _ if (view.is_abandoned() || view.state.paused) && view.is_whole => view.commands.resume(),
         _ => return,
     };
     let _ = writeln!(out, "\n{} {command}", paint.bold("next:"));

@@ -39,6 +39,9 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         Verb::Retry { step: None } => retry_all(plan, state),
         Verb::Rerun { step } => rerun(plan, state, step),
         Verb::Pause => Ok(vec![Event::RunPaused]),
+        Verb::Resume if state.paused => Ok(vec![Event::RunUnpaused]),
+        // Somebody was quicker: what was wanted is so.
+        Verb::Resume => Ok(Vec::new()),
         Verb::Abort => match state.ending {
             Some(_) => Err("the run is ending already".into()),
             None => Ok(vec![Event::EndingBegan { how: End::Aborted }]),
@@ -80,7 +83,7 @@ fn needs_reason(verb: &Verb) -> bool {
         | Verb::Pause
         | Verb::Abort
         | Verb::Undo { .. } => true,
-        Verb::Approve { .. } | Verb::Retry { .. } | Verb::Cleanup | Verb::Note { .. } => false,
+        Verb::Approve { .. } | Verb::Retry { .. } | Verb::Resume | Verb::Cleanup | Verb::Note { .. } => false,
     }
 }
 

@@ -53,6 +53,8 @@ pub enum Verb {
         step: Address,
     },
     Pause,
+    /// Lifts a pause.
+    Resume,
     Abort,
     /// Without a step: the whole run.
     Undo {
@@ -100,6 +102,7 @@ impl Verb {
             Verb::Retry { .. } => "retry",
             Verb::Rerun { .. } => "rerun",
             Verb::Pause => "pause",
+            Verb::Resume => "resume",
             Verb::Abort => "abort",
             Verb::Undo { .. } => "undo",
             Verb::Cleanup => "cleanup",
@@ -115,7 +118,7 @@ impl Verb {
             | Verb::Skip { step }
             | Verb::Rerun { step } => Some(step),
             Verb::Retry { step } | Verb::Undo { step } => step.as_ref(),
-            Verb::Pause | Verb::Abort | Verb::Cleanup | Verb::Note { .. } => None,
+            Verb::Pause | Verb::Resume | Verb::Abort | Verb::Cleanup | Verb::Note { .. } => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::amendment::Amendment;
-use super::answer::{Person, Refusal};
+use super::answer::{Person, Refusal, Verb};
 use super::ids::{Address, Seq};
 use super::ledger::{Cleanup, LedgerEntry};
 use super::record::{End, Event, Record, RunStarted, StopReason};
@@ -35,6 +35,9 @@ pub struct RunState {
     pub cleanup: Option<Cleanup>,
     /// Asked for by a person.
     pub paused: bool,
+    /// What that person said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
     /// What is being taken back.
     pub undoing: Option<Undoing>,
     pub ending: Option<End>,
@@ -59,6 +62,14 @@ pub struct Undoing {
 pub struct Executor {
     pub host: String,
     pub pid: u32,
+}
+
+/// Who paused the run, since when, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    pub at: Timestamp,
+    pub who: String,
+    pub because: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -198,13 +209,17 @@ impl RunState {
             }
             Event::AnswerAccepted { answer } => {
                 self.answers.push(Judged { id: answer.id.clone(), refused: None, code: None, hint: None });
+                if answer.verb == Verb::Pause {
+                    let (who, because) = (answer.who.name.clone(), answer.because.clone().unwrap_or_default());
+                    self.pause = Some(Pause { at: moment.at, who, because });
+                }
             }
             Event::AnswerRefused { answer, reason, code, hint } => {
                 let (id, refused) = (answer.id.clone(), Some(reason.clone()));
                 self.answers.push(Judged { id, refused, code: code.clone(), hint: hint.clone() });
             }
             Event::RunPaused => self.paused = true,
-            Event::RunUnpaused => self.paused = false,
+            Event::RunUnpaused => (self.paused, self.pause) = (false, None),
             Event::NoteAdded { text, who } => {
                 self.notes.push(Note { at: moment.at, who: who.clone(), text: text.clone() });
             }

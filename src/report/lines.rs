@@ -84,7 +84,7 @@ impl Teller {
             Event::UndoFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
             Event::StepDoubted { step, .. } => self.ways(step, Status::Unknown, state),
             Event::RunEnded { .. } => self.beside_end(state),
-            Event::ExecutorStopped { .. } => vec![format!("go on with: {}", self.commands.resume())],
+            Event::RunPaused | Event::ExecutorStopped { .. } => vec![format!("go on with: {}", self.commands.resume())],
             _ => Vec::new(),
         }
     }

@@ -15,7 +15,7 @@ use crate::provider::process::{JobFiles, latest_pulse};
 use crate::runbook::duration;
 use crate::view::commands::{Commands, who_now};
 use crate::view::paint::Paint;
-use crate::view::tell::end_word;
+use crate::view::tell::{end_word, paused};
 use crate::view::words::{between, grouped, span, span_seconds};
 
 /// Cells of a progress bar.
@@ -38,7 +38,7 @@ pub struct Scene {
     statuses: HashMap<Address, Status>,
     /// What is not on its way to an end by itself, or is on its way right now.
     notable: IndexMap<Address, Notable>,
-    paused: bool,
+    paused: Option<String>,
     ending: Option<End>,
 }
 
@@ -74,7 +74,7 @@ impl Scene {
             rto_seconds: None,
             statuses: HashMap::new(),
             notable: IndexMap::new(),
-            paused: false,
+            paused: None,
             ending: None,
         }
     }
@@ -94,7 +94,7 @@ impl Scene {
         if is_new || records.iter().any(|record| matches!(record.event, Event::SegmentOpened { .. })) {
             state.steps.keys().for_each(|step| self.look_at(step, state));
         }
-        self.paused = state.paused;
+        self.paused = paused(state);
         self.ending = state.ending;
     }
 
@@ -141,7 +141,10 @@ impl Scene {
         let mut steps: Vec<(&Address, &Notable)> = self.notable.iter().collect();
         steps.sort_by_key(|(_, it)| rank(it.status));
         let mut lines = vec![self.header(now)];
-        let next = self.next();
+        let next = match &self.paused {
+            Some(how) => Some(format!("  {how}; go on: {}", self.commands.resume())),
+            None => self.next(),
+        };
         let height = height - usize::from(next.is_some());
         let mut hidden = 0;
         for (step, it) in steps {
@@ -211,7 +214,7 @@ impl Scene {
                 self.paint.alarm(&format!(", RTO MISSED by {}", span_seconds(-left)))
             }
         });
-        let state = match (self.ending, self.paused) {
+        let state = match (self.ending, self.paused.is_some()) {
             (Some(how), _) => format!(", ending as {}", end_word(how)),
             (None, true) => ", paused on request".into(),
             (None, false) => String::new(),

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::commands::{who as asked_of, who_now};
-use super::words::{grouped, key_outputs, span, stamp};
+use super::words::{clock, grouped, key_outputs, span, stamp};
 use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{
     Ask, AskKind, Check, End, Event, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded, StopReason,
 };
+use crate::model::run::Pause;
 use crate::model::{Address, Amendment, Answer, Fault, Person, RunState, Seq, Verb};
 use crate::plan::outline::Outline;
 
@@ -327,6 +328,12 @@ pub fn said(answer: &Answer) -> String {
 
 fn run_paused() -> String {
     "the run is paused: nothing new starts".into()
+}
+
+/// `paused by ana since 10:03:52Z: lunch`, while it is.
+pub fn paused(state: &RunState) -> Option<String> {
+    let said = |it: &Pause| format!("paused by {} since {}: {}", it.who, clock(it.at), it.because);
+    state.paused.then(|| state.pause.as_ref().map_or_else(|| "paused on request".into(), said))
 }
 
 fn run_unpaused() -> String {

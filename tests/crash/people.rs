@@ -182,6 +182,26 @@ fn a_pause_lets_what_runs_end_and_resume_goes_on() {
 }
 
 #[test]
+fn a_pause_is_lifted_while_its_executor_lives() {
+    let place = gate("  - id: after\n    needs: [gate]\n    run: echo after >> effects\n");
+    let run = place.start_run("");
+    place.until_effects(1);
+    place.regrow("pause --because lunch --as ana").ends(0);
+    let shown = place.regrow("status run1").ends(0).stdout;
+    for said in ["paused by ana since ", ": lunch\n", "next: regrow resume run1\n"] {
+        assert!(shown.contains(said), "`{said}` is missing in\n{shown}");
+    }
+    let follower = place.start("resume run1");
+    place.until("the pause is lifted", |place| place.state() == "running");
+    assert!(!place.regrow("status run1").ends(0).stdout.contains("paused"));
+    place.write("go", "");
+    run.end().ends(0);
+    let said = follower.end().ends(0);
+    assert!(said.stderr.contains("accepted: resume"), "{said:#?}");
+    assert_eq!(place.effects(), ["after", "gate"]);
+}
+
+#[test]
 fn an_abort_starts_nothing_new_and_cleans_up() {
     let place = gate(
         "  - id: after\n    needs: [gate]\n    run: echo after >> effects\nfinally:\n  - id: clean\n    run: echo clean >> effects\n",
