@@ -14,6 +14,7 @@ use crate::journal::{Folder, lease, recover};
 use crate::model::RunState;
 use crate::model::ledger::Cleanup;
 use crate::view::Commands;
+use crate::view::clean;
 use crate::view::tell::kept_because;
 
 /// Tells it once the executor that took the clean-up on is through with it.
@@ -48,13 +49,13 @@ pub fn tell(context: &Context, dir: &RunDir, state: &RunState) -> Result<u8, Fai
 fn text(cleanup: &Cleanup, command: &str) -> String {
     let mut out = String::new();
     for what in &cleanup.removed {
-        let _ = writeln!(out, "removed {what}");
+        let _ = writeln!(out, "removed {}", clean::word(what));
     }
     for kept in &cleanup.kept {
-        let _ = writeln!(out, "kept: {}; later: {command}", kept_because(kept));
+        let _ = writeln!(out, "kept: {}; later: {command}", clean::word(&kept_because(kept)));
     }
     for fault in &cleanup.failed {
-        let _ = writeln!(out, "NOT REMOVED {fault}; again: {command}");
+        let _ = writeln!(out, "NOT REMOVED {}; again: {command}", clean::word(fault));
     }
     if !cleanup.ended {
         let _ = writeln!(out, "cut short; go on with {command}");

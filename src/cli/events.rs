@@ -12,9 +12,9 @@ use crate::journal::store::RunDir;
 use crate::model::{Record, RunState};
 use crate::plan::saved::SavedPlan;
 use crate::view::follow::Follower;
-use crate::view::read;
 use crate::view::tell::{Book, line};
 use crate::view::words::stamp_word;
+use crate::view::{clean, read};
 
 /// How often a live journal is looked at.
 const PACE: Duration = Duration::from_millis(200);
@@ -82,7 +82,7 @@ impl Teller<'_> {
             return self.out.write_all(b"\n");
         }
         let text = line(record, &self.state, &self.book);
-        writeln!(self.out, "{:>5} {} {}", record.seq.0, stamp_word(record.at), text.replace('\n', " "))
+        writeln!(self.out, "{:>5} {} {}", record.seq.0, stamp_word(record.at), clean::word(&text))
     }
 }
 

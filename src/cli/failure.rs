@@ -14,6 +14,7 @@ use crate::journal::JournalError;
 use crate::model::Fault;
 use crate::model::answer::Refusal;
 use crate::model::fault::add_causes;
+use crate::view::clean;
 
 /// Why a command did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,12 +74,12 @@ impl Failure {
             return writeln!(out, "{}", json!({ "error": error }));
         }
         let code = self.code.as_ref().map(|code| format!("[{code}]")).unwrap_or_default();
-        writeln!(out, "error{code}: {}", self.message)?;
+        writeln!(out, "error{code}: {}", indented(&self.message, "\n    "))?;
         for cause in &self.causes {
-            writeln!(out, "  because: {}", cause.trim_end().replace('\n', "\n           "))?;
+            writeln!(out, "  because: {}", indented(cause.trim_end(), "\n           "))?;
         }
         match &self.hint {
-            Some(hint) => writeln!(out, "  hint: {hint}"),
+            Some(hint) => writeln!(out, "  hint: {}", indented(hint, "\n        ")),
             None => Ok(()),
         }
     }
@@ -128,6 +129,11 @@ impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Failure::usage(error.to_string())
     }
+}
+
+/// Nothing of a text stands where only we write.
+fn indented(text: &str, line: &str) -> String {
+    clean::each_line(text).collect::<Vec<_>>().join(line)
 }
 
 /// Codes of the journal: RG70.

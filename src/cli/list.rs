@@ -10,7 +10,7 @@ use super::looking::{self, print, print_json, talk};
 use crate::model::record::Mode;
 use crate::view::paint::Paint;
 use crate::view::words::{count, stamp};
-use crate::view::{RunView, json};
+use crate::view::{RunView, clean, json};
 
 pub fn list(context: &Context) -> Result<(), Failure> {
     let store = context.looking();
@@ -36,12 +36,12 @@ fn line(view: &RunView, paint: Paint, out: &mut String) {
     let started = view.started_at().map(stamp).unwrap_or_default();
     let runbook = view.state.started().map_or("?", |it| it.runbook.as_str());
     let state = paint.run_status(view.status, 9);
-    let mut remarks = vec![runbook.to_string()];
+    let mut remarks = vec![clean::word(runbook)];
     remarks.extend((view.mode() == Some(Mode::Drill)).then(|| "drill".into()));
     remarks.extend(view.is_abandoned().then(|| paint.alarm("NOBODY EXECUTES THIS RUN")));
     let overdue = view.overdue().count();
     remarks.extend((overdue > 0).then(|| format!("{} overdue", count(overdue, "temporary thing"))));
-    remarks.extend(view.troubles.iter().map(|trouble| trouble.message.clone()));
+    remarks.extend(view.troubles.iter().map(|trouble| clean::word(&trouble.message)));
     let _ = writeln!(out, "{:8}  {state}  {started:20}  {}", view.id.as_str(), remarks.join(", "));
 }
 

@@ -14,7 +14,7 @@ use crate::journal::lease;
 use crate::journal::store::RunDir;
 use crate::model::{Address, Status};
 use crate::view::logs::{StepLog, last_lines, of_step};
-use crate::view::read;
+use crate::view::{clean, read};
 
 const PACE: Duration = Duration::from_millis(200);
 /// The journal is read again every so many rounds only: it may be large.
@@ -65,10 +65,15 @@ fn so_far(logs: &[StepLog], tail: Option<usize>, out: &mut dyn Write) -> io::Res
         if logs.len() > 1 {
             talk(&format!("{}:", log.title()));
         }
-        out.write_all(part)?;
+        out.write_all(shown_as(part).as_bytes())?;
     }
     out.flush()?;
     Ok(shown)
+}
+
+/// What a command printed is shown, not sent: nothing in it moves the cursor of who looks.
+fn shown_as(bytes: &[u8]) -> String {
+    clean::lines(&String::from_utf8_lossy(bytes))
 }
 
 /// Until nothing can be printed any more.
@@ -84,7 +89,7 @@ fn follow(dir: &RunDir, step: &Address, mut shown: Shown, out: &mut dyn Write) -
         }
         for (log, offset) in &mut shown {
             let (bytes, end) = log.read_from(*offset)?;
-            out.write_all(&bytes)?;
+            out.write_all(shown_as(&bytes).as_bytes())?;
             *offset = end;
         }
         out.flush()?;

@@ -13,7 +13,7 @@ use super::failure::{Failure, written};
 use crate::journal::store::RunDir;
 use crate::runbook::suggest;
 use crate::view::paint::Paint;
-use crate::view::{RunView, StepView};
+use crate::view::{RunView, StepView, clean};
 
 /// The run that is meant: the one named, else the newest.
 pub fn view(context: &Context, run: Option<&str>) -> Result<RunView, Failure> {
@@ -52,7 +52,7 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Says something beside the data. On a closed stderr nobody listens, and that is all right.
 pub fn talk(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", clean::lines(text));
 }
 
 /// The colours of stdout, where the data goes.

@@ -29,7 +29,7 @@ use crate::runbook::ast::SecretSpec;
 use crate::runbook::catalog::Late;
 use crate::runbook::duration;
 use crate::runbook::template::{Secrets, open};
-use crate::view::{history, words};
+use crate::view::{clean, history, words};
 
 pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let plan = bind(context, &args.choices)?;
@@ -40,7 +40,7 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     } else {
         let mut out = std::io::stdout().lock();
         for line in to_text(&plan, &steps, &looks) {
-            if writeln!(out, "{line}").is_err() {
+            if writeln!(out, "{}", clean::word(&line)).is_err() {
                 break;
             }
         }
@@ -286,6 +286,7 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
             (None, None, unknown) => format!("{} (known when it runs)", unknown.map(one_line).unwrap_or_default()),
         };
         lines.push(format!("    {name}: {text}"));
+        lines.extend(more_lines(input.get("value").or(input.get("predicted"))));
     }
     match looks.get(&step.node) {
         Some(Ok(look)) => lines.extend(look.changes.iter().map(|change| format!("    ~ {change}"))),
@@ -300,7 +301,12 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
 
 fn one_line(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default().to_string();
-    if lines.next().is_some() { format!("{first} …") } else { first }
+    // A text of several lines stands beneath.
+    if text.contains('\n') { String::from("|") } else { text }
+}
+
+/// The lines of a text that has several: on one line a script reads as another.
+fn more_lines(value: Option<&Value>) -> Vec<String> {
+    let text = value.and_then(Value::as_str).filter(|text| text.contains('\n')).unwrap_or_default();
+    text.lines().map(|line| format!("      {line}")).collect()
 }

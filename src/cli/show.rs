@@ -13,7 +13,7 @@ use crate::view::logs::{last_lines, of_step};
 use crate::view::paint::Paint;
 use crate::view::tell::why_skipped;
 use crate::view::words::{short, stamp, with_placeholders};
-use crate::view::{RunView, StepView};
+use crate::view::{RunView, StepView, clean};
 
 /// How much of a log stands here; `logs` has all of it.
 const LOG_LINES: usize = 10;
@@ -70,7 +70,7 @@ pub fn text(view: &RunView, step: &StepView, paint: Paint) -> String {
     state.outputs.iter().for_each(|outputs| values("outputs", outputs, &mut out));
     log(view, step, &mut out);
     for trouble in &view.troubles {
-        let _ = writeln!(out, "\nnote: {}\n  hint: {}", trouble.message, trouble.hint);
+        let _ = writeln!(out, "\nnote: {}\n  hint: {}", clean::word(&trouble.message), clean::word(&trouble.hint));
     }
     out
 }
@@ -78,7 +78,7 @@ pub fn text(view: &RunView, step: &StepView, paint: Paint) -> String {
 fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
     let state = view.state_of(step);
     let name = if step.name == step.address.as_str() { "" } else { &step.name };
-    let title = format!("{}  {name}", paint.bold(step.address.as_str()));
+    let title = format!("{}  {}", paint.bold(step.address.as_str()), clean::word(name));
     let _ = writeln!(out, "{}", title.trim_end());
     let mut fact = |name: &str, text: String| {
         let _ = writeln!(out, "{name:9} {text}");
@@ -88,20 +88,20 @@ fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
         (None, Some(need)) => format!(" by `{need}`"),
         (None, None) => String::new(),
     };
-    fact("status", format!("{}{why}", paint.status(step.status, 0)));
-    step.kind.iter().for_each(|kind| fact("kind", kind.clone()));
-    step.owner.iter().for_each(|owner| fact("owner", owner.clone()));
+    fact("status", format!("{}{}", paint.status(step.status, 0), clean::word(&why)));
+    step.kind.iter().for_each(|kind| fact("kind", clean::word(kind)));
+    step.owner.iter().for_each(|owner| fact("owner", clean::word(owner)));
     state.started_at.iter().for_each(|it| fact("started", stamp(it.at)));
     view.ended_of(step).iter().for_each(|it| fact("ended", stamp(it.at)));
     view.duration_of(step).into_iter().for_each(|took| fact("took", took));
-    step.pulse.iter().for_each(|pulse| fact("progress", progress(pulse)));
+    step.pulse.iter().for_each(|pulse| fact("progress", clean::word(&progress(pulse))));
     if state.attempts > 0 {
         fact("attempts", format!("{}, generation {}", state.attempts, state.generation));
     }
     if let Some(intent) = &state.intent {
         fact("operation", intent.op.to_string());
         if !intent.phase.is_empty() {
-            fact("phase", intent.phase.clone());
+            fact("phase", clean::word(&intent.phase));
         }
     }
     if state.by_hand {
@@ -115,29 +115,45 @@ fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
 fn asked(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
     let state = view.state_of(step);
     let Some(asked) = &state.ask else { return };
-    let _ = writeln!(out, "\n{} of {}, since {}", paint.bold(what(&asked.ask)), who_now(asked), stamp(asked.since.at));
-    whom(asked).iter().for_each(|whom| out.push_str(&format!("  {whom}\n")));
-    asked.ask.shown.iter().for_each(|fact| out.push_str(&format!("  {fact}\n")));
+    let _ = writeln!(
+        out,
+        "\n{} of {}, since {}",
+        paint.bold(what(&asked.ask)),
+        clean::word(&who_now(asked)),
+        stamp(asked.since.at)
+    );
+    whom(asked).iter().for_each(|whom| push(whom, out));
+    asked.ask.shown.iter().for_each(|fact| push(fact, out));
     let _ = writeln!(out, "  code: {}", asked.ask.code);
     if !state.approved_by.is_empty() {
-        let _ = writeln!(out, "  approved so far by {} of {}", state.approved_by.join(", "), asked.ask.minimum);
+        let _ = writeln!(
+            out,
+            "  approved so far by {} of {}",
+            clean::word(&state.approved_by.join(", ")),
+            asked.ask.minimum
+        );
     }
     for (name, field) in asked.ask.form.as_object().into_iter().flatten() {
-        let _ = writeln!(out, "  wants `{name}`: {}", short(field, WIDEST));
+        let _ = writeln!(out, "  wants `{}`: {}", clean::word(name), short(field, WIDEST));
     }
 }
 
 fn fault(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
     let state = view.state_of(step);
     if let Some(evidence) = &state.evidence {
-        let _ = writeln!(out, "\n{} whether it happened\n  {evidence}", paint.alarm("nobody can tell"));
+        let _ = writeln!(out, "\n{} whether it happened", paint.alarm("nobody can tell"));
+        push(evidence, out);
     }
     let Some(fault) = &state.fault else { return };
-    let _ = writeln!(out, "\n{} {}", paint.alarm(&fault.code), fault.message);
+    let _ = writeln!(out, "\n{} {}", paint.alarm(&fault.code), clean::word(&fault.message));
     for cause in &fault.causes {
-        let _ = writeln!(out, "  because: {}", cause.trim_end().replace('\n', "\n           "));
+        let _ = writeln!(
+            out,
+            "  because: {}",
+            clean::each_line(cause.trim_end()).collect::<Vec<_>>().join("\n           ")
+        );
     }
-    fault.hint.iter().for_each(|hint| out.push_str(&format!("  hint: {hint}\n")));
+    fault.hint.iter().for_each(|hint| out.push_str(&format!("  hint: {}\n", clean::word(hint))));
 }
 
 fn ways(view: &RunView, step: &StepView, out: &mut String) {
@@ -160,12 +176,17 @@ fn checks(view: &RunView, step: &StepView, out: &mut String) {
     let _ = writeln!(out, "\nchecks");
     for check in checks {
         let verdict = if check.passed { "ok    " } else { "FAILED" };
-        let _ = writeln!(out, "  {verdict} {}: {}", check.probe, check.text);
+        let _ = writeln!(out, "  {verdict} {}: {}", clean::word(&check.probe), clean::word(&check.text));
     }
 }
 
 fn values(title: &str, values: &Map<String, Value>, out: &mut String) {
-    let all: Vec<String> = values.iter().map(|(name, value)| format!("{name}: {}", short(value, WIDEST))).collect();
+    // On one line a script would read as another: what stands behind a `#` as a comment.
+    let one = |(name, value): (&String, &Value)| match value.as_str().filter(|text| text.contains('\n')) {
+        Some(text) => format!("{}: |\n{}", clean::word(name), text.trim_end_matches('\n')),
+        None => format!("{}: {}", clean::word(name), short(value, WIDEST)),
+    };
+    let all: Vec<String> = values.iter().map(one).collect();
     lines(title, &all, out);
 }
 
@@ -174,7 +195,15 @@ fn lines(title: &str, lines: &[String], out: &mut String) {
         return;
     }
     let _ = writeln!(out, "\n{title}");
-    lines.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
+    lines.iter().for_each(|line| push(line, out));
+}
+
+/// A text as a line of ours; the lines that it has itself stand deeper.
+fn push(text: &str, out: &mut String) {
+    for (index, line) in clean::each_line(text).enumerate() {
+        let by = if index == 0 { "  " } else { "    " };
+        out.push_str(&format!("{by}{line}\n"));
+    }
 }
 
 fn as_map(value: &Value) -> Map<String, Value> {
@@ -188,7 +217,7 @@ fn log(view: &RunView, step: &StepView, out: &mut String) {
     match newest.read_from(0) {
         Ok((bytes, _)) => {
             let text = String::from_utf8_lossy(last_lines(&bytes, LOG_LINES)).into_owned();
-            text.lines().for_each(|line| out.push_str(&format!("  {line}\n")));
+            text.lines().for_each(|line| push(line, out));
             let _ = writeln!(out, "all of it: {}", view.commands.logs(&step.address));
         }
         Err(error) => {

@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::plan::staffing::Staffing;
 use crate::runbook::Loaded;
 use crate::runbook::params::{self, ParamFile};
+use crate::view::clean;
 
 /// Asks for parameters that were not given, where somebody sits, and prints the command line that needs no questions.
 pub fn ask_for_missing(
@@ -33,8 +34,10 @@ pub fn ask_for_missing(
         let about = spec.description.clone().unwrap_or_default();
         let example = spec.example.as_ref().map(|e| format!(", for example {e}")).unwrap_or_default();
         let prompt = format!("{name} ({}{}{example}) {about}", spec.kind.word(), params::of_items(spec));
-        let value: String =
-            Input::new().with_prompt(prompt).interact_text().map_err(|e| Failure::usage(e.to_string()))?;
+        let value: String = Input::new()
+            .with_prompt(clean::word(&prompt))
+            .interact_text()
+            .map_err(|e| Failure::usage(e.to_string()))?;
         given.push((name.to_string(), value));
         asked = true;
     }
@@ -58,7 +61,7 @@ pub fn ask(context: &Context, plan: &Plan, args: &RunArgs, changes: &[String]) -
     let mut err = std::io::stderr().lock();
     let changes = changes.iter().map(|change| format!("at once: {change}"));
     for line in summary(plan).into_iter().chain(changes) {
-        let _ = writeln!(err, "  {line}");
+        let _ = writeln!(err, "  {}", clean::word(&line));
     }
     drop(err);
     let name = &plan.runbook.name;

@@ -11,7 +11,7 @@ use crate::view::commands::{who_now, whom};
 use crate::view::paint::Paint;
 use crate::view::tell::paused;
 use crate::view::words::{clock, count, grouped, stamp};
-use crate::view::{RunView, StepView, json};
+use crate::view::{RunView, StepView, clean, json};
 
 /// More steps than this are not listed one by one unless asked for with `-v`: only those that are about something.
 const MOST_LISTED: usize = 60;
@@ -22,7 +22,7 @@ pub fn status(context: &Context, run: Option<&str>, line: bool) -> Result<(), Fa
         return print_json(&json::Status(&view));
     }
     if line {
-        return print(&format!("{}\n", view.sentence()));
+        return print(&format!("{}\n", clean::word(&view.sentence())));
     }
     print(&text(&view, looking::paint(context), context.verbose))
 }
@@ -42,7 +42,7 @@ pub fn text(view: &RunView, paint: Paint, all: bool) -> String {
 
 fn head(view: &RunView, paint: Paint, out: &mut String) {
     let drill = if view.mode() == Some(Mode::Drill) { "  DRILL" } else { "" };
-    let _ = writeln!(out, "{}  {}{drill}", paint.bold(view.id.as_str()), view.called());
+    let _ = writeln!(out, "{}  {}{drill}", paint.bold(view.id.as_str()), clean::word(view.called()));
     if view.is_abandoned() {
         let _ = writeln!(out, "{}", paint.alarm("NOBODY EXECUTES THIS RUN"));
     }
@@ -59,14 +59,14 @@ fn head(view: &RunView, paint: Paint, out: &mut String) {
         let _ = writeln!(out, "outage    {}", stamp(at));
     }
     if let Some(at) = view.started_at() {
-        let who = view.state.started().map(|it| format!(" by {}", it.who.name)).unwrap_or_default();
+        let who = view.state.started().map(|it| format!(" by {}", clean::word(&it.who.name))).unwrap_or_default();
         let _ = writeln!(out, "started   {}{who}", stamp(at));
     }
     if let Some(at) = view.state.ended_at {
         let _ = writeln!(out, "ended     {}", stamp(at));
     }
     if let Some(started) = view.state.started() {
-        let _ = writeln!(out, "runbook   {} ({})", started.runbook, started.severity);
+        let _ = writeln!(out, "runbook   {} ({})", clean::word(&started.runbook), started.severity);
     }
     if let (Some(executor), true) = (&view.state.executor, view.alive) {
         let _ = writeln!(out, "executor  process {} on {}", executor.pid, executor.host);
@@ -78,7 +78,13 @@ fn head(view: &RunView, paint: Paint, out: &mut String) {
 
 fn troubles(view: &RunView, paint: Paint, out: &mut String) {
     for trouble in &view.troubles {
-        let _ = writeln!(out, "\n{} {}\n  hint: {}", paint.alarm("note:"), trouble.message, trouble.hint);
+        let _ = writeln!(
+            out,
+            "\n{} {}\n  hint: {}",
+            paint.alarm("note:"),
+            clean::word(&trouble.message),
+            clean::word(&trouble.hint)
+        );
     }
 }
 
@@ -91,8 +97,12 @@ fn steps(view: &RunView, paint: Paint, all: bool, out: &mut String) {
     let width = shown.iter().map(|step| step.address.as_str().chars().count()).max().unwrap_or(0).min(40);
     let _ = writeln!(out, "\n{}: {}", count(view.steps.len(), "step"), view.counts());
     for step in &shown {
-        let line =
-            format!("  {}  {:width$}  {}", paint.status(step.status, 9), step.address.as_str(), remark(view, step));
+        let line = format!(
+            "  {}  {:width$}  {}",
+            paint.status(step.status, 9),
+            step.address.as_str(),
+            clean::word(&remark(view, step))
+        );
         let _ = writeln!(out, "{}", line.trim_end());
     }
     if shown.len() < view.steps.len() {
@@ -141,17 +151,18 @@ pub fn progress(pulse: &crate::model::Pulse) -> String {
 fn todos(view: &RunView, paint: Paint, out: &mut String) {
     for todo in view.todos() {
         let state = view.state_of(todo.step);
-        let _ = writeln!(out, "\n{} `{}` {}", paint.bold("?"), todo.step.address, question(view, todo.step));
+        let _ =
+            writeln!(out, "\n{} `{}` {}", paint.bold("?"), todo.step.address, clean::word(&question(view, todo.step)));
         let whom = state.ask.iter().filter_map(|asked| whom(asked));
-        whom.for_each(|whom| out.push_str(&format!("    {whom}\n")));
+        whom.for_each(|whom| out.push_str(&format!("    {}\n", clean::word(&whom))));
         let asked = state.ask.iter().flat_map(|asked| asked.ask.shown.iter());
         for fact in asked.chain(state.evidence.iter()) {
-            let _ = writeln!(out, "    {fact}");
+            clean::each_line(fact).for_each(|line| out.push_str(&format!("    {line}\n")));
         }
         let hint = state.fault.as_ref().and_then(|fault| fault.hint.as_ref());
-        hint.into_iter().for_each(|hint| out.push_str(&format!("    hint: {hint}\n")));
+        hint.into_iter().for_each(|hint| out.push_str(&format!("    hint: {}\n", clean::word(hint))));
         for line in view.recorded_of(todo.step) {
-            let _ = writeln!(out, "    {line}");
+            let _ = writeln!(out, "    {}", clean::word(&line));
         }
         let width = todo.ways.iter().map(|way| way.means.len()).max().unwrap_or(0) + 1;
         for way in &todo.ways {
@@ -164,7 +175,7 @@ fn todos(view: &RunView, paint: Paint, out: &mut String) {
 fn recorded(view: &RunView, out: &mut String) {
     let lines = view.recorded_of_run();
     if !lines.is_empty() {
-        let _ = writeln!(out, "\n{}", lines.join("\n"));
+        let _ = writeln!(out, "\n{}", lines.iter().map(|line| clean::word(line)).collect::<Vec<_>>().join("\n"));
     }
 }
 
@@ -198,9 +209,15 @@ fn ledger(view: &RunView, out: &mut String) {
     for entry in &view.state.ledger {
         let until = entry.keep_until.map(|until| format!(", kept until {}", stamp(until))).unwrap_or_default();
         let late = if overdue.contains(&(&entry.kind, &entry.id)) { ", OVERDUE" } else { "" };
-        let _ = writeln!(out, "  {} {} (by `{}`{until}{late})", entry.kind, entry.id, entry.made_by);
+        let _ = writeln!(
+            out,
+            "  {} {} (by `{}`{until}{late})",
+            clean::word(&entry.kind),
+            clean::word(&entry.id),
+            entry.made_by
+        );
         if !late.is_empty() {
-            let _ = writeln!(out, "    take it away: {}", json::removal(&view.commands, entry));
+            let _ = writeln!(out, "    take it away: {}", clean::word(&json::removal(&view.commands, entry)));
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::model::step::StepState;
 use crate::model::time::Moment;
 use crate::model::{Address, Answer, RunState, Status};
 use crate::plan::outline::Outline;
-use crate::view::read;
 use crate::view::tell::{Book, line, said};
+use crate::view::{clean, read};
 
 /// What the records tell beside the state they fold to.
 #[derive(Debug, Default)]
@@ -208,7 +208,7 @@ impl Writer {
             _ => {}
         }
         if is_worth_a_line(&record.event) {
-            let text = line(record, &self.state, &self.book).replace('\n', " ");
+            let text = clean::word(&line(record, &self.state, &self.book));
             let step = record.event.step().cloned();
             self.chronicle.timeline.push(Entry { seq: record.seq.0, at: record.at, step, text });
         }

@@ -7,6 +7,7 @@ use super::postmortem::{Leftover, Postmortem, StepReport, TableReport};
 use crate::model::record::Mode;
 use crate::model::{RunStatus, Status};
 use crate::plan::staffing::Staffing;
+use crate::view::clean;
 use crate::view::words::{grouped, short, span, stamp};
 
 const WIDEST: usize = 400;
@@ -62,7 +63,7 @@ pub fn write(report: &Postmortem) -> String {
             }
         }
     };
-    page.into_string()
+    clean::lines(&page.into_string())
 }
 
 fn tone(state: RunStatus) -> &'static str {

@@ -11,7 +11,7 @@ use crate::plan::outline::Outline;
 use crate::view::commands::whom;
 use crate::view::tell::{Book, line};
 use crate::view::words::stamp_word;
-use crate::view::{Commands, Observer};
+use crate::view::{Commands, Observer, clean};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +66,11 @@ impl Teller {
         let at = stamp_word(record.at);
         let first = line(record, state, &self.book);
         let more = self.beside(&record.event, state);
-        let all = first.lines().map(str::to_string).chain(more.into_iter().map(|line| format!("  {line}")));
-        all.map(|line| format!("{at} {line}\n")).collect()
+        let more = more.iter().flat_map(|text| clean::each_line(text)).map(|line| format!("  {line}"));
+        // Only the first line is ours from its beginning.
+        let first = clean::each_line(&first).enumerate();
+        let first = first.map(|(index, line)| if index == 0 { line } else { format!("  {line}") });
+        first.chain(more).map(|line| format!("{at} {line}\n")).collect()
     }
 
     /// What stands beneath the first line.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::postmortem::{Postmortem, StepReport};
 use crate::model::record::Mode;
+use crate::view::clean;
 use crate::view::words::{grouped, short, span, stamp};
 
 /// Longest output in the report.
@@ -23,7 +24,7 @@ pub fn write(report: &Postmortem) -> String {
     ledger(report, &mut out);
     timeline(report, &mut out);
     foot(report, &mut out);
-    out
+    clean::lines(&out)
 }
 
 fn head(report: &Postmortem, out: &mut String) {
@@ -202,9 +203,10 @@ fn table(heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>, out: &mut 
 
 /// Text that stays text: on one line, no HTML. Between backticks it is literal already.
 fn plain(text: &str) -> String {
+    let text = clean::word(text);
     let parts = text.split('`').enumerate().map(|(index, part)| {
         let is_literal = index % 2 == 1;
         if is_literal { part.to_string() } else { part.replace('&', "&amp;").replace('<', "&lt;") }
     });
-    parts.collect::<Vec<_>>().join("`").replace('\n', " ")
+    parts.collect::<Vec<_>>().join("`")
 }

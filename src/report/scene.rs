@@ -13,6 +13,7 @@ use crate::model::{Address, Record, RunState, Status};
 use crate::plan::outline::Outline;
 use crate::provider::process::{JobFiles, latest_pulse};
 use crate::runbook::duration;
+use crate::view::clean;
 use crate::view::commands::{Commands, who_now};
 use crate::view::paint::Paint;
 use crate::view::tell::{end_word, paused};
@@ -116,7 +117,7 @@ impl Scene {
         }
         let intent = held.intent.as_ref();
         let asks = held.ask.as_ref().map(|asked| Asks {
-            who: who_now(asked),
+            who: clean::word(&who_now(asked)),
             since: asked.since.at,
             command: self
                 .commands
@@ -131,7 +132,7 @@ impl Scene {
             files: intent.map(|intent| JobFiles::named(&self.work, &intent.op, held.attempts, &intent.phase)),
             phase: intent.map(|intent| intent.phase.clone()).unwrap_or_default(),
             asks,
-            fault: held.fault.as_ref().map(ToString::to_string),
+            fault: held.fault.as_ref().map(|fault| clean::word(&fault.to_string())),
         };
         self.notable.insert(step.clone(), notable);
     }
@@ -226,7 +227,7 @@ impl Scene {
     fn step_lines(&self, step: &Address, it: &Notable, now: Timestamp) -> Vec<String> {
         let status = self.paint.status(it.status, 9);
         let name = self.names.get(step).filter(|name| *name != step.as_str());
-        let name = name.map(|name| format!("  {name}")).unwrap_or_default();
+        let name = name.map(|name| format!("  {}", clean::word(name))).unwrap_or_default();
         match (&it.asks, it.status) {
             (Some(asks), Status::Waiting) => vec![
                 format!("  {status} {step}  asks {} for {}{name}", asks.who, span(between(asks.since, now))),
@@ -254,7 +255,7 @@ impl Scene {
 
     fn progress(&self, it: &Notable) -> String {
         let Some(pulse) = it.files.as_ref().and_then(latest_pulse) else { return String::new() };
-        let doing = if pulse.doing.is_empty() { String::new() } else { format!(" {}", pulse.doing) };
+        let doing = if pulse.doing.is_empty() { String::new() } else { format!(" {}", clean::word(&pulse.doing)) };
         match pulse.total {
             Some(total) if total > 0 => {
                 let part = pulse.done.min(total) as f64 / total as f64;

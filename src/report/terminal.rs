@@ -163,7 +163,7 @@ impl Canvas {
             let scene = lock(scene);
             (scene.lines(Timestamp::now(), (height / 2).max(4)), scene.title())
         };
-        self.call(title);
+        self.call(crate::view::clean::word(&title));
         while self.bars.len() < lines.len() {
             let bar = self.screen.add(ProgressBar::new_spinner());
             if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {

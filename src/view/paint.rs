@@ -11,7 +11,8 @@ pub struct Paint {
 
 impl Paint {
     fn with(self, style: Style, text: &str) -> String {
-        if self.colour { style.force_styling(true).apply_to(text).to_string() } else { text.to_string() }
+        let text = super::clean::word(text);
+        if self.colour { style.force_styling(true).apply_to(text).to_string() } else { text }
     }
 
     pub fn bold(self, text: &str) -> String {

@@ -74,7 +74,7 @@ pub fn value(value: &Value) -> String {
 
 /// A value on one line of at most `most` characters.
 pub fn short(value: &Value, most: usize) -> String {
-    let text = self::value(value).replace('\n', " ");
+    let text = super::clean::word(&self::value(value));
     if text.chars().count() <= most {
         return text;
     }
