@@ -201,12 +201,48 @@ fn table(heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>, out: &mut 
     out.push('\n');
 }
 
-/// Text that stays text: on one line, no HTML. Between backticks it is literal already.
+/// Text that stays text: on one line, no HTML, no link, no picture. Between two backticks it is literal already.
 fn plain(text: &str) -> String {
     let text = clean::word(text);
-    let parts = text.split('`').enumerate().map(|(index, part)| {
-        let is_literal = index % 2 == 1;
-        if is_literal { part.to_string() } else { part.replace('&', "&amp;").replace('<', "&lt;") }
-    });
-    parts.collect::<Vec<_>>().join("`")
+    let parts: Vec<&str> = text.split('`').collect();
+    let mut out = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        // One that nobody closes begins nothing.
+        let is_open = index % 2 == 1;
+        let is_literal = is_open && index + 1 < parts.len();
+        if index > 0 {
+            out.push_str(if is_open && !is_literal { "\\`" } else { "`" });
+        }
+        if is_literal {
+            out.push_str(part);
+            continue;
+        }
+        for c in part.chars() {
+            match c {
+                '&' => out.push_str("&amp;"),
+                '<' => out.push_str("&lt;"),
+                '[' | ']' | '*' => out.extend(['\\', c]),
+                _ => out.push(c),
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn what_people_write_is_text_and_no_markup() {
+        let cases = [
+            ("see `copy` & <b>", "see `copy` &amp; &lt;b>"),
+            ("[x](http://e) ![i](http://e/i.png)", "\\[x\\](http://e) !\\[i\\](http://e/i.png)"),
+            ("**loud**", "\\*\\*loud\\*\\*"),
+            ("`[a](b)` and `[c](d)", "`[a](b)` and \\`\\[c\\](d)"),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(plain(text), wanted);
+        }
+    }
 }
