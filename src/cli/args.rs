@@ -168,7 +168,7 @@ pub enum AnswerCommand {
         /// Not needed if exactly one is unfinished
         run: Option<String>,
         /// Who you are [default: $SUDO_USER, else the login]
-        #[arg(long = "as", value_name = "NAME")]
+        #[arg(long = "as", value_name = "NAME", value_parser = one_line)]
         name: Option<String>,
     },
     /// Write a sentence into the journal
@@ -232,7 +232,7 @@ pub struct Going {
     #[arg(long, value_enum)]
     pub on_failure: Option<OnFailureArg>,
     /// Who you are [default: $SUDO_USER, else the login]
-    #[arg(long = "as", value_name = "NAME")]
+    #[arg(long = "as", value_name = "NAME", value_parser = one_line)]
     pub name: Option<String>,
     /// Do not ask before the start; approvals are asked all the same
     #[arg(long)]
@@ -310,7 +310,7 @@ pub struct AnswerArgs {
     #[arg(long, visible_alias = "reason", short = 'm', value_name = "TEXT")]
     pub because: Option<String>,
     /// Who you are [default: $SUDO_USER, else the login]
-    #[arg(long = "as", value_name = "NAME")]
+    #[arg(long = "as", value_name = "NAME", value_parser = one_line)]
     pub name: Option<String>,
 }
 
@@ -338,5 +338,17 @@ impl From<ReportFormat> for Format {
             ReportFormat::Html => Format::Html,
             ReportFormat::Json => Format::Json,
         }
+    }
+}
+
+/// A name stands in many lines for ever. What somebody says is not judged here: the message would repeat it, and it may hold a
+/// secret by mistake.
+fn one_line(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".into());
+    }
+    match text.chars().find(|c| c.is_control()) {
+        Some(c) => Err(format!("it holds the control character {}", c.escape_debug())),
+        None => Ok(text.to_owned()),
     }
 }

@@ -352,3 +352,13 @@ fn what_is_recorded_is_shown_and_counts_for_later_answers() {
     assert_eq!(place.effects(), ["drop"]);
     assert!(!place.regrow("show drop").ends(0).stdout.contains("takes effect"));
 }
+
+#[test]
+fn a_name_is_one_line_of_text() {
+    let place = Place::new("steps:\n  - id: fails\n    needs: []\n    run: exit 1\n");
+    place.run("--no-wait").ends(1);
+    for name in ["ana\u{1b}[1A", "ana\nroot", "  "] {
+        place.argv(&["note", "hi", "--as", name]).ends(2);
+    }
+    assert!(!place.regrow("status run1").ends(0).stdout.contains("recorded"));
+}
