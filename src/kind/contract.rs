@@ -75,6 +75,18 @@ pub struct Foresight {
     pub reads: Vec<String>,
 }
 
+impl Foresight {
+    /// Nothing is foreseen but what is changed.
+    pub fn touching(touches: impl IntoIterator<Item = String>) -> Self {
+        Self { touches: touches.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Nothing is foreseen but what is read.
+    pub fn reading(reads: impl IntoIterator<Item = String>) -> Self {
+        Self { reads: reads.into_iter().collect(), ..Self::default() }
+    }
+}
+
 /// How a phase ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

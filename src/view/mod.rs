@@ -22,6 +22,8 @@ pub mod tell;
 pub mod testing;
 pub mod words;
 
+use std::cell::LazyCell;
+
 use jiff::Timestamp;
 
 use crate::engine::frontier::{Frontier, Readiness};
@@ -34,7 +36,7 @@ use crate::model::step::StepState;
 use crate::model::{Address, Answer, Pulse, RunId, RunState, RunStatus, Status, Verb};
 use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;
-use crate::provider::process::{JobFiles, latest_pulse, survivors};
+use crate::provider::process::{JobFiles, latest_pulse, living};
 
 pub use commands::Commands;
 
@@ -108,13 +110,15 @@ impl RunView {
         troubles.extend(Trouble::tail(&reading.tail, alive));
         let (state, is_whole) = (reading.state, reading.error.is_none());
         let mut steps = steps(plan.as_ref().map(|plan| &plan.outline), &state, is_whole);
+        // Looked at once, and only if somebody asks.
+        let living = LazyCell::new(living);
         for step in &mut steps {
             let Some(files) = job_files(dir, state.step(&step.address), step.status) else { continue };
             step.pulse = latest_pulse(&files);
             let op = state.step(&step.address).intent.as_ref().map(|intent| &intent.op);
             // A command may outlive its supervisor.
             step.survives =
-                lease::is_locked(&files.job()) || (!alive && op.is_some_and(|op| !survivors(op).is_empty()));
+                lease::is_locked(&files.job()) || (!alive && op.is_some_and(|op| living.contains(op.as_str())));
         }
         let status = derive::run_status(&state, &steps);
         let id = plan.as_ref().map_or_else(|| dir.id(), |plan| plan.run.clone());

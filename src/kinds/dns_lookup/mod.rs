@@ -98,7 +98,7 @@ with:
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
         let reads = with.text(&["name"]).map(|name| format!("name {name}"));
-        Foresight { reads: reads.into_iter().collect(), ..Foresight::default() }
+        Foresight::reading(reads)
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {

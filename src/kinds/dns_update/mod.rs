@@ -72,7 +72,7 @@ undo: restore_previous
             true => vec![format!("records of zone {zone}")],
             false => records.iter().map(touched).collect(),
         };
-        Foresight { touches, ..Foresight::default() }
+        Foresight::touching(touches)
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {

@@ -114,7 +114,7 @@ with:
     }
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
-        Foresight { reads: with.text(&["url"]).map(str::to_owned).into_iter().collect(), ..Foresight::default() }
+        Foresight::reading(with.text(&["url"]).map(str::to_owned))
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {

@@ -60,10 +60,10 @@ with:
     }
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
-        let url: Vec<String> = with.text(&["url"]).map(str::to_owned).into_iter().collect();
+        let url = with.text(&["url"]).map(str::to_owned);
         match self.effect(with) {
-            Effect::Read => Foresight { reads: url, ..Foresight::default() },
-            _ => Foresight { touches: url, ..Foresight::default() },
+            Effect::Read => Foresight::reading(url),
+            _ => Foresight::touching(url),
         }
     }
 

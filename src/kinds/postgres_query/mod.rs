@@ -55,7 +55,7 @@ with:
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
         let reads = Connection::foreseen(with, "connection", with.text(&["database"]));
-        Foresight { reads: reads.into_iter().collect(), ..Foresight::default() }
+        Foresight::reading(reads)
     }
 
     fn outputs(&self, _with: &Late<'_>) -> Shape {

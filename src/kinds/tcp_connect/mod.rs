@@ -109,7 +109,7 @@ with:
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
         let reads = with.text(&["address"]).map(|address| format!("server {address}"));
-        Foresight { reads: reads.into_iter().collect(), ..Foresight::default() }
+        Foresight::reading(reads)
     }
 
     fn outputs(&self, _with: &Late<'_>) -> Shape {

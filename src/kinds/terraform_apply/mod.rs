@@ -60,8 +60,7 @@ approval: {from: [commander]}
     }
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
-        let module = with.text(&["dir"]).map(|dir| format!("what the module {dir} describes"));
-        Foresight { touches: module.into_iter().collect(), ..Foresight::default() }
+        Foresight::touching(terraform::described(with))
     }
 
     fn outputs(&self, _with: &Late<'_>) -> Shape {

@@ -77,12 +77,11 @@ impl Kind for TerraformNoChanges {
     }
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
-        let module = with.text(&["dir"]).map(|dir| format!("what the module {dir} describes"));
-        Foresight { reads: module.into_iter().collect(), ..Foresight::default() }
+        Foresight::reading(terraform::described(with))
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
-        Shape::Closed([("empty".to_owned(), OutputType::Boolean)].into())
+        Shape::of([("empty", OutputType::Boolean)])
     }
 
     async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {

@@ -56,8 +56,7 @@ impl Kind for TerraformOutput {
     }
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
-        let module = with.text(&["dir"]).map(|dir| format!("what the module {dir} describes"));
-        Foresight { reads: module.into_iter().collect(), ..Foresight::default() }
+        Foresight::reading(terraform::described(with))
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {

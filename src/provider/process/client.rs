@@ -1,5 +1,6 @@
 //! The executor's side: start a supervisor, find it again, wait for its end.
 
+use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
@@ -100,11 +101,22 @@ pub async fn watch(op: &OpId, files: &JobFiles) -> Result<Outcome, Fault> {
 
 /// Processes that carry `op` in their environment.
 pub fn survivors(op: &OpId) -> Vec<u32> {
-    let mark = format!("REGROW_OP_ID={op}");
-    let carries = |pid: &u32| {
-        let environ = fs::read(Path::new("/proc").join(pid.to_string()).join("environ")).unwrap_or_default();
-        environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
-    };
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter(carries).collect()
+    carriers().filter(|(_, carried)| carried == op.as_str()).map(|(pid, _)| pid).collect()
+}
+
+/// The operations whose processes live, by one look at all of them.
+pub fn living() -> HashSet<String> {
+    carriers().map(|(_, op)| op).collect()
+}
+
+fn carriers() -> impl Iterator<Item = (u32, String)> {
+    let pids = fs::read_dir("/proc").into_iter().flatten();
+    let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid: u32| Some((pid, carried(pid)?)))
+}
+
+fn carried(pid: u32) -> Option<String> {
+    let environ = fs::read(Path::new("/proc").join(pid.to_string()).join("environ")).ok()?;
+    let op = environ.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(b"REGROW_OP_ID="))?;
+    String::from_utf8(op.to_vec()).ok()
 }

@@ -22,7 +22,7 @@ mod pool;
 mod supervisor;
 mod work;
 
-pub use client::{Fate, fate, start, survivors, watch};
+pub use client::{Fate, fate, living, start, survivors, watch};
 pub use environment::{basics, environment, work_job};
 pub use files::{JobFiles, latest_pulse};
 pub use job::{Ended, Job, Outcome, Program, WorkRequest};

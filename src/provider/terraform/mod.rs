@@ -24,7 +24,7 @@ pub use git::Commit;
 pub use lock::{LockInfo, who};
 pub use module::{Binary, Module, Wanted, broken, folder};
 pub use outputs::{Taken, taken};
-pub use params::{Vars, check};
+pub use params::{Vars, check, described};
 pub use plan::Scope;
 pub use said::{Problem, failed};
 pub use state::State;

@@ -45,6 +45,11 @@ impl Vars {
 /// Names of the environment that change what Terraform does behind the runbook's back, or print secrets.
 const OURS: [&str; 6] = ["TF_CLI_ARGS", "TF_LOG", "TF_DATA_DIR", "TF_CLI_CONFIG_FILE", "TF_WORKSPACE", "TF_VAR_"];
 
+/// What a module is about, as far as the text of a step says it.
+pub fn described(with: &Late<'_>) -> Option<String> {
+    with.text(&["dir"]).map(|dir| format!("what the module {dir} describes"))
+}
+
 pub fn check(with: &Late<'_>) -> Vec<Complaint> {
     let complaint = |path: &[&str], message: String, help: &str| Complaint {
         path: path.iter().map(|part| (*part).to_owned()).collect(),
