@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::model::record::{End, Event};
 use crate::model::{Address, Record, RunState, Status};
-use crate::plan::outline::Outline;
+use crate::plan::outline::{Outline, OutlineStep};
 use crate::provider::process::{JobFiles, latest_pulse};
 use crate::runbook::duration;
 use crate::view::clean;
@@ -26,8 +26,9 @@ const BAR: usize = 20;
 const MOST_NEXT: usize = 3;
 
 pub struct Scene {
-    names: HashMap<Address, String>,
     outline: Outline,
+    /// Where each step stands in the outline.
+    places: HashMap<Address, usize>,
     total: usize,
     work: PathBuf,
     commands: Commands,
@@ -61,10 +62,10 @@ struct Asks {
 
 impl Scene {
     pub fn new(outline: &Outline, work: &Path, commands: Commands, paint: Paint) -> Self {
-        let names = outline.steps.iter().map(|step| (step.address.clone(), step.name.clone())).collect();
+        let places = outline.steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
         Self {
-            names,
             outline: outline.clone(),
+            places,
             total: outline.steps.iter().filter(|step| !step.finally).count(),
             work: work.to_path_buf(),
             commands,
@@ -226,7 +227,7 @@ impl Scene {
 
     fn step_lines(&self, step: &Address, it: &Notable, now: Timestamp) -> Vec<String> {
         let status = self.paint.status(it.status, 9);
-        let name = self.names.get(step).filter(|name| *name != step.as_str());
+        let name = self.planned(step).map(|it| &it.name).filter(|name| *name != step.as_str());
         let name = name.map(|name| format!("  {}", clean::word(name))).unwrap_or_default();
         match (&it.asks, it.status) {
             (Some(asks), Status::Waiting) => vec![
@@ -247,10 +248,13 @@ impl Scene {
         }
     }
 
+    fn planned(&self, step: &Address) -> Option<&OutlineStep> {
+        self.outline.steps.get(*self.places.get(step)?)
+    }
+
     /// How long it takes by its estimate, or took before.
     fn usual(&self, step: &Address) -> Option<i64> {
-        let step = self.outline.steps.iter().find(|it| it.address == *step)?;
-        i64::try_from(step.estimate_seconds?).ok()
+        i64::try_from(self.planned(step)?.estimate_seconds?).ok()
     }
 
     fn progress(&self, it: &Notable) -> String {

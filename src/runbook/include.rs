@@ -75,7 +75,8 @@ impl<'a> Reader<'a> {
         let (source, bytes) = match (self.fetch)(key) {
             Ok(read) => read,
             Err(problem) => {
-                self.problems.push(placed(*problem, within, span));
+                let help = help(&problem);
+                self.problems.push(placed(*problem, within, span, help));
                 return None;
             }
         };
@@ -102,17 +103,19 @@ impl<'a> Reader<'a> {
 }
 
 /// What keeps a file from being read has no line of its own: it is said where the file is named.
-fn placed(problem: Problem, within: &Arc<Source>, span: Span) -> Problem {
+pub(super) fn placed(problem: Problem, within: &Arc<Source>, span: Span, help: Option<String>) -> Problem {
     if problem.source.is_some() {
         return problem;
     }
-    let at = Problem::at(within, problem.code, span, problem.message);
-    let help = match problem.code {
+    Problem { help, ..Problem::at(within, problem.code, span, problem.message) }
+}
+
+fn help(problem: &Problem) -> Option<String> {
+    match problem.code {
         codes::MISSING_FILE => Some("the path is taken from the folder of the file that names it".to_string()),
         codes::DIRECTORY => Some("name a file in it".to_string()),
-        _ => problem.help,
-    };
-    Problem { help, ..at }
+        _ => problem.help.clone(),
+    }
 }
 
 /// The key of a file that `within` names by `path`.

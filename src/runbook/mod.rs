@@ -132,7 +132,8 @@ fn parse(source: Arc<Source>, bytes: Vec<u8>, main: &str, fetch: include::Fetch<
                 Some(source)
             }
             Err(problem) => {
-                problems.push(people::placed(*problem, &source, named.span));
+                let help = "`people` names a file, from the runbook's own folder".to_string();
+                problems.push(include::placed(*problem, &source, named.span, Some(help)));
                 None
             }
         }

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::ast::Somebody;
 use super::diagnostic::{Problem, Report};
-use super::source::{Source, Span};
+use super::source::Source;
 use super::{read, yaml};
 
 /// The error is what kept it from being read at all.
@@ -19,13 +19,4 @@ pub(super) fn read(
     let people = read::people(tree, &mut report);
     problems.extend(report.problems);
     Ok(people)
-}
-
-/// What has no place of its own is a problem of whoever names the file.
-pub(super) fn placed(problem: Problem, within: &Arc<Source>, named: Span) -> Problem {
-    if problem.source.is_some() {
-        return problem;
-    }
-    Problem::at(within, problem.code, named, problem.message)
-        .help("`people` names a file, from the runbook's own folder")
 }
