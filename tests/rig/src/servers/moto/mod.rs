@@ -126,17 +126,13 @@ impl Moto {
     pub fn process(&self) -> Option<Identity> {
         self.process
     }
-
-    /// What every client of AWS takes from its environment to be let in here.
-    pub fn credentials() -> [(&'static str, &'static str); 3] {
-        [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", KEY), ("AWS_REGION", REGION)]
-    }
 }
 
 impl Running for Named {
     fn env(&self) -> Vec<(String, String)> {
         let endpoint = (self.variable.to_string(), self.server.endpoint());
-        let credentials = Moto::credentials().map(|(name, value)| (name.to_string(), value.to_string()));
+        let credentials = [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", KEY), ("AWS_REGION", REGION)];
+        let credentials = credentials.map(|(name, value)| (name.to_string(), value.to_string()));
         std::iter::once(endpoint).chain(credentials).collect()
     }
 }
