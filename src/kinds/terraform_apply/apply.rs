@@ -68,7 +68,7 @@ async fn attended(site: &Site<'_>, marker: &Kept<'_>) -> Result<terraform::Ended
     let mut progress = Progress::default();
     let (working, is_over) = (Notify::new(), AtomicBool::new(false));
     let plan = site.plan_file().display().to_string();
-    let parallelism = site.op.params.parallelism.map(|number| format!("-parallelism={number}"));
+    let parallelism = site.op.params.planning.parallelism.map(|number| format!("-parallelism={number}"));
     let mut arguments = vec!["apply", "-input=false", "-json", "-lock-timeout=0s"];
     arguments.extend(parallelism.as_deref());
     arguments.push(&plan);
