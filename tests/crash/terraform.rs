@@ -1,6 +1,7 @@
 //! `terraform.apply` on the real Terraform: what it does on a good day, and what it refuses.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -229,6 +230,48 @@ fn a_variable_that_the_module_does_not_have_is_refused() {
     run_id(&place, "run1", 1);
     assert!(fault(&place).contains("RG2714"), "{}", fault(&place));
     assert!(fault(&place).contains("it has: ") && made(&place).is_empty());
+}
+
+const WITH_A_PROVIDER: &str = r#"
+terraform {
+  required_providers {
+    ours = {
+      source  = "example.test/regrow/ours"
+      version = "1.2.3"
+    }
+  }
+}
+resource "ours_thing" "x" {}
+"#;
+
+#[test]
+fn providers_come_from_the_mirror_beside_the_runbook_and_the_lockfile_is_only_read() {
+    let place = place(WITH_A_PROVIDER, "", "");
+    let lockfile = place.path("infra/.terraform.lock.hcl");
+    fs::create_dir(place.path("terraform-mirror")).unwrap();
+    run_id(&place, "run1", 1);
+    let said = fault(&place);
+    assert!(said.contains("RG2704") && said.contains("/terraform-mirror") && said.contains("regrow/ours"), "{said}");
+    // A provider that says nothing is enough for what is looked at here: init does not call it.
+    let arch = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
+    let folder = place.path(format!("terraform-mirror/example.test/regrow/ours/1.2.3/{arch}"));
+    fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("terraform-provider-ours_v1.2.3");
+    fs::write(&program, "#!/bin/sh\nexit 1\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    run_id(&place, "run2", 1);
+    assert!(fault(&place).contains("lock file is read-only"), "{}", fault(&place));
+    assert!(!lockfile.exists());
+    by_hand(&place, &["providers", "lock", "-fs-mirror=../terraform-mirror"]);
+    let locked = fs::read_to_string(&lockfile).unwrap();
+    // Installed from there: now it is the plan that it has nothing to say to.
+    run_id(&place, "run3", 1);
+    assert!(fault(&place).contains("terraform plan failed"), "{}", fault(&place));
+    assert_eq!(fs::read_to_string(&lockfile).unwrap(), locked);
+    // It was another one when it was locked.
+    fs::write(&program, "#!/bin/sh\nexit 2\n").unwrap();
+    run_id(&place, "run4", 1);
+    assert!(fault(&place).contains("checksums"), "{}", fault(&place));
 }
 
 #[test]
