@@ -35,11 +35,19 @@ output "count" {
 }
 "#;
 
+/// The program that is tested: `REGROW_TEST_TERRAFORM=tofu` takes OpenTofu.
+fn binary() -> String {
+    std::env::var("REGROW_TEST_TERRAFORM").unwrap_or_else(|_| "terraform".into())
+}
+
 /// Fails where there is no Terraform, and says what is missing.
 pub fn place(module: &str, with: &str, more: &str) -> Place {
-    rig::tools::terraform().unwrap();
+    let binary = binary();
+    if binary == "terraform" {
+        rig::tools::terraform().unwrap();
+    }
     let place = Place::new(&format!(
-        "steps:\n  - id: platform\n    uses: terraform.apply\n    needs: []\n    with: {{ dir: infra{with} }}\n{more}"
+        "steps:\n  - id: platform\n    uses: terraform.apply\n    needs: []\n    with: {{ dir: infra, binary: {binary}{with} }}\n{more}"
     ));
     fs::create_dir(place.path("infra")).unwrap();
     place.write("infra/main.tf", module);
@@ -65,7 +73,7 @@ fn run_id(place: &Place, id: &str, code: i32) -> Value {
 
 /// Applies the module beside regrow, as a colleague would.
 pub fn by_hand(place: &Place, arguments: &[&str]) {
-    let mut command = place.command("terraform", arguments);
+    let mut command = place.command(&binary(), arguments);
     command.current_dir(place.path("infra")).env("TF_DATA_DIR", place.path("by-hand")).env("CHECKPOINT_DISABLE", "1");
     let output = command.output().unwrap();
     assert!(
@@ -81,7 +89,10 @@ fn a_module_is_created_changed_and_left_alone() {
     let place = place(
         MODULE,
         "",
-        "    verify: [{ probe: terraform.no_changes, with: { dir: infra }, expect: { equals: true } }]\n",
+        &format!(
+            "    verify: [{{ probe: terraform.no_changes, with: {{ dir: infra, binary: {} }}, expect: {{ equals: true }} }}]\n",
+            binary()
+        ),
     );
     let step = run_id(&place, "run1", 0);
     assert_eq!((step["state"].as_str(), &step["outputs"]), (Some("succeeded"), &json!({"count": 2})));
@@ -127,7 +138,10 @@ fn what_would_be_destroyed_is_refused_unless_it_is_named() {
             let line = text.lines().find(|line| line.contains("with:")).unwrap().to_owned();
             place.write(
                 "book.yaml",
-                &text.replace(&line, &format!("    with: {{ dir: infra, allow_destroy: [\"{pattern}\"] }}")),
+                &text.replace(
+                    &line,
+                    &format!("    with: {{ dir: infra, binary: {}, allow_destroy: [\"{pattern}\"] }}", binary()),
+                ),
             );
             run_id(&place, id, code);
         }
@@ -266,7 +280,7 @@ fn providers_come_from_the_mirror_beside_the_runbook_and_the_lockfile_is_only_re
     let locked = fs::read_to_string(&lockfile).unwrap();
     // Installed from there: now it is the plan that it has nothing to say to.
     run_id(&place, "run3", 1);
-    assert!(fault(&place).contains("terraform plan failed"), "{}", fault(&place));
+    assert!(fault(&place).contains(&format!("{} plan failed", binary())), "{}", fault(&place));
     assert_eq!(fs::read_to_string(&lockfile).unwrap(), locked);
     // It was another one when it was locked.
     fs::write(&program, "#!/bin/sh\nexit 2\n").unwrap();

@@ -146,6 +146,25 @@ fn has_begun(place: &Place) -> bool {
     runs.flat_map(|run| fs::read_dir(run.path().join("work"))).any(|mut work| work.next().is_some())
 }
 
+/// Terraform does not read its own file back if it was cut off while it wrote that.
+#[test]
+fn what_a_cut_tore_in_the_data_folder_is_made_anew() {
+    let home = Backend::S3.home("");
+    let place = &home.place;
+    let run = start(place);
+    let rooms = |place: &Place| {
+        let runs = fs::read_dir(place.path("state/runs")).into_iter().flatten().flatten();
+        let works = runs.flat_map(|run| fs::read_dir(run.path().join("work")).into_iter().flatten().flatten());
+        works.map(|entry| entry.path().join("data")).filter(|data| data.exists()).collect::<Vec<_>>()
+    };
+    place.until("it initialises", |place| !rooms(place).is_empty());
+    run.cut_power();
+    fs::write(rooms(place)[0].join("terraform.tfstate"), "{").unwrap();
+    assert!(!rooms(place)[0].parent().unwrap().join("initialised").exists(), "the cut came too late to show it");
+    place.regrow("resume --no-wait").ends(0);
+    assert_eq!(made(place), ["0", "1"]);
+}
+
 /// When to cut: from the first moment to beyond the end, more finely where a run is short.
 fn moments(backend: Backend) -> Vec<u64> {
     match backend {

@@ -17,6 +17,7 @@ use super::stream::{self, Ended, Line};
 use crate::journal::disk::private;
 use crate::kind::{Op, ReadCx};
 use crate::model::{Fault, OpId};
+use crate::provider::clock::boot;
 use crate::provider::process;
 
 /// Which of the two programs.
@@ -94,8 +95,15 @@ impl Module {
         let lock = private().create(true).truncate(false).write(true).open(self.room.join("lock")).map_err(broken)?;
         let held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
         let _held = held.map_err(|error| broken(io::Error::other(error)))?.map_err(broken)?;
-        if done.exists() && !anew {
-            return Ok(());
+        // Of this boot: Terraform does not sync what it writes there.
+        if fs::read_to_string(&done).is_ok_and(|of| of == boot()) {
+            if !anew {
+                return Ok(());
+            }
+            fs::remove_file(&done).map_err(broken)?;
+        } else if self.data().exists() {
+            // It was cut off in the middle, and would not read its own torn files.
+            fs::remove_dir_all(self.data()).map_err(broken)?;
         }
         let mut arguments = vec!["init", "-input=false", "-json", "-lockfile=readonly", "-reconfigure"];
         arguments.extend(self.backend_config.iter().map(String::as_str));
@@ -105,7 +113,7 @@ impl Module {
                         providers in a mirror beside the runbook (`terraform providers mirror terraform-mirror`)";
             return Err(said.fault("RG2704", format!("{} cannot be initialised", self.binary.word())).hint(hint));
         }
-        fs::write(done, "").map_err(broken)
+        fs::write(done, boot()).map_err(broken)
     }
 
     /// A short call, read to its end. It is ended if nobody waits for it any more.
