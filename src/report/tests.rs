@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use super::*;
 use crate::view::testing::{self, Golden};
@@ -13,6 +14,31 @@ fn written(report: &Postmortem, format: Format) -> String {
     let mut bytes = Vec::new();
     write(report, format, &mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
+}
+
+const GOLDENS: [fn() -> Golden; 8] = [
+    testing::ok,
+    testing::waiting,
+    testing::failed,
+    testing::unknown,
+    testing::undone,
+    testing::torn,
+    testing::damaged,
+    testing::from_the_future,
+];
+
+/// A step that failed and was done by hand two minutes later, unproven.
+fn by_hand() -> Golden {
+    let mut run = testing::failed();
+    run.wait(120);
+    let verb = crate::model::Verb::Done { step: testing::at("copy"), outputs: Default::default(), unverified: true };
+    run.answered(verb, Some("restored from the console"));
+    let crate::model::Event::StepSucceeded(mut done) = testing::succeeded("copy", serde_json::json!({})) else {
+        panic!()
+    };
+    done.by_hand = true;
+    run.add(crate::model::Event::StepSucceeded(done));
+    run
 }
 
 fn assert_has(text: &str, lines: &[&str]) {
@@ -32,10 +58,66 @@ fn the_time_is_split_between_machines_people_and_nobody() {
 }
 
 #[test]
+fn the_parts_of_the_time_are_all_of_it() {
+    for golden in GOLDENS {
+        let mut run = golden();
+        run.wait(17);
+        let report = postmortem(&run);
+        let times = &report.times;
+        assert_eq!(times.hours.total_ms(), times.elapsed_ms);
+        let Some(from) = report.started_at else { continue };
+        let to = report.ended_at.unwrap_or(report.written_at);
+        assert_eq!(times.elapsed_ms, crate::view::words::between(from, to));
+        let bands = &report.steps.diary().bands;
+        assert_eq!(bands.last().map_or(0, |band| band.to_ms), times.elapsed_ms);
+        assert!(bands.windows(2).all(|pair| pair[0].to_ms == pair[1].from_ms && pair[0].whose != pair[1].whose));
+    }
+}
+
+#[test]
 fn an_open_question_is_still_counted() {
     let mut run = testing::waiting();
     run.wait(60);
-    assert_eq!(postmortem(&run).times.hours.human_ms, 60_000);
+    // Nobody executes the run of a test, unless somebody holds its lock.
+    let hours = postmortem(&run).times.hours;
+    assert_eq!((hours.human_ms, hours.unattended_ms), (0, 60_000));
+    let lease = crate::journal::lease::Lease::take(&run.dir.path).unwrap().unwrap();
+    let hours = postmortem(&run).times.hours;
+    assert_eq!((hours.human_ms, hours.unattended_ms), (60_000, 0));
+    drop(lease);
+}
+
+#[test]
+fn who_waited_for_whom() {
+    let waits = postmortem(&testing::ok()).waits;
+    let [wait] = &waits[..] else { panic!("{waits:?}") };
+    assert_eq!(
+        (wait.step.clone(), wait.why, wait.asked.as_deref()),
+        (Some(testing::at("load")), "approval", Some("firefighter"))
+    );
+    assert_eq!((wait.waited_ms, &wait.by[..]), (300_000, &["ben".to_string()][..]));
+    let mut run = by_hand();
+    run.wait(5).ends(crate::model::record::End::Aborted);
+    let waits = postmortem(&run).waits;
+    let [wait] = &waits[..] else { panic!("{waits:?}") };
+    assert_eq!((wait.why, wait.waited_ms, &wait.by[..]), ("failed", 120_000, &["ben".to_string()][..]));
+}
+
+#[test]
+fn a_failure_waits_for_nobody_once_the_run_ends() {
+    let mut run = testing::failed();
+    run.wait(30).answered(crate::model::Verb::Abort, Some("the region is back"));
+    run.add(crate::model::Event::EndingBegan { how: crate::model::record::End::Aborted }).wait(9);
+    run.add(crate::model::Event::RunEnded { state: crate::model::record::End::Aborted });
+    let report = postmortem(&run);
+    let hours = report.times.hours;
+    // Two seconds between the attempts, nine in the end.
+    assert_eq!((hours.machine_ms, hours.human_ms, hours.idle_ms), (40_000, 30_000, 11_000));
+    assert_eq!(report.waits[0].by, ["ben"]);
+    let text = written(&report, Format::Markdown);
+    let said =
+        "- **Is it back?** No: the run was aborted at 2026-11-24 10:01:21Z. ben said `abort`: the region is back\n";
+    assert_has(&text, &[said, "- `copy` is failed: RG2104"]);
 }
 
 #[test]
@@ -62,12 +144,18 @@ fn the_report_of_a_rescue_in_markdown() {
             "**The recovery succeeded 20m29s after the outage began: 2 succeeded, 1 skipped, 1 pending.**",
             "| Started by | ana |",
             "| Parameter | `table` = enrolments |",
-            "- From outage to end: 20m29s\n- Before the run was started: 10m00s\n- Machines worked: 5m24s\n- Waited for people: 5m00s\n- Idle: 5.0s\n",
+            "- **Is it back?** Yes, since 2026-11-24 10:10:29Z. 1 check proved it.\n",
+            "- **What was lost?** What was written in the 5m00s before the outage began. `copy` restored to 2026-11-24 09:45:00Z.",
+            "- From outage to end: 20m29s\n- Before the run was started: 10m00s\n- Steps worked: 5m24s\n",
+            "- Only people were waited for: 5m00s\n- Nothing ran: 5.0s\n- Nobody executed the run: 0ms\n",
+            "| 2026-11-24 10:08:52Z | ben | approves `load` with code `k3m9q2` | 412 rows come back; 3 rows are only in live and stay |",
+            "| `load` | approval | firefighter | 2026-11-24 10:03:52Z | 5m00s | ben |",
+            "Longest way as it went: `copy` 3m12s → `load` 7m12s\n",
             "| `enrolments` | `load` | 412 | 3 | 409 | 0 |",
-            "| `copy` | succeeded | 3m12s | Restore the whole backup beside the live cluster |  |",
+            "| `copy` | succeeded | 10m00s | 3m12s | 3m12s | 10:00:00Z | 10:03:12Z | 6m48s early | Restore the whole backup beside the live cluster |  |",
+            "| `load` | succeeded | 10m00s | 7m12s | 2m12s | 10:03:12Z | 10:10:24Z | 9m36s early | Put enrolments back |",
             "approved by ben with code `k3m9q2`; proven: `select count(*)` is 412, at least 412 |",
-            "| `tell` | skipped |  |  | its `if` is false |",
-            "- 2026-11-24 10:08:52Z ben: `approve load`\n",
+            "| `tell` | skipped | 10m00s |  |  | 10:10:24Z | 10:10:24Z |  |  | its `if` is false |",
             "- 2026-11-24 10:10:24Z cleo: customers were told\n",
             "| postgres cluster | `/var/lib/regrow/7qk2` | `copy` | 2026-11-25 10:00:00Z | `regrow cleanup 7qk2` |",
             "- 2026-11-24 10:03:12Z `copy` succeeded in 3m12s",
@@ -94,37 +182,28 @@ fn the_report_of_a_crash_names_the_interruption_and_the_unknown() {
 
 #[test]
 fn what_was_done_by_hand_stands_with_who_and_why() {
-    let mut run = testing::failed();
-    let verb = crate::model::Verb::Done { step: testing::at("copy"), outputs: Default::default(), unverified: false };
-    run.answered(verb, Some("restored from the console"));
-    let crate::model::Event::StepSucceeded(mut done) = testing::succeeded("copy", serde_json::json!({})) else {
-        panic!()
-    };
-    done.by_hand = true;
-    run.add(crate::model::Event::StepSucceeded(done));
-    let text = written(&postmortem(&run), Format::Markdown);
-    assert_has(&text, &["2 attempts; by hand; `done copy` by ben, because restored from the console |"]);
+    let text = written(&postmortem(&by_hand()), Format::Markdown);
+    assert_has(
+        &text,
+        &[
+            "2 attempts; by hand; NOT VERIFIED; `done copy` by ben, because restored from the console |",
+            "- `copy` done by hand, ben: restored from the console\n- `copy` NOT VERIFIED: a person says it is so, ben: ",
+            "| ben | `done copy` | restored from the console |",
+        ],
+    );
 }
 
 #[test]
 fn every_golden_run_has_a_report_in_every_format() {
-    let goldens: [fn() -> Golden; 8] = [
-        testing::ok,
-        testing::waiting,
-        testing::failed,
-        testing::unknown,
-        testing::undone,
-        testing::torn,
-        testing::damaged,
-        testing::from_the_future,
-    ];
-    for golden in goldens {
+    for golden in GOLDENS {
         let report = postmortem(&golden());
         for format in Format::ALL {
             let text = written(&report, format);
             assert_has(&text, &["7qk2", "Bring back one table"]);
+            assert_eq!(text.contains("THIS RUN HAS NOT ENDED"), !report.ended && format != Format::Json);
         }
-        let json: serde_json::Value = serde_json::from_str(&written(&report, Format::Json)).unwrap();
+        nested(&written(&report, Format::Html));
+        let json: Value = serde_json::from_str(&written(&report, Format::Json)).unwrap();
         assert!(json["steps"].is_array() && json["times"]["machine_ms"].is_u64());
     }
     assert_has(
@@ -140,7 +219,7 @@ fn a_page_needs_nothing_else_and_takes_no_markup_from_people() {
     run.add(crate::model::Event::NoteAdded { text, who: testing::person("<b>eve</b>") });
     let report = postmortem(&run);
     let page = written(&report, Format::Html);
-    assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
+    assert!(!page.contains("<script") && !page.contains("<b>eve"), "{page}");
     assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
     assert_has(&page, &["&lt;script&gt;", "<code>a&lt;b</code>"]);
     let markdown = written(&report, Format::Markdown);
@@ -170,4 +249,153 @@ fn a_ledger_that_outlived_its_time_is_overdue() {
     let report = Postmortem::gather(&run.dir, later);
     assert!(report.ledger[0].overdue);
     assert_has(&written(&report, Format::Markdown), &["(OVERDUE)"]);
+}
+
+/// Every tag of the page is closed, in the right order, and ids are there once.
+fn nested(page: &str) {
+    const VOID: [&str; 2] = ["meta", "!DOCTYPE"];
+    let mut open: Vec<&str> = Vec::new();
+    let body = page.replace(include_str!("html/page.css"), "");
+    for tag in body.split('<').skip(1) {
+        let (tag, _) = tag.split_once('>').expect("a tag that ends");
+        let name = tag.split([' ', '\n']).next().unwrap();
+        match name.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop(), Some(name), "in\n{page}"),
+            None if VOID.contains(&name) => {}
+            // The names live as long as the body, which is leaked for the test.
+            None => open.push(Box::leak(name.to_string().into_boxed_str())),
+        }
+    }
+    assert!(open.is_empty(), "{open:?} in\n{page}");
+    let ids: Vec<&str> = body.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let distinct: std::collections::HashSet<_> = ids.iter().collect();
+    assert_eq!(ids.len(), distinct.len(), "{ids:?}");
+}
+
+#[test]
+fn the_page_lets_nothing_in_and_says_what_its_pictures_show() {
+    let page = written(&postmortem(&testing::ok()), Format::Html);
+    assert_has(
+        &page,
+        &["content=\"default-src 'none'; style-src 'unsafe-inline';", "prefers-color-scheme: dark", "lang=\"en\""],
+    );
+    for svg in page.split("<svg ").skip(1) {
+        let head = svg.split_once('>').unwrap().0;
+        assert!(head.contains("role=\"img\"") && head.contains("aria-label=\""), "{head}");
+    }
+    assert_has(&page, &["<th scope=\"col\"", "<th scope=\"row\"", "class=\"step critical well\""]);
+}
+
+#[test]
+fn many_steps_are_listed_and_not_drawn() {
+    let ids: Vec<String> = (0..250).map(|at| format!("s{at}")).collect();
+    let steps: Vec<(&str, &str, &str, &[&str])> = ids.iter().map(|id| (id.as_str(), "run", "", &[][..])).collect();
+    let run = Golden::new(testing::outline(&steps));
+    let report = postmortem(&run);
+    let said = "No picture is drawn of more than 200 steps; this run has 250. The table of steps has them all.";
+    for format in [Format::Markdown, Format::Html] {
+        let text = written(&report, format);
+        assert_has(&text, &[said, "s249"]);
+        assert!(!text.contains("flowchart") && !text.contains("class=\"graph\""));
+    }
+}
+
+/// Keys of an object and of all in it, but for what runbooks and people name.
+fn keys(value: &Value, found: &mut std::collections::BTreeSet<String>) {
+    const FREE: [&str; 3] = ["params", "outputs", "details"];
+    match value {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                found.insert(key.clone());
+                if !FREE.contains(&key.as_str()) {
+                    keys(inner, found);
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|inner| keys(inner, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_shape_of_the_json_is_documented() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/report.md")).unwrap();
+    let mut found = std::collections::BTreeSet::new();
+    for run in GOLDENS.iter().map(|golden| golden()).chain([by_hand()]) {
+        keys(&serde_json::from_str(&written(&postmortem(&run), Format::Json)).unwrap(), &mut found);
+    }
+    let missing: Vec<_> = found.iter().filter(|key| !page.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "docs/report.md does not tell of {missing:?}");
+}
+
+/// What would like to be more than text, wherever somebody else says what stands there.
+#[test]
+fn hostile_text_stays_text_in_every_format() {
+    const HOSTILE: &str = "```<script>alert(1)</script>` </style></svg>--> \u{1b}[2J\u{202e} \"><img src=x> | x";
+    let mut outline = testing::rescue();
+    outline.steps.iter_mut().for_each(|step| step.name = HOSTILE.into());
+    let mut run = Golden::new(outline);
+    run.starts("copy").wait(10);
+    let mut fault = testing::fault().hint(HOSTILE);
+    (fault.message, fault.causes) = (HOSTILE.into(), vec![HOSTILE.into()]);
+    run.add(crate::model::Event::StepFailed { step: testing::at("copy"), fault });
+    run.answered(crate::model::Verb::Skip { step: testing::at("copy") }, Some(HOSTILE));
+    run.add(crate::model::Event::NoteAdded { text: HOSTILE.into(), who: testing::person(HOSTILE) });
+    let entry = crate::model::ledger::LedgerEntry {
+        kind: HOSTILE.into(),
+        id: HOSTILE.into(),
+        made_by: testing::at("copy"),
+        temporary: false,
+        scratch: false,
+        keep_until: None,
+        keep_for_ms: None,
+        remover: "run".into(),
+        details: serde_json::json!({"remove": ["rm", HOSTILE]}),
+    };
+    run.add(crate::model::Event::LedgerAdded { entry });
+    run.succeeds("load", serde_json::json!({"x": HOSTILE, "tables": [{"name": HOSTILE}]}));
+    let report = postmortem(&run);
+    let page = written(&report, Format::Html);
+    nested(&page);
+    assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
+    let markdown = written(&report, Format::Markdown);
+    assert!(!page.contains(['\u{1b}', '\u{202e}']) && !markdown.contains(['\u{1b}', '\u{202e}']));
+    // In Markdown a tag is text between single backticks that everybody pairs alike, or is escaped.
+    for line in markdown.lines().filter(|line| !line.contains("[\"")) {
+        assert!(!outside_of_code(line).contains("<script"), "{line}");
+    }
+    let json = written(&report, Format::Json);
+    assert!(!json.contains('\u{1b}'), "{json}");
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["steps"][0]["name"], HOSTILE);
+}
+
+/// A line of Markdown without its code spans, as CommonMark pairs runs of backticks.
+fn outside_of_code(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        if let Some(escaped) = rest.strip_prefix('\\') {
+            let width = escaped.chars().next().map_or(0, char::len_utf8);
+            rest = &escaped[width..];
+            continue;
+        }
+        let run = rest.len() - rest.trim_start_matches('`').len();
+        if run == 0 {
+            let c = rest.chars().next().unwrap();
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        rest = &rest[run..];
+        let mut from = 0;
+        while let Some(at) = rest[from..].find('`').map(|at| at + from) {
+            let closing = rest[at..].len() - rest[at..].trim_start_matches('`').len();
+            if closing == run {
+                rest = &rest[at + closing..];
+                break;
+            }
+            from = at + closing;
+        }
+    }
+    out
 }
