@@ -14,7 +14,7 @@ use crate::journal::JournalError;
 use crate::model::record::{Event, Record, StopReason};
 use crate::model::step::StepState;
 use crate::model::time::Moment;
-use crate::model::{Address, Answer, RunState, Verb};
+use crate::model::{Address, Answer, Fault, RunState, Verb};
 use crate::plan::outline::Outline;
 use crate::view::tell::{Book, line, said};
 use crate::view::words::between;
@@ -29,6 +29,10 @@ pub struct Chronicle {
     pub decisions: Vec<Decision>,
     pub interruptions: Vec<Interruption>,
     pub hours: Hours,
+    /// See [`Split::left_waiting_ms`].
+    pub left_waiting_ms: u64,
+    /// Every failure, also those that were dealt with.
+    pub failures: Vec<Failure>,
     pub diary: Diary,
     pub started_by: Option<String>,
     /// Steps that a person called done and that nothing proved.
@@ -63,6 +67,18 @@ pub struct Decision {
     /// What an approval was given for, a fact a line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<String>,
+}
+
+/// Something did not work, whatever became of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failure {
+    pub at: Timestamp,
+    pub step: Address,
+    /// `failed`, `retried` (it was tried again by itself), `unproven`, `undo_failed`, `unknown`.
+    pub how: &'static str,
+    /// Absent where nobody could tell what happened.
+    pub code: Option<String>,
+    pub message: String,
 }
 
 /// An answer or a note.
@@ -195,6 +211,14 @@ impl Writer {
                 self.chronicle.answers.push(Said::of(record.at, answer, Some(reason.as_str())));
             }
             Event::ExecutorStarted { who, .. } => self.executor_started(record.at, &who.name),
+            Event::StepFailed { step, fault } => self.failed(record.at, step, "failed", fault),
+            Event::RetryScheduled { step, fault, .. } => self.failed(record.at, step, "retried", fault),
+            Event::StepUnproven { step, fault, .. } => self.failed(record.at, step, "unproven", fault),
+            Event::UndoFailed { step, fault } => self.failed(record.at, step, "undo_failed", fault),
+            Event::StepDoubted { step, evidence } => {
+                let (step, message) = (step.clone(), evidence.clone());
+                self.chronicle.failures.push(Failure { at: record.at, step, how: "unknown", code: None, message });
+            }
             _ => {}
         }
         if is_worth_a_line(&record.event) {
@@ -202,6 +226,12 @@ impl Writer {
             let step = record.event.step().cloned();
             self.chronicle.timeline.push(Entry { seq: record.seq.0, at: record.at, step, text });
         }
+    }
+
+    fn failed(&mut self, at: Timestamp, step: &Address, how: &'static str, fault: &Fault) {
+        let because: String = fault.causes.iter().map(|cause| format!(": {cause}")).collect();
+        let (code, message) = (Some(fault.code.clone()), format!("{}{because}", fault.message));
+        self.chronicle.failures.push(Failure { at, step: step.clone(), how, code, message });
     }
 
     fn answered(&mut self, at: Timestamp, answer: &Answer) {
@@ -233,14 +263,16 @@ impl Writer {
     fn finish(mut self, now: Timestamp, alive: bool) -> Chronicle {
         if let (Some(last), None) = (&self.state.last_at, self.state.ended) {
             let open = (self.split.whose(&self.state, alive), between(last.at, now));
-            self.split.hours.add(open.0, open.1);
+            self.split.add(&self.state, open);
             self.chronicle.diary.pass(open);
         }
         self.chronicle.diary.finish();
         self.chronicle.hours = self.split.hours;
+        self.chronicle.left_waiting_ms = self.split.left_waiting_ms;
         // Notes come as answers too, but not from every release.
-        let is_known =
-            |note: &Said, answers: &[Said]| answers.iter().any(|it| it.at == note.at && it.text == note.text);
+        let is_known = |note: &Said, answers: &[Said]| {
+            answers.iter().any(|it| it.is_note && (&it.who, &it.text) == (&note.who, &note.text))
+        };
         for note in &self.state.notes {
             let (at, who, text) = (note.at, note.who.name.clone(), note.text.clone());
             let said = Said { at, who, text, step: None, because: None, refused: None, is_note: true };
@@ -279,6 +311,10 @@ impl Said {
 
 /// Whether people reading the report want to see it. Answers stand there as what came of them, and in a list of their own.
 fn is_worth_a_line(event: &Event) -> bool {
+    // A note comes as an answer and as a note.
+    if let Event::AnswerAccepted { answer } = event {
+        return !matches!(answer.verb, Verb::Note { .. });
+    }
     !matches!(
         event,
         Event::SegmentOpened { .. }

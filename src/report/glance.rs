@@ -106,6 +106,9 @@ fn what_was_lost(report: &Postmortem) -> Answered {
     let lost = &report.lost;
     let others: Vec<_> = report.objectives.iter().filter(|it| it.name != "rto").collect();
     let mut parts = Vec::new();
+    if report.ended && report.state != RunStatus::Succeeded && !lost.restores.is_empty() {
+        parts.push("The run ended without success; of what it restored:".to_string());
+    }
     parts.push(match (lost.worst_seconds, lost.from_outage) {
         (None, _) => "Not measured: no step that stands says to which moment it restored.".to_string(),
         (Some(0), true) => "Nothing that was written before the outage began.".into(),

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::model::record::Event;
+use crate::model::record::{Event, StopReason};
 use crate::model::{Address, Record, RunState, Status};
 
 /// In milliseconds.
@@ -140,6 +140,8 @@ impl Census {
 #[derive(Debug, Default)]
 pub struct Split {
     pub hours: Hours,
+    /// Of the time that nobody executed the run: after an executor that had left to wait for people.
+    pub left_waiting_ms: u64,
     allowed: HashSet<Address>,
     census: Census,
 }
@@ -163,8 +165,15 @@ impl Split {
         }
         let left = record.epoch != state.epoch || state.stopped.is_some();
         let spent = (self.whose(state, !left), record.moment().since(last));
-        self.hours.add(spent.0, spent.1);
+        self.add(state, spent);
         Some(spent)
+    }
+
+    pub fn add(&mut self, state: &RunState, (whose, millis): (Whose, u64)) {
+        self.hours.add(whose, millis);
+        if whose == Whose::Unattended && matches!(state.stopped, Some(StopReason::Waiting | StopReason::Paused)) {
+            self.left_waiting_ms += millis;
+        }
     }
 
     /// Who has the run as it stands; `alive`: some process executes it.

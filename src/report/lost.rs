@@ -35,8 +35,10 @@ pub struct Objective {
     pub name: String,
     pub wanted_seconds: u64,
     pub measured_seconds: Option<i64>,
-    /// Absent while it is open, or where it cannot be measured.
+    /// Absent while it is open, where it cannot be measured, and of data where the run ended without success.
     pub met: Option<bool>,
+    #[serde(skip)]
+    pub is_open: bool,
 }
 
 impl Lost {
@@ -85,12 +87,13 @@ fn rto(view: &RunView, text: &str) -> Option<Objective> {
     let gave_up = view.status.is_final() && view.status != RunStatus::Succeeded;
     let measured_seconds = view.recovery_seconds().filter(|_| !gave_up);
     let met = if gave_up { Some(false) } else { verdict(view, wanted_seconds, measured_seconds) };
-    Some(Objective { name: "rto".into(), wanted_seconds, measured_seconds, met })
+    Some(Objective { name: "rto".into(), wanted_seconds, measured_seconds, met, is_open: !view.status.is_final() })
 }
 
 fn rpo(view: &RunView, name: String, text: &str, measured_seconds: Option<i64>) -> Option<Objective> {
     let wanted_seconds = duration::parse(text).ok()?.as_secs();
-    Some(Objective { name, wanted_seconds, measured_seconds, met: verdict(view, wanted_seconds, measured_seconds) })
+    let met = verdict(view, wanted_seconds, measured_seconds);
+    Some(Objective { name, wanted_seconds, measured_seconds, met, is_open: !view.status.is_final() })
 }
 
 /// Missed is missed; met it is once the run has succeeded.
@@ -108,7 +111,8 @@ impl Objective {
         let verdict = match (self.met, self.measured_seconds) {
             (Some(true), _) => ", met",
             (Some(false), _) => ", MISSED",
-            (None, Some(_)) => " so far",
+            (None, Some(_)) if self.is_open => " so far",
+            (None, Some(_)) => ", but the run ended without success",
             (None, None) => "",
         };
         format!("{} {wanted}: {measured}{verdict}", self.title())

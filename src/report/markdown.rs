@@ -136,6 +136,9 @@ fn times(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
     for whose in Whose::ALL {
         part(out, whose.title(), times.hours.of(whose))?;
     }
+    if times.left_waiting_ms > 0 {
+        part(out, "Of it, after the executor had left to wait for people", times.left_waiting_ms)?;
+    }
     for it in &report.lost.restores {
         let lost = it.lost_seconds.map(|lost| format!(", {} before", span_seconds(lost))).unwrap_or_default();
         let from = if report.lost.from_outage { " the outage began" } else { " the run was started" };
@@ -185,8 +188,9 @@ fn flags(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
 }
 
 fn troubles(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
-    let mut troubled = report.steps.iter().filter(StepReport::is_trouble).peekable();
-    if troubled.peek().is_none() {
+    let troubled = report.steps.iter().filter(StepReport::is_trouble);
+    let past = report.dealt_with();
+    if past.is_empty() && !report.steps.iter().any(|step| step.is_trouble()) {
         return Ok(());
     }
     out.title("What went wrong")?;
@@ -199,6 +203,11 @@ fn troubles(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
         out.line(format_args!("  - `{}` {}", fault.code, plain(&fault.message)))?;
         fault.causes.iter().try_for_each(|it| out.line(format_args!("  - because: {}", plain(it))))?;
         fault.hint.iter().try_for_each(|it| out.line(format_args!("  - hint: {}", plain(it))))?;
+    }
+    for it in past {
+        let code = it.code.as_ref().map(|code| format!("`{code}` ")).unwrap_or_default();
+        let (at, how, what) = (stamp(it.at), it.how.replace('_', " "), plain(&it.message));
+        out.line(format_args!("- dealt with since: `{}` {at} {how}: {code}{what}", it.step))?;
     }
     out.end()
 }
@@ -271,8 +280,8 @@ fn tables(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
 
 fn outputs(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
     let mut rows = report.steps.iter().flat_map(|step| {
-        let named = step.outputs.into_iter().flatten().filter(|(name, _)| *name != "tables");
-        named.map(move |(name, value)| vec![code(step.id.as_str()), code(name), plain(&short(value, WIDEST))])
+        step.named_outputs()
+            .map(move |(name, value)| vec![code(step.id.as_str()), code(name), plain(&short(value, WIDEST))])
     });
     let Some(first) = rows.next() else { return Ok(()) };
     out.title("Outputs")?;

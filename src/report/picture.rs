@@ -25,13 +25,24 @@ pub fn picture(report: &Postmortem) -> Result<Picture, String> {
     }
     let steps: Vec<StepReport<'_>> = report.steps.iter().collect();
     let graph = graph(outline);
-    let on_the_way = report.actual_path.iter().filter_map(|leg| graph.find(leg.step.as_str())).collect();
+    let on_the_way = on_the_way(report, &graph);
     let facts = |node: usize| {
         let step = &steps[node];
         let name = step.called().unwrap_or_default().to_string();
         Facts { name, state: Some(step.state), said: Some(said(step)), ..Facts::default() }
     };
     Ok(Picture::made(format!("How the steps of {} ended", report.run), &graph, on_the_way, facts))
+}
+
+/// The way that took longest, with the groups that open on it.
+fn on_the_way(report: &Postmortem, graph: &Graph) -> Vec<usize> {
+    let mut way: Vec<usize> = Vec::new();
+    for node in report.actual_path.iter().filter_map(|leg| graph.find(leg.step.as_str())) {
+        let mut groups: Vec<usize> = graph.groups(node).filter(|group| !way.contains(group)).collect();
+        groups.reverse();
+        way.extend(groups.into_iter().chain([node]));
+    }
+    way
 }
 
 /// `succeeded in 3m12s, by hand`.

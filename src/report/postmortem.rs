@@ -1,11 +1,13 @@
 //! The report as data: what a team needs when it talks about a recovery, gathered from the view and the chronicle.
 //! Its serialisation is the report in JSON; `docs/report.md` tells its shape.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::chronicle::{Chronicle, Decision, Entry, Interruption, Said};
+use super::chronicle::{Chronicle, Decision, Entry, Failure, Interruption, Said};
 use super::diary::Wait;
 use super::hours::Hours;
 use super::lost::{Lost, Objective, objectives};
@@ -50,6 +52,7 @@ pub struct Postmortem {
     pub flags: Vec<Flag>,
     pub decisions: Vec<Decision>,
     pub waits: Vec<Wait>,
+    pub failures: Vec<Failure>,
     pub plan: Planned,
     /// The chain of needs that ended last: its waits and its work are the time from the start to the end of its last step.
     pub actual_path: Vec<Leg>,
@@ -77,6 +80,8 @@ pub struct Times {
     pub elapsed_ms: u64,
     #[serde(flatten)]
     pub hours: Hours,
+    /// Of the time that nobody executed the run: after an executor that had left to wait for people.
+    pub left_waiting_ms: u64,
 }
 
 /// What the plan foresaw.
@@ -106,6 +111,13 @@ impl Postmortem {
         self.answers.iter().filter(|said| said.is_note || said.refused.is_some())
     }
 
+    /// Failures of steps that stand well now, or wait for nobody.
+    pub fn dealt_with(&self) -> Vec<&Failure> {
+        let troubled: HashSet<&Address> =
+            self.steps.iter().filter(|step| step.is_trouble()).map(|step| step.id).collect();
+        self.failures.iter().filter(|it| !troubled.contains(&it.step)).collect()
+    }
+
     fn of(view: RunView, mut chronicle: Chronicle) -> Self {
         let steps = Steps::new(view, &mut chronicle);
         let view = steps.view();
@@ -127,7 +139,7 @@ impl Postmortem {
             started_at: view.started_at(),
             ended_at: view.state.ended_at,
             written_at: view.now,
-            times: times(view, chronicle.hours),
+            times: times(view, chronicle.hours, chronicle.left_waiting_ms),
             objectives: objectives(view, &lost),
             lost,
             open: open(view),
@@ -135,6 +147,7 @@ impl Postmortem {
             flags: flags(&steps),
             decisions: chronicle.decisions,
             waits: steps.diary().waits.clone(),
+            failures: chronicle.failures,
             plan: planned(view),
             actual_path: actual_path(&steps),
             params: started.map(|it| it.params.clone()).unwrap_or_default(),
@@ -182,11 +195,11 @@ fn some_names(steps: &[&StepView]) -> String {
     }
 }
 
-fn times(view: &RunView, hours: Hours) -> Times {
+fn times(view: &RunView, hours: Hours, left_waiting_ms: u64) -> Times {
     let before_ms = view.outage_began().zip(view.started_at()).map(|(outage, started)| between(outage, started));
     let elapsed_ms = hours.total_ms();
     let total_ms = view.started_at().map(|_| before_ms.unwrap_or(0) + elapsed_ms);
-    Times { total_ms, before_ms, elapsed_ms, hours }
+    Times { total_ms, before_ms, elapsed_ms, hours, left_waiting_ms }
 }
 
 fn planned(view: &RunView) -> Planned {

@@ -122,7 +122,9 @@ impl Steps {
 
     /// Start and end of a step that has both, in milliseconds from the start of the run.
     pub fn times(&self, node: usize) -> Option<(u64, u64)> {
-        let step = self.view.steps.get(node).filter(|step| step.status != Status::Skipped)?;
+        // One that was taken back ended again when it was.
+        let stands = |status| !matches!(status, Status::Skipped | Status::Undone);
+        let step = self.view.steps.get(node).filter(|step| stands(step.status))?;
         let from = self.view.state.started_at.as_ref()?;
         let began = self.view.state_of(step).started_at.as_ref()?;
         let ended = self.view.ended_of(step)?;
@@ -189,7 +191,7 @@ impl Serialize for Steps {
     }
 }
 
-impl StepReport<'_> {
+impl<'a> StepReport<'a> {
     /// What there is to remark, one fact each.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
@@ -230,6 +232,14 @@ impl StepReport<'_> {
             1.. => format!("{} late", span(millis)),
             _ => format!("{} early", span(millis)),
         }
+    }
+
+    /// What there is to read of its outputs: tables have a part of their own, and that a command went well is no news.
+    pub fn named_outputs(&self) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+        let is_news = |(name, value): &(&String, &Value)| {
+            name.as_str() != "tables" && !(name.as_str() == "exit_code" && value.as_i64() == Some(0))
+        };
+        self.outputs.into_iter().flatten().filter(is_news)
     }
 
     pub fn is_trouble(&self) -> bool {

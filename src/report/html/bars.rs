@@ -45,6 +45,10 @@ pub fn time(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
     let mut rows = Vec::new();
     rows.extend(times.before_ms.map(|millis| part("before", "Before the run was started", millis)));
     rows.extend(Whose::ALL.iter().map(|whose| part(whose.word(), whose.title(), times.hours.of(*whose))));
+    if times.left_waiting_ms > 0 {
+        let title = "of it, after the executor had left to wait for people";
+        rows.push(vec![html! { span.sub { (title) } }, html! { span.sub { (span(times.left_waiting_ms)) } }, html! {}]);
+    }
     let total = if times.before_ms.is_some() { "From outage to end" } else { "From start to end" };
     rows.push(vec![html! { b { (total) } }, html! { b { (span(all)) } }, html! {}]);
     table(out, &[("Whose time", false), ("Time", true), ("Share", true)], rows.into_iter())

@@ -151,10 +151,14 @@ fn state(status: Status) -> Markup {
 /// Columns of a table; the first one names its row. `true`: numbers.
 type Heads = &'static [(&'static str, bool)];
 
-/// A table, row by row: each gives the cells of one, as many as there are columns. On a narrow screen cells stand below one
-/// another, each with the name of its column.
+/// A table of more columns than a telephone is wide.
+const MANY: usize = 4;
+
+/// A table, row by row: each gives the cells of one, as many as there are columns. On a narrow screen the cells of a wide one
+/// stand below one another, each with the name of its column.
 fn table(out: Out<'_>, heads: Heads, rows: impl Iterator<Item = Vec<Markup>>) -> io::Result<()> {
-    raw(out, "<div class=\"wide\"><table class=\"stack\"><thead><tr>")?;
+    let class = if heads.len() < MANY { "few" } else { "stack" };
+    raw(out, &format!("<div class=\"wide\"><table class=\"{class}\"><thead><tr>"))?;
     for (head, is_number) in heads {
         put(out, html! { th scope="col" class=[is_number.then_some("n")] { (head) } })?;
     }

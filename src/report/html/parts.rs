@@ -147,7 +147,7 @@ pub fn flags(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
 }
 
 pub fn has_wrong(report: &Postmortem) -> bool {
-    report.steps.iter().any(|step| step.is_trouble())
+    !report.failures.is_empty() || report.steps.iter().any(|step| step.is_trouble())
 }
 
 pub fn wrong(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
@@ -165,7 +165,17 @@ pub fn wrong(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
         };
         put(out, trouble)?;
     }
-    Ok(())
+    let past = report.dealt_with();
+    if past.is_empty() {
+        return Ok(());
+    }
+    raw(out, "<h3>Dealt with since</h3>")?;
+    let heads = &[("Step", false), ("When", false), ("How", false), ("What", false)];
+    let row = |it: &super::super::chronicle::Failure| {
+        let what = html! { @if let Some(code) = &it.code { code { (code) } " " } (ticked(&it.message)) };
+        vec![code(&it.step), html! { (stamp(it.at)) }, html! { (it.how.replace('_', " ")) }, what]
+    };
+    table(out, heads, past.into_iter().map(row))
 }
 
 pub fn steps(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
@@ -243,14 +253,14 @@ pub fn tables(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
 }
 
 pub fn has_outputs(report: &Postmortem) -> bool {
-    report.steps.iter().any(|step| step.outputs.into_iter().flatten().any(|(name, _)| name != "tables"))
+    report.steps.iter().any(|step| step.named_outputs().next().is_some())
 }
 
 pub fn outputs(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
     let heads = &[("Step", false), ("Output", false), ("Value", false)];
     let rows = report.steps.iter().flat_map(|step| {
-        let named = step.outputs.into_iter().flatten().filter(|(name, _)| *name != "tables");
-        named.map(move |(name, value)| vec![code(step.id), html! { code { (name) } }, html! { (short(value, WIDEST)) }])
+        step.named_outputs()
+            .map(move |(name, value)| vec![code(step.id), html! { code { (name) } }, html! { (short(value, WIDEST)) }])
     });
     table(out, heads, rows)
 }
