@@ -1,5 +1,6 @@
 //! The first screen: the questions that whoever opens the report asks first, each answered in a sentence or two.
 
+use super::open::Open;
 use super::postmortem::Postmortem;
 use crate::model::record::Mode;
 use crate::model::{RunStatus, Status};
@@ -18,6 +19,9 @@ pub enum Tone {
     Badly,
     Plain,
 }
+
+/// So many open matters are told of at once.
+const MOST_NAMED: usize = 3;
 
 pub fn answers(report: &Postmortem) -> Vec<Answered> {
     vec![is_it_back(report), how_long(report), what_was_lost(report), what_is_open(report)]
@@ -135,10 +139,18 @@ fn what_is_open(report: &Postmortem) -> Answered {
     let (open, left) = (report.open.len(), report.ledger.len());
     let overdue = report.ledger.iter().filter(|it| it.overdue).count();
     let mut parts = Vec::new();
-    if let Some(first) = report.open.first() {
-        let step = first.step.as_ref().map(|step| format!("`{step}` ")).unwrap_or_default();
-        let more = if open > 1 { format!(", and {} more", open - 1) } else { String::new() };
-        parts.push(format!("{}: {step}{}{more}.", count(open, "matter"), first.what));
+    if open > 0 {
+        let matter = |it: &Open| {
+            let step = it.step.as_ref().map(|step| format!("`{step}` ")).unwrap_or_default();
+            format!("{step}{}", it.what)
+        };
+        let named: Vec<String> = report.open.iter().take(MOST_NAMED).map(matter).collect();
+        let more = if open > MOST_NAMED {
+            format!("; and {} more", grouped((open - MOST_NAMED) as u64))
+        } else {
+            String::new()
+        };
+        parts.push(format!("{}: {}{more}.", count(open, "matter"), named.join("; ")));
     }
     if left > 0 {
         let late = if overdue > 0 { format!(", {overdue} of it OVERDUE") } else { String::new() };

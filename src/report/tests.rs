@@ -104,6 +104,27 @@ fn who_waited_for_whom() {
 }
 
 #[test]
+fn an_executor_that_left_to_wait_for_people_is_told_from_one_that_died() {
+    let mut run = testing::waiting();
+    run.add(crate::model::Event::ExecutorStopped { reason: crate::model::record::StopReason::Waiting })
+        .wait(100)
+        .resume();
+    let times = postmortem(&run).times;
+    assert_eq!((times.hours.unattended_ms, times.left_waiting_ms), (100_000, 100_000));
+    run.wait(7).resume();
+    let times = postmortem(&run).times;
+    assert_eq!((times.hours.unattended_ms, times.left_waiting_ms), (107_000, 100_000));
+}
+
+#[test]
+fn a_failure_that_was_dealt_with_is_not_forgotten() {
+    let text = written(&postmortem(&by_hand()), Format::Markdown);
+    let failed =
+        "- dealt with since: `copy` 2026-11-24 10:00:42Z failed: `RG2104` the lock on `enrolments` was not had: ";
+    assert_has(&text, &["`copy` 2026-11-24 10:00:30Z retried: `RG2104`", failed]);
+}
+
+#[test]
 fn a_failure_waits_for_nobody_once_the_run_ends() {
     let mut run = testing::failed();
     run.wait(30).answered(crate::model::Verb::Abort, Some("the region is back"));
