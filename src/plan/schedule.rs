@@ -42,17 +42,21 @@ fn weight(outline: &Outline, node: usize) -> u64 {
 
 /// Plays the run through. `None` where nothing is known of any step.
 pub fn foresee(outline: &Outline, concurrency: usize) -> Option<Foreseen> {
-    let known = outline.steps.iter().any(|step| step.estimate_seconds.is_some() && !step.finally);
-    known.then(|| Foreseen {
+    is_known(outline).then(|| Foreseen {
         seconds: makespan(outline, concurrency, |node| (Reverse(outline.steps[node].remaining_seconds), node)),
         bound: bound(outline, concurrency),
     })
 }
 
+/// Whether anything is known of any step.
+fn is_known(outline: &Outline) -> bool {
+    outline.steps.iter().any(|step| step.estimate_seconds.is_some() && !step.finally)
+}
+
 /// When each step starts and ends, in seconds from the start of the run, by estimate; a step that nobody has estimated counts
 /// as one second. `None` for groups, for `finally`, and for all where nothing is known of any step.
 pub fn timetable(outline: &Outline, concurrency: usize) -> Vec<Option<(u64, u64)>> {
-    if foresee(outline, concurrency).is_none() {
+    if !is_known(outline) {
         return vec![None; outline.len()];
     }
     let priority = |node: usize| (Reverse(outline.steps[node].remaining_seconds), node);

@@ -161,7 +161,7 @@ impl Writer {
         let before = record.event.step().map_or(Hands::Nobody, |step| self.split.hands(&self.state, step));
         self.state.apply(&record, hash);
         let now = record.event.step().map_or(Hands::Nobody, |step| self.split.hands(&self.state, step));
-        self.split.note(&self.state, &record, before);
+        self.split.note(&self.state, &record, before, now);
         if !was_over {
             self.chronicle.diary.note(&self.state, &record, before, now);
         }

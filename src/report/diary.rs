@@ -89,7 +89,9 @@ impl Diary {
             return;
         }
         self.hand_over(step, now);
-        self.end(&Some(step.clone()), Some(record.at));
+        if before != Hands::Machine {
+            self.end(&Some(step.clone()), Some(record.at));
+        }
         let held = state.step(step);
         match now {
             Hands::Asked => {
@@ -111,7 +113,7 @@ impl Diary {
 
     /// Once the run comes to its end nobody is waited for any more, but for answers to questions; at the end not for those.
     fn give_up(&mut self, state: &RunState, at: Timestamp) {
-        if is_dealt_with(state) {
+        if is_dealt_with(state) || self.open.is_empty() {
             return;
         }
         let is_over = |wait: &Wait| state.ended.is_some() || wait.asked.is_none();

@@ -2,8 +2,9 @@
 
 use super::open::Open;
 use super::postmortem::Postmortem;
-use crate::model::record::Mode;
+use crate::model::record::{End, Mode};
 use crate::model::{RunStatus, Status};
+use crate::view::tell::end_word;
 use crate::view::words::{count, grouped, span, span_seconds, stamp};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -33,8 +34,8 @@ fn answered(question: &'static str, answer: String, tone: Tone) -> Answered {
 
 fn is_it_back(report: &Postmortem) -> Answered {
     let at = report.ended_at.map(stamp).unwrap_or_default();
-    let taken_back = report.steps.iter().filter(|step| step.state == Status::Undone).count();
-    let unverified = report.steps.iter().filter(|step| step.unverified).count();
+    let taken_back = report.steps.view().count(Status::Undone);
+    let unverified = report.flags.iter().filter(|flag| flag.what == "unverified").count();
     let (mut text, tone) = match report.state {
         RunStatus::Succeeded if taken_back > 0 => {
             (format!("In part, since {at}: {} taken back since.", were(taken_back)), Tone::Badly)
@@ -43,9 +44,7 @@ fn is_it_back(report: &Postmortem) -> Answered {
         RunStatus::Failed => (format!("No: the run failed at {at}.{}", last_decision(report)), Tone::Badly),
         RunStatus::Aborted => (format!("No: the run was aborted at {at}.{}", last_decision(report)), Tone::Badly),
         RunStatus::Undone => (format!("No: it was taken back at {at}.{}", last_decision(report)), Tone::Badly),
-        RunStatus::Waiting => ("Not yet: the run waits for people.".into(), Tone::Badly),
-        RunStatus::Paused => ("Not yet: the run is paused until somebody deals with what is open.".into(), Tone::Badly),
-        RunStatus::Running | RunStatus::Ending => ("Not yet: the run goes on.".into(), Tone::Plain),
+        RunStatus::Running | RunStatus::Waiting | RunStatus::Paused | RunStatus::Ending => not_yet(report),
     };
     if unverified > 0 {
         text.push_str(&format!(" {} called done by a person and NOT VERIFIED.", were(unverified)));
@@ -57,13 +56,29 @@ fn is_it_back(report: &Postmortem) -> Answered {
     answered(asked, text, tone)
 }
 
+/// Of a run that has not ended.
+fn not_yet(report: &Postmortem) -> (String, Tone) {
+    let view = report.steps.view();
+    let coming = view.state.ending.filter(|how| *how != End::Succeeded).map(end_word);
+    let how = match (report.state, coming) {
+        (_, Some(how)) => return (format!("No: the run comes to its end as {how}."), Tone::Badly),
+        _ if view.is_abandoned() => " NOBODY EXECUTES THIS RUN".to_string(),
+        (RunStatus::Waiting, _) => " the run waits for people".into(),
+        (RunStatus::Paused, _) => " the run is paused until somebody deals with what is open".into(),
+        _ => " the run goes on".into(),
+    };
+    let expected = view.expected_end().map(|at| format!(", expected to end at {}", stamp(at))).unwrap_or_default();
+    (format!("Not yet:{how}{expected}."), if view.is_abandoned() { Tone::Badly } else { Tone::Plain })
+}
+
 /// `1 step was`, `3 steps were`.
 fn were(steps: usize) -> String {
     format!("{} {}", count(steps, "step"), if steps == 1 { "was" } else { "were" })
 }
 
 fn proof(report: &Postmortem) -> String {
-    let passed = report.steps.iter().flat_map(|step| step.checks.iter()).filter(|check| check.passed).count();
+    let states = report.steps.view().state.steps.values();
+    let passed = states.flat_map(|step| &step.checks).filter(|check| check.passed).count();
     match passed {
         0 => "Nothing proved it: no step has a check that was made.".into(),
         1 => "1 check proved it.".into(),

@@ -187,13 +187,12 @@ impl Split {
         }
     }
 
-    /// Takes note that `record` was folded: the step it is about was in the hands `before`.
-    pub fn note(&mut self, state: &RunState, record: &Record, before: Hands) {
+    /// Takes note that `record` was folded: the step it is about went from one pair of hands to another.
+    pub fn note(&mut self, state: &RunState, record: &Record, before: Hands, now: Hands) {
         // A changed plan may have lost steps.
         if matches!(record.event, Event::PlanChanged(_)) {
             self.count(state);
-        } else if let Some(step) = record.event.step() {
-            let now = self.hands(state, step);
+        } else if before != now {
             if let Some(number) = self.census.number(before) {
                 *number = number.saturating_sub(1);
             }

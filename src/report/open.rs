@@ -8,7 +8,7 @@ use super::chronicle::Said;
 use super::steps::{StepReport, Steps};
 use crate::model::ledger::LedgerEntry;
 use crate::model::record::SkipReason;
-use crate::model::{Address, Status};
+use crate::model::{Address, RunStatus, Status};
 use crate::view::commands::who_now;
 use crate::view::json::removal;
 use crate::view::words::{count, stamp};
@@ -91,8 +91,11 @@ fn before_the_end(view: &RunView) -> Vec<Open> {
 
 fn after_the_end(view: &RunView) -> Vec<Open> {
     let mut open = Vec::new();
+    // What was taken back as a whole was meant to be.
+    let taken_back = view.status == RunStatus::Undone;
+    let is_bad = |step: &StepView| derive::needs_attention(step) && !(taken_back && step.status == Status::Undone);
     for step in &view.steps {
-        if derive::needs_attention(step) {
+        if is_bad(step) {
             let command = Some(view.commands.show(&step.address));
             open.push(Open { step: Some(step.address.clone()), what: why(view, step), command });
         } else if step.status.is_in_flight() && !step.is_group {
@@ -105,7 +108,7 @@ fn after_the_end(view: &RunView) -> Vec<Open> {
         is_open && !step.is_group
     };
     let never = view.steps.iter().filter(never).count();
-    if never > 0 {
+    if never > 0 && !taken_back {
         open.push(of_run(format!("{} never ran", count(never, "step")), None));
     }
     open

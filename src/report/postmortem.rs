@@ -1,8 +1,6 @@
 //! The report as data: what a team needs when it talks about a recovery, gathered from the view and the chronicle.
 //! Its serialisation is the report in JSON; `docs/report.md` tells its shape.
 
-use std::collections::HashSet;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,9 +15,9 @@ use super::steps::{Steps, TableReport};
 use crate::journal::lease;
 use crate::journal::store::RunDir;
 use crate::model::record::{Mode, StopReason};
+use crate::model::step::StepState;
 use crate::model::{Address, RunId, RunStatus};
 use crate::plan::saved::SavedPlan;
-use crate::plan::schedule;
 use crate::plan::staffing::Staffing;
 use crate::view::words::{between, span_seconds};
 use crate::view::{RunView, StepView, derive};
@@ -111,11 +109,19 @@ impl Postmortem {
         self.answers.iter().filter(|said| said.is_note || said.refused.is_some())
     }
 
+    /// Whether anything went wrong, also where the record of it is lost and only what was folded since tells of it.
+    pub fn has_trouble(&self) -> bool {
+        let is_trouble = |step: &StepState| step.fault.is_some() || step.evidence.is_some();
+        !self.failures.is_empty() || self.steps.view().state.steps.values().any(is_trouble)
+    }
+
     /// Failures of steps that stand well now, or wait for nobody.
     pub fn dealt_with(&self) -> Vec<&Failure> {
-        let troubled: HashSet<&Address> =
-            self.steps.iter().filter(|step| step.is_trouble()).map(|step| step.id).collect();
-        self.failures.iter().filter(|it| !troubled.contains(&it.step)).collect()
+        let is_trouble = |step: &Address| {
+            let state = self.steps.view().state.step(step);
+            state.fault.is_some() || state.evidence.is_some()
+        };
+        self.failures.iter().filter(|it| !is_trouble(&it.step)).collect()
     }
 
     fn of(view: RunView, mut chronicle: Chronicle) -> Self {
@@ -148,7 +154,7 @@ impl Postmortem {
             decisions: chronicle.decisions,
             waits: steps.diary().waits.clone(),
             failures: chronicle.failures,
-            plan: planned(view),
+            plan: planned(&steps),
             actual_path: actual_path(&steps),
             params: started.map(|it| it.params.clone()).unwrap_or_default(),
             staffing: view.plan.as_ref().map(|plan| plan.staffing.clone()).unwrap_or_default(),
@@ -202,11 +208,11 @@ fn times(view: &RunView, hours: Hours, left_waiting_ms: u64) -> Times {
     Times { total_ms, before_ms, elapsed_ms, hours, left_waiting_ms }
 }
 
-fn planned(view: &RunView) -> Planned {
-    let Some(plan) = &view.plan else { return Planned::default() };
+fn planned(steps: &Steps) -> Planned {
+    let Some(plan) = &steps.view().plan else { return Planned::default() };
     let address = |node: usize| plan.outline.steps[node].address.clone();
     Planned {
-        estimate_seconds: schedule::foresee(&plan.outline, plan.concurrency).map(|foreseen| foreseen.seconds),
+        estimate_seconds: steps.foreseen_seconds(),
         critical_path: paths::planned(&plan.outline).into_iter().map(address).collect(),
         changed: plan.amendment.is_some(),
     }

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 use super::chronicle::{Approval, Chronicle, Said};
 use super::diary::{Diary, Spell};
 use crate::model::record::{Check, SkipReason};
+use crate::model::step::StepState;
+use crate::model::time::Moment;
 use crate::model::{Address, Fault, Status};
 use crate::plan::schedule;
 use crate::view::tell::why_skipped;
@@ -122,13 +124,27 @@ impl Steps {
 
     /// Start and end of a step that has both, in milliseconds from the start of the run.
     pub fn times(&self, node: usize) -> Option<(u64, u64)> {
+        let step = self.view.steps.get(node)?;
+        let state = self.view.state_of(step);
+        self.times_of(step, state, self.ended_of(step, state))
+    }
+
+    fn times_of(&self, step: &StepView, state: &StepState, ended: Option<&Moment>) -> Option<(u64, u64)> {
         // One that was taken back ended again when it was.
-        let stands = |status| !matches!(status, Status::Skipped | Status::Undone);
-        let step = self.view.steps.get(node).filter(|step| stands(step.status))?;
-        let from = self.view.state.started_at.as_ref()?;
-        let began = self.view.state_of(step).started_at.as_ref()?;
-        let ended = self.view.ended_of(step)?;
-        Some((began.since(from), began.since(from) + ended.since(began)))
+        if matches!(step.status, Status::Skipped | Status::Undone) {
+            return None;
+        }
+        let (from, began) = (self.view.state.started_at.as_ref()?, state.started_at.as_ref()?);
+        Some((began.since(from), began.since(from) + ended?.since(began)))
+    }
+
+    fn ended_of<'a>(&'a self, step: &StepView, state: &'a StepState) -> Option<&'a Moment> {
+        state.ended_at.as_ref().or_else(|| self.view.ended_of(step))
+    }
+
+    /// From the start of the run to the end of its last step, by estimate.
+    pub fn foreseen_seconds(&self) -> Option<u64> {
+        self.planned.iter().flatten().map(|(_, end)| *end).max()
     }
 
     pub fn spells(&self, step: &Address) -> &[Spell] {
@@ -144,13 +160,15 @@ impl Steps {
 
     fn report<'a>(&'a self, node: usize, step: &'a StepView) -> StepReport<'a> {
         let state = self.view.state_of(step);
-        let ended = self.view.ended_of(step);
+        let ended = self.ended_of(step, state);
         let duration = state.started_at.as_ref().zip(ended).map(|(from, to)| to.since(from));
         let was_done = duration.filter(|_| step.status != Status::Skipped);
         let outline = self.view.plan.as_ref().and_then(|plan| plan.outline.steps.get(node));
         let planned = self.planned(node);
         let signed = |millis: u64| i64::try_from(millis / 1000).unwrap_or(i64::MAX);
-        let late = planned.zip(self.times(node)).map(|((_, planned), (_, end))| signed(end) - signed(planned * 1000));
+        let late = planned
+            .zip(self.times_of(step, state, ended))
+            .map(|((_, planned), (_, end))| signed(end) - signed(planned * 1000));
         StepReport {
             id: &step.address,
             name: &step.name,

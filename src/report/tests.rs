@@ -144,6 +144,21 @@ fn a_failure_waits_for_nobody_once_the_run_ends() {
 }
 
 #[test]
+fn the_first_screen_says_who_has_the_run() {
+    let answer = |run: &Golden| glance::answers(&postmortem(run)).remove(0).answer;
+    assert_eq!(answer(&testing::waiting()), "Not yet: NOBODY EXECUTES THIS RUN. As of 2026-11-24 10:03:52Z.");
+    let run = testing::waiting();
+    let lease = crate::journal::lease::Lease::take(&run.dir.path).unwrap().unwrap();
+    assert_eq!(answer(&run), "Not yet: the run waits for people. As of 2026-11-24 10:03:52Z.");
+    drop(lease);
+    let mut run = testing::failed();
+    run.add(crate::model::Event::EndingBegan { how: crate::model::record::End::Aborted });
+    assert_eq!(answer(&run), "No: the run comes to its end as aborted. As of 2026-11-24 10:00:42Z.");
+    let undone = postmortem(&testing::undone());
+    assert!(undone.open.is_empty(), "{:?}", undone.open);
+}
+
+#[test]
 fn objectives_are_met_missed_or_open() {
     let texts = |run: &Golden| postmortem(run).objectives.iter().map(|it| it.text()).collect::<Vec<_>>();
     assert_eq!(texts(&testing::ok()), ["RTO 1h30m: 20m29s, met", "RPO 1d00h: 5m00s, met"]);

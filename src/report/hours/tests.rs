@@ -95,7 +95,8 @@ fn split(records: &[Record]) -> (Hours, RunState) {
         split.spend(&state, record);
         let before = record.event.step().map_or(Hands::Nobody, |step| split.hands(&state, step));
         state.apply(record, "");
-        split.note(&state, record, before);
+        let now = record.event.step().map_or(Hands::Nobody, |step| split.hands(&state, step));
+        split.note(&state, record, before, now);
     }
     (split.hours, state)
 }
@@ -126,7 +127,7 @@ fn looked_at_anew(records: &[Record]) -> (Hours, u64) {
             Whose::Machine
         } else if is(&[Status::Waiting, Status::Unknown])
             || state.paused
-            || (!over && STEPS.iter().any(|step| stuck(&step)))
+            || (!over && STEPS.iter().any(|step| stuck(step)))
         {
             Whose::Human
         } else {

@@ -39,7 +39,7 @@ const PARTS: [Part; 15] = [
     Part { id: "decisions", title: "Decisions", has: |it| !it.decisions.is_empty(), write: parts::decisions },
     Part { id: "waits", title: "Who waited for whom", has: |it| !it.waits.is_empty(), write: parts::waits },
     Part { id: "flags", title: "Not as the runbook has it", has: |it| !it.flags.is_empty(), write: parts::flags },
-    Part { id: "wrong", title: "What went wrong", has: parts::has_wrong, write: parts::wrong },
+    Part { id: "wrong", title: "What went wrong", has: Postmortem::has_trouble, write: parts::wrong },
     Part { id: "steps", title: "Steps, planned and actual", has: |_| true, write: parts::steps },
     Part { id: "bars", title: "When what ran", has: |_| true, write: bars::gantt },
     Part { id: "graph", title: "Graph", has: |_| true, write: bars::graph },

@@ -146,10 +146,6 @@ pub fn flags(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
     table(out, heads, report.flags.iter().map(row))
 }
 
-pub fn has_wrong(report: &Postmortem) -> bool {
-    !report.failures.is_empty() || report.steps.iter().any(|step| step.is_trouble())
-}
-
 pub fn wrong(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
     for step in report.steps.iter().filter(StepReport::is_trouble) {
         let trouble = html! {

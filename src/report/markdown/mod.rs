@@ -193,7 +193,7 @@ fn flags(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
 fn troubles(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
     let troubled = report.steps.iter().filter(StepReport::is_trouble);
     let past = report.dealt_with();
-    if past.is_empty() && !report.steps.iter().any(|step| step.is_trouble()) {
+    if !report.has_trouble() {
         return Ok(());
     }
     out.title("What went wrong")?;
