@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::context::{ReadCx, WorkCx, WriteCx};
-use super::contract::{Foresight, Found, Kind, Next, Prepared, Role, Stopped, Undone};
+use super::contract::{Foresight, Found, Kind, Next, Prepared, Role, Undone};
 use super::op::{Op, Outputs};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
@@ -46,7 +46,6 @@ pub trait AnyKind: Send + Sync {
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found>;
     fn start<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, ()>;
     fn watch<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Next>;
-    fn stop<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, Stopped>;
     fn undo<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp, undo: &'a Value, outputs: &'a Outputs) -> Boxed<'a, Undone>;
     fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry, with: &'a Value) -> Boxed<'a, ()>;
     fn work<'a>(&'a self, cx: &'a WorkCx, op: &'a RawOp) -> Boxed<'a, Next>;
@@ -122,7 +121,7 @@ impl<K: Kind> AnyKind for K {
             let op = op.with(params::<K>(op)?, ());
             let Prepared { prior, changes, creates, settles } = Kind::prepare(self, cx, &op).await?;
             let prior = serde_json::to_value(prior).map_err(|e| unreadable::<K>("prior state", &e.to_string()))?;
-            Ok(Prepared { prior, changes, creates, settles })
+            Ok(Prepared::new(prior, changes).creating(creates).settling(settles))
         })
     }
 
@@ -158,10 +157,6 @@ impl<K: Kind> AnyKind for K {
             }
             Kind::watch(self, cx, &typed::<K>(op)?).await
         })
-    }
-
-    fn stop<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, Stopped> {
-        Box::pin(async move { Kind::stop(self, cx, &typed::<K>(op)?).await })
     }
 
     fn undo<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp, undo: &'a Value, outputs: &'a Outputs) -> Boxed<'a, Undone> {
