@@ -210,8 +210,8 @@ pub trait Kind: Send + Sync + 'static {
         async { Err(Fault::new("RG1003", "this kind has nothing to prepare")) }
     }
 
-    /// Says what became of an operation that has an intent and no outcome on disk. Unless said otherwise there is nothing to
-    /// be found of a probe, which is asked again, and a person decides about a step.
+    /// Says what became of an operation that has an intent and no outcome on disk. Where a kind does not say it, what only
+    /// reads is begun again, and of everything else a person decides.
     fn find(
         &self,
         _cx: &ReadCx,

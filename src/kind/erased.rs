@@ -127,15 +127,18 @@ impl<K: Kind> AnyKind for K {
 
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found> {
         Box::pin(async move {
-            if !K::WORKS {
-                return Kind::find(self, cx, &typed::<K>(op)?).await;
-            }
-            if let Some(found) = find_work(cx, op)? {
+            if K::WORKS
+                && let Some(found) = find_work(cx, op)?
+            {
                 return Ok(found);
             }
-            // There is no process left to wait for: what goes on by itself is taken up by new work under the same id.
             Ok(match Kind::find(self, cx, &typed::<K>(op)?).await? {
-                Found::Running => Found::Absent,
+                // There is no process left to wait for: what goes on by itself is taken up by new work under the same id.
+                Found::Running if K::WORKS => Found::Absent,
+                // To read once more does no harm.
+                Found::CannotTell(_) if Kind::effect(self, &Late { value: &op.params }) == Effect::Read => {
+                    Found::Absent
+                }
                 other => other,
             })
         })
@@ -250,4 +253,52 @@ fn read<K: Kind, T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, Fa
 
 fn unreadable<K: Kind>(place: &str, why: &str) -> Fault {
     Fault::new("RG1004", format!("`{}` cannot take its `{place}`: {why}", K::NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::record::Mode;
+    use crate::model::{Address, OpId};
+
+    /// Says nothing of what becomes of it after a crash.
+    struct Silent<const PROBE: bool>;
+
+    impl<const PROBE: bool> Kind for Silent<PROBE> {
+        const NAME: &'static str = "silent";
+        const PAGE: &'static str = "";
+        const ROLE: Role = if PROBE { Role::Probe } else { Role::Step };
+        type Params = Value;
+        type Prior = Value;
+
+        fn example() -> &'static str {
+            ""
+        }
+
+        fn effect(&self, with: &Late<'_>) -> Effect {
+            if with.has(&["read"]) { Effect::Read } else { Effect::KeyedCreate }
+        }
+
+        fn outputs(&self, _: &Late<'_>) -> Shape {
+            Shape::Open
+        }
+    }
+
+    async fn found(kind: &dyn AnyKind, params: Value) -> Found {
+        let (run, step) = ("r".parse().unwrap(), Address::top("a"));
+        let (id, boot, phase) = (OpId::new(&run, &step, 1), String::new(), String::new());
+        let (prior, facts) = (Value::Null, Value::Null);
+        let op = Op { id, run, step, attempt: 1, phase, params, prior, facts, timeout_ms: None, boot };
+        let cx = ReadCx { base: "/".into(), work: "/".into(), mode: Mode::Real, secrets: [].into() };
+        kind.find(&cx, &op).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_does_not_look_leaves_it_to_a_person_unless_it_only_reads() {
+        assert!(matches!(found(&Silent::<false>, json!({})).await, Found::CannotTell(_)));
+        assert!(matches!(found(&Silent::<false>, json!({"read": true})).await, Found::Absent));
+        assert!(matches!(found(&Silent::<true>, json!({})).await, Found::Absent));
+    }
 }
