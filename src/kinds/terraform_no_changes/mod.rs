@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault};
 use crate::provider::terraform::{self, Module, Planning, Reach, Scope};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
@@ -54,10 +54,6 @@ impl Kind for TerraformNoChanges {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::of([("empty", OutputType::Boolean)])
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, ReadCx, Role};
 use crate::model::{Effect, Fault};
 use crate::provider::terraform::{self, Module, Reach};
 use crate::runbook::catalog::{Complaint, Late, Shape};
@@ -43,10 +43,6 @@ impl Kind for TerraformOutput {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::Open
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

@@ -33,7 +33,7 @@ pub const NSUPDATE: Tool = Tool {
 /// Fetches the second PostgreSQL, which `xz` unpacks.
 pub const MAVEN: Tool = Tool { name: "Maven", package: "maven", is_there: || in_path("mvn").is_some() };
 pub const XZ: Tool = Tool { name: "xz", package: "xz-utils", is_there: || in_path("xz").is_some() };
-/// Makes the environment that moto lives in. Debian's own Python comes without that part.
+/// Runs the program of the page on own kinds, and makes the environment that moto lives in, which Debian's Python alone cannot.
 pub const PYTHON: Tool = Tool { name: "Python", package: "python3-venv", is_there: makes_environments };
 
 /// What the whole suite needs.
