@@ -18,6 +18,8 @@ use crate::model::run::Judged;
 use crate::model::time::Clock;
 use crate::model::{Address, Answer, Person, RunState, Verb};
 use crate::provider::clock::SystemClock;
+use crate::runbook::codes;
+use crate::runbook::params::url_with_password;
 use crate::view::Commands;
 
 /// How long a command waits for the executor's word.
@@ -101,6 +103,7 @@ fn confirmed() -> Result<bool, Failure> {
 }
 
 fn say(context: &Context, verb: Verb, args: AnswerArgs) -> Result<u8, Failure> {
+    refuse_passwords(&verb, args.because.as_deref())?;
     let dir = context.run_to_change(args.run.as_deref())?;
     let answer = Answer {
         id: answer_id(),
@@ -125,6 +128,32 @@ pub fn lift_pause(context: &Context, dir: &RunDir, who: &Person) -> Result<(), F
     let answer = Answer { id: answer_id(), at: Timestamp::now(), who: who.clone(), because: None, verb: Verb::Resume };
     deliver(dir, &answer)?;
     verdict(context, dir, &answer).map(|_| ())
+}
+
+/// An answer is kept in the journal as it was given, and one that is refused as well.
+fn refuse_passwords(verb: &Verb, because: Option<&str>) -> Result<(), Failure> {
+    let said = match verb {
+        Verb::Done { outputs, .. } => outputs.values().find_map(without_password),
+        Verb::Note { text } => url_with_password(text),
+        _ => None,
+    };
+    match said.or_else(|| because.and_then(url_with_password)) {
+        None => Ok(()),
+        Some(url) => Err(Failure::usage("a URL in this answer holds a password; nothing was recorded")
+            .code(codes::URL_PASSWORD)
+            .hint(format!(
+                "say `{url}`; the runbook takes the password as a secret: `{{ url: \"{url}\", password: \"{{{{ secrets.NAME }}}}\" }}`"
+            ))),
+    }
+}
+
+fn without_password(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => url_with_password(text),
+        Value::Array(items) => items.iter().find_map(without_password),
+        Value::Object(fields) => fields.values().find_map(without_password),
+        _ => None,
+    }
 }
 
 /// Unique, so that an answer that is delivered twice counts once.

@@ -8,6 +8,7 @@ mod people;
 mod points;
 mod power;
 mod processes;
+mod refusals;
 mod roles;
 mod rollover;
 mod state_bucket;

@@ -1,0 +1,60 @@
+//! What is typed wrong, and what may not be typed at all, is refused before anything of it is kept.
+
+use super::support::Place;
+
+const ASKS: &str = "steps:\n  - id: ask\n    uses: manual.task\n    needs: []\n    with:\n      instructions: where is it\n      \
+                    form: { at: { type: string } }\n";
+const URL: &str = "postgres://app:tr0ub4dor@db.example.org/app";
+
+/// Every file of the run, as one text.
+fn kept(place: &Place) -> String {
+    let mut folders = vec![place.run_dir()];
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                text.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn a_password_in_an_answer_is_refused_before_it_is_written() {
+    let place = Place::new(ASKS);
+    place.run("--no-wait").ends(3);
+    place.write("outputs.json", &format!(r#"{{"at": "there", "more": [{{"url": "{URL}"}}]}}"#));
+    let (output, because) = (format!("at={URL}"), format!("it is at {URL}"));
+    for answer in [
+        &["done", "ask", "--because", "seen", "--output", &output][..],
+        &["done", "ask", "--because", "seen", "--outputs", "outputs.json"],
+        &["done", "ask", "--because", &because, "--output", "at=there"],
+        &["note", &because],
+    ] {
+        let said = place.argv(answer).ends(2);
+        assert!(said.stderr.contains("error[RG0404]"), "{said:#?}");
+        assert!(said.stderr.contains("postgres://app@db.example.org/app"), "{said:#?}");
+        assert!(!said.stderr.contains("tr0ub4dor"), "{said:#?}");
+    }
+    assert!(!kept(&place).contains("tr0ub4dor"));
+    let run = place.start("resume");
+    place.until("somebody executes the run", |place| place.status()["executor"]["alive"] == true);
+    place.argv(&["done", "ask", "--because", "seen", "--output", &output]).ends(2);
+    assert!(!kept(&place).contains("tr0ub4dor"));
+    place.argv(&["done", "ask", "--because", "seen", "--output", "at=postgres://app@db.example.org/app"]).ends(0);
+    run.end().ends(0);
+}
+
+#[test]
+fn a_step_that_is_chosen_and_does_not_exist_is_named_with_the_nearest() {
+    let place = Place::new(ASKS);
+    for chosen in ["--only aks", "--skip aks --because no-time", "--from aks --because no-time"] {
+        let said = place.run(chosen).ends(2);
+        assert!(said.stderr.contains("error[RG8001]") && said.stderr.contains("did you mean `ask`?"), "{said:#?}");
+    }
+    assert!(!place.run_dir().exists());
+}
