@@ -50,6 +50,9 @@ pub struct StepState {
     pub approved_by: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
+    /// Since when nobody can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubted_at: Option<Box<Moment>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkipReason>,
     /// Earliest next attempt, as milliseconds after `at`.
@@ -144,6 +147,7 @@ impl StepState {
             ask: None,
             approved_by: Vec::new(),
             evidence: None,
+            doubted_at: None,
             skipped: None,
             retry: None,
             undo: None,
@@ -217,7 +221,10 @@ impl StepState {
                 self.fault = Some(Box::new(fault.clone()));
                 self.retry = Some(Box::new(Retry { at: moment.clone(), delay_ms: *delay_ms }));
             }
-            Event::StepDoubted { evidence, .. } => self.evidence = Some(evidence.clone()),
+            Event::StepDoubted { evidence, .. } => {
+                self.evidence = Some(evidence.clone());
+                self.doubted_at = Some(Box::new(moment.clone()));
+            }
             Event::StepSkipped { why, .. } => {
                 self.end(moment);
                 self.skipped = Some(why.clone());
@@ -246,6 +253,7 @@ impl StepState {
         self.retry = None;
         self.fault = None;
         self.evidence = None;
+        self.doubted_at = None;
         self.ended_at = None;
         self.started_at.get_or_insert_with(|| moment.clone());
         self.intent = Some(Box::new(Intent {
@@ -267,6 +275,7 @@ impl StepState {
         self.settle_doubt();
         self.fault = None;
         self.evidence = None;
+        self.doubted_at = None;
         self.started_at.get_or_insert_with(|| moment.clone());
         self.ended_at = Some(moment.clone());
     }

@@ -137,7 +137,7 @@ fn asks(view: &RunView, step: &StepView) -> Value {
         }),
         (_, StepStatus::Unknown) => json!({
             "who": "anybody",
-            "since": null,
+            "since": state.doubted_at.as_ref().map(|it| it.at),
             "what": state.evidence,
             "kind": "decision",
             "code": null,

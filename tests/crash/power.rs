@@ -24,6 +24,8 @@ fn an_opaque_step_is_unknown_and_never_run_again_by_itself() {
         assert_eq!(place.step_state("work"), "unknown");
         assert_eq!(place.effects().len(), 1);
     }
+    let asks = &place.step("work")["asks"];
+    assert!(asks["since"].is_string(), "{asks}");
     // Neither is it something to leave out, nor does it happen again without a reason.
     place.regrow("skip work --because now").ends(2);
     place.regrow("retry work").ends(2);
