@@ -19,6 +19,7 @@ use crate::report::json_lines::JsonLines;
 use crate::report::lines::Volume;
 use crate::report::terminal::{self, Look};
 use crate::report::{self, Format};
+use crate::view::derive::needs_attention;
 use crate::view::{Commands, Observer, RunView, follow, words};
 
 /// A display in the engine's eyes.
@@ -145,11 +146,14 @@ pub fn code(dir: &RunDir) -> u8 {
         .iter()
         .any(|step| step.finally && !step.allow_failure && matches!(step.status, Status::Failed | Status::Unproven));
     match view.status {
+        RunStatus::Paused if view.state.paused => exit::STOPPED,
         RunStatus::Failed | RunStatus::Paused => exit::FAILED,
         _ if view.status.is_final() && failed_finally => exit::FAILED,
         RunStatus::Succeeded => exit::DONE,
         RunStatus::Aborted | RunStatus::Undone => exit::ABORTED,
         RunStatus::Waiting if any(Status::Unknown) => exit::UNKNOWN,
+        // Beside what is asked: whoever answers it has not dealt with the failure.
+        RunStatus::Waiting if view.steps.iter().any(|step| !step.finally && needs_attention(step)) => exit::FAILED,
         RunStatus::Waiting => exit::WAITING,
         RunStatus::Running | RunStatus::Ending => exit::STOPPED,
     }

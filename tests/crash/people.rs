@@ -172,10 +172,13 @@ fn a_pause_lets_what_runs_end_and_resume_goes_on() {
     let place = gate("  - id: after\n    needs: [gate]\n    run: echo after >> effects\n");
     let run = place.start_run("");
     place.until_effects(1);
+    let follower = place.start_run("");
+    std::thread::sleep(std::time::Duration::from_millis(400));
     place.regrow("pause").ends(2);
     place.regrow("pause --because lunch").ends(0);
     place.write("go", "");
     run.end().ends(75);
+    follower.end().ends(75);
     assert_eq!((place.state().as_str(), place.effects().len()), ("paused", 1));
     place.regrow("resume --no-wait").ends(0);
     assert_eq!(place.effects(), ["after", "gate"]);
