@@ -32,7 +32,7 @@ pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), 
     match &args.accept {
         Some(digest) if same && !names(digest, &saved.source_digest) => {
             let message = format!("`{}` has the digest {}", saved.runbook.display(), short(&saved.source_digest));
-            return Err(Failure::usage(format!("{message}, not {digest}")));
+            return Err(Failure::usage(format!("{message}, not {digest}")).code("RG8003"));
         }
         Some(digest) if !same => return accept(context, dir, args, &saved, digest, outage),
         None if !same && !args.as_started => return Err(edited(context, dir, &saved)),
@@ -58,7 +58,7 @@ fn edited(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Failure {
     let how = |file: &PathBuf| if file.exists() { "was edited since" } else { "is gone; it was there when" };
     let files = saved.edited(dir);
     let files: Vec<String> = files.iter().map(|file| format!("`{}` {}", file.display(), how(file))).collect();
-    let mut failure = Failure::usage(format!("{} run `{}` took it", files.join(" and "), saved.run));
+    let mut failure = Failure::usage(format!("{} run `{}` took it", files.join(" and "), saved.run)).code("RG8003");
     let loaded = match runbook::load(&saved.runbook) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -165,7 +165,8 @@ fn refuse_what_is_begun(context: &Context, dir: &RunDir, difference: &Difference
     if begun.is_empty() {
         return Ok(recovered.state);
     }
-    let mut failure = Failure::usage("steps that were started are not what they were; nothing was taken over");
+    let message = "steps that were started are not what they were; nothing was taken over";
+    let mut failure = Failure::usage(message).code("RG8003");
     let refused = touched.iter().filter(|(address, _)| begun.contains(&address));
     failure.causes = refused.map(|(_, step)| step.to_string()).collect();
     Err(failure.hint("put them back as they were, or go on with --as-started; only what has not begun may change"))

@@ -54,6 +54,7 @@ pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
     let digest = loaded.texts.digest();
     if digest != saved.source_digest {
         return Err(Failure::usage(format!("the copy of the runbook in `{}` was changed", dir.path.display()))
+            .code("RG8003")
             .hint("put it back as it was; a run only goes on by the runbook it started with"));
     }
     let mut plan = Plan::bind(loaded.runbook, &digest, saved.binding(), kinds::find)?;

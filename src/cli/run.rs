@@ -27,7 +27,7 @@ use crate::provider::vault;
 use crate::runbook::ast::{Objectives, Rpo};
 use crate::runbook::params::{self, ParamFile};
 use crate::runbook::template::Secrets;
-use crate::runbook::{Loaded, codes, duration};
+use crate::runbook::{Loaded, codes, duration, suggest};
 use crate::view::{Commands, history};
 
 pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
@@ -151,6 +151,7 @@ fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> 
     .collect();
     if !other.is_empty() {
         return Err(Failure::usage(format!("run `{}` exists, with {}", old.run, other.join(" and ")))
+            .code("RG8004")
             .hint("name another id, or `regrow resume` the old one"));
     }
     if let Ok(recovered) = recover(&Folder::new(&dir.path))
@@ -213,7 +214,11 @@ pub fn params_of(
 pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, Failure> {
     let graph = crate::graph::dag::Graph::of(&loaded.runbook).map_err(Failure::usage)?;
     let find = |id: &String| {
-        let none = || Failure::usage(format!("there is no step `{id}` in `{}`", choices.file.display()));
+        let none = || {
+            let failure = Failure::usage(format!("there is no step `{id}` in `{}`", choices.file.display()));
+            let known = graph.nodes.iter().map(|node| node.address.as_str());
+            suggest::help(id, known).into_iter().fold(failure.code("RG8001"), Failure::hint)
+        };
         graph.find(id).ok_or_else(none)
     };
     let mut left_out: BTreeSet<usize> = choices.skip.iter().map(find).collect::<Result<_, _>>()?;
@@ -236,7 +241,9 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
 
 pub fn outage_began(going: &Going, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
     let began = going.outage_began.as_deref().map(duration::parse_timestamp).transpose();
-    let began = began.map_err(|why| Failure::usage(format!("--outage-began: {why}")))?;
+    let began = began.map_err(|why| {
+        Failure::usage(format!("--outage-began: {why}")).hint("write it as `2026-11-22T14:05:00Z`, with its offset")
+    })?;
     if began.is_some_and(|began| began > now) {
         return Err(Failure::usage("--outage-began lies in the future"));
     }

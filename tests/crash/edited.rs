@@ -43,6 +43,7 @@ fn an_edit_is_told_step_by_step_with_the_command_that_takes_it_over() {
     let (place, digest) = edited();
     let said = place.regrow("resume run1 --no-wait").ends(2);
     for line in [
+        "error[RG8003]",
         "step `load` differs",
         "      - echo old >> effects",
         "      + echo new >> effects",
