@@ -194,7 +194,10 @@ fn job(cx: &WriteCx, op: &RunOp, argv: Vec<String>, files: &JobFiles) -> Job {
 fn ended(outcome: Outcome, params: &Params) -> Result<Next, Fault> {
     match outcome.ended {
         Ended::Exit(0) if outcome.leaked => {
-            Err(Fault::new("RG2012", "an output holds a secret").hint("outputs are written down; leave the secret out"))
+            let name =
+                output::masked(&outcome.output).map_or_else(|| "an output".into(), |name| format!("output `{name}`"));
+            let fault = Fault::new("RG2012", format!("{name} holds a secret"));
+            Err(fault.hint("outputs are written down; leave the secret out"))
         }
         Ended::Exit(0) => {
             let mut outputs = output::parse(&outcome.output, &params.outputs)?;
