@@ -10,8 +10,10 @@ use super::{group, people, undo};
 use crate::kind::Role;
 use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
+use crate::model::text::is_blank;
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::Plan;
+use crate::runbook::suggest;
 
 type Judgement = Result<Vec<Event>, String>;
 
@@ -23,7 +25,7 @@ pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Result<Vec<Event
 
 /// What somebody says who may say it.
 fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
-    let because = answer.because.as_deref().unwrap_or("").trim();
+    let because = answer.because.as_deref().filter(|text| !is_blank(text)).unwrap_or("").trim();
     if needs_reason(&answer.verb) && because.is_empty() {
         return Err(format!("`{}` needs a reason: --because TEXT", answer.verb.word()));
     }
@@ -50,6 +52,7 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         // One that was cut short is finished, not begun again.
         Verb::Cleanup if state.is_cleaning_up() => Ok(Vec::new()),
         Verb::Cleanup => Ok(vec![Event::CleanupBegan]),
+        Verb::Note { text } if is_blank(text) => Err("the note is empty".into()),
         Verb::Note { text } => Ok(vec![Event::NoteAdded { text: text.clone(), who: answer.who.clone() }]),
     }
 }
@@ -88,12 +91,20 @@ fn needs_reason(verb: &Verb) -> bool {
 }
 
 fn node_of(plan: &Plan, step: &Address) -> Result<usize, String> {
-    plan.find(step).ok_or_else(|| format!("there is no step `{step}` in this run"))
+    plan.find(step).ok_or_else(|| {
+        let known = (0..plan.len()).map(|node| plan.address(node).as_str());
+        let near = suggest::help(step.as_str(), known).map(|near| format!("; {near}")).unwrap_or_default();
+        format!("there is no step `{step}` in this run{near}")
+    })
 }
 
 fn approve(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, code: &str) -> Judgement {
     node_of(plan, step)?;
-    let asked = state.step(step).ask.as_ref().ok_or_else(|| format!("`{step}` asks for no approval now"))?;
+    let asked = state
+        .step(step)
+        .ask
+        .as_ref()
+        .ok_or_else(|| format!("`{step}` asks for no approval now; its status is {}", state.status(step).word()))?;
     match asked.ask.what {
         AskKind::Approval => {}
         AskKind::Task | AskKind::Acknowledge => return Err(format!("`{step}` is answered with `regrow done {step}`")),

@@ -150,6 +150,11 @@ pub enum Event {
         step: Address,
         fault: Fault,
     },
+    /// Not taken back, since something that needed it could not be.
+    UndoWithheld {
+        step: Address,
+        by: Address,
+    },
     /// What is taken back, in this order. `all`: the run ends with it.
     UndoBegan {
         steps: Vec<Address>,
@@ -222,7 +227,8 @@ impl Event {
             | Event::StepReopened { step, .. }
             | Event::UndoIntended { step, .. }
             | Event::StepUndone { step, .. }
-            | Event::UndoFailed { step, .. } => Some(step),
+            | Event::UndoFailed { step, .. }
+            | Event::UndoWithheld { step, .. } => Some(step),
             Event::RunStarted(_)
             | Event::SegmentOpened { .. }
             | Event::TailDoubted { .. }

@@ -154,6 +154,7 @@ pub fn next(status: Status, event: &Event) -> Status {
         | Event::NoteAdded { .. }
         | Event::EndingBegan { .. }
         | Event::AskEscalated { .. }
+        | Event::UndoWithheld { .. }
         | Event::RunEnded { .. } => status,
     }
 }
