@@ -15,7 +15,7 @@ pub fn kinds(context: &Context) -> Result<(), Failure> {
         let entries: Vec<Value> = KINDS.iter().map(|kind| entry(*kind)).collect();
         return print_json(&entries);
     }
-    print(&table())
+    print(table())
 }
 
 fn table() -> String {
