@@ -3,6 +3,7 @@
 mod cleanup;
 mod edited;
 mod files;
+mod hostile;
 mod include;
 mod people;
 mod points;
@@ -10,7 +11,9 @@ mod power;
 mod processes;
 mod roles;
 mod rollover;
+mod screen;
 mod state_server;
 mod support;
+mod terminal;
 mod terraform;
 mod terraform_crashes;
