@@ -1,8 +1,10 @@
 //! Who is wanted for a run, by role, and who there is.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Plan;
+use crate::model::Address;
 use crate::model::record::Contact;
 use crate::runbook::ast::{Minimum, Runbook};
 
@@ -52,6 +54,44 @@ impl Staffing {
         }
         lines
     }
+}
+
+/// Approvals that exclude who started the run, and want more people than are left without `starter`: they would wait for
+/// ever. One line each.
+pub fn without_starter(plan: &Plan, starter: &str) -> Vec<String> {
+    let book = &plan.runbook;
+    if book.people.is_empty() {
+        return Vec::new();
+    }
+    let short = |(address, from, minimum): (&Address, Vec<String>, Minimum)| {
+        let others = book.holders(&from).filter(|(name, _)| *name != starter).count();
+        let wanted = minimum.of(others);
+        let roles = if from.is_empty() { "people".to_string() } else { from.join(" or ") };
+        usize::try_from(wanted)
+            .is_ok_and(|wanted| wanted > others)
+            .then(|| format!("`{address}` wants {wanted} of {roles}, not counting who started; there are {others}"))
+    };
+    let nodes = (0..plan.len()).filter(|node| !plan.skipped.contains(plan.address(*node)));
+    nodes.filter_map(|node| asks_others(plan, node)).filter_map(short).collect()
+}
+
+/// Whom a step asks, if who started the run may not answer. As far as the runbook's text tells.
+fn asks_others(plan: &Plan, node: usize) -> Option<(&Address, Vec<String>, Minimum)> {
+    let (address, step) = (plan.address(node), plan.step(node));
+    if let Some(approval) = step.approval.as_ref().filter(|approval| !approval.by_starter) {
+        let from = approval.from.iter().map(|role| role.text.clone()).collect();
+        return Some((address, from, approval.minimum));
+    }
+    let with = step.with.written();
+    if step.kind != "manual.approval" || with["by_starter"] != false {
+        return None;
+    }
+    let from = with["from"].as_array().into_iter().flatten().filter_map(|role| role.as_str().map(str::to_string));
+    let minimum = match &with["minimum"] {
+        Value::String(word) if word == "all" => Minimum::All,
+        count => Minimum::Count(count.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1)),
+    };
+    Some((address, from.collect(), minimum))
 }
 
 impl Post {
