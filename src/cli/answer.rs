@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
-use super::looking::{self, print_json, talk};
+use super::looking::{self, print_json_line, talk};
 use super::{Failure, cleanup, exit, resume};
 use crate::engine::{answers, escalation, undo, world};
 use crate::journal::lease::{self, Lease};
@@ -35,6 +35,10 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
             say(context, Verb::Retry { step }, answer)
         }
         Command::Rerun { step, answer } => say(context, Verb::Rerun { step: address(&step)? }, answer),
+        Command::Extend { step, duration, answer } => {
+            let by_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            say(context, Verb::Extend { step: address(&step)?, by_ms }, answer)
+        }
         Command::Pause { answer } => say(context, Verb::Pause, answer),
         Command::Abort { answer } => abort(context, answer),
         Command::Undo { step, yes, answer } => take_back(context, step.as_deref(), yes, answer),
@@ -98,7 +102,8 @@ fn what_an_abort_does(view: &RunView) -> Vec<String> {
     let done = steps.iter().filter(|step| step.status == Status::Succeeded).count();
     if done > 0 {
         let undo = view.commands.undo();
-        said.push(format!("{} stay done; they are taken back by: {undo}", words::count(done, "step")));
+        let stay = if done == 1 { "stays" } else { "stay" };
+        said.push(format!("{} {stay} done; taken back by: {undo}", words::count(done, "step")));
     }
     said
 }
@@ -189,7 +194,7 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
     }
     if context.json {
         let said = serde_json::json!({"accepted": true, "verb": answer.verb.word(), "head": state.head});
-        print_json(&said)?;
+        print_json_line(&said)?;
     } else {
         let head = state.head.get(..12).unwrap_or(&state.head);
         let step = answer.verb.step().map(|step| format!(" {step}")).unwrap_or_default();
@@ -223,7 +228,7 @@ fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Fai
     }
     deliver(dir, &answer)?;
     if context.json {
-        print_json(&serde_json::json!({"recorded": true, "verb": answer.verb.word(), "takes_effect_at": resume}))?;
+        print_json_line(&serde_json::json!({"recorded": true, "verb": answer.verb.word(), "takes_effect_at": resume}))?;
     }
     talk(format_args!("recorded; takes effect at `{resume}`"));
     Ok(exit::DONE)

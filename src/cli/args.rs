@@ -1,11 +1,13 @@
 //! What may be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::text::{is_blank, is_hidden};
 use crate::report::Format;
+use crate::runbook::duration;
 
 #[derive(Debug, Parser)]
 #[command(name = "regrow", version, about = "Brings hosted services back after a disaster", max_term_width = 110)]
@@ -144,6 +146,15 @@ pub enum AnswerCommand {
     /// Do a step again that has ended
     Rerun {
         step: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// Give work that is late more time, counted from now
+    Extend {
+        step: String,
+        /// How long: 30m, 1h30m
+        #[arg(value_parser = duration)]
+        duration: Duration,
         #[command(flatten)]
         answer: AnswerArgs,
     },
@@ -351,6 +362,13 @@ fn one_line(text: &str) -> Result<String, String> {
     match text.chars().find(|c| is_hidden(*c)) {
         Some(c) => Err(format!("it holds the character {}, which nobody sees", c.escape_default())),
         None => said(text),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match duration::parse(text) {
+        Ok(time) if time.is_zero() => Err("that is no time".into()),
+        other => other.map_err(|error| error.to_string()),
     }
 }
 

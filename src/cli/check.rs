@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
-use super::looking::{print, print_json};
+use super::looking::{print, print_json_line};
 use super::{Failure, exit, problems};
 use crate::kinds::Kinds;
 use crate::runbook::{self, Loaded, Problem};
@@ -19,7 +19,7 @@ pub fn check(context: &Context, files: &[PathBuf]) -> Result<u8, Failure> {
     }
     let bad = all.iter().any(Problem::is_error);
     if context.json {
-        print_json(&problems::to_json(&all))?;
+        print_json_line(&problems::to_json(&all))?;
     } else {
         show(context, &all);
         if !bad {

@@ -52,6 +52,13 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     written(result.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
 }
 
+/// The same on one line.
+pub fn print_json_line(value: &impl Serialize) -> Result<(), Failure> {
+    let mut out = Json(io::BufWriter::new(io::stdout().lock()));
+    let result = serde_json::to_writer(&mut out, value).map_err(io::Error::from);
+    written(result.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
+}
+
 /// Says one line beside the data. On a closed stderr nobody listens, and that is all right.
 pub fn talk(line: impl Display) {
     tell(format_args!("{}\n", clean::whole_line(&line.to_string())));

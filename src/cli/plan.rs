@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::args::{Choices, PlanArgs};
 use super::context::Context;
-use super::looking::{print, print_json};
+use super::looking::{print, print_json_line};
 use super::{Failure, check, exit, run};
 use crate::kind::{Made, Op, Prepared, ReadCx};
 use crate::kinds;
@@ -37,7 +37,7 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let steps = forecast::forecast(&plan);
     let looks = look(&plan, &steps, &harmless_secrets(&plan), 0)?;
     if context.json {
-        print_json(&to_json(&plan, &steps, &looks))?;
+        print_json_line(&to_json(&plan, &steps, &looks))?;
     } else {
         let mut page = Page::new();
         to_text(&plan, &steps, &looks).iter().for_each(|line| page.line(line));

@@ -187,6 +187,7 @@ pub fn question(view: &RunView, step: &StepView) -> String {
         (_, Status::Unknown) => "is unknown: did it happen?".into(),
         (_, Status::Unproven) => "is not proven".into(),
         (_, Status::Undone) => "was taken back".into(),
+        (_, Status::Late) => "is late: it goes on and is watched".into(),
         _ => match &state.fault {
             Some(fault) => format!("failed: {fault}"),
             None => "failed".into(),

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::{group, people, undo};
+use super::{group, late, people, undo};
 use crate::kind::Role;
 use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
@@ -40,6 +40,7 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         Verb::Retry { step: Some(step) } => retry(plan, state, step, because),
         Verb::Retry { step: None } => retry_all(plan, state),
         Verb::Rerun { step } => rerun(plan, state, step),
+        Verb::Extend { step, by_ms } => extend(plan, state, step, *by_ms),
         Verb::Pause => Ok(vec![Event::RunPaused]),
         Verb::Resume if state.paused => Ok(vec![Event::RunUnpaused]),
         // Somebody was quicker: what was wanted is so.
@@ -86,7 +87,12 @@ fn needs_reason(verb: &Verb) -> bool {
         | Verb::Pause
         | Verb::Abort
         | Verb::Undo { .. } => true,
-        Verb::Approve { .. } | Verb::Retry { .. } | Verb::Resume | Verb::Cleanup | Verb::Note { .. } => false,
+        Verb::Approve { .. }
+        | Verb::Retry { .. }
+        | Verb::Extend { .. }
+        | Verb::Resume
+        | Verb::Cleanup
+        | Verb::Note { .. } => false,
     }
 }
 
@@ -221,6 +227,18 @@ fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
     let instead =
         if status == Status::Unknown { format!("; say `done` or `retry` of `{step}` first") } else { String::new() };
     Err(format!("`{step}` is {}; only a step that has ended can be done again{instead}", status.word()))
+}
+
+fn extend(plan: &Plan, state: &RunState, step: &Address, by_ms: u64) -> Judgement {
+    let node = node_of(plan, step)?;
+    if !late::has_time(plan, node) {
+        let why = "only work that lives on when its `timeout` is over can be given more";
+        return Err(format!("`{step}` cannot be given more time: {why}"));
+    }
+    match state.status(step) {
+        Status::Running | Status::Late => Ok(vec![Event::StepExtended { step: step.clone(), by_ms }]),
+        status => Err(format!("`{step}` is {}; only what is under way can be given more time", status.word())),
+    }
 }
 
 fn reopened(state: &RunState, step: &Address, raise: u32) -> Event {

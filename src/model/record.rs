@@ -124,6 +124,11 @@ pub enum Event {
     StepLate {
         step: Address,
     },
+    /// A person gives it more time, counted from now.
+    StepExtended {
+        step: Address,
+        by_ms: u64,
+    },
     /// An intent without outcome that no probe can settle.
     StepDoubted {
         step: Address,
@@ -222,6 +227,7 @@ impl Event {
             | Event::StepFailed { step, .. }
             | Event::RetryScheduled { step, .. }
             | Event::StepLate { step }
+            | Event::StepExtended { step, .. }
             | Event::StepDoubted { step, .. }
             | Event::StepSkipped { step, .. }
             | Event::StepReopened { step, .. }

@@ -101,6 +101,7 @@ impl Commands {
                 let again = way("try again", "retry", "");
                 [again, done("done by hand", "")].into_iter().chain(skip).collect()
             }
+            Status::Late => vec![way("give it more time", "extend", " 30m")],
             Status::Undone => std::iter::once(way("do it again", "retry", "")).chain(skip).collect(),
             _ => Vec::new(),
         }

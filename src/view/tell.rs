@@ -86,6 +86,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::StepFailed { step, fault } => step_failed(step, fault, state, book),
         Event::RetryScheduled { fault, delay_ms, .. } => retry_scheduled(fault, *delay_ms),
         Event::StepLate { .. } => step_late(),
+        Event::StepExtended { by_ms, .. } => step_extended(*by_ms),
         Event::StepDoubted { evidence, .. } => step_doubted(evidence),
         Event::StepSkipped { step, why } => format!("is skipped: {}", why_skipped(step, why)),
         Event::StepReopened { generation, .. } => step_reopened(*generation),
@@ -246,6 +247,10 @@ fn retry_scheduled(fault: &Fault, delay_ms: u64) -> String {
 
 fn step_late() -> String {
     "takes longer than its timeout, goes on and is watched".into()
+}
+
+fn step_extended(by_ms: u64) -> String {
+    format!("is given {} more, from now on", span(by_ms))
 }
 
 fn step_doubted(evidence: &str) -> String {
