@@ -17,3 +17,4 @@ mod support;
 mod terminal;
 mod terraform;
 mod terraform_crashes;
+mod words;
