@@ -202,6 +202,8 @@ fn looks(hostile: &Hostile) {
         hostile.tells(&format!("report~run1~--format~{format}"));
     }
     let html = hostile.argv(&["report", "run1", "--format", "html"]).stdout;
+    // Links of our own lead within the page.
+    let html = html.replace("<a href=\"#", "");
     for node in ["<script", "<img", "<a ", "onerror=y>"] {
         assert!(!html.contains(node), "{node} in {html}");
     }
