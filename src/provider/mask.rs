@@ -214,6 +214,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_markup_escapes_is_masked() {
+        let masker = Masker::new([&Secret::new("a<b>&'c\"d\u{f6}")]);
+        for text in [
+            "a&lt;b&gt;&amp;&apos;c&quot;d\u{f6}",
+            "a&lt;b&gt;&amp;&#39;c&#34;d&#246;",
+            "a&lt;b&gt;&amp;&#x27;c&quot;d\u{f6}",
+            "a&lt;b&gt;&amp;'c&quot;d\u{f6}",
+            "a&lt;b>&amp;'c\"d\u{f6}",
+        ] {
+            assert_eq!(masker.mask(&format!("<p>{text}</p>")), "<p>***</p>", "{text}");
+        }
+    }
+
     /// The search against the plainest way to say what it does.
     #[test]
     fn the_leftmost_and_longest_is_found_at_any_place() {
