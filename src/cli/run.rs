@@ -23,7 +23,7 @@ use crate::model::{Address, Answer, Person, RunId, Verb};
 use crate::plan::items::Items;
 use crate::plan::saved::SavedPlan;
 use crate::plan::staffing::without_starter;
-use crate::plan::{Binding, Plan};
+use crate::plan::{Binding, Plan, secrets};
 use crate::provider::vault;
 use crate::runbook::ast::{Objectives, Rpo};
 use crate::runbook::params::{self, ParamFile};
@@ -257,9 +257,13 @@ pub fn on_failure(going: &Going) -> Option<OnFailure> {
     })
 }
 
+/// Those that no step of this run will read may be missing. Where they are there, they are masked like the others.
 pub fn open_secrets(plan: &Plan) -> Result<Secrets, Failure> {
-    let all = plan.runbook.secrets.keys().cloned().collect();
-    open_those_secrets(plan, &all)
+    let idle = secrets::idle(plan);
+    let wanted = plan.runbook.secrets.keys().filter(|name| !idle.contains(*name)).cloned().collect();
+    let mut opened = open_those_secrets(plan, &wanted)?;
+    opened.extend(super::plan::harmless_secrets(plan, &idle));
+    Ok(opened)
 }
 
 pub fn open_those_secrets(plan: &Plan, names: &BTreeSet<String>) -> Result<Secrets, Failure> {

@@ -33,7 +33,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
             None => changes.push("nothing to change".into()),
         }
     }
-    Ok(Prepared { prior: Prior { module: commit }, changes, creates: Vec::new(), settles: None })
+    Ok(Prepared::new(Prior { module: commit }, changes))
 }
 
 fn installed(binary: Binary) -> Result<(), Fault> {

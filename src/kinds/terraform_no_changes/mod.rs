@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::secret::Secret;
 use crate::model::{Effect, Fault};
 use crate::provider::terraform::{self, Binary, Module, Scope, Vars, Wanted};
@@ -82,10 +82,6 @@ impl Kind for TerraformNoChanges {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::of([("empty", OutputType::Boolean)])
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, ReadCx, Role};
 use crate::model::secret::Secret;
 use crate::model::{Effect, Fault};
 use crate::provider::terraform::{self, Binary, Module, Wanted};
@@ -61,10 +61,6 @@ impl Kind for TerraformOutput {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::Open
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

@@ -33,9 +33,11 @@ pub const NSUPDATE: Tool = Tool {
 /// Fetches the second PostgreSQL, which `xz` unpacks.
 pub const MAVEN: Tool = Tool { name: "Maven", package: "maven", is_there: || in_path("mvn").is_some() };
 pub const XZ: Tool = Tool { name: "xz", package: "xz-utils", is_there: || in_path("xz").is_some() };
+/// Runs the program of the page on own kinds.
+pub const PYTHON: Tool = Tool { name: "Python", package: "python3", is_there: || in_path("python3").is_some() };
 
 /// What the whole suite needs.
-pub const ALL: &[Tool] = &[POSTGRES, PGBACKREST, STRACE, MAVEN, XZ, BIND, NSUPDATE];
+pub const ALL: &[Tool] = &[POSTGRES, PGBACKREST, STRACE, MAVEN, XZ, BIND, NSUPDATE, PYTHON];
 
 /// How it went with what was missing.
 #[derive(Debug, PartialEq, Eq)]
