@@ -18,5 +18,5 @@ mod support;
 mod terminal;
 mod terraform;
 mod terraform_crashes;
-mod words;
 mod terraform_states;
+mod words;
