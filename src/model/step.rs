@@ -58,6 +58,9 @@ pub struct StepState {
     /// Earliest next attempt, as milliseconds after `at`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Box<Retry>>,
+    /// Time that a person gave to the attempt in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended: Option<Box<Extended>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
     /// A lost record may have held an intent of this step: it is looked for before it starts. Holds the boot of that time.
@@ -125,6 +128,13 @@ pub struct Retry {
     pub delay_ms: u64,
 }
 
+/// `by_ms` milliseconds from `at` on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extended {
+    pub at: Moment,
+    pub by_ms: u64,
+}
+
 /// A step that no record names.
 pub static PENDING: StepState = StepState::pending();
 
@@ -150,6 +160,7 @@ impl StepState {
             doubted_at: None,
             skipped: None,
             retry: None,
+            extended: None,
             undo: None,
             in_doubt: None,
         }
@@ -221,6 +232,9 @@ impl StepState {
                 self.fault = Some(Box::new(fault.clone()));
                 self.retry = Some(Box::new(Retry { at: moment.clone(), delay_ms: *delay_ms }));
             }
+            Event::StepExtended { by_ms, .. } => {
+                self.extended = Some(Box::new(Extended { at: moment.clone(), by_ms: *by_ms }));
+            }
             Event::StepDoubted { evidence, .. } => {
                 self.evidence = Some(evidence.clone());
                 self.doubted_at = Some(Box::new(moment.clone()));
@@ -251,6 +265,7 @@ impl StepState {
         self.generation = it.generation;
         self.reached = None;
         self.retry = None;
+        self.extended = None;
         self.fault = None;
         self.evidence = None;
         self.doubted_at = None;

@@ -127,7 +127,7 @@ fn looked_at_anew(records: &[Record]) -> (Hours, u64) {
             Whose::Machine
         } else if is(&[Status::Waiting, Status::Unknown])
             || state.paused
-            || (!over && STEPS.iter().any(|step| stuck(step)))
+            || (!over && STEPS.iter().any(stuck))
         {
             Whose::Human
         } else {
