@@ -44,7 +44,7 @@ pub enum Operator {
     All,
     Any,
     Not,
-    /// That nobody answers. Whoever probes turns a refusal into the main value `"refused"`.
+    /// That nobody answers: the main value is `"refused"`, or false where it says whether somebody does (`tcp.connect`).
     Refused,
 }
 
@@ -174,7 +174,7 @@ fn compare(operator: Operator, found: &Value, want: &Value) -> bool {
             want.as_array().is_some_and(|all| all.iter().all(|part| compare(Operator::Contains, found, part)))
         }
         Operator::Any => want.as_array().is_some_and(|any| any.iter().any(|one| same(found, one))),
-        Operator::Refused => want.as_bool() == Some(found.as_str() == Some(REFUSED)),
+        Operator::Refused => want.as_bool() == Some(found.as_str() == Some(REFUSED) || *found == Value::Bool(false)),
     }
 }
 
@@ -214,6 +214,8 @@ mod tests {
             (Operator::Not, json!(2), json!(2), false),
             (Operator::Refused, json!("refused"), json!(true), true),
             (Operator::Refused, json!(true), json!(true), false),
+            (Operator::Refused, json!(false), json!(true), true),
+            (Operator::Refused, json!(true), json!(false), true),
         ];
         for (operator, found, want, good) in cases {
             assert_eq!(compare(operator, &found, &want), good, "{found} {operator:?} {want}");
