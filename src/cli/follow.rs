@@ -12,7 +12,8 @@ use crate::engine::Halt;
 use crate::engine::world::Audience;
 use crate::journal::lease;
 use crate::journal::store::{RunDir, make_private};
-use crate::model::record::Record;
+use crate::journal::{Folder, replay};
+use crate::model::record::{Event, Record};
 use crate::model::{Fault, RunState, RunStatus, Status};
 use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;
@@ -122,8 +123,17 @@ pub fn last_words(context: &Context, dir: &RunDir, ended: bool) {
     looking::tell(format_args!("\n{}", status::text(&view, paint, context.verbose)));
 }
 
-/// Whoever asks for a run that has ended is told how.
+/// Whoever asks for a run that has ended is told how: a program by the record of the end, as it was told the first time.
 pub fn ended(context: &Context, dir: &RunDir) -> u8 {
+    if context.json {
+        let mut end = None;
+        let read = replay(&Folder::new(&dir.path), |record, _| {
+            if matches!(record.event, Event::RunEnded { .. }) {
+                end = Some(record);
+            }
+        });
+        let _ = read.map_err(Failure::from).and_then(|()| end.iter().try_for_each(looking::print_json_line));
+    }
     let on_screen = io::stderr().is_terminal();
     if !context.json && !context.quiet && !on_screen {
         let view = looking::view_of(context, dir);

@@ -58,3 +58,16 @@ fn a_step_that_is_chosen_and_does_not_exist_is_named_with_the_nearest() {
     }
     assert!(!place.run_dir().exists());
 }
+
+#[test]
+fn a_run_that_has_ended_says_how_whoever_asks_for_it() {
+    let place = Place::new("steps:\n  - id: fails\n    needs: []\n    run: exit 1\n");
+    place.run("--on-failure abort").ends(1);
+    for again in ["run book.yaml --yes --run-id run1", "resume run1"] {
+        let said = place.regrow(again).ends(1);
+        assert!(said.stderr.contains("has ended: failed"), "{said:#?}");
+        let said = place.regrow(&format!("--json {again}")).ends(1);
+        let record: serde_json::Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:#?}"));
+        assert_eq!((&record["kind"], &record["state"]), (&"run_ended".into(), &"failed".into()), "{record}");
+    }
+}
