@@ -76,8 +76,9 @@ fn read_outputs(file: &Path) -> Result<Map<String, Value>, Failure> {
 /// Shows what an undo takes back and what stays, and asks.
 fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs) -> Result<u8, Failure> {
     let dir = context.run_to_change(args.run.as_deref())?;
-    let plan = resume::bound(context, &dir)?;
+    let mut plan = resume::bound(context, &dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
+    plan.grow(&state);
     let step = step.map(address).transpose()?;
     let find = |step: &Address| {
         plan.find(step).ok_or_else(|| Failure::usage(format!("there is no step `{step}` in run `{}`", dir.id())))
@@ -172,8 +173,9 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
 /// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`, behind what
 /// is recorded already.
 fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Failure> {
-    let plan = resume::bound(context, dir)?;
+    let mut plan = resume::bound(context, dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
+    plan.grow(&state);
     let resume = Commands { run: dir.id(), state: context.said_state() }.resume();
     if matches!(answer.verb, Verb::Abort | Verb::Undo { .. } | Verb::Cleanup) {
         answers::judge(&plan, &state, &answer)?;

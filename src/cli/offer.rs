@@ -31,8 +31,7 @@ pub fn offer(dir: &RunDir, plan: &Plan, halt: Halt, who: &Person) -> Result<Choi
         Halt::Ended | Halt::PausedByPerson | Halt::Stopped | Halt::Detached | Halt::Full => return Ok(Choice::Leave),
     };
     let state = recover(&Folder::new(&dir.path))?.state;
-    let in_the_way =
-        |node: &usize| wanted.contains(&state.status(plan.address(*node))) && !plan.step(*node).allow_failure;
+    let in_the_way = |node: &usize| wanted.contains(&state.status(plan.address(*node))) && !plan.may_fail(*node);
     let Some(node) = (0..plan.len()).find(in_the_way) else { return Ok(Choice::Leave) };
     let step = plan.address(node);
     let ways = ways(&state, step);

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::model::{Address, RunState};
 use crate::plan::Plan;
-use crate::runbook::ast::Step;
+use crate::runbook::ast::{Runbook, Step};
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
 use crate::runbook::template::{Condition, Reference};
 use crate::runbook::tree::Tree;
@@ -87,9 +87,7 @@ fn needed(plan: &Plan, node: usize) -> Vec<String> {
     let id = &plan.step(node).id;
     let mut names = Vec::new();
     let book = plan.graph.book(&plan.runbook, node);
-    let steps = book.all_steps().flat_map(|(_, step)| read_by(step));
-    let outputs = book.outputs.values().flat_map(Tree::references);
-    for reference in steps.chain(outputs).filter(|reference| !reference.optional) {
+    for reference in read_in(book).into_iter().filter(|reference| !reference.optional) {
         if let ["steps", of, "outputs", name, ..] = reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
             && of == id
             && !names.iter().any(|known| known == name)
@@ -100,8 +98,19 @@ fn needed(plan: &Plan, node: usize) -> Vec<String> {
     names
 }
 
+/// What a body reads, and the blocks in it.
+fn read_in(book: &Runbook) -> Vec<&Reference> {
+    let mut read: Vec<&Reference> = book.outputs.values().flat_map(Tree::references).collect();
+    for (_, step) in book.all_steps() {
+        read.extend(read_by(step));
+        read.extend(step.block.as_deref().into_iter().flat_map(read_in));
+    }
+    read
+}
+
 fn read_by(step: &Step) -> impl Iterator<Item = &Reference> {
-    let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
+    let lists = step.foreach.iter().flat_map(|foreach| std::iter::once(&foreach.list).chain(&foreach.key));
+    let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with)).chain(lists);
     let conditions = step.condition.as_deref().into_iter().chain(step.require.iter().map(|it| &it.that));
     trees.flat_map(Tree::references).chain(conditions.flat_map(Condition::references))
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::schedule;
-use crate::graph::dag::Graph;
+use crate::graph::{Graph, Role};
 use crate::model::{Address, Effect};
 use crate::runbook::ast::{Ended, OnItemFailure, Runbook};
 
@@ -33,6 +33,9 @@ pub struct OutlineStep {
     /// The members of a group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Range<usize>>,
+    /// Its members are items of one step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub list: bool,
     /// A failure of one member keeps the others from starting.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stops: bool,
@@ -43,6 +46,9 @@ pub struct OutlineStep {
     pub finally: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_failure: bool,
+    /// What it lies in may fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub covered: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate_seconds: Option<u64>,
     /// From its start to the end of all that waits for it, by estimate.
@@ -88,9 +94,12 @@ impl Outline {
                 dependents: at.dependents.clone(),
                 group: at.group.map(|member| member.of),
                 members: at.members.clone(),
-                stops: step.foreach.as_ref().is_some_and(|foreach| foreach.on_item_failure == OnItemFailure::Stop),
+                list: at.role == Role::List,
+                stops: at.role == Role::List
+                    && step.foreach.as_ref().is_some_and(|foreach| foreach.on_item_failure == OnItemFailure::Stop),
                 finally: at.finally,
                 allow_failure: step.allow_failure,
+                covered: graph.groups(node).any(|group| graph.step(runbook, group).allow_failure),
                 lock: step.lock.clone(),
                 estimate_seconds: estimate(node),
                 remaining_seconds: 0,

@@ -11,7 +11,8 @@ pub fn needed(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> BTreeSet<S
     let mut needed = BTreeSet::new();
     let mut seen = BTreeSet::new();
     // Each with the include in whose file it is written.
-    let own = |node: usize| trees(plan.step(node)).into_iter().map(move |tree| (plan.graph.nodes[node].unit, tree));
+    let file = |node: usize| plan.graph.file(&plan.runbook, node);
+    let own = |node: usize| trees(plan.step(node)).into_iter().map(move |tree| (file(node), tree));
     let mut trees: Vec<(Option<usize>, &Tree)> = nodes.into_iter().flat_map(own).collect();
     while let Some((unit, tree)) = trees.pop() {
         for reference in tree.references() {
@@ -22,7 +23,7 @@ pub fn needed(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> BTreeSet<S
                     trees.extend(plan.runbook.vars.get(name).map(|tree| (None, tree)));
                 }
                 ("params", Some(include)) if seen.insert((unit, name)) => {
-                    let outside = plan.graph.nodes[include].unit;
+                    let outside = file(include);
                     trees.extend(plan.step(include).with.get(name).map(|tree| (outside, tree)));
                 }
                 _ => {}

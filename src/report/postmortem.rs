@@ -9,13 +9,12 @@ use super::chronicle::{Approval, Chronicle, Entry, Hours, Interruption, Said};
 use crate::journal::store::RunDir;
 use crate::model::record::{Check, Mode, SkipReason};
 use crate::model::{Address, Fault, RunId, RunStatus, Status};
-use crate::plan::saved::SavedPlan;
 use crate::plan::staffing::Staffing;
 use crate::runbook::duration;
 use crate::view::json::removal;
 use crate::view::tell::why_skipped;
 use crate::view::words::{between, span, span_seconds};
-use crate::view::{RunView, StepView, derive};
+use crate::view::{RunView, StepView, derive, read};
 
 #[derive(Debug, Serialize)]
 pub struct Postmortem {
@@ -119,7 +118,7 @@ pub struct Leftover {
 impl Postmortem {
     pub fn gather(dir: &RunDir, now: Timestamp) -> Self {
         // One after the other: the chronicle folds all records too, and two states of a large run are not held at once.
-        let outline = SavedPlan::read(dir).map(|plan| plan.outline).unwrap_or_default();
+        let outline = read::outline(dir, None).unwrap_or_default();
         let (chronicle, _) = Chronicle::read(&dir.path, &outline);
         drop(outline);
         Self::of(&RunView::load(dir, now), chronicle)

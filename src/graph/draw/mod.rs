@@ -44,6 +44,12 @@ pub struct Shown {
     /// As they are written.
     written: Vec<usize>,
     pub finally: bool,
+    /// The block or include it lies in.
+    pub within: Option<usize>,
+    /// Others lie in it: it is drawn as a frame around them, with a box of its own.
+    pub frame: bool,
+    /// Done once an item.
+    pub each: bool,
     pub estimate: Option<Duration>,
     /// On the longest way.
     pub critical: bool,
@@ -67,6 +73,9 @@ impl Picture {
                 needs: layers::arrows(graph, node),
                 written: at.needs.iter().map(|(need, _)| *need).collect(),
                 finally: at.finally,
+                within: at.group.map(|member| member.of),
+                frame: at.members.as_ref().is_some_and(|under| !under.is_empty()),
+                each: step.foreach.is_some(),
                 estimate: estimate(node),
                 critical: longest.contains(&node),
                 layer: layers[node],
@@ -75,6 +84,17 @@ impl Picture {
         let name = [Some(&runbook.name), runbook.title.as_ref()].into_iter().flatten().map(|text| plain(text));
         let title = format!("{} ({})", name.collect::<Vec<_>>().join(": "), severity(runbook.severity));
         Self { title, steps: steps.collect(), longest, estimate: seconds.map(Duration::from_secs) }
+    }
+
+    /// The steps that lie in `within` and in nothing else, `finally` apart.
+    fn inside(&self, within: Option<usize>, finally: bool) -> impl Iterator<Item = usize> + '_ {
+        let steps = self.steps.iter().enumerate();
+        steps.filter(move |(_, step)| step.within == within && step.finally == finally).map(|(node, _)| node)
+    }
+
+    /// How many frames a step lies in.
+    fn depth(&self, node: usize) -> usize {
+        std::iter::successors(self.steps[node].within, |node| self.steps[*node].within).count()
     }
 
     pub fn json(&self) -> Value {
@@ -86,6 +106,8 @@ impl Picture {
                 "kind": step.kind,
                 "needs": step.written.iter().map(id).collect::<Vec<_>>(),
                 "finally": step.finally,
+                "within": step.within.as_ref().map(id),
+                "each": step.each,
                 "layer": step.layer,
                 "estimate_seconds": step.estimate.map(|it| it.as_secs()),
             })
@@ -100,6 +122,11 @@ impl Picture {
 }
 
 impl Shown {
+    /// What a frame is called.
+    fn frame_name(&self) -> String {
+        if self.each { format!("{}, for each item", self.id) } else { self.id.clone() }
+    }
+
     /// `postgres.restore, 20m`.
     fn kind_and_estimate(&self) -> String {
         match self.estimate {
