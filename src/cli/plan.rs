@@ -1,6 +1,6 @@
 //! `plan`: the dry run. Renders every step, lets the kinds do their own reads, and changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -34,7 +34,8 @@ use crate::view::{clean, history, words};
 pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let plan = bind(context, &args.choices)?;
     let steps = forecast::forecast(&plan);
-    let looks = look(&plan, &steps, &harmless_secrets(&plan), 0)?;
+    let all = plan.runbook.secrets.keys().cloned().collect();
+    let looks = look(&plan, &steps, &harmless_secrets(&plan, &all), 0)?;
     if context.json {
         let _ = writeln!(std::io::stdout().lock(), "{}", to_json(&plan, &steps, &looks));
     } else {
@@ -129,9 +130,10 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, attempt: u32) ->
     Ok(looks)
 }
 
-/// Secrets that can be read without running anything.
-fn harmless_secrets(plan: &Plan) -> Secrets {
-    let readable = plan.runbook.secrets.iter().filter(|(_, spec)| !matches!(spec, SecretSpec::Command { .. }));
+/// Of these secrets, all that can be read without running anything.
+pub fn harmless_secrets(plan: &Plan, names: &BTreeSet<String>) -> Secrets {
+    let wanted = plan.runbook.secrets.iter().filter(|(name, _)| names.contains(*name));
+    let readable = wanted.filter(|(_, spec)| !matches!(spec, SecretSpec::Command { .. }));
     let one = |(name, spec): (&String, &SecretSpec)| {
         let specs = [(name.clone(), spec.clone())].into_iter().collect();
         vault::open(&specs, &plan.base).ok()

@@ -21,12 +21,13 @@ use crate::model::record::{Mode, OnFailure, RunStarted};
 use crate::model::{Address, Answer, Person, RunId, Verb};
 use crate::plan::items::Items;
 use crate::plan::saved::SavedPlan;
-use crate::plan::{Binding, Plan};
+use crate::plan::staffing::without_starter;
+use crate::plan::{Binding, Plan, secrets};
 use crate::provider::vault;
 use crate::runbook::ast::{Objectives, Rpo};
 use crate::runbook::params::{self, ParamFile};
 use crate::runbook::template::Secrets;
-use crate::runbook::{Loaded, duration};
+use crate::runbook::{Loaded, codes, duration};
 use crate::view::{Commands, history};
 
 pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
@@ -48,6 +49,11 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let secrets = open_secrets(&plan)?;
     let changes = super::plan::preflight(&plan, &secrets)?;
     let who = person(args.going.name.as_deref());
+    if let Some(short) = without_starter(&plan, &who.name).into_iter().next() {
+        return Err(Failure::usage(short)
+            .code(codes::TOO_FEW_PEOPLE)
+            .hint(format!("let somebody else start it, with `--as NAME`; it would be started by {}", who.name)));
+    }
     start_question::ask(context, &plan, &args, &changes)?;
     let started = started(&plan, &who, args.choices.because.as_deref());
     let dir = executor::create(&store, &plan, &saved, &texts)?;
@@ -244,9 +250,13 @@ pub fn on_failure(going: &Going) -> Option<OnFailure> {
     })
 }
 
+/// Those that no step of this run will read may be missing. Where they are there, they are masked like the others.
 pub fn open_secrets(plan: &Plan) -> Result<Secrets, Failure> {
-    let all = plan.runbook.secrets.keys().cloned().collect();
-    open_those_secrets(plan, &all)
+    let idle = secrets::idle(plan);
+    let wanted = plan.runbook.secrets.keys().filter(|name| !idle.contains(*name)).cloned().collect();
+    let mut opened = open_those_secrets(plan, &wanted)?;
+    opened.extend(super::plan::harmless_secrets(plan, &idle));
+    Ok(opened)
 }
 
 pub fn open_those_secrets(plan: &Plan, names: &BTreeSet<String>) -> Result<Secrets, Failure> {

@@ -136,7 +136,8 @@ fn ledger(plan: &Plan, state: &RunState, node: usize, made: Vec<Made>) -> Result
     for creates in &plan.step(node).creates {
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
         let (kind, id) = (text(creates.kind.render(&scope)?), text(creates.id.render(&scope)?));
-        let details = json!({ "remove": creates.remove.render(&scope)? });
+        let op = OpId::new(&plan.run, plan.address(node), state.step(plan.address(node)).generation);
+        let details = json!({ "op": op, "remove": creates.remove.render(&scope)? });
         entries.push(entry(plan, node, Made { kind, id, scratch: false, details }));
     }
     Ok(entries)

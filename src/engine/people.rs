@@ -20,8 +20,9 @@ pub fn admit(plan: &Plan, state: &RunState, answer: &Answer) -> Result<(), Refus
     };
     let Some(asked) = &state.step(step).ask else { return Ok(()) };
     let name = &answer.who.name;
-    let approves = matches!(answer.verb, Verb::Approve { .. }) && asked.ask.what == AskKind::Approval;
-    if approves && !asked.ask.by_starter && state.started().is_some_and(|started| started.who.name == *name) {
+    // To refuse is open to whoever started.
+    let agrees = !matches!(answer.verb, Verb::Reject { .. }) && asked.ask.what == AskKind::Approval;
+    if agrees && !asked.ask.by_starter && state.started().is_some_and(|started| started.who.name == *name) {
         let reason = format!("`{name}` started the run; `{step}` wants somebody else's approval");
         return Err(Refusal::new(NOT_YOURS, reason).hint(reach(step, asked)));
     }

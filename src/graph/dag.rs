@@ -121,6 +121,12 @@ impl Graph {
         }
     }
 
+    /// A graph of which only the shape was kept: the nodes, each behind all that it needs in `order`.
+    pub fn kept(nodes: Vec<Node>, order: Vec<usize>) -> Self {
+        let by_id = nodes.iter().enumerate().map(|(node, at)| (at.address.to_string(), node)).collect();
+        Self { nodes, by_id, order, ancestors: OnceLock::new() }
+    }
+
     pub fn len(&self) -> usize {
         self.nodes.len()
     }

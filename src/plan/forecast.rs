@@ -50,12 +50,11 @@ pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
     let state = RunState::default();
     // As it would be if every step had put out what can be foreseen.
     let mut foreseen = RunState::default();
-    let mut verdicts = vec![Verdict::WouldRun; plan.len()];
+    let verdicts = verdicts(plan);
     let mut steps: Vec<StepForecast> = Vec::with_capacity(plan.len());
     for &node in plan.graph.order() {
         let scope = RunScope::of(plan, &state, node);
-        let verdict = verdict(plan, &scope, node, &verdicts);
-        verdicts[node] = verdict;
+        let verdict = verdicts[node];
         steps.push(if plan.is_body(node) {
             of_body(plan, &scope, &RunScope::of(plan, &foreseen, node), node, verdict)
         } else if plan.is_list(node) {
@@ -72,6 +71,16 @@ pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
     }
     steps.sort_by_key(|step| step.node);
     steps
+}
+
+/// Of every node, as far as it is known from the start.
+pub fn verdicts(plan: &Plan) -> Vec<Verdict> {
+    let state = RunState::default();
+    let mut verdicts = vec![Verdict::WouldRun; plan.len()];
+    for &node in plan.graph.order() {
+        verdicts[node] = verdict(plan, &RunScope::of(plan, &state, node), node, &verdicts);
+    }
+    verdicts
 }
 
 fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {

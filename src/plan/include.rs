@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Plan;
 use super::scope::RunScope;
-use crate::kind::{Found, Kind, Op, ReadCx, Role};
+use crate::kind::{Kind, Role};
 use crate::model::{Effect, Fault, RunState};
 use crate::runbook::ast::{ParamSpec, ParamType, Part};
 use crate::runbook::catalog::{Late, Shape};
@@ -39,10 +39,6 @@ impl Kind for Body {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::Open
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Value, Value>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 }
 

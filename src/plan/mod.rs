@@ -79,6 +79,26 @@ pub struct Binding {
     pub base: PathBuf,
 }
 
+impl Binding {
+    /// A real run of all steps, four at once, that nothing is known of from earlier; what is otherwise is said with
+    /// `..Binding::new(…)`.
+    pub fn new(run: RunId, started_at: Timestamp, params: Map<String, Value>) -> Self {
+        Self {
+            run,
+            mode: Mode::Real,
+            started_at,
+            outage_began: None,
+            params,
+            on_failure: OnFailure::Pause,
+            concurrency: 4,
+            skipped: BTreeSet::new(),
+            items: Items::new(),
+            earlier: BTreeMap::new(),
+            base: "/".into(),
+        }
+    }
+}
+
 impl Plan {
     /// Binds a runbook that `check` found no error in. `source_digest` stands for its text.
     pub fn bind(

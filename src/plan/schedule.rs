@@ -42,20 +42,32 @@ fn weight(outline: &Outline, node: usize) -> u64 {
 
 /// Plays the run through. `None` where nothing is known of any step.
 pub fn foresee(outline: &Outline, concurrency: usize) -> Option<Foreseen> {
-    let known = outline.steps.iter().any(|step| step.estimate_seconds.is_some() && !step.finally);
-    known.then(|| Foreseen {
+    is_known(outline).then(|| Foreseen {
         seconds: makespan(outline, concurrency, |node| (Reverse(outline.steps[node].remaining_seconds), node)),
         bound: bound(outline, concurrency),
     })
 }
 
+/// Whether anything is known of any step.
+fn is_known(outline: &Outline) -> bool {
+    outline.steps.iter().any(|step| step.estimate_seconds.is_some() && !step.finally)
+}
+
+/// When each step starts and ends, in seconds from the start of the run, by estimate; a step that nobody has estimated counts
+/// as one second. `None` for groups, for `finally`, and for all where nothing is known of any step.
+pub fn timetable(outline: &Outline, concurrency: usize) -> Vec<Option<(u64, u64)>> {
+    if !is_known(outline) {
+        return vec![None; outline.len()];
+    }
+    let priority = |node: usize| (Reverse(outline.steps[node].remaining_seconds), node);
+    let mut play = Play::new(outline, concurrency, priority);
+    play.run();
+    play.times
+}
+
 /// How long it takes if the ready start in the order of `priority`. The steps of `finally` are left out.
 pub fn makespan<P: Ord>(outline: &Outline, concurrency: usize, priority: impl Fn(usize) -> P) -> u64 {
-    let mut play = Play::new(outline, concurrency, priority);
-    (0..outline.len()).filter(|node| play.missing[*node] == 0 && !outline.steps[*node].finally).for_each(|node| {
-        play.queue.push(node);
-    });
-    play.run()
+    Play::new(outline, concurrency, priority).run()
 }
 
 /// A run on a clock of its own.
@@ -71,6 +83,8 @@ struct Play<'a, P, F> {
     running: BinaryHeap<Reverse<(u64, usize)>>,
     held: BTreeSet<&'a str>,
     now: u64,
+    /// When each began and will end.
+    times: Vec<Option<(u64, u64)>>,
 }
 
 impl<'a, P: Ord, F: Fn(usize) -> P> Play<'a, P, F> {
@@ -89,10 +103,13 @@ impl<'a, P: Ord, F: Fn(usize) -> P> Play<'a, P, F> {
             running: BinaryHeap::new(),
             held: BTreeSet::new(),
             now: 0,
+            times: vec![None; outline.len()],
         }
     }
 
-    fn run(mut self) -> u64 {
+    fn run(&mut self) -> u64 {
+        let free = |node: &usize| self.missing[*node] == 0 && !self.outline.steps[*node].finally;
+        self.queue = (0..self.outline.len()).filter(free).collect();
         loop {
             self.free();
             self.start();
@@ -131,7 +148,11 @@ impl<'a, P: Ord, F: Fn(usize) -> P> Play<'a, P, F> {
                 Some(lock) if !self.held.insert(lock) => {
                     left.insert((priority, node));
                 }
-                _ => self.running.push(Reverse((self.now + weight(self.outline, node), node))),
+                _ => {
+                    let end = self.now + weight(self.outline, node);
+                    self.times[node] = Some((self.now, end));
+                    self.running.push(Reverse((end, node)));
+                }
             }
         }
         self.ready.append(&mut left);

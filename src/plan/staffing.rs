@@ -1,10 +1,12 @@
 //! Who is wanted for a run, by role, and who there is.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Plan;
+use crate::model::Address;
 use crate::model::record::Contact;
-use crate::runbook::ast::{Minimum, Runbook};
+use crate::runbook::ast::{Minimum, Runbook, Step};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staffing {
@@ -36,7 +38,7 @@ impl Staffing {
         for (role, responder) in &book.responders {
             posts.push(Post { minimum: Some(wanted(responder.minimum)), ..Post::of(book, role) });
         }
-        for role in book.all_steps().flat_map(|(_, step)| step.roles_asked()) {
+        for role in book.steps_inside().into_iter().flat_map(Step::roles_asked) {
             if !posts.iter().any(|post| post.role == role) {
                 posts.push(Post::of(book, role));
             }
@@ -52,6 +54,44 @@ impl Staffing {
         }
         lines
     }
+}
+
+/// Approvals that exclude who started the run, and want more people than are left without `starter`: they would wait for
+/// ever. One line each.
+pub fn without_starter(plan: &Plan, starter: &str) -> Vec<String> {
+    let book = &plan.runbook;
+    if book.people.is_empty() {
+        return Vec::new();
+    }
+    let short = |(address, from, minimum): (&Address, Vec<String>, Minimum)| {
+        let others = book.holders(&from).filter(|(name, _)| *name != starter).count();
+        let wanted = minimum.of(others);
+        let roles = if from.is_empty() { "people".to_string() } else { from.join(" or ") };
+        usize::try_from(wanted)
+            .is_ok_and(|wanted| wanted > others)
+            .then(|| format!("`{address}` wants {wanted} of {roles}, not counting who started; there are {others}"))
+    };
+    let nodes = (0..plan.len()).filter(|node| !plan.is_left_out(*node));
+    nodes.filter_map(|node| asks_others(plan, node)).filter_map(short).collect()
+}
+
+/// Whom a step asks, if who started the run may not answer. As far as the runbook's text tells.
+fn asks_others(plan: &Plan, node: usize) -> Option<(&Address, Vec<String>, Minimum)> {
+    let (address, step) = (plan.address(node), plan.step(node));
+    if let Some(approval) = step.approval.as_ref().filter(|approval| !approval.by_starter) {
+        let from = approval.from.iter().map(|role| role.text.clone()).collect();
+        return Some((address, from, approval.minimum));
+    }
+    let with = step.with.written();
+    if step.kind != "manual.approval" || with["by_starter"] != false {
+        return None;
+    }
+    let from = with["from"].as_array().into_iter().flatten().filter_map(|role| role.as_str().map(str::to_string));
+    let minimum = match &with["minimum"] {
+        Value::String(word) if word == "all" => Minimum::All,
+        count => Minimum::Count(count.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1)),
+    };
+    Some((address, from.collect(), minimum))
 }
 
 impl Post {

@@ -2,16 +2,26 @@
 //!
 //! While a run goes on, observers are told each record once it is on disk: [`lines`] prints timestamped lines, [`terminal`]
 //! a live view where there is a terminal, [`json_lines`] the records themselves. At every end [`write_all`] leaves the
-//! report in the run's folder: [`chronicle`] goes through all records, [`postmortem`] is the report as data, and
-//! [`markdown`], [`html`] and its JSON are three ways to write that down.
+//! report in the run's folder: [`chronicle`] goes through all records, with [`hours`] (whose time it was) and [`diary`] (who
+//! waited for whom); [`postmortem`] is the report as data, of [`steps`], what was [`lost`], what is still [`open`], and the
+//! [`paths`] that took longest; [`glance`] answers what is asked first; [`markdown`], [`html`] and its JSON are three ways to
+//! write that down.
 
 pub mod chronicle;
+pub mod diary;
+pub mod glance;
+pub mod hours;
 pub mod html;
 pub mod json_lines;
 pub mod lines;
+pub mod lost;
 pub mod markdown;
+pub mod open;
+pub mod paths;
+mod picture;
 pub mod postmortem;
 mod scene;
+pub mod steps;
 pub mod terminal;
 
 use std::fs;
@@ -55,14 +65,24 @@ impl Format {
     }
 }
 
-/// Columns of the tables that were brought back.
-const TABLE_HEADS: [&str; 6] = ["Table", "Step", "Rows", "Only in live", "Only in copy", "Differ"];
+/// Columns of the tables that were brought back; `true`: numbers.
+const TABLE_HEADS: [(&str, bool); 6] = [
+    ("Table", false),
+    ("Step", false),
+    ("Rows", true),
+    ("Only in live", true),
+    ("Only in copy", true),
+    ("Differ", true),
+];
+
+/// So many steps of a way are named.
+const MOST_LEGS: usize = 50;
 
 /// Writes the report down.
 pub fn write(report: &Postmortem, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        Format::Markdown => out.write_all(markdown::write(report).as_bytes()),
-        Format::Html => out.write_all(html::write(report).as_bytes()),
+        Format::Markdown => markdown::write(report, out),
+        Format::Html => html::write(report, out),
         // By far the longest: never as one text beside what it is made of.
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, report)?;

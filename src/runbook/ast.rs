@@ -353,6 +353,13 @@ impl Runbook {
         self.steps.iter().map(|step| (false, step)).chain(self.finally.iter().map(|step| (true, step)))
     }
 
+    /// Every step, with those of blocks and of the files that are included.
+    pub fn steps_inside(&self) -> Vec<&Step> {
+        let own = self.all_steps().map(|(_, step)| step);
+        own.flat_map(|step| std::iter::once(step).chain(step.inside().into_iter().flat_map(Self::steps_inside)))
+            .collect()
+    }
+
     /// Who has one of the roles; everybody of the people file where none is named.
     pub fn holders<'a>(&'a self, roles: &'a [String]) -> impl Iterator<Item = (&'a String, &'a Somebody)> {
         self.people.iter().filter(move |(_, somebody)| somebody.has_any(roles))

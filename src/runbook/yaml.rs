@@ -139,13 +139,21 @@ fn tree(raw: Spanned<Raw>, report: &mut Report) -> Tree {
     Tree { node, span }
 }
 
+/// So few keys are compared faster than hashed.
+const FEW: usize = 16;
+
 /// Keeps the first of equal keys and reports the others.
 fn unique(entries: Vec<(Spanned<String>, Spanned<Raw>)>, report: &mut Report) -> Vec<Entry> {
     let mut seen = HashSet::new();
-    let mut kept = Vec::with_capacity(entries.len());
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    let few = entries.len() <= FEW;
     for (key, value) in entries {
         let span = span_of(&report.source, key.referenced);
-        if !seen.insert(key.value.clone()) {
+        let known = match few {
+            true => kept.iter().any(|entry| entry.key.text == key.value),
+            false => !seen.insert(key.value.clone()),
+        };
+        if known {
             let message = format!("the key `{}` stands here a second time", key.value);
             report.error_help(codes::DUPLICATE_KEY, span, message, "take one of the two away");
             continue;

@@ -52,6 +52,9 @@ fn an_answer_counts_only_from_those_it_is_asked_of() {
     says(&place.regrow(&format!("approve go --code {go} --as ana")).ends(2), &["RG5010", "`ana` started the run"]);
     says(&place.regrow("reject go --because no --as bo").ends(2), &["RG5010"]);
     says(&place.regrow("skip go --because hurry --as bo").ends(2), &["RG5010"]);
+    for way_round in ["skip go --because hurry --as ana", "done go --because so --as ana"] {
+        says(&place.regrow(way_round).ends(2), &["RG5010", "`ana` started the run"]);
+    }
     place.regrow(&format!("approve go --code {go} --as cem")).ends(0);
     place.until_step("work", "waiting");
     let work = code(&place, "work");
@@ -65,6 +68,15 @@ fn an_answer_counts_only_from_those_it_is_asked_of() {
         &place.regrow("report run1").ends(0),
         &["- firefighter (at least 2): ana, +49 170 1; bo, pager 12", "- commander: ana, +49 170 1; cem"],
     );
+}
+
+#[test]
+fn nobody_starts_what_only_they_could_approve() {
+    let place = place();
+    place.write("people.yaml", &PEOPLE.replace("cem: { roles: [commander] }\n", ""));
+    let said = place.run("--no-wait --as ana").ends(2);
+    says(&said, &["RG0516", "`go` wants 1 of commander, not counting who started; there are 0", "--as NAME"]);
+    place.run("--no-wait --as bo").ends(3);
 }
 
 #[test]

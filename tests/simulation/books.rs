@@ -1,12 +1,11 @@
 //! The runbooks that are simulated: small ones written out, and random ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use fastrand::Rng;
 use jiff::Timestamp;
 use regrow::graph::Edge;
-use regrow::model::record::{Mode, OnFailure};
 use regrow::plan::{Binding, Plan};
 use regrow::runbook;
 use regrow::runbook::ast::Ended;
@@ -154,19 +153,7 @@ finally:
 pub fn bind(name: &str, text: &str) -> Plan {
     let text = format!("version: 1\nname: {name}\nseverity: partial\nsteps:{text}");
     let loaded = runbook::parse_text(name, &text).unwrap_or_else(|problems| panic!("{name}: {problems:?}\n{text}"));
-    let binding = Binding {
-        run: "sim1".parse().expect("an id"),
-        mode: Mode::Real,
-        started_at: Timestamp::UNIX_EPOCH,
-        outage_began: None,
-        params: Map::new(),
-        on_failure: OnFailure::Pause,
-        concurrency: 4,
-        skipped: BTreeSet::new(),
-        items: BTreeMap::new(),
-        earlier: BTreeMap::new(),
-        base: "/".into(),
-    };
+    let binding = Binding::new("sim1".parse().expect("an id"), Timestamp::UNIX_EPOCH, Map::new());
     Plan::bind(loaded.runbook, "digest", binding, kinds::find).unwrap_or_else(|fault| panic!("{name}: {fault:?}"))
 }
 

@@ -205,7 +205,7 @@ impl Outside {
             }
             _ => Vec::new(),
         };
-        Ok(Prepared { prior, changes: vec![format!("`{}` changes", op.step)], creates, settles: None })
+        Ok(Prepared::new(prior, vec![format!("`{}` changes", op.step)]).creating(creates))
     }
 
     fn find(&self, op: &RawOp, boot: &str) -> Found {

@@ -40,7 +40,7 @@ fn boxes(picture: &Picture, within: Option<usize>, finally: bool, indent: &str, 
 }
 
 fn box_of(node: usize, step: &Shown, indent: &str) -> String {
-    let (name, kind) = (cut(&step.name, 60), step.kind_and_estimate());
+    let (name, kind) = (cut(&step.name, 60), step.last_line());
     let lines: Vec<&str> =
         [&step.id, &name, &kind].into_iter().filter(|line| !line.is_empty()).map(String::as_str).collect();
     let critical = if step.critical { ", color=\"#c0392b\", penwidth=2" } else { "" };

@@ -21,6 +21,13 @@ pub fn mermaid(picture: &Picture) -> String {
         text.push_str("  classDef critical stroke:#c0392b,stroke-width:3px\n");
         text.push_str(&format!("  class {} critical\n", critical.join(",")));
     }
+    for (tone, look) in TONES {
+        let nodes = picture.steps.iter().enumerate().filter(|(_, step)| step.state.map(super::tone) == Some(tone));
+        let nodes: Vec<String> = nodes.map(|(node, _)| format!("n{node}")).collect();
+        if !nodes.is_empty() {
+            text.push_str(&format!("  classDef {tone} {look}\n  class {} {tone}\n", nodes.join(",")));
+        }
+    }
     text
 }
 
@@ -40,8 +47,17 @@ fn boxes(picture: &Picture, within: Option<usize>, finally: bool, indent: &str, 
     }
 }
 
+/// How the boxes of a run look.
+const TONES: [(&str, &str); 5] = [
+    ("well", "fill:#d9f0df,color:#123"),
+    ("badly", "fill:#f8d7d3,color:#311"),
+    ("waits", "fill:#fdebc8,color:#321"),
+    ("works", "fill:#d6e6f5,color:#123"),
+    ("off", "fill:#eee,color:#555,stroke-dasharray:5 3"),
+];
+
 fn box_of(node: usize, step: &Shown, indent: &str) -> String {
-    let (name, kind) = (cut(&step.name, 60), step.kind_and_estimate());
+    let (name, kind) = (cut(&step.name, 60), step.last_line());
     let lines = [&step.id, &name, &kind].into_iter().filter(|line| !line.is_empty()).map(|line| escaped(line));
     format!("{indent}n{node}[\"{}\"]\n", lines.collect::<Vec<_>>().join("<br/>"))
 }

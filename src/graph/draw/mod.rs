@@ -1,4 +1,5 @@
-//! The graph of a runbook as a picture: for a terminal, for Graphviz, for Mermaid, as SVG.
+//! The graph of a runbook as a picture: for a terminal, for Graphviz, for Mermaid, as SVG. Also of a run, with how its steps
+//! ended.
 //!
 //! Promise: what an author wrote is only ever text in it. Names may hold quotes, markup and control characters, and the
 //! picture may be put into a page or a terminal: [`plain`] and the escapes of each format keep it text.
@@ -15,14 +16,14 @@ use serde_json::{Value, json};
 
 pub use dot::dot;
 pub use mermaid::mermaid;
-pub use svg::svg;
+pub use svg::{inline, svg};
 pub use text::text;
 
-use super::{Edge, Graph, longest_way};
+use super::{Edge, Graph, Role, longest_way};
+use crate::model::Status;
 use crate::runbook::ast::{Ended, Runbook, RunbookSeverity, Step};
 use crate::runbook::duration;
 use crate::runbook::keys::{ENDS, SEVERITIES};
-use crate::runbook::tree::Tree;
 
 pub struct Picture {
     pub title: String,
@@ -51,6 +52,10 @@ pub struct Shown {
     /// Done once an item.
     pub each: bool,
     pub estimate: Option<Duration>,
+    /// Where it stands, in the picture of a run.
+    pub state: Option<Status>,
+    /// Stands in the place of kind and estimate.
+    pub said: Option<String>,
     /// On the longest way.
     pub critical: bool,
     /// How many steps have to end before, at least; those of `finally` come behind all others.
@@ -63,27 +68,44 @@ impl Picture {
         let estimate = |node: usize| known_estimate(graph.step(runbook, node));
         let (way, seconds) = longest_way(graph, |node| estimate(node).map(|it| it.as_secs()));
         let longest = if seconds.is_some() { way } else { Vec::new() };
+        let name = [Some(&runbook.name), runbook.title.as_ref()].into_iter().flatten().map(|text| plain(text));
+        let title = format!("{} ({})", name.collect::<Vec<_>>().join(": "), severity(runbook.severity));
+        let facts = |node: usize| {
+            let step = graph.step(runbook, node);
+            let name = step.name.as_ref().map(|name| name.written().as_str().unwrap_or_default().to_string());
+            Facts {
+                name: name.unwrap_or_default(),
+                kind: step.kind.clone(),
+                estimate: estimate(node),
+                ..Facts::default()
+            }
+        };
+        Self { estimate: seconds.map(Duration::from_secs), ..Self::made(title, graph, longest, facts) }
+    }
+
+    /// Of a graph about whose nodes somebody else tells.
+    pub fn made(title: String, graph: &Graph, longest: Vec<usize>, facts: impl Fn(usize) -> Facts) -> Self {
         let layers = layers::layers(graph);
         let steps = graph.nodes.iter().enumerate().map(|(node, at)| {
-            let step = graph.step(runbook, node);
+            let facts = facts(node);
             Shown {
                 id: at.address.to_string(),
-                name: step.name.as_deref().map(written).unwrap_or_default(),
-                kind: plain(&step.kind),
+                name: plain(&facts.name),
+                kind: plain(&facts.kind),
                 needs: layers::arrows(graph, node),
                 written: at.needs.iter().map(|(need, _)| *need).collect(),
                 finally: at.finally,
                 within: at.group.map(|member| member.of),
                 frame: at.members.as_ref().is_some_and(|under| !under.is_empty()),
-                each: step.foreach.is_some(),
-                estimate: estimate(node),
+                each: at.role == Role::List,
+                estimate: facts.estimate,
+                state: facts.state,
+                said: facts.said.as_deref().map(plain),
                 critical: longest.contains(&node),
                 layer: layers[node],
             }
         });
-        let name = [Some(&runbook.name), runbook.title.as_ref()].into_iter().flatten().map(|text| plain(text));
-        let title = format!("{} ({})", name.collect::<Vec<_>>().join(": "), severity(runbook.severity));
-        Self { title, steps: steps.collect(), longest, estimate: seconds.map(Duration::from_secs) }
+        Self { title: plain(&title), steps: steps.collect(), longest, estimate: None }
     }
 
     /// The steps that lie in `within` and in nothing else, `finally` apart.
@@ -121,15 +143,39 @@ impl Picture {
     }
 }
 
+/// What there is to tell of a node, as written.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    pub name: String,
+    pub kind: String,
+    pub estimate: Option<Duration>,
+    pub state: Option<Status>,
+    pub said: Option<String>,
+}
+
+/// How a state is to be taken, for colours.
+fn tone(state: Status) -> &'static str {
+    match state {
+        Status::Succeeded => "well",
+        Status::Failed | Status::Unknown | Status::Unproven => "badly",
+        Status::Waiting | Status::Late => "waits",
+        Status::Running | Status::Verifying | Status::Undoing => "works",
+        Status::Pending | Status::Queued | Status::Skipped | Status::Blocked | Status::Undone | Status::Superseded => {
+            "off"
+        }
+    }
+}
+
 impl Shown {
     /// What a frame is called.
     fn frame_name(&self) -> String {
         if self.each { format!("{}, for each item", self.id) } else { self.id.clone() }
     }
 
-    /// `postgres.restore, 20m`.
-    fn kind_and_estimate(&self) -> String {
+    /// `postgres.restore, 20m`, or what else there is to say.
+    fn last_line(&self) -> String {
         match self.estimate {
+            _ if self.said.is_some() => self.said.clone().unwrap_or_default(),
             Some(estimate) => format!("{}, {}", self.kind, duration::format(estimate)),
             None => self.kind.clone(),
         }
@@ -143,10 +189,6 @@ fn severity(severity: RunbookSeverity) -> &'static str {
 /// A templated one is known only when the run is.
 fn known_estimate(step: &Step) -> Option<Duration> {
     duration::parse(step.estimate.as_ref()?.as_text()?).ok()
-}
-
-fn written(tree: &Tree) -> String {
-    plain(tree.written().as_str().unwrap_or_default())
 }
 
 /// One line without anything that moves the cursor, the line or the direction of writing.

@@ -11,6 +11,8 @@ const MARGIN: usize = 24;
 const TITLE: usize = 40;
 /// A wider layer goes on in another row, so that a picture of many steps is tall and not wide.
 const MOST_IN_A_ROW: usize = 6;
+/// The same for a picture inside a page.
+const MOST_IN_A_PAGE: usize = 3;
 
 const STYLE: &str = "text { font: 12px sans-serif; fill: #222; } .title { font-size: 17px; font-weight: bold; } \
 .id { font: bold 13px monospace; } .kind { fill: #666; } .step { fill: #fff; stroke: #667; } \
@@ -18,43 +20,69 @@ const STYLE: &str = "text { font: 12px sans-serif; fill: #222; } .title { font-s
 stroke-dasharray: 6 4; } .maybe { stroke-dasharray: 5 3; }";
 
 pub fn svg(picture: &Picture) -> String {
-    let (places, width, height) = places(picture);
+    let (places, width, height) = places(picture, MOST_IN_A_ROW, MARGIN + TITLE);
     let page = html! {
         svg xmlns="http://www.w3.org/2000/svg" width=(width) height=(height) viewBox=(format!("0 0 {width} {height}")) role="img" {
             title { (picture.title) }
             style { (STYLE) }
-            defs {
-                marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto" {
-                    path d="M0 0 L8 4 L0 8 z" fill="#889" {}
-                }
-            }
+            (tip())
             rect width="100%" height="100%" fill="#fff" {}
             text .title x=(MARGIN) y=(MARGIN + 8) { (cut(&picture.title, width / 10)) }
-            (cluster(picture, &places, width))
-            (frames(picture, &places))
-            @for (node, step) in picture.steps.iter().enumerate() {
-                @for (need, when) in &step.needs {
-                    (arrow(picture, &places, *need, node, when.as_deref()))
-                }
-            }
-            @for (step, place) in picture.steps.iter().zip(&places) {
-                (box_of(step, *place))
-            }
+            (drawn(picture, &places, width))
         }
     };
     page.into_string() + "\n"
 }
 
+/// For a page that brings the style: of `.step`, `.critical`, `.arrow`, `.maybe`, `.finally`, `.id`, `.kind`, and of the tones
+/// `well`, `badly`, `waits`, `works`, `off` under `.graph`. `described` is what it shows, for who cannot see it.
+pub fn inline(picture: &Picture, described: &str) -> Markup {
+    let (places, width, height) = places(picture, MOST_IN_A_PAGE, MARGIN);
+    html! {
+        svg .graph width=(width) height=(height) viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(described) {
+            title { (described) }
+            (tip())
+            (drawn(picture, &places, width))
+        }
+    }
+}
+
+/// The head of an arrow.
+fn tip() -> Markup {
+    html! {
+        defs {
+            marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto" {
+                path d="M0 0 L8 4 L0 8 z" fill="#889" {}
+            }
+        }
+    }
+}
+
+fn drawn(picture: &Picture, places: &[Place], width: usize) -> Markup {
+    html! {
+        (cluster(picture, places, width))
+        (frames(picture, places))
+        @for (node, step) in picture.steps.iter().enumerate() {
+            @for (need, when) in &step.needs {
+                (arrow(picture, places, *need, node, when.as_deref()))
+            }
+        }
+        @for (step, place) in picture.steps.iter().zip(places) {
+            (box_of(step, *place))
+        }
+    }
+}
+
 type Place = (usize, usize);
 
 /// The upper left corner of every step, and the size of the whole.
-fn places(picture: &Picture) -> (Vec<Place>, usize, usize) {
+fn places(picture: &Picture, most: usize, top: usize) -> (Vec<Place>, usize, usize) {
     let rows = layers::rows(picture);
-    let widest = rows.iter().map(Vec::len).max().unwrap_or(0).clamp(2, MOST_IN_A_ROW);
+    let widest = rows.iter().map(Vec::len).max().unwrap_or(0).clamp(2, most);
     let width = 2 * MARGIN + widest * (BOX.0 + GAP.0) - GAP.0;
     let mut places = vec![(0, 0); picture.steps.len()];
-    let mut y = MARGIN + TITLE;
-    for part in rows.iter().flat_map(|row| row.chunks(MOST_IN_A_ROW)) {
+    let mut y = top;
+    for part in rows.iter().flat_map(|row| row.chunks(most)) {
         let used = part.len() * (BOX.0 + GAP.0) - GAP.0;
         let left = (width - used) / 2;
         part.iter().enumerate().for_each(|(at, node)| places[*node] = (left + at * (BOX.0 + GAP.0), y));
@@ -105,6 +133,10 @@ fn frames(picture: &Picture, places: &[Place]) -> Markup {
 
 fn box_of(step: &Shown, (x, y): Place) -> Markup {
     let class = if step.critical { "step critical" } else { "step" };
+    let class = match step.state {
+        Some(state) => format!("{class} {}", super::tone(state)),
+        None => class.to_string(),
+    };
     html! {
         g {
             title { (step.id) " " (step.name) }
@@ -113,7 +145,7 @@ fn box_of(step: &Shown, (x, y): Place) -> Markup {
             @if !step.name.is_empty() {
                 text x=(x + 10) y=(y + 36) { (cut(&step.name, 34)) }
             }
-            text .kind x=(x + 10) y=(y + if step.name.is_empty() { 36 } else { 53 }) { (cut(&step.kind_and_estimate(), 34)) }
+            text .kind x=(x + 10) y=(y + if step.name.is_empty() { 36 } else { 53 }) { (cut(&step.last_line(), 34)) }
         }
     }
 }

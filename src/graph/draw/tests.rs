@@ -111,6 +111,28 @@ fn layers_go_down_and_finally_is_last() {
 }
 
 #[test]
+fn a_run_is_drawn_with_how_its_steps_ended() {
+    let yaml = "version: 1\nname: x\nseverity: partial\nsteps:\n  - id: a\n    run: x\n  - id: b\n    run: x\n    needs: [a]\n";
+    let runbook = parse_text("x.yaml", yaml).unwrap().runbook;
+    let graph = Graph::of(&runbook).unwrap();
+    let kept = Graph::kept(graph.nodes.clone(), graph.order().to_vec());
+    let state = |node: usize| if node == 0 { Status::Succeeded } else { Status::Failed };
+    let said = |node: usize| format!("{} {HOSTILE}", state(node).word());
+    let facts = |node: usize| Facts { state: Some(state(node)), said: Some(said(node)), ..Facts::default() };
+    let picture = Picture::made(HOSTILE.into(), &kept, vec![0, 1], facts);
+    let drawn = inline(&picture, HOSTILE).into_string();
+    assert!(
+        drawn.contains("class=\"step critical well\"") && drawn.contains("class=\"step critical badly\""),
+        "{drawn}"
+    );
+    assert!(drawn.contains("class=\"arrow critical\"") && !drawn.contains("<script"), "{drawn}");
+    assert_eq!((drawn.matches("</svg>").count(), drawn.matches("<style").count()), (1, 0));
+    let text = mermaid(&picture);
+    assert!(text.contains("  class n0 well\n") && text.contains("  class n1 badly\n"), "{text}");
+    assert!(!text.contains("<script") && !text.contains("`b`"), "{text}");
+}
+
+#[test]
 fn without_estimates_nothing_is_marked() {
     let picture = harmless();
     assert!(picture.longest.is_empty() && !text(&picture).contains('*'));

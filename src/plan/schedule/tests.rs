@@ -56,6 +56,15 @@ fn the_longest_way_comes_first() {
 }
 
 #[test]
+fn the_timetable_is_the_run_as_it_is_played() {
+    let mut steps = vec![step(0, 3, &[], None), step(1, 1, &[], None), step(2, 9, &[1], None), step(3, 2, &[], None)];
+    steps[3].finally = true;
+    let outline = outline(steps);
+    assert_eq!(timetable(&outline, 1), [Some((10, 13)), Some((0, 1)), Some((1, 10)), None]);
+    assert_eq!(timetable(&outline, 2), [Some((0, 3)), Some((0, 1)), Some((1, 10)), None]);
+}
+
+#[test]
 fn a_lock_takes_one_after_the_other() {
     let steps = vec![step(0, 2, &[], None), step(1, 4, &[0], Some("dns")), step(2, 5, &[0], Some("dns"))];
     let outline = outline(steps);

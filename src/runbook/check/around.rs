@@ -30,7 +30,7 @@ impl<'b, 'a> Names<'b, 'a> {
     }
 
     /// Ids of all steps that are seen here.
-    fn ids(&self) -> Vec<&'a str> {
+    pub fn ids(&self) -> Vec<&'a str> {
         let mut ids: Vec<&str> = self.body.all_steps().map(|(_, step)| step.id.as_str()).collect();
         ids.extend(self.outer.into_iter().flat_map(|(outer, _)| outer.ids()));
         ids

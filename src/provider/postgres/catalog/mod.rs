@@ -4,6 +4,7 @@
 //! schemas, since the sessions' search path is empty.
 
 mod parts;
+mod row_hash;
 mod table;
 
 pub use parts::{

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::{Check, Column, ForeignKey, Grant, Index, Policy, Publication, Sequence, Statistics, Trigger, list};
 use crate::model::Fault;
-use crate::provider::postgres::{Name, Session, quote};
+use crate::provider::postgres::{Name, Session};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {
@@ -70,26 +70,6 @@ impl Table {
     /// Columns that tell every row apart: the primary key, else a unique index without nulls.
     pub fn key(&self) -> Option<&[String]> {
         self.indexes.iter().find_map(|index| index.key.as_deref())
-    }
-
-    /// A number for each row that is the same for equal rows on every server; `alias` is the table's name in the query.
-    ///
-    /// Hash functions of built-in types do not change between versions, since hash partitions hang on them. `modern`:
-    /// both servers know `hash_record_extended` (PostgreSQL 14).
-    pub fn row_hash(&self, alias: &str, modern: bool) -> String {
-        let value = |column: &Column| {
-            let name = format!("{alias}.{}", quote(&column.name));
-            match column.hash.as_str() {
-                "value" => name,
-                "text" => format!("{name} collate \"C\""),
-                _ => format!("{name}::text collate \"C\""),
-            }
-        };
-        let mut columns: Vec<&Column> = self.columns.iter().collect();
-        // The two servers may hold the columns in another order.
-        columns.sort_by(|a, b| a.name.cmp(&b.name));
-        let row = format!("row({})", columns.into_iter().map(value).collect::<Vec<_>>().join(", "));
-        if modern { format!("hash_record_extended({row}, 0)") } else { format!("hashtextextended({row}::text, 0)") }
     }
 }
 
