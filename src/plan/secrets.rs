@@ -107,6 +107,23 @@ steps:
     }
 
     #[test]
+    fn what_items_need_that_only_the_run_knows_is_needed_from_the_start() {
+        let plan = testing::plan(
+            r#"
+secrets: { a: { from: env, key: A }, b: { from: env, key: B } }
+steps:
+  - { id: never, uses: run, needs: [], if: false, with: { command: [x], env: { A: "{{ secrets.a }}", B: "{{ secrets.b }}" } } }
+  - { id: ask, uses: run, needs: [], with: { command: [x], outputs: { list: { type: list } } } }
+  - id: each
+    needs: [ask]
+    foreach: "{{ steps.ask.outputs.list }}"
+    steps: [{ id: in, steps: [{ id: x, uses: run, with: { command: [x], env: { A: "{{ secrets.a }}" } } }] }]
+"#,
+        );
+        assert_eq!(idle(&plan), BTreeSet::from(["b".to_string()]));
+    }
+
+    #[test]
     fn a_step_of_an_include_needs_what_it_is_handed() {
         let plan = testing::plan(
             r#"
