@@ -1,6 +1,5 @@
 //! The runbooks that are simulated: small ones written out, and random ones.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use fastrand::Rng;
