@@ -1,6 +1,7 @@
 //! A graph whose blocks and includes are groups of steps, and whose steps with `foreach` are groups of items.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::OnceLock;
 
 use super::dag::{ENDED, Edge, Graph, Member, Node, Role};
@@ -17,12 +18,13 @@ impl Parts {
     /// Without what is no graph, which nobody checked.
     fn of(&mut self, step: &Step, lists_too: bool) -> Option<&Graph> {
         let book = step.inside()?;
-        let key = std::ptr::from_ref(book);
-        if !self.0.contains_key(&key) {
-            let graph = if lists_too { Graph::as_written(book) } else { Graph::of(book) };
-            self.0.insert(key, graph.ok()?);
+        match self.0.entry(std::ptr::from_ref(book)) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(free) => {
+                let graph = if lists_too { Graph::as_written(book) } else { Graph::of(book) };
+                Some(free.insert(graph.ok()?))
+            }
         }
-        self.0.get(&key)
     }
 }
 

@@ -193,9 +193,9 @@ impl Plan {
         let mut before: Vec<Option<usize>> = vec![None; self.len()];
         place.iter().take(self.kinds.len()).enumerate().for_each(|(old, new)| before[*new] = Some(old));
         let (kinds, effects) = (std::mem::take(&mut self.kinds), std::mem::take(&mut self.effects));
-        for node in 0..self.len() {
-            let (kind, effect) = match before[node] {
-                Some(old) => (kinds[old], effects[old]),
+        for (node, old) in before.iter().enumerate() {
+            let (kind, effect) = match old {
+                Some(old) => (kinds[*old], effects[*old]),
                 None => self.kind_of(node),
             };
             self.kinds.push(kind);
