@@ -75,7 +75,7 @@ fn edited(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Failure {
         failure.causes.push(refused.message);
         return failure.hint(format!("{as_started}; what failed there is then settled by `done` or `skip`"));
     }
-    let accept = Commands { run: saved.run.clone(), state: context.said_state() }.accept(short(&loaded.texts.digest()));
+    let accept = Commands::new(saved.run.clone()).at(context.said_state()).accept(short(&loaded.texts.digest()));
     failure.hint(format!("`{accept}` goes on with the edited runbook; {as_started}"))
 }
 

@@ -28,7 +28,8 @@ pub fn events(context: &Context, run: Option<&str>, follow: bool) -> Result<(), 
         Ok(None) => Ok(()),
         // What could be shown was shown.
         Ok(Some(error)) => {
-            talk(&format!("note: {error}\n  hint: {}", error.hint()));
+            talk(format_args!("note: {error}"));
+            talk(format_args!("  hint: {}", error.hint()));
             Ok(())
         }
         Err(error) => written(Err(error)),
@@ -77,7 +78,7 @@ impl Teller<'_> {
     fn tell(&mut self, record: &Record, hash: &str) -> io::Result<()> {
         self.state.apply(record, hash);
         if self.json {
-            serde_json::to_writer(&mut *self.out, record)?;
+            serde_json::to_writer(clean::Json(&mut *self.out), record)?;
             return self.out.write_all(b"\n");
         }
         let text = line(record, &self.state, &self.book);

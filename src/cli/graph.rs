@@ -19,7 +19,7 @@ pub fn graph(context: &Context, file: &PathBuf, format: Drawn) -> Result<u8, Fai
         print_json(&picture.json())?;
         return Ok(exit::DONE);
     }
-    print(&match format {
+    print(match format {
         Drawn::Text => draw::text(&picture),
         Drawn::Dot => draw::dot(&picture),
         Drawn::Mermaid => draw::mermaid(&picture),

@@ -15,7 +15,7 @@ pub fn kinds(context: &Context) -> Result<(), Failure> {
         let entries: Vec<Value> = kinds::all().map(entry).collect();
         return print_json(&entries);
     }
-    print(&table())
+    print(table())
 }
 
 fn table() -> String {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::args::{Choices, PlanArgs};
 use super::context::Context;
+use super::looking::{print, print_json_line};
 use super::{Failure, check, exit, run};
 use crate::kind::{Made, Op, Prepared, ReadCx};
 use crate::kinds;
@@ -29,7 +29,8 @@ use crate::runbook::ast::{Runbook, SecretSpec};
 use crate::runbook::catalog::Late;
 use crate::runbook::duration;
 use crate::runbook::template::{Secrets, open};
-use crate::view::{clean, history, words};
+use crate::view::page::Page;
+use crate::view::{history, words};
 
 pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let plan = bind(context, &args.choices)?;
@@ -37,14 +38,11 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let all = plan.runbook.secrets.keys().cloned().collect();
     let looks = look(&plan, &steps, &harmless_secrets(&plan, &all), 0)?;
     if context.json {
-        let _ = writeln!(std::io::stdout().lock(), "{}", to_json(&plan, &steps, &looks));
+        print_json_line(&to_json(&plan, &steps, &looks))?;
     } else {
-        let mut out = std::io::stdout().lock();
-        for line in to_text(&plan, &steps, &looks) {
-            if writeln!(out, "{}", clean::word(&line)).is_err() {
-                break;
-            }
-        }
+        let mut page = Page::new();
+        to_text(&plan, &steps, &looks).iter().for_each(|line| page.line(line));
+        print(page)?;
     }
     let unfit = looks.values().any(Result::is_err);
     Ok(if unfit { exit::USAGE } else { exit::DONE })

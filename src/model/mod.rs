@@ -18,6 +18,7 @@ pub mod run;
 pub mod secret;
 pub mod status;
 pub mod step;
+pub mod text;
 pub mod time;
 
 pub use amendment::Amendment;

@@ -129,6 +129,11 @@ pub enum Event {
     StepLate {
         step: Address,
     },
+    /// A person gives it more time, counted from now.
+    StepExtended {
+        step: Address,
+        by_ms: u64,
+    },
     /// An intent without outcome that no probe can settle.
     StepDoubted {
         step: Address,
@@ -154,6 +159,11 @@ pub enum Event {
     UndoFailed {
         step: Address,
         fault: Fault,
+    },
+    /// Not taken back, since something that needed it could not be.
+    UndoWithheld {
+        step: Address,
+        by: Address,
     },
     /// What is taken back, in this order. `all`: the run ends with it.
     UndoBegan {
@@ -222,12 +232,14 @@ impl Event {
             | Event::StepFailed { step, .. }
             | Event::RetryScheduled { step, .. }
             | Event::StepLate { step }
+            | Event::StepExtended { step, .. }
             | Event::StepDoubted { step, .. }
             | Event::StepSkipped { step, .. }
             | Event::StepReopened { step, .. }
             | Event::UndoIntended { step, .. }
             | Event::StepUndone { step, .. }
-            | Event::UndoFailed { step, .. } => Some(step),
+            | Event::UndoFailed { step, .. }
+            | Event::UndoWithheld { step, .. } => Some(step),
             Event::RunStarted(_)
             | Event::SegmentOpened { .. }
             | Event::TailDoubted { .. }

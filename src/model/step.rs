@@ -59,6 +59,9 @@ pub struct StepState {
     /// Earliest next attempt, as milliseconds after `at`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Box<Retry>>,
+    /// Time that a person gave to the attempt in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended: Option<Box<Extended>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
     /// A lost record may have held an intent of this step: it is looked for before it starts. Holds the boot of that time.
@@ -126,6 +129,13 @@ pub struct Retry {
     pub delay_ms: u64,
 }
 
+/// `by_ms` milliseconds from `at` on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extended {
+    pub at: Moment,
+    pub by_ms: u64,
+}
+
 /// A step that no record names.
 pub static PENDING: StepState = StepState::pending();
 
@@ -151,6 +161,7 @@ impl StepState {
             evidence: None,
             skipped: None,
             retry: None,
+            extended: None,
             undo: None,
             in_doubt: None,
         }
@@ -222,6 +233,9 @@ impl StepState {
                 self.fault = Some(Box::new(fault.clone()));
                 self.retry = Some(Box::new(Retry { at: moment.clone(), delay_ms: *delay_ms }));
             }
+            Event::StepExtended { by_ms, .. } => {
+                self.extended = Some(Box::new(Extended { at: moment.clone(), by_ms: *by_ms }));
+            }
             Event::StepDoubted { evidence, .. } => self.evidence = Some(evidence.clone()),
             Event::StepSkipped { why, .. } => {
                 self.end(moment);
@@ -252,6 +266,7 @@ impl StepState {
         self.generation = it.generation;
         self.reached = None;
         self.retry = None;
+        self.extended = None;
         self.fault = None;
         self.evidence = None;
         self.ended_at = None;

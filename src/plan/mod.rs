@@ -4,6 +4,7 @@ pub mod forecast;
 pub mod include;
 pub mod items;
 pub mod outline;
+mod reads;
 pub mod saved;
 pub mod schedule;
 pub mod scope;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::reads::Reads;
 use super::schedule;
 use crate::graph::{Graph, Role};
 use crate::model::{Address, Effect};
@@ -59,6 +60,9 @@ pub struct OutlineStep {
     /// What is said of a change whose old state cannot be had back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_place: Option<String>,
+    /// Outputs that others read and cannot do without: who does it by hand has to say them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<String>,
 }
 
 fn is_zero(seconds: &u64) -> bool {
@@ -82,6 +86,7 @@ impl Outline {
         name: impl Fn(usize) -> Option<String>,
         estimate: impl Fn(usize) -> Option<u64>,
     ) -> Self {
+        let reads = Reads::of(runbook, graph);
         let steps = graph.nodes.iter().enumerate().map(|(node, at)| {
             let step = graph.step(runbook, node);
             let needs = at.needs.iter().map(|(step, when)| OutlineNeed { step: *step, when: when.clone() });
@@ -105,6 +110,7 @@ impl Outline {
                 remaining_seconds: 0,
                 owner: step.owner.clone(),
                 in_place: step.in_place.as_ref().map(|said| said.words()),
+                read: reads.of_step(graph.book(runbook, node), step),
             }
         });
         let mut outline = Self { steps: steps.collect(), order: graph.order().to_vec() };

@@ -127,7 +127,8 @@ impl Scene {
     fn look_at(&mut self, step: &Address, state: &RunState) {
         let held = state.step(step);
         self.statuses.insert(step.clone(), held.status);
-        if !is_notable(held.status) {
+        let may = held.status == Status::Failed && self.planned(step).is_some_and(|it| it.allow_failure);
+        if !is_notable(held.status) || may {
             self.notable.shift_remove(step);
             return;
         }

@@ -14,6 +14,7 @@ pub mod follow;
 pub mod history;
 pub mod json;
 pub mod logs;
+pub mod page;
 pub mod paint;
 pub mod read;
 pub mod summary;
@@ -45,6 +46,8 @@ pub use commands::Commands;
 pub trait Observer: Send {
     /// `state` is the fold up to and with the last of `records`.
     fn observe(&mut self, records: &[Record], state: &RunState);
+    /// Something that is no record, said at once.
+    fn notice(&mut self, _text: &str) {}
     /// Nothing more comes.
     fn finish(&mut self) {}
 }
@@ -129,7 +132,10 @@ impl RunView {
         }
         let status = derive::run_status(&state, &steps);
         let id = plan.as_ref().map_or_else(|| dir.id(), |plan| plan.run.clone());
-        let commands = Commands::new(id.clone());
+        let mut commands = Commands::new(id.clone());
+        if let Some(plan) = &plan {
+            commands = commands.knowing(&plan.outline);
+        }
         let recorded = pending(&dir.inbox()).into_iter().map(|(_, answer)| answer);
         let recorded = recorded.filter(|answer| state.judged(&answer.id).is_none()).collect();
         Self { id, dir: dir.clone(), now, plan, state, alive, status, steps, is_whole, troubles, commands, recorded }

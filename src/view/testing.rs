@@ -60,6 +60,7 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         estimate_seconds: Some(600),
         owner: None,
         in_place: None,
+        read: Vec::new(),
     };
     Outline { steps: steps.iter().map(build).collect(), order: (0..steps.len()).collect() }
 }

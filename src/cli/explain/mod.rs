@@ -19,7 +19,7 @@ pub fn explain(context: &Context, word: Option<&str>) -> Result<(), Failure> {
         Some(word) => page(word).ok_or_else(|| unknown(word))?,
         None => list(),
     };
-    if context.json { print_json(&value) } else { print(&text) }
+    if context.json { print_json(&value) } else { print(text) }
 }
 
 /// For people and for programs.

@@ -26,6 +26,8 @@ pub use inbox::{deliver, pending};
 /// Told only what is on disk.
 pub trait Audience: Send {
     fn hear(&mut self, records: &[Record], state: &RunState);
+    /// Somebody asked to stop: nothing new starts, and what is under way is seen to its end.
+    fn stopping(&mut self) {}
 }
 
 /// Writes the report of a run; lives above the engine.
@@ -128,7 +130,11 @@ impl World for RealWorld {
             Some(millis) => self.happenings.recv_timeout(Duration::from_millis(millis)).ok(),
         };
         // Everything that came while the disk was busy shares the next write.
-        first.into_iter().chain(self.happenings.try_iter()).collect()
+        let happenings: Vec<Happening> = first.into_iter().chain(self.happenings.try_iter()).collect();
+        if happenings.iter().any(|it| matches!(it, Happening::StopRequested)) {
+            self.audience.iter_mut().for_each(|listener| listener.stopping());
+        }
+        happenings
     }
 
     fn publish(&mut self, records: &[Record], state: &RunState) {

@@ -21,6 +21,7 @@ pub use text::text;
 
 use super::{Edge, Graph, Role, longest_way};
 use crate::model::Status;
+use crate::model::text::is_hidden;
 use crate::runbook::ast::{Ended, Runbook, RunbookSeverity, Step};
 use crate::runbook::duration;
 use crate::runbook::keys::{ENDS, SEVERITIES};
@@ -193,11 +194,7 @@ fn known_estimate(step: &Step) -> Option<Duration> {
 
 /// One line without anything that moves the cursor, the line or the direction of writing.
 fn plain(text: &str) -> String {
-    let visible = |c: char| match c {
-        c if c.is_control() || c.is_whitespace() => ' ',
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => ' ',
-        c => c,
-    };
+    let visible = |c: char| if is_hidden(c) || c.is_whitespace() { ' ' } else { c };
     let text: String = text.chars().map(visible).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

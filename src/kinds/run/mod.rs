@@ -209,14 +209,16 @@ fn own_env(op: &RunOp) -> impl Iterator<Item = (String, String)> {
     op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()))
 }
 
-fn leaked() -> Fault {
-    Fault::new("RG2012", "an output holds a secret").hint("outputs are written down; leave the secret out")
+/// `name`: of the output, where it can be told.
+fn leaked(name: Option<&str>) -> Fault {
+    let what = name.map_or_else(|| "an output".into(), |name| format!("output `{name}`"));
+    Fault::new("RG2012", format!("{what} holds a secret")).hint("outputs are written down; leave the secret out")
 }
 
 /// Makes a result of what the supervisor left.
 fn ended(outcome: Outcome, params: &Params) -> Result<Next, Fault> {
     match outcome.ended {
-        Ended::Exit(0) if outcome.leaked => Err(leaked()),
+        Ended::Exit(0) if outcome.leaked => Err(leaked(output::masked(&outcome.output))),
         Ended::Exit(0) => {
             let mut outputs = output::parse(&outcome.output, &params.outputs)?;
             outputs.insert("exit_code".into(), json!(0));

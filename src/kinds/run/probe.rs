@@ -37,10 +37,11 @@ pub async fn ask(cx: &ReadCx, op: &RunOp, evidence: &str) -> Result<Found, Fault
 }
 
 fn outputs(cx: &ReadCx, op: &RunOp, written: &[u8]) -> Result<crate::kind::Outputs, Fault> {
-    if Masker::new(cx.secrets.iter()).finds(written) {
-        return Err(super::leaked());
+    let (masker, written) = (Masker::new(cx.secrets.iter()), String::from_utf8_lossy(written));
+    if masker.finds(written.as_bytes()) {
+        return Err(super::leaked(output::masked(&masker.mask(&written))));
     }
-    output::parse(&String::from_utf8_lossy(written), &op.params.outputs)
+    output::parse(&written, &op.params.outputs)
 }
 
 /// Runs a short command of the author to its end without keeping what it prints. No code: it did not end by itself.

@@ -125,10 +125,7 @@ fn looked_at_anew(records: &[Record]) -> (Hours, u64) {
             Whose::Unattended
         } else if is(&[Status::Running, Status::Verifying, Status::Late, Status::Undoing]) {
             Whose::Machine
-        } else if is(&[Status::Waiting, Status::Unknown])
-            || state.paused
-            || (!over && STEPS.iter().any(|step| stuck(step)))
-        {
+        } else if is(&[Status::Waiting, Status::Unknown]) || state.paused || (!over && STEPS.iter().any(stuck)) {
             Whose::Human
         } else {
             Whose::Idle

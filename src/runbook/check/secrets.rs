@@ -20,7 +20,11 @@ pub fn urls(tree: &Tree, report: &mut Report) {
     });
     for (key, span, url) in found {
         let key = key.map_or_else(String::new, |key: Name| format!("{}: ", key.text));
-        let help = format!("write `{key}{{ url: \"{url}\", password: \"{{{{ secrets.NAME }}}}\" }}`");
+        let help = match url.starts_with("http") {
+            // What calls by HTTP takes no connection.
+            true => "leave it out; what calls a web server takes secrets in `headers`".into(),
+            false => format!("write `{key}{{ url: \"{url}\", password: \"{{{{ secrets.NAME }}}}\" }}`"),
+        };
         report.error_help(codes::URL_PASSWORD, span, "a URL holds a password", help);
     }
 }
