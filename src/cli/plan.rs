@@ -25,7 +25,7 @@ use crate::plan::schedule::{self, Foreseen};
 use crate::plan::scope::RunScope;
 use crate::plan::{Binding, Plan, include};
 use crate::provider::vault;
-use crate::runbook::ast::SecretSpec;
+use crate::runbook::ast::{Runbook, SecretSpec};
 use crate::runbook::catalog::Late;
 use crate::runbook::duration;
 use crate::runbook::template::{Secrets, open};
@@ -288,6 +288,9 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
         lines.push(format!("    {name}: {text}"));
         lines.extend(more_lines(input.get("value").or(input.get("predicted"))));
     }
+    if plan.is_list(step.node) && !plan.items.contains_key(&outline.address) {
+        lines.extend(plan.step(step.node).inside().into_iter().flat_map(|inside| of_each_item(inside, "    ")));
+    }
     match looks.get(&step.node) {
         Some(Ok(look)) => lines.extend(look.changes.iter().map(|change| format!("    ~ {change}"))),
         Some(Err(fault)) => {
@@ -295,6 +298,17 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
             lines.extend(fault.hint.iter().map(|hint| format!("      hint: {hint}")));
         }
         None => {}
+    }
+    lines
+}
+
+/// What is done for an item that only the run will know.
+fn of_each_item(inside: &Runbook, indent: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (_, step) in inside.all_steps() {
+        let name = step.name.as_deref().and_then(|name| name.written().as_str().map(|name| format!(" · {name}")));
+        lines.push(format!("{indent}for each item: {}{} ({})", step.id, name.unwrap_or_default(), step.kind));
+        lines.extend(step.inside().into_iter().flat_map(|inside| of_each_item(inside, &format!("{indent}  "))));
     }
     lines
 }

@@ -44,7 +44,7 @@ fn has_work_left(state: &RunState) -> bool {
     state.is_cleaning_up() || state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
 }
 
-/// The plan of a run, from the copy in its folder.
+/// The plan of a run, from the copy in its folder, as it was before the first record.
 pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
     let saved =
         SavedPlan::read(dir).map_err(|e| Failure::usage(format!("`{}` cannot be read: {e}", dir.plan().display())))?;

@@ -85,7 +85,7 @@ pub fn execute(
 pub fn execute_with(
     context: &Context,
     dir: &RunDir,
-    plan: Plan,
+    mut plan: Plan,
     started: RunStarted,
     engaged: Engaged,
     act: Option<Answer>,
@@ -108,7 +108,7 @@ pub fn execute_with(
             answers: std::mem::take(&mut answers),
             errand,
         };
-        let halt = match executor::execute(dir, &plan, started.clone(), hands) {
+        let halt = match executor::execute(dir, &mut plan, started.clone(), hands) {
             Ok(halt) => halt,
             Err(ExecuteError::Busy(_)) if !engaged.no_wait => {
                 // Somebody was quicker; what was said here still counts.
@@ -219,7 +219,7 @@ pub fn params_of(
 
 /// The steps that `--only`, `--from` and `--skip` leave out.
 pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, Failure> {
-    let graph = crate::graph::dag::Graph::of(&loaded.runbook).map_err(Failure::usage)?;
+    let graph = crate::graph::Graph::as_written(&loaded.runbook).map_err(Failure::usage)?;
     let find = |id: &String| {
         let none = || {
             let failure = Failure::usage(format!("there is no step `{id}` in `{}`", choices.file.display()));

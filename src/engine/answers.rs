@@ -175,10 +175,10 @@ fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
 
 fn retry(plan: &Plan, state: &RunState, step: &Address, because: &str) -> Judgement {
     let node = node_of(plan, step)?;
-    if plan.is_group(node) && state.step(step).opened && state.status(step) != Status::Failed {
-        return retry_among(plan, state, group::members(plan, node), because);
-    }
     match state.status(step) {
+        status if plan.is_group(node) && state.step(step).opened && !status.is_settled() => {
+            retry_among(plan, state, group::members(plan, node), because)
+        }
         Status::Failed | Status::Undone => Ok(vec![reopened(state, step, 0)]),
         Status::Unproven => Ok(vec![prove_again(state, step)]),
         Status::Unknown if because.is_empty() => {
@@ -210,7 +210,11 @@ fn retry_among(plan: &Plan, state: &RunState, nodes: Range<usize>, because: &str
 /// What a group does is done by its items.
 fn refuse_group(plan: &Plan, node: usize, verb: &str) -> Result<(), String> {
     let mut members = plan.graph.members(node).map(|member| plan.address(member));
-    let what = if plan.is_include(node) { "an include of steps" } else { "a list of items" };
+    let what = match (plan.is_list(node), &plan.step(node).include) {
+        (true, _) => "a list of items",
+        (false, Some(_)) => "an include of steps",
+        (false, None) => "a block of steps",
+    };
     match (plan.is_group(node), members.next()) {
         (true, Some(first)) => Err(format!("`{}` is {what}; say it of one: regrow {verb} {first}", plan.address(node))),
         (true, None) => Err(format!("`{}` has no items", plan.address(node))),

@@ -119,7 +119,7 @@ fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command
     let missing = || crate::model::Fault::new("RG5002", "there is nothing to take back");
     let op = intent::op(plan, state, node).ok_or_else(missing)?;
     let outputs: Outputs = state.step(plan.address(node)).outputs.clone().unwrap_or_default();
-    Ok((undo.clone(), Command::Undo { node, op, undo, outputs }))
+    Ok((undo.clone(), Command::Undo { op, undo, outputs }))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::amendment::Amendment;
 use super::answer::{Answer, Person};
 use super::fault::Fault;
 use super::ids::{Address, OpId, RunId, Seq};
+use super::item::Item;
 use super::ledger::{Kept, LedgerEntry, Made};
 use super::time::Moment;
 
@@ -64,10 +65,14 @@ pub enum Event {
 
     /// On disk before the first byte of the mutating call.
     StepIntended(Box<StepIntended>),
-    /// A step with `foreach` begins: from now on its items may start.
+    /// A step that others do begins: from now on its items, or the steps in it, may start.
     StepOpened {
         step: Address,
+        /// How many.
         items: usize,
+        /// The items of a list that was not known before the run: worked out here, once and for all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        list: Option<Vec<Item>>,
     },
     /// Work of an earlier executor was found again and is watched.
     StepAdopted {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reads::Reads;
 use super::schedule;
-use crate::graph::dag::Graph;
+use crate::graph::{Graph, Role};
 use crate::model::{Address, Effect};
 use crate::runbook::ast::{Ended, OnItemFailure, Runbook};
 
@@ -34,6 +34,9 @@ pub struct OutlineStep {
     /// The members of a group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Range<usize>>,
+    /// Its members are items of one step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub list: bool,
     /// A failure of one member keeps the others from starting.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stops: bool,
@@ -44,6 +47,9 @@ pub struct OutlineStep {
     pub finally: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_failure: bool,
+    /// What it lies in may fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub covered: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate_seconds: Option<u64>,
     /// From its start to the end of all that waits for it, by estimate.
@@ -93,15 +99,18 @@ impl Outline {
                 dependents: at.dependents.clone(),
                 group: at.group.map(|member| member.of),
                 members: at.members.clone(),
-                stops: step.foreach.as_ref().is_some_and(|foreach| foreach.on_item_failure == OnItemFailure::Stop),
+                list: at.role == Role::List,
+                stops: at.role == Role::List
+                    && step.foreach.as_ref().is_some_and(|foreach| foreach.on_item_failure == OnItemFailure::Stop),
                 finally: at.finally,
                 allow_failure: step.allow_failure,
+                covered: graph.groups(node).any(|group| graph.step(runbook, group).allow_failure),
                 lock: step.lock.clone(),
                 estimate_seconds: estimate(node),
                 remaining_seconds: 0,
                 owner: step.owner.clone(),
                 in_place: step.in_place.as_ref().map(|said| said.words()),
-                read: reads.of_step(at.unit, step),
+                read: reads.of_step(graph.book(runbook, node), step),
             }
         });
         let mut outline = Self { steps: steps.collect(), order: graph.order().to_vec() };

@@ -31,6 +31,7 @@ use crate::engine::frontier::{Frontier, Readiness};
 use crate::engine::world::pending;
 use crate::journal::store::RunDir;
 use crate::journal::{JournalError, Tail, lease};
+use crate::kinds;
 use crate::model::ledger::LedgerEntry;
 use crate::model::record::{Mode, Record};
 use crate::model::step::StepState;
@@ -106,12 +107,18 @@ impl RunView {
     /// Never fails: a folder in which nothing can be read gives a view that says so.
     pub fn load(dir: &RunDir, now: Timestamp) -> Self {
         let mut troubles = Vec::new();
-        let plan = SavedPlan::read(dir).map_err(|error| troubles.push(Trouble::plan(&error))).ok();
+        let mut plan = SavedPlan::read(dir).map_err(|error| troubles.push(Trouble::plan(&error))).ok();
         let alive = lease::is_held(&dir.path);
         let reading = read::fold(&dir.path);
         troubles.extend(reading.error.as_ref().map(|error| Trouble::journal(error, &reading.state)));
         troubles.extend(Trouble::tail(&reading.tail, alive));
         let (state, is_whole) = (reading.state, reading.error.is_none());
+        if let Some(plan) = &mut plan {
+            match plan.grown(dir, &state, kinds::find) {
+                Ok(grown) => plan.outline = grown.unwrap_or_else(|| std::mem::take(&mut plan.outline)),
+                Err(error) => troubles.push(Trouble::growth(&error)),
+            }
+        }
         let mut steps = steps(plan.as_ref().map(|plan| &plan.outline), &state, is_whole);
         // Looked at once, and only if somebody asks.
         let living = LazyCell::new(living);
@@ -195,6 +202,13 @@ impl Trouble {
         }
     }
 
+    fn growth(error: &str) -> Self {
+        Self {
+            message: format!("the run's copy of the runbook cannot be read: {error}"),
+            hint: "items of lists that only the run knew are shown without their names and kinds".into(),
+        }
+    }
+
     /// What is wrong with the journal, and how far it was read.
     pub fn journal(error: &JournalError, state: &RunState) -> Self {
         let mut message = error.to_string();
@@ -262,7 +276,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         blocked_by,
         pulse: None,
         survives: false,
-        allow_failure: step.allow_failure,
+        allow_failure: step.allow_failure || step.covered,
         finally: step.finally,
         owner: step.owner.clone(),
         in_place: step.in_place.clone(),

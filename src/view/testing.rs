@@ -55,6 +55,8 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         remaining_seconds: 0,
         finally: *kind == "ledger.cleanup",
         allow_failure: false,
+        covered: false,
+        list: false,
         estimate_seconds: Some(600),
         owner: None,
         in_place: None,

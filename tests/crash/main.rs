@@ -1,5 +1,6 @@
 //! The real binary, killed, cut off and answered as it is on a bad day.
 
+mod blocks;
 mod cleanup;
 mod edited;
 mod files;

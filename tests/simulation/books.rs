@@ -1,6 +1,5 @@
 //! The runbooks that are simulated: small ones written out, and random ones.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use fastrand::Rng;
@@ -112,6 +111,35 @@ finally:
 ",
     ),
     (
+        "block",
+        "
+  - id: a
+    foreach: [p, q]
+    order: serial
+    needs: []
+    approval: { minimum: 1 }
+    outputs: { made: '{{ steps.y.outputs.made }}' }
+    steps:
+      - { id: x, uses: sim.proc, needs: [], with: { text: '{{ item }}' } }
+      - { id: y, uses: sim.keyed, needs: [x], with: { text: '{{ steps.x.outputs.made }}', fails: 1 } }
+  - { id: b, uses: sim.set, needs: [a], with: { text: '{{ count steps.a.items }}' } }
+",
+    ),
+    (
+        "runtime",
+        "
+  - { id: a, uses: sim.proc, needs: [], with: { text: x } }
+  - id: b
+    foreach: \"{{ split steps.a.outputs.made ' ' }}\"
+    needs: [a]
+    max_parallel: 1
+    steps:
+      - { id: x, uses: sim.opaque, needs: [], with: { text: '{{ item }}' } }
+      - { id: y, uses: sim.keyed, needs: [x], foreach: [r], with: { text: '{{ steps.x.outputs.made }}' } }
+  - { id: c, uses: sim.set, needs: [b], with: { text: '{{ count steps.b.items }}' } }
+",
+    ),
+    (
         "nested",
         "
   - { id: a, include: tests/simulation/lib/nested.yaml, needs: [], with: { text: x } }
@@ -132,9 +160,7 @@ pub fn bind(name: &str, text: &str) -> Plan {
 pub fn machine(plan: &Plan, seed: u64) -> Machine {
     let mut machine = Machine::new(seed);
     // A group does nothing of its own.
-    let kind = |node: usize| if plan.is_group(node) { "sim.read" } else { plan.kinds[node].name() };
-    let kinds = (0..plan.len()).map(|node| (plan.address(node).to_string(), kind(node)));
-    machine.outside.kinds = kinds.collect::<BTreeMap<_, _>>();
+    machine.outside.learn(plan);
     let locked = (0..plan.len()).filter(|node| !plan.is_group(*node));
     let locks = locked.filter_map(|node| Some((plan.address(node).to_string(), plan.step(node).lock.clone()?)));
     machine.oracle.locks = locks.collect();

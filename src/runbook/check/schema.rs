@@ -41,13 +41,13 @@ impl Flaw {
 const WRONG_TYPE: usize = 1_000;
 
 /// What does not fit in the `with` of a kind; `uses` is where a missing field is reported.
-pub fn judge(names: &Names<'_>, with: &Tree, schema: &Value, uses: Span, site: &Site) -> Vec<Flaw> {
+pub fn judge(names: &Names<'_, '_>, with: &Tree, schema: &Value, uses: Span, site: &Site) -> Vec<Flaw> {
     let walk = Walk { names, root: schema, site };
     walk.node(with, schema, &At { key: None, start: Some(uses), instead: None, secret: false, depth: 0 })
 }
 
 struct Walk<'a> {
-    names: &'a Names<'a>,
+    names: &'a Names<'a, 'a>,
     root: &'a Value,
     site: &'a Site,
 }

@@ -47,7 +47,7 @@ pub const MISPLACED_HELP: &str =
     "secrets are taken only by fields such as `password`, `env`, `stdin`, `headers` and `body`";
 
 /// Clear text under a key that names a secret. `name` is the key of the whole.
-pub fn in_clear(names: &Names<'_>, tree: &Tree, name: &str, report: &mut Report) {
+pub fn in_clear(names: &Names<'_, '_>, tree: &Tree, name: &str, report: &mut Report) {
     let whole = Name { text: name.into(), span: tree.span };
     let mut found = Vec::new();
     tree.walk(Some(&whole), &mut |key, inner| {
