@@ -123,7 +123,7 @@ fn text(dir: &RunDir, verified: &Verified) -> Page {
         grouped(verified.records)
     ));
     out.line(format_args!("head {}", verified.head));
-    match verified.tail {
+    match &verified.tail {
         Tail::Clean => {}
         Tail::Torn { offset } => {
             out.line(format_args!("behind it lies a line that was cut (byte {offset}); it was never reported"));
@@ -131,6 +131,12 @@ fn text(dir: &RunDir, verified: &Verified) -> Page {
         Tail::Doubtful { offset } => {
             out.line(format_args!(
                 "behind it lies something that is no clean cut (byte {offset}); `regrow resume` keeps it aside"
+            ));
+        }
+        Tail::Lost { segment } => {
+            out.line(format_args!(
+                "behind it lies `{segment}`, of which nothing can be read; `regrow resume` asks what became of the steps that \
+                 have not ended"
             ));
         }
     }
@@ -142,6 +148,7 @@ fn tail_word(tail: &Tail) -> &'static str {
         Tail::Clean => "clean",
         Tail::Torn { .. } => "torn",
         Tail::Doubtful { .. } => "doubtful",
+        Tail::Lost { .. } => "lost",
     }
 }
 

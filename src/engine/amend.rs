@@ -3,7 +3,7 @@
 //! The changed plan lies in the run's folder first; that it is there is what was decided. The next executor writes it down
 //! before all else, so a crash in between is made up for.
 
-use super::doubt;
+use super::doubt::{self, Lost};
 use crate::journal::{Recovered, Tail};
 use crate::model::record::{AskKind, Event};
 use crate::model::{Address, RunState, Status};
@@ -12,8 +12,10 @@ use crate::plan::Plan;
 /// Those of `steps` that are begun, or may be: the end of a damaged journal can hide it. `plan` is the one before the change.
 pub fn begun<'a>(plan: &Plan, recovered: &Recovered, steps: impl Iterator<Item = &'a Address>) -> Vec<&'a Address> {
     let mut state = recovered.state.clone();
-    if matches!(recovered.tail, Tail::Doubtful { .. }) {
-        doubt::mark(plan, &mut state, "");
+    match recovered.tail {
+        Tail::Clean | Tail::Torn { .. } => {}
+        Tail::Doubtful { .. } => doubt::mark(plan, &mut state, "", Lost::OneWrite),
+        Tail::Lost { .. } => doubt::mark(plan, &mut state, "", Lost::Segment),
     }
     steps.filter(|step| state.step(step).is_begun()).collect()
 }

@@ -14,10 +14,22 @@ use crate::model::{RunState, Status};
 use crate::plan::Plan;
 use crate::runbook::ast::Ended;
 
-/// Marks the frontier of `state`, so that the doubt stands in the head of the next segment.
-pub fn mark(plan: &Plan, state: &mut RunState, tail: &str) {
+/// How much was lost at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    OneWrite,
+    /// Any number of writes: nobody knows how far the run had come.
+    Segment,
+}
+
+/// Marks what may have begun, so that the doubt stands in the head of the next segment.
+pub fn mark(plan: &Plan, state: &mut RunState, tail: &str, lost: Lost) {
     let boot = state.last_at.as_ref().map(|moment| moment.boot.clone()).unwrap_or_default();
-    for node in frontier(plan, state) {
+    let reached = match lost {
+        Lost::OneWrite => frontier(plan, state),
+        Lost::Segment => (0..plan.len()).collect(),
+    };
+    for node in reached {
         // What opens once cannot have opened unseen.
         if state.step(plan.address(node)).opened {
             continue;

@@ -1,7 +1,7 @@
 //! Takes up a journal as a crash left it: reads it, keeps aside what is going to be dropped, begins the next segment.
 
 use super::amend;
-use super::doubt;
+use super::doubt::{self, Lost};
 use super::escalation;
 use crate::journal::{Disk, JournalError, Recovered, Tail, Writer, reader, recover};
 use crate::model::RunState;
@@ -28,23 +28,24 @@ pub fn open<D: Disk>(
     let (mut state, doubt) = match recover(&disk) {
         Ok(recovered) => {
             let doubt = keep_aside(&mut disk, &recovered)?;
-            (recovered.state, doubt)
+            let lost = if let Tail::Lost { .. } = recovered.tail { Lost::Segment } else { Lost::OneWrite };
+            (recovered.state, doubt.map(|event| (event, lost)))
         }
         Err(JournalError::Missing) => (RunState::default(), None),
         Err(error) => return Err(error),
     };
     plan.grow(&state);
     doubt::hand_down(plan, &mut state);
-    if let Some(Event::TailDoubted { kept_as, .. }) = doubt.as_ref().filter(|_| guard!("doubt")) {
+    if let Some((Event::TailDoubted { kept_as, .. }, lost)) = doubt.as_ref().filter(|_| guard!("doubt")) {
         // In the head of the new segment itself: a crash right behind it must not forget the doubt.
-        doubt::mark(plan, &mut state, kept_as);
+        doubt::mark(plan, &mut state, kept_as, *lost);
     }
     let (writer, state) = Writer::open(disk, state, now)?;
     let mut first = Vec::new();
     if state.started.is_none() {
         first.push(Event::RunStarted(Box::new(started)));
     }
-    first.extend(doubt);
+    first.extend(doubt.map(|(event, _)| event));
     first.push(here);
     let amended = amend::records(plan, &state);
     if amended.is_empty() {
@@ -60,8 +61,15 @@ pub fn open<D: Disk>(
 
 /// Copies a tail that is going to be dropped, and says so in the journal where it is no clean cut (G9, G10).
 fn keep_aside<D: Disk>(disk: &mut D, recovered: &Recovered) -> Result<Option<Event>, JournalError> {
-    let (Tail::Torn { offset } | Tail::Doubtful { offset }) = recovered.tail else { return Ok(None) };
-    let segment = &recovered.segment;
+    let (segment, offset) = match &recovered.tail {
+        Tail::Clean => return Ok(None),
+        Tail::Torn { offset } | Tail::Doubtful { offset } => (&recovered.segment, *offset),
+        // It stays under its own name, which nobody reads again.
+        Tail::Lost { segment } => {
+            let (segment, kept_as) = (segment.clone(), segment.clone());
+            return Ok(Some(Event::TailDoubted { segment, offset: 0, kept_as }));
+        }
+    };
     let kept_as = format!("tail.{segment}.{offset}");
     let names = disk.list().map_err(|e| JournalError::io("journal", e))?;
     if !names.contains(&kept_as) {

@@ -43,6 +43,18 @@ pub enum Bad {
     Newer,
 }
 
+/// Whether the lines of a newer release stand here. One line alone may be ours with a bit flipped.
+pub fn is_newer(bytes: &[u8]) -> bool {
+    let version = |line: &[u8]| {
+        let (magic, rest) = line.strip_prefix(b"RG")?.split_at_checked(1)?;
+        (magic[0].is_ascii_digit() && rest.first() == Some(&b' ')).then_some(magic[0])
+    };
+    let mut versions = bytes.split(|byte| *byte == b'\n').filter_map(version).peekable();
+    versions.next_if(|version| *version > b'1').is_some()
+        && versions.peek().is_some()
+        && versions.all(|version| version > b'1')
+}
+
 pub fn hash(payload: &[u8]) -> String {
     hex(&Sha256::digest(payload))
 }

@@ -2,7 +2,8 @@
 //!
 //! The newest segment with a valid first record wins; it begins with the folded state. Only an uncommitted tail is ever
 //! dropped (G9): a clean end, zeroes, or a line that was cut are normal; anything else behind the last good record is doubt
-//! (G10), and refused where a later good record says that it was durable.
+//! (G10), and refused where a later good record says that it was durable. A newer segment of which nothing can be read may
+//! have held any number of records: everything that has not ended is in doubt.
 
 use std::io::{BufRead, Read};
 
@@ -24,6 +25,10 @@ pub enum Tail {
     Doubtful {
         offset: usize,
     },
+    /// A newer segment cannot be read at all: every step that has not ended may have begun.
+    Lost {
+        segment: String,
+    },
 }
 
 #[derive(Debug)]
@@ -37,14 +42,17 @@ pub struct Recovered {
 /// The folded state of the run; empty, with a doubtful tail, where not even the first record can be read.
 pub fn recover<D: Disk>(disk: &D) -> Result<Recovered, JournalError> {
     let mut names = segments(disk)?;
-    let mut unread = None;
+    let mut unread: Option<Recovered> = None;
+    let mut newest = None;
     while let Some(name) = names.pop() {
         let mut state = RunState::default();
         let tail = walk(disk, &name, &mut |record, hash| state.take(record, hash))?;
         if state.seq != Seq(0) {
+            let tail = newest.map_or(tail, |segment| Tail::Lost { segment });
             return Ok(Recovered { state, segment: name, tail });
         }
         if let Tail::Doubtful { .. } = tail {
+            newest.get_or_insert_with(|| name.clone());
             unread = Some(Recovered { state, segment: name, tail });
         }
     }
@@ -195,7 +203,7 @@ fn unreadable(name: &str, offset: usize, rest: Vec<u8>, expected: Seq, bad: Bad)
     if rest.iter().all(|byte| *byte == 0) {
         return Ok(Tail::Clean);
     }
-    if bad == Bad::Newer {
+    if bad == Bad::Newer || frame::is_newer(&rest) {
         return Err(JournalError::Newer { file: name.into(), offset: offset as u64 });
     }
     if guard!("covered damage") && durable_later(&rest, expected) {

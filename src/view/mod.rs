@@ -222,7 +222,7 @@ impl Trouble {
         match tail {
             Tail::Clean => None,
             // Somebody is just writing.
-            Tail::Torn { .. } | Tail::Doubtful { .. } if alive => None,
+            Tail::Torn { .. } | Tail::Doubtful { .. } | Tail::Lost { .. } if alive => None,
             Tail::Torn { offset } => Some(Self {
                 message: format!("the journal's last line was cut by a crash (byte {offset})"),
                 hint: "this is normal; nothing that was reported is lost".into(),
@@ -230,6 +230,12 @@ impl Trouble {
             Tail::Doubtful { offset } => Some(Self {
                 message: format!("the end of the journal is not a clean cut (byte {offset})"),
                 hint: "`regrow resume` keeps it aside and asks what became of the steps in flight".into(),
+            }),
+            Tail::Lost { segment } => Some(Self {
+                message: format!("nothing of `{segment}`, the newest part of the journal, can be read"),
+                hint:
+                    "this is the run as it was before; `regrow resume` asks what became of the steps that had not ended"
+                        .into(),
             }),
         }
     }

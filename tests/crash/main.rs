@@ -2,6 +2,7 @@
 
 mod blocks;
 mod cleanup;
+mod damage;
 mod edited;
 mod files;
 mod hostile;
