@@ -10,38 +10,14 @@ mod judging;
 mod memory;
 #[path = "check/ordering.rs"]
 mod ordering;
+#[path = "support/parts.rs"]
+mod parts;
 mod support;
-
-use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use support::Figures;
-
-/// The binary, and a folder for runbooks.
-pub struct Bench {
-    regrow: PathBuf,
-    scratch: tempfile::TempDir,
-}
-
-impl Bench {
-    fn path(&self) -> &Path {
-        self.scratch.path()
-    }
-}
-
-/// One group of figures.
-type Part = fn(&Bench, &mut Figures) -> Result<()>;
+use parts::Bench;
 
 fn main() -> Result<()> {
-    let parts: [(&str, Part); 2] = [("judging", judging::measure), ("ordering", ordering::measure)];
-    let only = std::env::var("REGROW_BENCH_ONLY").unwrap_or_default();
-    let bench = Bench { regrow: support::regrow()?, scratch: tempfile::tempdir()? };
-    let mut figures = Figures::begin();
-    for (name, measure) in parts {
-        if only.is_empty() || only == name {
-            measure(&bench, &mut figures)?;
-        }
-    }
-    figures.end()
+    parts::measure(&[("judging", judging::measure), ("ordering", ordering::measure)])
 }

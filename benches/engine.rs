@@ -12,6 +12,8 @@ mod large;
 mod masking;
 #[path = "engine/memory.rs"]
 mod memory;
+#[path = "support/parts.rs"]
+mod parts;
 #[path = "support/peers.rs"]
 mod peers;
 #[path = "engine/printing.rs"]
@@ -22,23 +24,13 @@ mod support;
 #[path = "engine/syncs.rs"]
 mod syncs;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 
-use support::Figures;
-
-/// The binary, and a folder on the disk that is measured.
-pub struct Bench {
-    regrow: PathBuf,
-    scratch: tempfile::TempDir,
-}
+use parts::Bench;
 
 impl Bench {
-    fn path(&self) -> &Path {
-        self.scratch.path()
-    }
-
     /// A state folder without runs.
     fn fresh_state(&self) -> Result<PathBuf> {
         let state = self.path().join("state");
@@ -49,24 +41,12 @@ impl Bench {
     }
 }
 
-/// One group of figures.
-type Part = fn(&Bench, &mut Figures) -> Result<()>;
-
 fn main() -> Result<()> {
-    let parts: [(&str, Part); 5] = [
+    parts::measure(&[
         ("graphs", graphs::measure),
         ("syncs", syncs::measure),
         ("large", large::measure),
         ("printing", printing::measure),
         ("masking", masking::measure),
-    ];
-    let only = std::env::var("REGROW_BENCH_ONLY").unwrap_or_default();
-    let bench = Bench { regrow: support::regrow()?, scratch: tempfile::tempdir()? };
-    let mut figures = Figures::begin();
-    for (name, measure) in parts {
-        if only.is_empty() || only == name {
-            measure(&bench, &mut figures)?;
-        }
-    }
-    figures.end()
+    ])
 }

@@ -51,6 +51,10 @@ macro_rules! guard {
     }};
 }
 
+use std::process::ExitCode;
+
+use provider::process;
+
 pub mod cli;
 pub mod engine;
 pub mod graph;
@@ -65,3 +69,20 @@ pub mod provider;
 pub mod report;
 pub mod runbook;
 pub mod view;
+
+/// The whole program, with kinds of one's own beside those that come with it: parse, run, exit code. It has to be all that
+/// `main` does, because the program starts itself again for supervisors and for long work.
+pub fn main(own: &'static [&'static dyn kind::AnyKind]) -> ExitCode {
+    // A supervisor starts a thousand times in a large run: it is told apart before anything else is set up.
+    let code = match std::env::args_os().nth(1) {
+        Some(word) if word == process::SUPERVISE => u8::try_from(process::supervisor_main()).unwrap_or(1),
+        word => {
+            kinds::add(own);
+            match word {
+                Some(word) if word == process::WORK => u8::try_from(kinds::work()).unwrap_or(1),
+                _ => cli::main(),
+            }
+        }
+    };
+    ExitCode::from(code)
+}

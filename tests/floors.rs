@@ -68,3 +68,36 @@ fn modules_only_look_down() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Where text leaves for a terminal: each of these cleans what it sends, and nothing else sends anything.
+const SINKS: [&str; 8] = [
+    "cli/events.rs",
+    "cli/follow.rs",
+    "cli/logs.rs",
+    "cli/looking.rs",
+    "cli/problems.rs",
+    "cli/report.rs",
+    "report/lines.rs",
+    "report/terminal.rs",
+];
+
+#[test]
+fn what_is_shown_goes_through_few_doors() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    ["cli", "view", "report", "plan", "engine", "kinds"].iter().for_each(|part| sources(&root.join(part), &mut files));
+    let mut wrong = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(&root).unwrap().display().to_string();
+        let text = fs::read_to_string(&file).unwrap();
+        let asks = |line: &str| line.contains(".is_terminal()") || line.contains(".size");
+        let sends =
+            |line: &&str| ["::stdout()", "::stderr()", "print!", "println!"].iter().any(|way| line.contains(way));
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let sent = code.filter(sends).filter(|line| !asks(line));
+        if !SINKS.contains(&name.as_str()) && !name.contains("/tests/") {
+            wrong.extend(sent.map(|line| format!("{name}: {}", line.trim())));
+        }
+    }
+    assert!(wrong.is_empty(), "a sink cleans what it is given, these do not pass one:\n{}", wrong.join("\n"));
+}

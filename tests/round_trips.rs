@@ -236,18 +236,16 @@ fn binding(loaded: &runbook::Loaded) -> Binding {
         let list = spec.choices.first().cloned();
         (name.clone(), spec.default.clone().or(spec.example.clone()).or(list).unwrap_or_else(|| json!("x")))
     };
+    let started_at = "2026-11-22T14:05:00.123456789Z".parse().expect("a moment");
+    let params = loaded.runbook.params.iter().map(example).collect();
     Binding {
-        run: "7qk2".parse().expect("an id"),
-        mode: Mode::Real,
-        started_at: "2026-11-22T14:05:00.123456789Z".parse().expect("a moment"),
         outage_began: Some(Timestamp::UNIX_EPOCH),
-        params: loaded.runbook.params.iter().map(example).collect(),
         on_failure: OnFailure::Abort,
         concurrency: 3,
         skipped: BTreeSet::from([Address::top(&loaded.runbook.steps[0].id)]),
-        items: BTreeMap::new(),
         earlier: BTreeMap::from([(Address::top("a"), 7)]),
         base: "/b".into(),
+        ..Binding::new("7qk2".parse().expect("an id"), started_at, params)
     }
 }
 

@@ -27,6 +27,18 @@ fn every_runbook_is_sound_without_a_warning() {
 }
 
 #[test]
+fn every_example_is_sound_without_a_warning() {
+    let mut names = Vec::new();
+    for path in files("runbooks/examples") {
+        let loaded = runbook::load(&path).unwrap_or_else(|problems| panic!("{}: {problems:#?}", path.display()));
+        let problems = runbook::check(&loaded, &Kinds);
+        assert!(problems.is_empty(), "{}: {problems:#?}", path.display());
+        names.push(loaded.runbook.name);
+    }
+    assert_eq!(names, ["promote", "redeploy", "rejoin"]);
+}
+
+#[test]
 fn every_file_of_the_library_is_included_by_one_of_them() {
     let included: Vec<String> =
         files("runbooks").iter().flat_map(|path| runbook::load(path).unwrap().files.into_keys()).collect();

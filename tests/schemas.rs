@@ -111,6 +111,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("foreach-companions-alone.yaml", "editors would refuse the step as a whole, not the key"),
     ("foreach-keys.yaml", "whether items can be told apart"),
     ("foreach-of-text-param.yaml", "the type of what a template gives"),
+    ("foreach-runtime-number.yaml", "the type of what a template gives"),
     ("foreach-runtime-list.yaml", "it stands inside of a template"),
     ("include-foreach-late.yaml", "it stands in another file"),
     ("include-inside.yaml", "it stands in another file"),

@@ -2,7 +2,7 @@
 //! in which steps become ready.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,6 @@ use anyhow::{Context, Result, anyhow, ensure};
 use fastrand::Rng;
 use jiff::Timestamp;
 use regrow::kinds;
-use regrow::model::record::{Mode, OnFailure};
 use regrow::plan::schedule::{bound, makespan};
 use regrow::plan::{Binding, Plan};
 use regrow::runbook::ast::ParamSpec;
@@ -97,19 +96,8 @@ fn first_possible(plan: &Plan, node: usize) -> u64 {
 
 fn bind(loaded: Loaded) -> Result<Plan> {
     let params = loaded.runbook.params.iter().map(|(name, spec)| (name.clone(), stand_in(spec))).collect();
-    let binding = Binding {
-        run: "bench".parse().map_err(|why: String| anyhow!(why))?,
-        mode: Mode::Real,
-        started_at: Timestamp::UNIX_EPOCH,
-        outage_began: None,
-        params,
-        on_failure: OnFailure::Pause,
-        concurrency: 4,
-        skipped: BTreeSet::new(),
-        items: BTreeMap::new(),
-        earlier: BTreeMap::new(),
-        base: "/".into(),
-    };
+    let run = "bench".parse().map_err(|why: String| anyhow!(why))?;
+    let binding = Binding::new(run, Timestamp::UNIX_EPOCH, params);
     Plan::bind(loaded.runbook, &loaded.texts.digest(), binding, kinds::find).map_err(|fault| anyhow!("{fault}"))
 }
 

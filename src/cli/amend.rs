@@ -75,7 +75,7 @@ fn edited(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Failure {
         failure.causes.push(refused.message);
         return failure.hint(format!("{as_started}; what failed there is then settled by `done` or `skip`"));
     }
-    let accept = Commands { run: saved.run.clone(), state: context.said_state() }.accept(short(&loaded.texts.digest()));
+    let accept = Commands::new(saved.run.clone()).at(context.said_state()).accept(short(&loaded.texts.digest()));
     failure.hint(format!("`{accept}` goes on with the edited runbook; {as_started}"))
 }
 
@@ -139,12 +139,33 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     for (name, value) in new_params(context, &saved, &loaded)? {
         binding.params.insert(name, value);
     }
+    let steps = instances(&grown(context, dir, &state)?, &difference)?;
     let mut plan = Plan::bind(loaded.runbook, &texts.digest(), binding, kinds::find)?;
     let who = person(args.going.name.as_deref());
-    plan.amendment = Some(amendment(&plan, who, &difference)?);
+    plan.amendment = Some(amendment(&plan, who, steps));
     let mut next = SavedPlan::of(&plan, &saved.runbook, &texts, saved.given.clone());
     next.replace(dir, &texts)?;
     Ok(())
+}
+
+/// The plan that is executed so far.
+fn grown(context: &Context, dir: &RunDir, state: &RunState) -> Result<Plan, Failure> {
+    let mut plan = resume::bound(context, dir)?;
+    plan.grow(state);
+    Ok(plan)
+}
+
+/// Each step that differs, as it is written, and at every item of the run.
+fn instances<'a>(plan: &Plan, difference: &'a Difference) -> Result<Vec<(Address, &'a StepChange)>, Failure> {
+    let mut touched: Vec<(Address, &StepChange)> = Vec::new();
+    for step in &difference.steps {
+        let written: Address = step.id.parse().map_err(Failure::usage)?;
+        let nodes = (0..plan.len()).map(|node| plan.address(node));
+        let items = nodes.filter(|address| **address != written && address.without_keys() == written);
+        touched.extend(items.map(|address| (address.clone(), step)));
+        touched.push((written, step));
+    }
+    Ok(touched)
 }
 
 fn refuse_what_is_begun(context: &Context, dir: &RunDir, difference: &Difference) -> Result<RunState, Failure> {
@@ -156,18 +177,19 @@ fn refuse_what_is_begun(context: &Context, dir: &RunDir, difference: &Difference
     if recovered.state.ended.is_some() {
         return Err(Failure::usage(format!("run `{}` has ended; nothing of its plan changes any more", dir.id())));
     }
-    let plan = resume::bound(context, dir)?;
-    let mut touched: Vec<(Address, &StepChange)> = Vec::new();
-    for step in &difference.steps {
-        touched.push((step.id.parse().map_err(Failure::usage)?, step));
-    }
+    let plan = grown(context, dir, &recovered.state)?;
+    let touched = instances(&plan, difference)?;
     let begun = begun(&plan, &recovered, touched.iter().map(|(address, _)| address));
     if begun.is_empty() {
         return Ok(recovered.state);
     }
     let mut failure = Failure::usage("steps that were started are not what they were; nothing was taken over");
-    let refused = touched.iter().filter(|(address, _)| begun.contains(&address));
-    failure.causes = refused.map(|(_, step)| step.to_string()).collect();
+    for (_, step) in touched.iter().filter(|(address, _)| begun.contains(&address)) {
+        let told = step.to_string();
+        if !failure.causes.contains(&told) {
+            failure.causes.push(told);
+        }
+    }
     Err(failure.hint("put them back as they were, or go on with --as-started; only what has not begun may change"))
 }
 
@@ -181,14 +203,14 @@ fn new_params(
         .map_err(|problems| check::refused(context, &saved.runbook, &problems))
 }
 
-fn amendment(plan: &Plan, who: crate::model::Person, difference: &Difference) -> Result<Amendment, Failure> {
+fn amendment(plan: &Plan, who: crate::model::Person, steps: Vec<(Address, &StepChange)>) -> Amendment {
     let (mut changed, mut gone) = (Vec::new(), Vec::new());
-    for step in &difference.steps {
+    for (address, step) in steps {
         let list = if step.change == Change::Gone { &mut gone } else { &mut changed };
-        list.push(step.id.parse().map_err(Failure::usage)?);
+        list.push(address);
     }
     let said = run::started(plan, &who, None);
-    Ok(Amendment {
+    Amendment {
         who,
         digest: said.digest,
         runbook: said.runbook,
@@ -199,5 +221,5 @@ fn amendment(plan: &Plan, who: crate::model::Person, difference: &Difference) ->
         params: said.params,
         changed,
         gone,
-    })
+    }
 }

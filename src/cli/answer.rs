@@ -1,6 +1,6 @@
 //! What a person says to a run from another process: into its inbox, and the verdict back.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
+use super::looking::{self, print_json_line, talk};
 use super::{Failure, cleanup, exit, resume};
 use crate::engine::{answers, escalation, undo, world};
 use crate::journal::lease::{self, Lease};
@@ -16,9 +17,9 @@ use crate::journal::store::RunDir;
 use crate::journal::{Folder, recover};
 use crate::model::run::Judged;
 use crate::model::time::Clock;
-use crate::model::{Address, Answer, Person, RunState, Verb};
+use crate::model::{Address, Answer, Person, RunState, Status, Verb};
 use crate::provider::clock::SystemClock;
-use crate::view::Commands;
+use crate::view::{Commands, RunView, StepView, words};
 
 /// How long a command waits for the executor's word.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,8 +35,12 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
             say(context, Verb::Retry { step }, answer)
         }
         Command::Rerun { step, answer } => say(context, Verb::Rerun { step: address(&step)? }, answer),
+        Command::Extend { step, duration, answer } => {
+            let by_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            say(context, Verb::Extend { step: address(&step)?, by_ms }, answer)
+        }
         Command::Pause { answer } => say(context, Verb::Pause, answer),
-        Command::Abort { answer } => say(context, Verb::Abort, answer),
+        Command::Abort { answer } => abort(context, answer),
         Command::Undo { step, yes, answer } => take_back(context, step.as_deref(), yes, answer),
         Command::Cleanup { run, name } => say(context, Verb::Cleanup, AnswerArgs { run, because: None, name }),
         Command::Note { text, answer } => say(context, Verb::Note { text }, answer),
@@ -73,21 +78,50 @@ fn read_outputs(file: &Path) -> Result<Map<String, Value>, Failure> {
     serde_json::from_str(&text).map_err(|e| Failure::usage(format!("`{}` is no JSON object: {e}", file.display())))
 }
 
+/// Says what an end by hand comes to, and does it: whoever types a reason means it.
+fn abort(context: &Context, args: AnswerArgs) -> Result<u8, Failure> {
+    let dir = context.run_to_change(args.run.as_deref())?;
+    let view = looking::view_of(context, &dir);
+    if args.because.is_some() && !view.status.is_final() && view.state.ending.is_none() {
+        what_an_abort_does(&view).iter().for_each(talk);
+    }
+    say(context, Verb::Abort, args)
+}
+
+fn what_an_abort_does(view: &RunView) -> Vec<String> {
+    let (at_the_end, steps): (Vec<&StepView>, Vec<&StepView>) =
+        view.steps.iter().filter(|step| !step.is_group).partition(|step| step.finally);
+    let is_open = |step: &&&StepView| !step.status.is_settled() || step.status == Status::Blocked;
+    let flying = steps.iter().filter(|step| step.status.is_in_flight());
+    let mut said: Vec<String> = flying.map(|step| format!("`{}` is seen to its end first", step.address)).collect();
+    let left = steps.iter().filter(is_open).filter(|step| !step.status.is_in_flight()).count();
+    if left > 0 {
+        said.push(format!("{} will not be done", words::count(left, "step")));
+    }
+    said.extend(at_the_end.iter().map(|step| format!("`{}` runs at the end", step.address)));
+    let done = steps.iter().filter(|step| step.status == Status::Succeeded).count();
+    if done > 0 {
+        let undo = view.commands.undo();
+        let stay = if done == 1 { "stays" } else { "stay" };
+        said.push(format!("{} {stay} done; taken back by: {undo}", words::count(done, "step")));
+    }
+    said
+}
+
 /// Shows what an undo takes back and what stays, and asks.
 fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs) -> Result<u8, Failure> {
     let dir = context.run_to_change(args.run.as_deref())?;
-    let plan = resume::bound(context, &dir)?;
+    let mut plan = resume::bound(context, &dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
+    plan.grow(&state);
     let step = step.map(address).transpose()?;
     let find = |step: &Address| {
         plan.find(step).ok_or_else(|| Failure::usage(format!("there is no step `{step}` in run `{}`", dir.id())))
     };
     let node = step.as_ref().map(find).transpose()?;
     let preview = undo::preview(&plan, &state, node);
-    let mut err = std::io::stderr().lock();
-    preview.steps.iter().for_each(|step| drop(writeln!(err, "takes back `{step}`")));
-    preview.stay.iter().for_each(|step| drop(writeln!(err, "stays: `{step}` has no undo")));
-    drop(err);
+    preview.steps.iter().for_each(|step| talk(format_args!("takes back `{step}`")));
+    preview.stay.iter().for_each(|step| talk(format_args!("stays: `{step}` has no undo")));
     let meant = yes || (context.interactive && confirmed()?);
     if !meant {
         return Err(Failure::usage("nothing was taken back").hint("--yes says that this is meant"));
@@ -133,7 +167,7 @@ pub fn answer_id() -> String {
     format!("{:x}-{:08x}{:08x}", Timestamp::now().as_millisecond(), random(), random())
 }
 
-fn deliver(dir: &RunDir, answer: &Answer) -> Result<(), Failure> {
+pub fn deliver(dir: &RunDir, answer: &Answer) -> Result<(), Failure> {
     world::deliver(&dir.inbox(), answer).map_err(|e| Failure::usage(format!("the answer cannot be written: {e}")))?;
     Ok(())
 }
@@ -151,7 +185,7 @@ fn verdict(context: &Context, dir: &RunDir, answer: &Answer) -> Result<u8, Failu
             None => std::thread::sleep(Duration::from_millis(50)),
         }
     }
-    let _ = writeln!(std::io::stderr().lock(), "recorded; the executor has not taken it up yet");
+    talk("recorded; the executor has not taken it up yet");
     Ok(exit::DONE)
 }
 
@@ -161,10 +195,11 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
     }
     if context.json {
         let said = serde_json::json!({"accepted": true, "verb": answer.verb.word(), "head": state.head});
-        let _ = writeln!(std::io::stdout().lock(), "{said}");
+        print_json_line(&said)?;
     } else {
         let head = state.head.get(..12).unwrap_or(&state.head);
-        let _ = writeln!(std::io::stderr().lock(), "accepted: {} (journal head {head})", answer.verb.word());
+        let step = answer.verb.step().map(|step| format!(" {step}")).unwrap_or_default();
+        talk(format_args!("accepted: {}{step} (journal head {head})", answer.verb.word()));
     }
     Ok(exit::DONE)
 }
@@ -172,10 +207,13 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
 /// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`, behind what
 /// is recorded already.
 fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Failure> {
-    let plan = resume::bound(context, dir)?;
+    let mut plan = resume::bound(context, dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
-    let resume = Commands { run: dir.id(), state: context.said_state() }.resume();
-    if matches!(answer.verb, Verb::Abort | Verb::Undo { .. } | Verb::Cleanup) {
+    plan.grow(&state);
+    let resume = Commands::new(dir.id()).at(context.said_state()).resume();
+    // Nobody goes on with a run that has ended: what may still be said is written down now.
+    let acts = matches!(answer.verb, Verb::Abort | Verb::Undo { .. } | Verb::Cleanup) || state.ended.is_some();
+    if acts {
         answers::judge(&plan, &state, &answer)?;
         let free = Lease::take(&dir.path)?.is_some();
         if free {
@@ -191,6 +229,9 @@ fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Fai
         })?;
     }
     deliver(dir, &answer)?;
-    let _ = writeln!(std::io::stderr().lock(), "recorded; takes effect at `{resume}`");
+    if context.json {
+        print_json_line(&serde_json::json!({"recorded": true, "verb": answer.verb.word(), "takes_effect_at": resume}))?;
+    }
+    talk(format_args!("recorded; takes effect at `{resume}`"));
     Ok(exit::DONE)
 }

@@ -1,10 +1,13 @@
 //! What may be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::text::{is_blank, is_hidden};
 use crate::report::Format;
+use crate::runbook::duration;
 
 #[derive(Debug, Parser)]
 #[command(name = "regrow", version, about = "Brings hosted services back after a disaster", max_term_width = 110)]
@@ -60,6 +63,8 @@ pub enum Command {
         #[arg(short, long)]
         follow: bool,
     },
+    /// What happens in a run, live, from any terminal
+    Watch { run: Option<String> },
     /// What a step's command printed
     Logs(LogsArgs),
     /// All about one step, with what is asked and its code
@@ -144,6 +149,15 @@ pub enum AnswerCommand {
         #[command(flatten)]
         answer: AnswerArgs,
     },
+    /// Give work that is late more time, counted from now
+    Extend {
+        step: String,
+        /// How long: 30m, 1h30m
+        #[arg(value_parser = duration)]
+        duration: Duration,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// Start nothing new until `resume`
     Pause {
         #[command(flatten)]
@@ -173,6 +187,7 @@ pub enum AnswerCommand {
     },
     /// Write a sentence into the journal
     Note {
+        #[arg(value_parser = said)]
         text: String,
         #[command(flatten)]
         answer: AnswerArgs,
@@ -199,7 +214,7 @@ pub struct Choices {
     #[arg(long, value_name = "STEP", requires = "because")]
     pub skip: Vec<String>,
     /// Why, for --from and --skip
-    #[arg(long, visible_alias = "reason", short_alias = 'm', value_name = "TEXT")]
+    #[arg(long, visible_alias = "reason", short_alias = 'm', value_name = "TEXT", value_parser = said)]
     pub because: Option<String>,
     /// How many steps at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -307,7 +322,7 @@ pub struct AnswerArgs {
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
     /// The reason, kept in the journal
-    #[arg(long, visible_alias = "reason", short = 'm', value_name = "TEXT")]
+    #[arg(long, visible_alias = "reason", short = 'm', value_name = "TEXT", value_parser = said)]
     pub because: Option<String>,
     /// Who you are [default: $SUDO_USER, else the login]
     #[arg(long = "as", value_name = "NAME", value_parser = one_line)]
@@ -344,11 +359,20 @@ impl From<ReportFormat> for Format {
 /// A name stands in many lines for ever. What somebody says is not judged here: the message would repeat it, and it may hold a
 /// secret by mistake.
 fn one_line(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("it is empty".into());
+    match text.chars().find(|c| is_hidden(*c)) {
+        Some(c) => Err(format!("it holds the character {}, which nobody sees", c.escape_default())),
+        None => said(text),
     }
-    match text.chars().find(|c| c.is_control()) {
-        Some(c) => Err(format!("it holds the control character {}", c.escape_debug())),
-        None => Ok(text.to_owned()),
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match duration::parse(text) {
+        Ok(time) if time.is_zero() => Err("that is no time".into()),
+        other => other.map_err(|error| error.to_string()),
     }
+}
+
+/// What is kept in the journal says something.
+fn said(text: &str) -> Result<String, String> {
+    if is_blank(text) { Err("it is empty".into()) } else { Ok(text.to_owned()) }
 }

@@ -1,12 +1,13 @@
 //! `check`: everything that can be known without the outside world.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
+use super::looking::{print, print_json_line};
 use super::{Failure, exit, problems};
 use crate::kinds::Kinds;
 use crate::runbook::{self, Loaded, Problem};
+use crate::view::clean;
 
 pub fn check(context: &Context, files: &[PathBuf]) -> Result<u8, Failure> {
     let mut all = Vec::new();
@@ -18,12 +19,12 @@ pub fn check(context: &Context, files: &[PathBuf]) -> Result<u8, Failure> {
     }
     let bad = all.iter().any(Problem::is_error);
     if context.json {
-        let _ = writeln!(std::io::stdout().lock(), "{}", problems::to_json(&all));
+        print_json_line(&problems::to_json(&all))?;
     } else {
         show(context, &all);
         if !bad {
             let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.display())).collect();
-            let _ = writeln!(std::io::stdout().lock(), "{} can be run", names.join(", "));
+            print(format_args!("{} can be run\n", clean::word(&names.join(", "))))?;
         }
     }
     Ok(if bad { exit::USAGE } else { exit::DONE })
@@ -49,5 +50,5 @@ pub fn refused(context: &Context, file: &Path, problems: &[Problem]) -> Failure 
 
 pub fn show(context: &Context, problems: &[Problem]) {
     let width = console::Term::stderr().size_checked().map_or(110, |(_, columns)| usize::from(columns));
-    let _ = write!(std::io::stderr().lock(), "{}", problems::text(problems, context.color, width.min(140)));
+    problems::print(&problems::text(problems, context.color, width.min(140)));
 }

@@ -1,6 +1,5 @@
 //! `cleanup [RUN]`: what was taken away, what stayed, and why.
 
-use std::fmt::Write;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::journal::{Folder, lease, recover};
 use crate::model::RunState;
 use crate::model::ledger::Cleanup;
 use crate::view::Commands;
-use crate::view::clean;
+use crate::view::page::Page;
 use crate::view::tell::kept_because;
 
 /// Tells it once the executor that took the clean-up on is through with it.
@@ -36,8 +35,8 @@ pub fn tell(context: &Context, dir: &RunDir, state: &RunState) -> Result<u8, Fai
         let Cleanup { removed, kept, failed, ended } = &cleanup;
         print_json(&json!({"run": dir.id(), "ended": ended, "removed": removed, "kept": kept, "failed": failed}))?;
     } else {
-        let command = Commands { run: dir.id(), state: context.said_state() }.cleanup();
-        print(&text(&cleanup, &command))?;
+        let command = Commands::new(dir.id()).at(context.said_state()).cleanup();
+        print(text(&cleanup, &command))?;
     }
     Ok(match (cleanup.ended, cleanup.failed.is_empty()) {
         (false, _) => exit::STOPPED,
@@ -46,21 +45,21 @@ pub fn tell(context: &Context, dir: &RunDir, state: &RunState) -> Result<u8, Fai
     })
 }
 
-fn text(cleanup: &Cleanup, command: &str) -> String {
-    let mut out = String::new();
+fn text(cleanup: &Cleanup, command: &str) -> Page {
+    let mut out = Page::new();
     for what in &cleanup.removed {
-        let _ = writeln!(out, "removed {}", clean::word(what));
+        out.line(format_args!("removed {}", what));
     }
     for kept in &cleanup.kept {
-        let _ = writeln!(out, "kept: {}; later: {command}", clean::word(&kept_because(kept)));
+        out.line(format_args!("kept: {}; later: {command}", kept_because(kept)));
     }
     for fault in &cleanup.failed {
-        let _ = writeln!(out, "NOT REMOVED {}; again: {command}", clean::word(fault));
+        out.line(format_args!("NOT REMOVED {}; again: {command}", fault));
     }
     if !cleanup.ended {
-        let _ = writeln!(out, "cut short; go on with {command}");
+        out.line(format_args!("cut short; go on with {command}"));
     } else if out.is_empty() {
-        out.push_str("nothing is there to take away\n");
+        out.line("nothing is there to take away");
     }
     out
 }

@@ -10,5 +10,5 @@ use super::looking::print;
 pub fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "regrow", &mut script);
-    print(&String::from_utf8_lossy(&script))
+    print(String::from_utf8_lossy(&script))
 }

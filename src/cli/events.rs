@@ -10,7 +10,6 @@ use super::looking::talk;
 use crate::journal::lease;
 use crate::journal::store::RunDir;
 use crate::model::{Record, RunState};
-use crate::plan::saved::SavedPlan;
 use crate::view::follow::Follower;
 use crate::view::tell::{Book, line};
 use crate::view::words::stamp_word;
@@ -21,7 +20,7 @@ const PACE: Duration = Duration::from_millis(200);
 
 pub fn events(context: &Context, run: Option<&str>, follow: bool) -> Result<(), Failure> {
     let dir = context.run_to_look_at(run)?;
-    let book = SavedPlan::read(&dir).map(|plan| Book::of(&plan.outline)).unwrap_or_default();
+    let book = read::outline(&dir, None).map(|outline| Book::of(&outline)).unwrap_or_default();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut teller = Teller { json: context.json, book, state: RunState::default(), out: &mut out };
     let result = teller.so_far(&dir).and_then(|error| if follow { teller.tail(&dir) } else { Ok(()) }.map(|()| error));
@@ -29,7 +28,8 @@ pub fn events(context: &Context, run: Option<&str>, follow: bool) -> Result<(), 
         Ok(None) => Ok(()),
         // What could be shown was shown.
         Ok(Some(error)) => {
-            talk(&format!("note: {error}\n  hint: {}", error.hint()));
+            talk(format_args!("note: {error}"));
+            talk(format_args!("  hint: {}", error.hint()));
             Ok(())
         }
         Err(error) => written(Err(error)),
@@ -78,7 +78,7 @@ impl Teller<'_> {
     fn tell(&mut self, record: &Record, hash: &str) -> io::Result<()> {
         self.state.apply(record, hash);
         if self.json {
-            serde_json::to_writer(&mut *self.out, record)?;
+            serde_json::to_writer(clean::Json(&mut *self.out), record)?;
             return self.out.write_all(b"\n");
         }
         let text = line(record, &self.state, &self.book);

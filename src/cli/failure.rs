@@ -62,7 +62,10 @@ impl Failure {
 
     /// Tells it on stderr. What cannot be told is not worth another error.
     pub fn print(&self, as_json: bool) {
-        let _ = self.write(&mut io::stderr().lock(), as_json);
+        let mut text = Vec::new();
+        if self.write(&mut text, as_json).is_ok() {
+            super::looking::tell(String::from_utf8_lossy(&text));
+        }
     }
 
     pub fn write(&self, out: &mut dyn Write, as_json: bool) -> io::Result<()> {
@@ -71,7 +74,7 @@ impl Failure {
         }
         if as_json {
             let error = json!({"code": self.code, "message": self.message, "hint": self.hint, "causes": self.causes});
-            return writeln!(out, "{}", json!({ "error": error }));
+            return writeln!(out, "{}", clean::json(&json!({ "error": error }).to_string()));
         }
         let code = self.code.as_ref().map(|code| format!("[{code}]")).unwrap_or_default();
         writeln!(out, "error{code}: {}", indented(&self.message, "\n    "))?;

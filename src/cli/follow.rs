@@ -1,6 +1,6 @@
 //! Watching a run, one's own or another executor's, and what is left to say when it is over.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -10,6 +10,7 @@ use super::context::Context;
 use super::{Failure, exit, looking, status};
 use crate::engine::Halt;
 use crate::engine::world::Audience;
+use crate::journal::lease;
 use crate::journal::store::{RunDir, make_private};
 use crate::model::record::Record;
 use crate::model::{Fault, RunState, RunStatus, Status};
@@ -28,7 +29,14 @@ impl Audience for Display {
     fn hear(&mut self, records: &[Record], state: &RunState) {
         self.0.observe(records, state);
     }
+
+    fn stopping(&mut self) {
+        self.0.notice(STOPPING);
+    }
 }
+
+/// Said at the first Ctrl-C.
+const STOPPING: &str = "stopping after what is in flight; Ctrl-C again leaves at once, and lets it go on by itself";
 
 impl Drop for Display {
     fn drop(&mut self) {
@@ -50,7 +58,7 @@ fn display(context: &Context, dir: &RunDir, outline: &Outline) -> Box<dyn Observ
         (false, false) => Volume::Normal,
     };
     let work = dir.work();
-    let commands = Commands { run: dir.id(), state: context.said_state() };
+    let commands = Commands::new(dir.id()).at(context.said_state()).knowing(outline);
     terminal::observer(&Look { outline, work: &work, commands, volume, colour: context.color })
 }
 
@@ -90,10 +98,9 @@ pub fn farewell(context: &Context, dir: &RunDir, halt: Halt) {
 /// Whoever is cut off should know what is still alive (G17).
 fn left_going(view: &RunView) {
     let now = words::stamp_word(Timestamp::now());
-    let mut err = io::stderr().lock();
     for step in view.steps.iter().filter(|step| step.status.is_in_flight() && !step.is_group) {
         let how = if step.survives { "goes on without an executor" } else { "is not worked on by a process of ours" };
-        let _ = writeln!(err, "{now} left: `{}` {how}; {} takes it up", step.address, view.commands.resume());
+        looking::talk(format_args!("{now} left: `{}` {how}; {} takes it up", step.address, view.commands.resume()));
     }
 }
 
@@ -111,19 +118,41 @@ pub fn last_words(context: &Context, dir: &RunDir, ended: bool) {
         return in_the_way(&view);
     }
     let paint = crate::view::paint::Paint { colour: context.color };
-    let _ = write!(io::stderr().lock(), "\n{}", status::text(&view, paint, context.verbose));
+    looking::tell(format_args!("\n{}", status::text(&view, paint, context.verbose)));
+}
+
+/// Whoever asks for a run that has ended is told how.
+pub fn ended(context: &Context, dir: &RunDir) -> u8 {
+    let on_screen = io::stderr().is_terminal();
+    if !context.json && !context.quiet && !on_screen {
+        let view = looking::view_of(context, dir);
+        let (now, report) = (words::stamp_word(Timestamp::now()), view.commands.report());
+        let how = view.status.word();
+        looking::talk(format_args!("{now} run `{}` has ended: {how}, {}; {report}", view.id, view.done_of_all()));
+    }
+    last_words(context, dir, true);
+    code(dir)
 }
 
 /// A log is told what people have to deal with: it may have been said by an executor long gone.
 fn in_the_way(view: &RunView) {
     let now = words::stamp_word(Timestamp::now());
-    let mut err = io::stderr().lock();
     for todo in view.todos() {
-        let _ = writeln!(err, "{now} in the way: `{}` is {}", todo.step.address, todo.step.status.word());
+        let question = status::question(view, todo.step);
+        looking::talk(format_args!("{now} in the way: `{}` {question}", todo.step.address));
         for way in todo.ways {
-            let _ = writeln!(err, "{now}   {}: {}", way.means, way.command);
+            looking::talk(format_args!("{now}   {}: {}", way.means, way.command));
         }
     }
+}
+
+/// `watch [RUN]`: the same from any terminal, without a part in it. What nobody executes stands still: its status says where.
+pub fn watch(context: &Context, run: Option<&str>) -> Result<(), Failure> {
+    let dir = context.run_to_look_at(run)?;
+    if lease::is_held(&dir.path) {
+        return follow(context, &dir).map(|_| ());
+    }
+    status::status(context, Some(dir.id().as_str()), false)
 }
 
 /// Shows what another executor does until it leaves.

@@ -13,13 +13,13 @@ use crate::runbook::{self, Problem, Runbook};
 
 pub fn graph(context: &Context, file: &PathBuf, format: Drawn) -> Result<u8, Failure> {
     let Some(runbook) = sound(file) else { return check::check(context, std::slice::from_ref(file)) };
-    let graph = Graph::of(&runbook).map_err(Failure::usage)?;
+    let graph = Graph::as_written(&runbook).map_err(Failure::usage)?;
     let picture = Picture::of(&runbook, &graph);
     if context.json {
         print_json(&picture.json())?;
         return Ok(exit::DONE);
     }
-    print(&match format {
+    print(match format {
         Drawn::Text => draw::text(&picture),
         Drawn::Dot => draw::dot(&picture),
         Drawn::Mermaid => draw::mermaid(&picture),

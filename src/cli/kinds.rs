@@ -6,21 +6,21 @@ use super::Failure;
 use super::context::Context;
 use super::looking::{print, print_json};
 use crate::kind::{AnyKind, Role};
-use crate::kinds::KINDS;
+use crate::kinds;
 use crate::model::Effect;
 use crate::runbook::catalog::Late;
 
 pub fn kinds(context: &Context) -> Result<(), Failure> {
     if context.json {
-        let entries: Vec<Value> = KINDS.iter().map(|kind| entry(*kind)).collect();
+        let entries: Vec<Value> = kinds::all().map(entry).collect();
         return print_json(&entries);
     }
-    print(&table())
+    print(table())
 }
 
 fn table() -> String {
     let line = |[name, role, effect, summary]: [&str; 4]| format!("{name:23} {role:9} {effect:14} {summary}\n");
-    let kinds = KINDS.iter().map(|kind| [kind.name(), role(kind.role()), effect_word(effect(*kind)), summary(*kind)]);
+    let kinds = kinds::all().map(|kind| [kind.name(), role(kind.role()), effect_word(effect(kind)), summary(kind)]);
     [["KIND", "ROLE", "EFFECT", "WHAT IT DOES"]].into_iter().chain(kinds).map(line).collect()
 }
 
@@ -59,6 +59,7 @@ pub fn effect_word(effect: Effect) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::KINDS;
 
     #[test]
     fn every_kind_has_its_line_and_lines_are_short() {

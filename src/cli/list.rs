@@ -1,22 +1,21 @@
 //! `list`: all runs, newest first.
 
-use std::fmt::Write;
-
 use serde_json::Value;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::looking::{self, print, print_json, talk};
 use crate::model::record::Mode;
+use crate::view::page::Page;
 use crate::view::paint::Paint;
 use crate::view::words::{count, stamp};
-use crate::view::{RunView, clean, json};
+use crate::view::{RunView, json};
 
 pub fn list(context: &Context) -> Result<(), Failure> {
     let store = context.looking();
     let runs = store.list()?;
     if runs.is_empty() && !context.json {
-        talk(&format!("there is no run in `{}`", context.state.display()));
+        talk(format_args!("there is no run in `{}`", context.state.display()));
     }
     // One view at a time: a journal may be large.
     let views = runs.iter().map(|id| looking::view_of(context, &store.run(id)));
@@ -25,24 +24,24 @@ pub fn list(context: &Context) -> Result<(), Failure> {
         return print_json(&Value::Array(entries));
     }
     let paint = looking::paint(context);
-    let mut text = String::new();
+    let mut text = Page::new();
     for view in views {
         line(&view, paint, &mut text);
     }
-    print(&text)
+    print(text)
 }
 
-fn line(view: &RunView, paint: Paint, out: &mut String) {
+fn line(view: &RunView, paint: Paint, out: &mut Page) {
     let started = view.started_at().map(stamp).unwrap_or_default();
     let runbook = view.state.started().map_or("?", |it| it.runbook.as_str());
     let state = paint.run_status(view.status, 9);
-    let mut remarks = vec![clean::word(runbook)];
+    let mut remarks = vec![runbook.to_string()];
     remarks.extend((view.mode() == Some(Mode::Drill)).then(|| "drill".into()));
     remarks.extend(view.is_abandoned().then(|| paint.alarm("NOBODY EXECUTES THIS RUN")));
     let overdue = view.overdue().count();
     remarks.extend((overdue > 0).then(|| format!("{} overdue", count(overdue, "temporary thing"))));
-    remarks.extend(view.troubles.iter().map(|trouble| clean::word(&trouble.message)));
-    let _ = writeln!(out, "{:8}  {state}  {started:20}  {}", view.id.as_str(), remarks.join(", "));
+    remarks.extend(view.troubles.iter().map(|trouble| trouble.message.clone()));
+    out.line(format_args!("{:8}  {state}  {started:20}  {}", view.id.as_str(), remarks.join(", ")));
 }
 
 #[cfg(test)]
@@ -51,9 +50,9 @@ mod tests {
     use crate::view::testing;
 
     fn listed(run: &testing::Golden) -> String {
-        let mut out = String::new();
+        let mut out = Page::new();
         line(&run.view(), Paint::default(), &mut out);
-        out
+        out.to_string()
     }
 
     #[test]

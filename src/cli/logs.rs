@@ -31,7 +31,7 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
         looking::step(&view, step)?;
     }
     if logs.is_empty() && !args.follow {
-        talk(&format!("`{step}` has printed nothing"));
+        talk(format_args!("`{step}` has printed nothing"));
         return Ok(());
     }
     let mut out = io::stdout().lock();
@@ -63,7 +63,7 @@ fn so_far(logs: &[StepLog], tail: Option<usize>, out: &mut dyn Write) -> io::Res
     }
     for (log, part) in logs.iter().zip(from.into_iter().rev()).filter(|(_, part)| !part.is_empty()) {
         if logs.len() > 1 {
-            talk(&format!("{}:", log.title()));
+            talk(format_args!("{}:", log.title()));
         }
         out.write_all(shown_as(part).as_bytes())?;
     }

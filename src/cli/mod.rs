@@ -15,6 +15,7 @@ mod explain;
 mod failure;
 mod follow;
 mod graph;
+mod keyboard;
 mod kinds;
 mod list;
 mod logs;
@@ -65,6 +66,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Status(args) => status::status(context, args.run.as_deref(), args.line).map(done),
         Command::List => list::list(context).map(done),
         Command::Events { run, follow } => events::events(context, run.as_deref(), follow).map(done),
+        Command::Watch { run } => follow::watch(context, run.as_deref()).map(done),
         Command::Logs(args) => logs::logs(context, &args).map(done),
         Command::Show { step, run } => show::show(context, run.as_deref(), &step).map(done),
         Command::Report(args) => report::report(context, &args).map(done),

@@ -1,8 +1,7 @@
 //! `plan`: the dry run. Renders every step, lets the kinds do their own reads, and changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::args::{Choices, PlanArgs};
 use super::context::Context;
+use super::looking::{print, print_json_line};
 use super::{Failure, check, exit, run};
 use crate::kind::{Made, Op, Prepared, ReadCx};
 use crate::kinds;
@@ -25,25 +25,24 @@ use crate::plan::schedule::{self, Foreseen};
 use crate::plan::scope::RunScope;
 use crate::plan::{Binding, Plan, include};
 use crate::provider::vault;
-use crate::runbook::ast::SecretSpec;
+use crate::runbook::ast::{Runbook, SecretSpec};
 use crate::runbook::catalog::Late;
 use crate::runbook::duration;
 use crate::runbook::template::{Secrets, open};
-use crate::view::{clean, history, words};
+use crate::view::page::Page;
+use crate::view::{history, words};
 
 pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let plan = bind(context, &args.choices)?;
     let steps = forecast::forecast(&plan);
-    let looks = look(&plan, &steps, &harmless_secrets(&plan), 0)?;
+    let all = plan.runbook.secrets.keys().cloned().collect();
+    let looks = look(&plan, &steps, &harmless_secrets(&plan, &all), 0)?;
     if context.json {
-        let _ = writeln!(std::io::stdout().lock(), "{}", to_json(&plan, &steps, &looks));
+        print_json_line(&to_json(&plan, &steps, &looks))?;
     } else {
-        let mut out = std::io::stdout().lock();
-        for line in to_text(&plan, &steps, &looks) {
-            if writeln!(out, "{}", clean::word(&line)).is_err() {
-                break;
-            }
-        }
+        let mut page = Page::new();
+        to_text(&plan, &steps, &looks).iter().for_each(|line| page.line(line));
+        print(page)?;
     }
     let unfit = looks.values().any(Result::is_err);
     Ok(if unfit { exit::USAGE } else { exit::DONE })
@@ -129,9 +128,10 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, attempt: u32) ->
     Ok(looks)
 }
 
-/// Secrets that can be read without running anything.
-fn harmless_secrets(plan: &Plan) -> Secrets {
-    let readable = plan.runbook.secrets.iter().filter(|(_, spec)| !matches!(spec, SecretSpec::Command { .. }));
+/// Of these secrets, all that can be read without running anything.
+pub fn harmless_secrets(plan: &Plan, names: &BTreeSet<String>) -> Secrets {
+    let wanted = plan.runbook.secrets.iter().filter(|(name, _)| names.contains(*name));
+    let readable = wanted.filter(|(_, spec)| !matches!(spec, SecretSpec::Command { .. }));
     let one = |(name, spec): (&String, &SecretSpec)| {
         let specs = [(name.clone(), spec.clone())].into_iter().collect();
         vault::open(&specs, &plan.base).ok()
@@ -288,6 +288,9 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
         lines.push(format!("    {name}: {text}"));
         lines.extend(more_lines(input.get("value").or(input.get("predicted"))));
     }
+    if plan.is_list(step.node) && !plan.items.contains_key(&outline.address) {
+        lines.extend(plan.step(step.node).inside().into_iter().flat_map(|inside| of_each_item(inside, "    ")));
+    }
     match looks.get(&step.node) {
         Some(Ok(look)) => lines.extend(look.changes.iter().map(|change| format!("    ~ {change}"))),
         Some(Err(fault)) => {
@@ -295,6 +298,17 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
             lines.extend(fault.hint.iter().map(|hint| format!("      hint: {hint}")));
         }
         None => {}
+    }
+    lines
+}
+
+/// What is done for an item that only the run will know.
+fn of_each_item(inside: &Runbook, indent: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (_, step) in inside.all_steps() {
+        let name = step.name.as_deref().and_then(|name| name.written().as_str().map(|name| format!(" · {name}")));
+        lines.push(format!("{indent}for each item: {}{} ({})", step.id, name.unwrap_or_default(), step.kind));
+        lines.extend(step.inside().into_iter().flat_map(|inside| of_each_item(inside, &format!("{indent}  "))));
     }
     lines
 }

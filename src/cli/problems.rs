@@ -1,6 +1,8 @@
 //! Prints the problems of a runbook: the source line with a finger on the place, or JSON for programs.
 
 use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
@@ -8,7 +10,9 @@ use miette::{
 };
 use serde_json::{Value, json};
 
+use crate::model::text::is_hidden;
 use crate::runbook::{Problem, Severity, Source};
+use crate::view::clean;
 
 /// So many are drawn. Nobody reads more, and drawing one takes as long as the file is.
 const DRAWN: usize = 100;
@@ -21,9 +25,11 @@ pub fn text(problems: &[Problem], colour: bool, width: usize) -> String {
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(width.max(40));
     let mut text = String::new();
     let (drawn, named) = problems.split_at(problems.len().min(DRAWN));
+    let mut sources = Sources::default();
     for problem in drawn {
+        let shown = Shown { problem, source: problem.source.as_ref().map(|source| sources.plain(source)) };
         // Writing into a string cannot fail, and a problem that cannot be drawn is still said.
-        if !has_place_for_a_finger(problem) || handler.render_report(&mut text, &Shown(problem)).is_err() {
+        if !has_place_for_a_finger(problem) || handler.render_report(&mut text, &shown).is_err() {
             text.push_str(&line(problem));
         }
         text.push('\n');
@@ -31,6 +37,11 @@ pub fn text(problems: &[Problem], colour: bool, width: usize) -> String {
     text.extend(named.iter().map(line));
     text.push_str(&count(problems));
     text
+}
+
+/// Onto stderr. Its colours are the drawer's, and everything else in it is plain already.
+pub fn print(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn has_place_for_a_finger(problem: &Problem) -> bool {
@@ -41,6 +52,7 @@ fn has_place_for_a_finger(problem: &Problem) -> bool {
 pub fn line(problem: &Problem) -> String {
     let word = word(problem.severity);
     let Problem { file, line, column, code, message, .. } = problem;
+    let (file, message) = (clean::word(file), clean::word(message));
     format!("{file}:{line}:{column}: {word}[{code}]: {message}\n")
 }
 
@@ -68,17 +80,21 @@ fn count(problems: &[Problem]) -> String {
 }
 
 /// A problem in miette's eyes.
-struct Shown<'a>(&'a Problem);
+struct Shown<'a> {
+    problem: &'a Problem,
+    /// What it points into, made fit to be shown.
+    source: Option<Arc<Source>>,
+}
 
 impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.problem.fmt(f)
     }
 }
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&clean::word(&self.problem.message))
     }
 }
 
@@ -86,36 +102,67 @@ impl std::error::Error for Shown<'_> {}
 
 impl Diagnostic for Shown<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let at = match (&self.0.source, self.0.file.as_str()) {
-            (None, file) if !file.is_empty() => format!(" ({file})"),
+        let at = match (&self.problem.source, self.problem.file.as_str()) {
+            (None, file) if !file.is_empty() => format!(" ({})", clean::word(file)),
             _ => String::new(),
         };
-        Some(Box::new(format!("{}{at}", self.0.code)))
+        Some(Box::new(format!("{}{at}", self.problem.code)))
     }
 
     fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.0.severity {
+        Some(match self.problem.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
         })
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.0.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        let help = self.problem.help.as_ref().map(|help| clean::lines(help));
+        help.map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.0.source.as_deref().map(|source| source as &dyn SourceCode)
+        self.source.as_deref().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.0.source.as_ref()?;
+        let source = self.source.as_ref()?;
         // Only the first line of a long place is shown: a script of a hundred lines is no finger.
-        let rest = self.0.source.as_ref().map_or("", |source| source.slice(self.0.span));
+        let rest = source.slice(self.problem.span);
         let len = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        let span = SourceSpan::new(self.0.span.offset.into(), len);
+        let span = SourceSpan::new(self.problem.span.offset.into(), len);
         Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, span))))
     }
+}
+
+/// Sources without what a terminal would obey; each is looked through once.
+#[derive(Default)]
+struct Sources(Vec<[Arc<Source>; 2]>);
+
+impl Sources {
+    fn plain(&mut self, source: &Arc<Source>) -> Arc<Source> {
+        let known = self.0.iter().find(|[raw, _]| Arc::ptr_eq(raw, source));
+        if let Some([_, plain]) = known {
+            return plain.clone();
+        }
+        let is_plain = !source.text.chars().any(|c| is_hidden(c) && c != '\n' && c != '\t');
+        let plain = if is_plain { source.clone() } else { Source::new(source.name.clone(), in_place(&source.text)) };
+        self.0.push([source.clone(), plain.clone()]);
+        plain
+    }
+}
+
+/// As many bytes as before, so that every place in the text stays where it is.
+fn in_place(text: &str) -> String {
+    let one = |c: char| match (c, c.len_utf8()) {
+        ('\n' | '\t', _) => c.to_string(),
+        _ if !is_hidden(c) => c.to_string(),
+        ('\r', _) => " ".into(),
+        (_, 1) => "?".into(),
+        (_, 3) => "\u{fffd}".into(),
+        (_, bytes) => "·".repeat(bytes / 2),
+    };
+    text.chars().map(one).collect()
 }
 
 impl SourceCode for Source {
@@ -127,7 +174,7 @@ impl SourceCode for Source {
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let inner = self.text.read_span(span, before, after)?;
         let named = MietteSpanContents::new_named(
-            self.name.clone(),
+            clean::word(&self.name),
             inner.data(),
             *inner.span(),
             inner.line(),
@@ -160,6 +207,18 @@ mod tests {
         assert!(shown.contains("3 errors"), "{shown}");
         assert!(!shown.contains('\u{1b}'), "{shown}");
         assert!(text(&broken(), true, 100).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_a_file_hides_is_not_sent_to_who_checks_it() {
+        let text = "version: 1\nname: x # \u{202e}\u{9b}2J\u{feff}\u{e0041}\r\nseverity: completee\nsteps: []\n";
+        let problems = match parse_text("res\x1bcue.yaml", text) {
+            Ok(loaded) => crate::runbook::check(&loaded, &crate::runbook::catalog::NoKinds),
+            Err(problems) => problems,
+        };
+        let shown = self::text(&problems, false, 100) + &line(&problems[0]);
+        assert!(shown.contains("res\\u{1b}cue.yaml:2:14") && shown.contains("x # \u{fffd}·2J\u{fffd}··"), "{shown}");
+        assert!(!shown.chars().any(|c| is_hidden(c) && c != '\n'), "{shown:?}");
     }
 
     #[test]

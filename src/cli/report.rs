@@ -30,6 +30,6 @@ pub fn report(context: &Context, args: &ReportArgs) -> Result<(), Failure> {
         let message = format!("`{}` cannot be written", path.display());
         Failure::new(exit::FAILED, message).code("RG8002").caused_by(&error)
     })?;
-    talk(&format!("the report is in `{}`", path.display()));
+    talk(format_args!("the report is in `{}`", path.display()));
     Ok(())
 }

@@ -26,8 +26,7 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     let mut plan = bound(context, dir)?;
     match recover(&Folder::new(&dir.path)) {
         Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&recovered.state) => {
-            follow::last_words(context, dir, true);
-            return Ok(follow::code(dir));
+            return Ok(follow::ended(context, dir));
         }
         Ok(_) | Err(JournalError::Missing) => {}
         Err(error) => return Err(error.into()),
@@ -45,7 +44,7 @@ fn has_work_left(state: &RunState) -> bool {
     state.is_cleaning_up() || state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
 }
 
-/// The plan of a run, from the copy in its folder.
+/// The plan of a run, from the copy in its folder, as it was before the first record.
 pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
     let saved =
         SavedPlan::read(dir).map_err(|e| Failure::usage(format!("`{}` cannot be read: {e}", dir.plan().display())))?;
@@ -74,6 +73,7 @@ pub fn act(context: &Context, dir: &RunDir, plan: Plan, before: &RunState, answe
     Ok(match verb {
         Verb::Undo { .. } if state.undoing.as_ref().is_some_and(|undoing| is_undone(&state, undoing)) => exit::DONE,
         Verb::Undo { .. } if is_errand(&verb) => exit::FAILED,
+        Verb::Note { .. } => exit::DONE,
         Verb::Cleanup => cleanup::tell(context, dir, &state)?,
         Verb::Abort if code == exit::ABORTED => exit::DONE,
         _ => code,

@@ -1,7 +1,7 @@
 //! `run`: from a file and parameters to a run that can be resumed, and its first executor.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Choices, Going, OnFailureArg, RunArgs};
 use super::context::{Context, person};
+use super::looking::talk;
 use super::offer::{self, Choice};
-use super::{Failure, check, exit, follow, start_question};
+use super::{Failure, answer, check, exit, follow, start_question};
 use crate::engine::Halt;
 use crate::engine::errand::is_errand;
 use crate::engine::executor::{self, ExecuteError, Hands};
@@ -22,7 +23,7 @@ use crate::model::{Address, Answer, Person, RunId, Verb};
 use crate::plan::items::Items;
 use crate::plan::saved::SavedPlan;
 use crate::plan::staffing::without_starter;
-use crate::plan::{Binding, Plan};
+use crate::plan::{Binding, Plan, secrets};
 use crate::provider::vault;
 use crate::runbook::ast::{Objectives, Rpo};
 use crate::runbook::params::{self, ParamFile};
@@ -84,7 +85,7 @@ pub fn execute(
 pub fn execute_with(
     context: &Context,
     dir: &RunDir,
-    plan: Plan,
+    mut plan: Plan,
     started: RunStarted,
     engaged: Engaged,
     act: Option<Answer>,
@@ -93,9 +94,10 @@ pub fn execute_with(
     let errand = act.as_ref().is_some_and(|act| is_errand(&act.verb));
     // One object is printed then, and not the records before it.
     let tells_at_the_end = context.json && act.as_ref().is_some_and(|act| act.verb == Verb::Cleanup);
-    let mut answers = Vec::from_iter(act);
+    let mut answers: Vec<Answer> = Vec::from_iter(act);
     let mut no_wait = engaged.no_wait || offers;
     loop {
+        let given = answers.clone();
         let hands = Hands {
             who: engaged.who.clone(),
             secrets: engaged.secrets.clone(),
@@ -106,9 +108,13 @@ pub fn execute_with(
             answers: std::mem::take(&mut answers),
             errand,
         };
-        let halt = match executor::execute(dir, &plan, started.clone(), hands) {
+        let halt = match executor::execute(dir, &mut plan, started.clone(), hands) {
             Ok(halt) => halt,
-            Err(ExecuteError::Busy(_)) if !engaged.no_wait => return follow::follow(context, dir),
+            Err(ExecuteError::Busy(_)) if !engaged.no_wait => {
+                // Somebody was quicker; what was said here still counts.
+                given.iter().try_for_each(|answer| answer::deliver(dir, answer))?;
+                return follow::follow(context, dir);
+            }
             Err(error) => return Err(error.into()),
         };
         if halt == Halt::Ended || !offers {
@@ -121,15 +127,17 @@ pub fn execute_with(
             return Ok(code(dir, halt));
         }
         follow::farewell(context, dir, halt);
-        match offer::offer(dir, &plan, halt, &engaged.who)? {
+        match offer::offer(context, dir, halt, &engaged.who)? {
             Choice::Answer(answer) => {
                 answers.push(*answer);
                 no_wait = true;
             }
             Choice::Wait => no_wait = false,
+            Choice::GoOn => no_wait = true,
+            Choice::Follow => return follow::follow(context, dir),
             Choice::Leave => {
-                let commands = Commands { run: dir.id(), state: context.said_state() };
-                let _ = writeln!(std::io::stderr().lock(), "go on with: {}", commands.resume());
+                let commands = Commands::new(dir.id()).at(context.said_state());
+                talk(format_args!("go on with: {}", commands.resume()));
                 return Ok(code(dir, halt));
             }
         }
@@ -156,8 +164,7 @@ fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> 
     if let Ok(recovered) = recover(&Folder::new(&dir.path))
         && recovered.state.ended.is_some()
     {
-        follow::last_words(context, dir, true);
-        return Ok(follow::code(dir));
+        return Ok(follow::ended(context, dir));
     }
     super::resume::resume_dir(context, dir, &args.going, None)
 }
@@ -211,7 +218,7 @@ pub fn params_of(
 
 /// The steps that `--only`, `--from` and `--skip` leave out.
 pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, Failure> {
-    let graph = crate::graph::dag::Graph::of(&loaded.runbook).map_err(Failure::usage)?;
+    let graph = crate::graph::Graph::as_written(&loaded.runbook).map_err(Failure::usage)?;
     let find = |id: &String| {
         let none = || Failure::usage(format!("there is no step `{id}` in `{}`", choices.file.display()));
         graph.find(id).ok_or_else(none)
@@ -250,9 +257,13 @@ pub fn on_failure(going: &Going) -> Option<OnFailure> {
     })
 }
 
+/// Those that no step of this run will read may be missing. Where they are there, they are masked like the others.
 pub fn open_secrets(plan: &Plan) -> Result<Secrets, Failure> {
-    let all = plan.runbook.secrets.keys().cloned().collect();
-    open_those_secrets(plan, &all)
+    let idle = secrets::idle(plan);
+    let wanted = plan.runbook.secrets.keys().filter(|name| !idle.contains(*name)).cloned().collect();
+    let mut opened = open_those_secrets(plan, &wanted)?;
+    opened.extend(super::plan::harmless_secrets(plan, &idle));
+    Ok(opened)
 }
 
 pub fn open_those_secrets(plan: &Plan, names: &BTreeSet<String>) -> Result<Secrets, Failure> {
@@ -308,10 +319,9 @@ pub fn objectives(objectives: &Objectives) -> Value {
 }
 
 fn announce(context: &Context, dir: &RunDir, plan: &Plan) {
-    let mut err = std::io::stderr().lock();
-    let _ = writeln!(err, "run {} · {} · state in {}", plan.run, plan.runbook.name, dir.path.display());
+    talk(format_args!("run {} · {} · state in {}", plan.run, plan.runbook.name, dir.path.display()));
     if !context.quiet && !std::io::stderr().is_terminal() {
-        let _ = writeln!(err, "after a crash: regrow resume {}", plan.run);
+        talk(format_args!("after a crash: regrow resume {}", plan.run));
     }
 }
 

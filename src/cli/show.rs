@@ -1,7 +1,5 @@
 //! `show STEP`: all about one step, with what is asked, its code, and the commands that answer.
 
-use std::fmt::Write;
-
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
@@ -10,10 +8,11 @@ use super::looking::{self, print, print_json};
 use super::status::progress;
 use crate::view::commands::{what, who_now, whom};
 use crate::view::logs::{last_lines, of_step};
+use crate::view::page::Page;
 use crate::view::paint::Paint;
 use crate::view::tell::why_skipped;
 use crate::view::words::{short, stamp, with_placeholders};
-use crate::view::{RunView, StepView, clean};
+use crate::view::{RunView, StepView};
 
 /// How much of a log stands here; `logs` has all of it.
 const LOG_LINES: usize = 10;
@@ -26,7 +25,7 @@ pub fn show(context: &Context, run: Option<&str>, step: &str) -> Result<(), Fail
     if context.json {
         return print_json(&as_json(&view, step));
     }
-    print(&text(&view, step, looking::paint(context)))
+    print(text(&view, step, looking::paint(context)))
 }
 
 fn as_json(view: &RunView, step: &StepView) -> Value {
@@ -54,8 +53,8 @@ fn as_json(view: &RunView, step: &StepView) -> Value {
 }
 
 /// The page for people.
-pub fn text(view: &RunView, step: &StepView, paint: Paint) -> String {
-    let mut out = String::new();
+pub fn text(view: &RunView, step: &StepView, paint: Paint) -> Page {
+    let mut out = Page::new();
     head(view, step, paint, &mut out);
     asked(view, step, paint, &mut out);
     fault(view, step, paint, &mut out);
@@ -70,38 +69,38 @@ pub fn text(view: &RunView, step: &StepView, paint: Paint) -> String {
     state.outputs.iter().for_each(|outputs| values("outputs", outputs, &mut out));
     log(view, step, &mut out);
     for trouble in &view.troubles {
-        let _ = writeln!(out, "\nnote: {}\n  hint: {}", clean::word(&trouble.message), clean::word(&trouble.hint));
+        out.gap();
+        out.line(format_args!("note: {}", trouble.message));
+        out.line(format_args!("  hint: {}", trouble.hint));
     }
     out
 }
 
-fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
+fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut Page) {
     let state = view.state_of(step);
     let name = if step.name == step.address.as_str() { "" } else { &step.name };
-    let title = format!("{}  {}", paint.bold(step.address.as_str()), clean::word(name));
-    let _ = writeln!(out, "{}", title.trim_end());
-    let mut fact = |name: &str, text: String| {
-        let _ = writeln!(out, "{name:9} {text}");
-    };
+    out.line(format_args!("{}  {name}", paint.bold(step.address.as_str())));
+    let mut fact = |name: &str, text: String| out.line(format_args!("{name:9} {text}"));
     let why = match (&state.skipped, &step.blocked_by) {
         (Some(why), _) => format!(": {}", why_skipped(&step.address, why)),
         (None, Some(need)) => format!(" by `{need}`"),
         (None, None) => String::new(),
     };
-    fact("status", format!("{}{}", paint.status(step.status, 0), clean::word(&why)));
-    step.kind.iter().for_each(|kind| fact("kind", clean::word(kind)));
-    step.owner.iter().for_each(|owner| fact("owner", clean::word(owner)));
+    fact("status", format!("{}{why}", paint.status(step.status, 0)));
+    step.kind.iter().for_each(|kind| fact("kind", kind.clone()));
+    step.owner.iter().for_each(|owner| fact("owner", owner.clone()));
     state.started_at.iter().for_each(|it| fact("started", stamp(it.at)));
     view.ended_of(step).iter().for_each(|it| fact("ended", stamp(it.at)));
-    view.duration_of(step).into_iter().for_each(|took| fact("took", took));
-    step.pulse.iter().for_each(|pulse| fact("progress", clean::word(&progress(pulse))));
+    let took = if step.status.is_settled() { "took" } else { "so far" };
+    view.duration_of(step).into_iter().for_each(|span| fact(took, span));
+    step.pulse.iter().for_each(|pulse| fact("progress", progress(pulse)));
     if state.attempts > 0 {
         fact("attempts", format!("{}, generation {}", state.attempts, state.generation));
     }
     if let Some(intent) = &state.intent {
         fact("operation", intent.op.to_string());
         if !intent.phase.is_empty() {
-            fact("phase", clean::word(&intent.phase));
+            fact("phase", intent.phase.clone());
         }
     }
     if state.by_hand {
@@ -112,117 +111,112 @@ fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
     }
 }
 
-fn asked(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
+fn asked(view: &RunView, step: &StepView, paint: Paint, out: &mut Page) {
     let state = view.state_of(step);
     let Some(asked) = &state.ask else { return };
-    let _ = writeln!(
-        out,
-        "\n{} of {}, since {}",
-        paint.bold(what(&asked.ask)),
-        clean::word(&who_now(asked)),
-        stamp(asked.since.at)
-    );
-    whom(asked).iter().for_each(|whom| push(whom, out));
-    asked.ask.shown.iter().for_each(|fact| push(fact, out));
-    let _ = writeln!(out, "  code: {}", asked.ask.code);
+    out.gap();
+    let (what, who) = (paint.bold(what(&asked.ask)), who_now(asked));
+    out.line(format_args!("{what} of {who}, since {}", stamp(asked.since.at)));
+    whom(asked).iter().for_each(|whom| out.item(whom));
+    asked.ask.shown.iter().for_each(|fact| out.item(fact));
+    out.line(format_args!("  code: {}", asked.ask.code));
     if !state.approved_by.is_empty() {
-        let _ = writeln!(
-            out,
-            "  approved so far by {} of {}",
-            clean::word(&state.approved_by.join(", ")),
-            asked.ask.minimum
-        );
+        let so_far = state.approved_by.join(", ");
+        out.line(format_args!("  approved so far by {so_far} of {}", asked.ask.minimum));
     }
     for (name, field) in asked.ask.form.as_object().into_iter().flatten() {
-        let _ = writeln!(out, "  wants `{}`: {}", clean::word(name), short(field, WIDEST));
+        out.line(format_args!("  wants `{name}`: {}", wanted(field)));
     }
 }
 
-fn fault(view: &RunView, step: &StepView, paint: Paint, out: &mut String) {
+/// A field of a form, in words.
+fn wanted(field: &Value) -> String {
+    let mut words = vec![field["type"].as_str().unwrap_or("string").to_string()];
+    let choices: Vec<String> = field["enum"].as_array().into_iter().flatten().map(|one| short(one, WIDEST)).collect();
+    if !choices.is_empty() {
+        words.push(format!("one of {}", choices.join(", ")));
+    }
+    words.extend((field["required"] == false).then(|| "may be left out".to_string()));
+    words.join(", ")
+}
+
+fn fault(view: &RunView, step: &StepView, paint: Paint, out: &mut Page) {
     let state = view.state_of(step);
     if let Some(evidence) = &state.evidence {
-        let _ = writeln!(out, "\n{} whether it happened", paint.alarm("nobody can tell"));
-        push(evidence, out);
+        out.gap();
+        out.line(format_args!("{} whether it happened", paint.alarm("nobody can tell")));
+        out.item(evidence);
     }
     let Some(fault) = &state.fault else { return };
-    let _ = writeln!(out, "\n{} {}", paint.alarm(&fault.code), clean::word(&fault.message));
+    out.gap();
+    out.line(format_args!("{} {}", paint.alarm(&fault.code), fault.message));
     for cause in &fault.causes {
-        let _ = writeln!(
-            out,
-            "  because: {}",
-            clean::each_line(cause.trim_end()).collect::<Vec<_>>().join("\n           ")
-        );
+        out.lines("  because: ", "           ", cause.trim_end());
     }
-    fault.hint.iter().for_each(|hint| out.push_str(&format!("  hint: {}\n", clean::word(hint))));
+    fault.hint.iter().for_each(|hint| out.lines("  hint: ", "        ", hint));
 }
 
-fn ways(view: &RunView, step: &StepView, out: &mut String) {
+fn ways(view: &RunView, step: &StepView, out: &mut Page) {
     let ways = view.commands.ways(&step.address, view.state_of(step), step.status);
     if ways.is_empty() || view.state.ended.is_some() {
         return;
     }
     let width = ways.iter().map(|way| way.means.len()).max().unwrap_or(0) + 1;
-    let _ = writeln!(out, "\nanswer with");
+    out.gap();
+    out.line("answer with");
     for way in ways {
-        let _ = writeln!(out, "  {:width$} {}", format!("{}:", way.means), way.command);
+        out.command(format_args!("  {:width$} {}", format!("{}:", way.means), way.command));
     }
 }
 
-fn checks(view: &RunView, step: &StepView, out: &mut String) {
+fn checks(view: &RunView, step: &StepView, out: &mut Page) {
     let checks = &view.state_of(step).checks;
     if checks.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\nchecks");
+    out.gap();
+    out.line("checks");
     for check in checks {
         let verdict = if check.passed { "ok    " } else { "FAILED" };
-        let _ = writeln!(out, "  {verdict} {}: {}", clean::word(&check.probe), clean::word(&check.text));
+        out.line(format_args!("  {verdict} {}: {}", check.probe, check.text));
     }
 }
 
-fn values(title: &str, values: &Map<String, Value>, out: &mut String) {
+fn values(title: &str, values: &Map<String, Value>, out: &mut Page) {
     // On one line a script would read as another: what stands behind a `#` as a comment.
     let one = |(name, value): (&String, &Value)| match value.as_str().filter(|text| text.contains('\n')) {
-        Some(text) => format!("{}: |\n{}", clean::word(name), text.trim_end_matches('\n')),
-        None => format!("{}: {}", clean::word(name), short(value, WIDEST)),
+        Some(text) => format!("{name}: |\n{}", text.trim_end_matches('\n')),
+        None => format!("{name}: {}", short(value, WIDEST)),
     };
     let all: Vec<String> = values.iter().map(one).collect();
     lines(title, &all, out);
 }
 
-fn lines(title: &str, lines: &[String], out: &mut String) {
+fn lines(title: &str, lines: &[String], out: &mut Page) {
     if lines.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{title}");
-    lines.iter().for_each(|line| push(line, out));
-}
-
-/// A text as a line of ours; the lines that it has itself stand deeper.
-fn push(text: &str, out: &mut String) {
-    for (index, line) in clean::each_line(text).enumerate() {
-        let by = if index == 0 { "  " } else { "    " };
-        out.push_str(&format!("{by}{line}\n"));
-    }
+    out.gap();
+    out.line(title);
+    lines.iter().for_each(|line| out.item(line));
 }
 
 fn as_map(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-fn log(view: &RunView, step: &StepView, out: &mut String) {
+fn log(view: &RunView, step: &StepView, out: &mut Page) {
     let logs = of_step(&view.dir, &step.address);
     let Some(newest) = logs.last() else { return };
-    let _ = writeln!(out, "\nlog {}", newest.path.display());
+    out.gap();
+    out.line(format_args!("log {}", newest.path.display()));
     match newest.read_from(0) {
         Ok((bytes, _)) => {
             let text = String::from_utf8_lossy(last_lines(&bytes, LOG_LINES)).into_owned();
-            text.lines().for_each(|line| push(line, out));
-            let _ = writeln!(out, "all of it: {}", view.commands.logs(&step.address));
+            out.quote("  ", text.trim_end_matches('\n'));
+            out.command(format_args!("all of it: {}", view.commands.logs(&step.address)));
         }
-        Err(error) => {
-            let _ = writeln!(out, "  it cannot be read: {error}");
-        }
+        Err(error) => out.line(format_args!("  it cannot be read: {error}")),
     }
 }
 
@@ -233,7 +227,7 @@ mod tests {
 
     fn page(run: &testing::Golden, id: &str) -> String {
         let view = run.view();
-        text(&view, view.find(id).unwrap(), Paint::default())
+        text(&view, view.find(id).unwrap(), Paint::default()).to_string()
     }
 
     #[test]
@@ -243,7 +237,7 @@ load  Put enrolments back
 status    waiting
 kind      postgres.dump_and_load
 started   2026-11-24 10:03:12Z
-took      40s
+so far    40s
 attempts  1, generation 1
 operation 7qk2.load.1
 

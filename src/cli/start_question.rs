@@ -1,18 +1,18 @@
 //! What is asked before a run starts: missing parameters, and whether this is really meant.
 
-use std::io::Write;
-
 use dialoguer::Input;
 use jiff::Timestamp;
 
 use super::args::{Choices, RunArgs};
 use super::context::Context;
+use super::looking::tell;
 use super::{Failure, run};
 use crate::plan::Plan;
 use crate::plan::staffing::Staffing;
 use crate::runbook::Loaded;
 use crate::runbook::params::{self, ParamFile};
 use crate::view::clean;
+use crate::view::page::Page;
 
 /// Asks for parameters that were not given, where somebody sits, and prints the command line that needs no questions.
 pub fn ask_for_missing(
@@ -44,7 +44,9 @@ pub fn ask_for_missing(
     if asked {
         let params: String =
             given.iter().map(|(name, value)| format!(" --param {name}={}", params::quoted(value))).collect();
-        let _ = writeln!(std::io::stderr().lock(), "next time: regrow run {}{params}", choices.file.display());
+        let mut page = Page::new();
+        page.command(format_args!("next time: regrow run {}{params}", choices.file.display()));
+        tell(page);
     }
     Ok(())
 }
@@ -58,15 +60,13 @@ pub fn ask(context: &Context, plan: &Plan, args: &RunArgs, changes: &[String]) -
         return Err(Failure::usage("nobody can be asked whether this run is meant; nothing was started")
             .hint("without a terminal say --yes; approvals are asked all the same"));
     }
-    let mut err = std::io::stderr().lock();
     let changes = changes.iter().map(|change| format!("at once: {change}"));
-    for line in summary(plan).into_iter().chain(changes) {
-        let _ = writeln!(err, "  {}", clean::word(&line));
-    }
-    drop(err);
+    let mut page = Page::new();
+    summary(plan).into_iter().chain(changes).for_each(|line| page.line(format_args!("  {line}")));
+    tell(page);
     let name = &plan.runbook.name;
     let typed: String = Input::new()
-        .with_prompt(format!("type `{name}` to start, anything else to leave"))
+        .with_prompt(clean::word(&format!("type `{name}` to start, anything else to leave")))
         .allow_empty(true)
         .interact_text()
         .map_err(|e| Failure::usage(e.to_string()))?;

@@ -1,17 +1,16 @@
 //! `status [RUN]`: where a run stands, what is asked, and what to type next.
 
-use std::fmt::Write;
-
 use super::context::Context;
 use super::failure::Failure;
 use super::looking::{self, print, print_json};
 use crate::model::record::Mode;
 use crate::model::{RunStatus, Status};
 use crate::view::commands::{who_now, whom};
+use crate::view::page::Page;
 use crate::view::paint::Paint;
 use crate::view::tell::paused;
 use crate::view::words::{clock, count, grouped, stamp};
-use crate::view::{RunView, StepView, clean, json};
+use crate::view::{RunView, StepView, json};
 
 /// More steps than this are not listed one by one unless asked for with `-v`: only those that are about something.
 const MOST_LISTED: usize = 60;
@@ -22,14 +21,16 @@ pub fn status(context: &Context, run: Option<&str>, line: bool) -> Result<(), Fa
         return print_json(&json::Status(&view));
     }
     if line {
-        return print(&format!("{}\n", clean::word(&view.sentence())));
+        let mut sentence = Page::new();
+        sentence.line(view.sentence());
+        return print(sentence);
     }
-    print(&text(&view, looking::paint(context), context.verbose))
+    print(text(&view, looking::paint(context), context.verbose))
 }
 
 /// The page for people.
-pub fn text(view: &RunView, paint: Paint, all: bool) -> String {
-    let mut out = String::new();
+pub fn text(view: &RunView, paint: Paint, all: bool) -> Page {
+    let mut out = Page::new();
     head(view, paint, &mut out);
     troubles(view, paint, &mut out);
     steps(view, paint, all, &mut out);
@@ -40,74 +41,66 @@ pub fn text(view: &RunView, paint: Paint, all: bool) -> String {
     out
 }
 
-fn head(view: &RunView, paint: Paint, out: &mut String) {
+fn head(view: &RunView, paint: Paint, out: &mut Page) {
     let drill = if view.mode() == Some(Mode::Drill) { "  DRILL" } else { "" };
-    let _ = writeln!(out, "{}  {}{drill}", paint.bold(view.id.as_str()), clean::word(view.called()));
+    out.line(format_args!("{}  {}{drill}", paint.bold(view.id.as_str()), view.called()));
     if view.is_abandoned() {
-        let _ = writeln!(out, "{}", paint.alarm("NOBODY EXECUTES THIS RUN"));
+        out.line(format_args!("{}", paint.alarm("NOBODY EXECUTES THIS RUN")));
     }
     let as_of = if view.is_whole { String::new() } else { format!(", as of record {}", view.state.seq) };
-    let _ = writeln!(out, "state     {}, {}{as_of}", paint.run_status(view.status, 0), view.done_of_all());
+    out.line(format_args!("state     {}, {}{as_of}", paint.run_status(view.status, 0), view.done_of_all()));
     if let (Some(how), None) = (paused(&view.state), view.state.ended) {
-        let _ = writeln!(out, "          {how}");
+        out.line(format_args!("          {how}"));
     }
-    let _ = writeln!(out, "time      {}", view.clock_line());
+    out.line(format_args!("time      {}", view.clock_line()));
     if let Some(at) = view.expected_end() {
-        let _ = writeln!(out, "ends      about {}", stamp(at));
+        out.line(format_args!("ends      about {}", stamp(at)));
     }
     if let Some(at) = view.outage_began() {
-        let _ = writeln!(out, "outage    {}", stamp(at));
+        out.line(format_args!("outage    {}", stamp(at)));
     }
     if let Some(at) = view.started_at() {
-        let who = view.state.started().map(|it| format!(" by {}", clean::word(&it.who.name))).unwrap_or_default();
-        let _ = writeln!(out, "started   {}{who}", stamp(at));
+        let who = view.state.started().map(|it| format!(" by {}", it.who.name)).unwrap_or_default();
+        out.line(format_args!("started   {}{who}", stamp(at)));
     }
     if let Some(at) = view.state.ended_at {
-        let _ = writeln!(out, "ended     {}", stamp(at));
+        out.line(format_args!("ended     {}", stamp(at)));
     }
     if let Some(started) = view.state.started() {
-        let _ = writeln!(out, "runbook   {} ({})", clean::word(&started.runbook), started.severity);
+        out.line(format_args!("runbook   {} ({})", started.runbook, started.severity));
     }
     if let (Some(executor), true) = (&view.state.executor, view.alive) {
-        let _ = writeln!(out, "executor  process {} on {}", executor.pid, executor.host);
+        out.line(format_args!("executor  process {} on {}", executor.pid, executor.host));
     }
     if !view.state.head.is_empty() {
-        let _ = writeln!(out, "head      {} at record {}", view.state.head, view.state.seq);
+        out.line(format_args!("head      {} at record {}", view.state.head, view.state.seq));
     }
 }
 
-fn troubles(view: &RunView, paint: Paint, out: &mut String) {
+fn troubles(view: &RunView, paint: Paint, out: &mut Page) {
     for trouble in &view.troubles {
-        let _ = writeln!(
-            out,
-            "\n{} {}\n  hint: {}",
-            paint.alarm("note:"),
-            clean::word(&trouble.message),
-            clean::word(&trouble.hint)
-        );
+        out.gap();
+        out.line(format_args!("{} {}", paint.alarm("note:"), trouble.message));
+        out.line(format_args!("  hint: {}", trouble.hint));
     }
 }
 
-fn steps(view: &RunView, paint: Paint, all: bool, out: &mut String) {
+fn steps(view: &RunView, paint: Paint, all: bool, out: &mut Page) {
     if view.steps.is_empty() {
         return;
     }
     let listed = |step: &&StepView| all || view.steps.len() <= MOST_LISTED || is_about_something(step.status);
     let shown: Vec<&StepView> = view.steps.iter().filter(listed).collect();
     let width = shown.iter().map(|step| step.address.as_str().chars().count()).max().unwrap_or(0).min(40);
-    let _ = writeln!(out, "\n{}: {}", count(view.steps.len(), "step"), view.counts());
+    out.gap();
+    out.line(format_args!("{}: {}", count(view.steps.len(), "step"), view.counts()));
     for step in &shown {
-        let line = format!(
-            "  {}  {:width$}  {}",
-            paint.status(step.status, 9),
-            step.address.as_str(),
-            clean::word(&remark(view, step))
-        );
-        let _ = writeln!(out, "{}", line.trim_end());
+        let status = paint.status(step.status, 9);
+        out.line(format_args!("  {status}  {:width$}  {}", step.address.as_str(), remark(view, step)));
     }
     if shown.len() < view.steps.len() {
         let hidden = grouped((view.steps.len() - shown.len()) as u64);
-        let _ = writeln!(out, "  … {hidden} more that are done or have not begun: `regrow -v status {}`", view.id);
+        out.line(format_args!("  … {hidden} more that are done or have not begun: `regrow -v status {}`", view.id));
     }
 }
 
@@ -148,38 +141,39 @@ pub fn progress(pulse: &crate::model::Pulse) -> String {
     }
 }
 
-fn todos(view: &RunView, paint: Paint, out: &mut String) {
+fn todos(view: &RunView, paint: Paint, out: &mut Page) {
     for todo in view.todos() {
         let state = view.state_of(todo.step);
-        let _ =
-            writeln!(out, "\n{} `{}` {}", paint.bold("?"), todo.step.address, clean::word(&question(view, todo.step)));
+        out.gap();
+        out.line(format_args!("{} `{}` {}", paint.bold("?"), todo.step.address, question(view, todo.step)));
         let whom = state.ask.iter().filter_map(|asked| whom(asked));
-        whom.for_each(|whom| out.push_str(&format!("    {}\n", clean::word(&whom))));
+        whom.for_each(|whom| out.quote("    ", &whom));
         let asked = state.ask.iter().flat_map(|asked| asked.ask.shown.iter());
         for fact in asked.chain(state.evidence.iter()) {
-            clean::each_line(fact).for_each(|line| out.push_str(&format!("    {line}\n")));
+            out.quote("    ", fact);
         }
         let hint = state.fault.as_ref().and_then(|fault| fault.hint.as_ref());
-        hint.into_iter().for_each(|hint| out.push_str(&format!("    hint: {}\n", clean::word(hint))));
+        hint.into_iter().for_each(|hint| out.line(format_args!("    hint: {hint}")));
         for line in view.recorded_of(todo.step) {
-            let _ = writeln!(out, "    {}", clean::word(&line));
+            out.quote("    ", &line);
         }
         let width = todo.ways.iter().map(|way| way.means.len()).max().unwrap_or(0) + 1;
         for way in &todo.ways {
-            let _ = writeln!(out, "  {:width$} {}", format!("{}:", way.means), way.command);
+            out.command(format_args!("  {:width$} {}", format!("{}:", way.means), way.command));
         }
     }
 }
 
 /// What somebody said about the run while nobody executed it.
-fn recorded(view: &RunView, out: &mut String) {
+fn recorded(view: &RunView, out: &mut Page) {
     let lines = view.recorded_of_run();
     if !lines.is_empty() {
-        let _ = writeln!(out, "\n{}", lines.iter().map(|line| clean::word(line)).collect::<Vec<_>>().join("\n"));
+        out.gap();
+        lines.iter().for_each(|line| out.line(line));
     }
 }
 
-fn question(view: &RunView, step: &StepView) -> String {
+pub fn question(view: &RunView, step: &StepView) -> String {
     let state = view.state_of(step);
     match (&state.ask, step.status) {
         (Some(asked), Status::Waiting) => {
@@ -193,6 +187,7 @@ fn question(view: &RunView, step: &StepView) -> String {
         (_, Status::Unknown) => "is unknown: did it happen?".into(),
         (_, Status::Unproven) => "is not proven".into(),
         (_, Status::Undone) => "was taken back".into(),
+        (_, Status::Late) => "is late: it goes on and is watched".into(),
         _ => match &state.fault {
             Some(fault) => format!("failed: {fault}"),
             None => "failed".into(),
@@ -200,35 +195,31 @@ fn question(view: &RunView, step: &StepView) -> String {
     }
 }
 
-fn ledger(view: &RunView, out: &mut String) {
+fn ledger(view: &RunView, out: &mut Page) {
     if view.state.ledger.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\nmade by this run and still there");
+    out.gap();
+    out.line("made by this run and still there");
     let overdue: Vec<_> = view.overdue().map(|entry| (&entry.kind, &entry.id)).collect();
     for entry in &view.state.ledger {
         let until = entry.keep_until.map(|until| format!(", kept until {}", stamp(until))).unwrap_or_default();
         let late = if overdue.contains(&(&entry.kind, &entry.id)) { ", OVERDUE" } else { "" };
-        let _ = writeln!(
-            out,
-            "  {} {} (by `{}`{until}{late})",
-            clean::word(&entry.kind),
-            clean::word(&entry.id),
-            entry.made_by
-        );
+        out.line(format_args!("  {} {} (by `{}`{until}{late})", entry.kind, entry.id, entry.made_by));
         if !late.is_empty() {
-            let _ = writeln!(out, "    take it away: {}", clean::word(&json::removal(&view.commands, entry)));
+            out.command(format_args!("    take it away: {}", json::removal(&view.commands, entry)));
         }
     }
 }
 
-fn next(view: &RunView, paint: Paint, out: &mut String) {
+fn next(view: &RunView, paint: Paint, out: &mut Page) {
     let command = match view.status {
         RunStatus::Succeeded | RunStatus::Failed | RunStatus::Aborted | RunStatus::Undone => view.commands.report(),
         _ if (view.is_abandoned() || view.state.paused) && view.is_whole => view.commands.resume(),
         _ => return,
     };
-    let _ = writeln!(out, "\n{} {command}", paint.bold("next:"));
+    out.gap();
+    out.command(format_args!("{} {command}", paint.bold("next:")));
 }
 
 #[cfg(test)]
@@ -237,7 +228,7 @@ mod tests {
     use crate::view::testing;
 
     fn page(run: &testing::Golden) -> String {
-        text(&run.view(), Paint::default(), false)
+        text(&run.view(), Paint::default(), false).to_string()
     }
 
     #[test]

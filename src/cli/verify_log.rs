@@ -3,8 +3,6 @@
 //! Whole is exit 0. Damaged is exit 1 with the file and the byte. A cut tail is whole: it was never reported; whether something
 //! is missing at the end is told by comparing the head with one printed earlier.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -15,6 +13,7 @@ use crate::journal::frame::GENESIS;
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, Tail, recover, replay};
 use crate::model::{Event, Record};
+use crate::view::page::Page;
 use crate::view::read::segments;
 use crate::view::words::{count, grouped};
 
@@ -38,7 +37,7 @@ pub fn verify_log(context: &Context, run: Option<&str>) -> Result<(), Failure> {
         Some(_) if context.json => Err(Failure::silent(exit::FAILED)),
         Some(error) => Err(Failure { exit: exit::FAILED, ..error.into() }),
         None if context.json => Ok(()),
-        None => print(&text(&dir, &verified)),
+        None => print(text(&dir, &verified)),
     }
 }
 
@@ -115,22 +114,24 @@ impl Chain {
     }
 }
 
-fn text(dir: &RunDir, verified: &Verified) -> String {
-    let mut out = String::new();
+fn text(dir: &RunDir, verified: &Verified) -> Page {
+    let mut out = Page::new();
     let segments = count(verified.segments, "segment");
-    let _ =
-        writeln!(out, "the journal of `{}` is whole: {} records in {segments}", dir.id(), grouped(verified.records));
-    let _ = writeln!(out, "head {}", verified.head);
+    out.line(format_args!(
+        "the journal of `{}` is whole: {} records in {segments}",
+        dir.id(),
+        grouped(verified.records)
+    ));
+    out.line(format_args!("head {}", verified.head));
     match verified.tail {
         Tail::Clean => {}
         Tail::Torn { offset } => {
-            let _ = writeln!(out, "behind it lies a line that was cut (byte {offset}); it was never reported");
+            out.line(format_args!("behind it lies a line that was cut (byte {offset}); it was never reported"));
         }
         Tail::Doubtful { offset } => {
-            let _ = writeln!(
-                out,
+            out.line(format_args!(
                 "behind it lies something that is no clean cut (byte {offset}); `regrow resume` keeps it aside"
-            );
+            ));
         }
     }
     out
@@ -157,7 +158,11 @@ mod tests {
         assert!(verified.damage.is_none());
         assert_eq!((verified.records, verified.segments), (run.records.len() as u64, 2));
         assert_eq!(verified.head, run.state.head);
-        assert!(text(&run.dir, &verified).starts_with("the journal of `7qk2` is whole: 9 records in 2 segments\n"));
+        assert!(
+            text(&run.dir, &verified)
+                .to_string()
+                .starts_with("the journal of `7qk2` is whole: 9 records in 2 segments\n")
+        );
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::{group, people, undo};
+use super::{group, late, people, undo};
 use crate::kind::Role;
 use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
+use crate::model::text::is_blank;
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::Plan;
+use crate::runbook::suggest;
 
 type Judgement = Result<Vec<Event>, String>;
 
@@ -23,7 +25,7 @@ pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Result<Vec<Event
 
 /// What somebody says who may say it.
 fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
-    let because = answer.because.as_deref().unwrap_or("").trim();
+    let because = answer.because.as_deref().filter(|text| !is_blank(text)).unwrap_or("").trim();
     if needs_reason(&answer.verb) && because.is_empty() {
         return Err(format!("`{}` needs a reason: --because TEXT", answer.verb.word()));
     }
@@ -38,6 +40,7 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         Verb::Retry { step: Some(step) } => retry(plan, state, step, because),
         Verb::Retry { step: None } => retry_all(plan, state),
         Verb::Rerun { step } => rerun(plan, state, step),
+        Verb::Extend { step, by_ms } => extend(plan, state, step, *by_ms),
         Verb::Pause => Ok(vec![Event::RunPaused]),
         Verb::Resume if state.paused => Ok(vec![Event::RunUnpaused]),
         // Somebody was quicker: what was wanted is so.
@@ -50,6 +53,7 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         // One that was cut short is finished, not begun again.
         Verb::Cleanup if state.is_cleaning_up() => Ok(Vec::new()),
         Verb::Cleanup => Ok(vec![Event::CleanupBegan]),
+        Verb::Note { text } if is_blank(text) => Err("the note is empty".into()),
         Verb::Note { text } => Ok(vec![Event::NoteAdded { text: text.clone(), who: answer.who.clone() }]),
     }
 }
@@ -83,17 +87,30 @@ fn needs_reason(verb: &Verb) -> bool {
         | Verb::Pause
         | Verb::Abort
         | Verb::Undo { .. } => true,
-        Verb::Approve { .. } | Verb::Retry { .. } | Verb::Resume | Verb::Cleanup | Verb::Note { .. } => false,
+        Verb::Approve { .. }
+        | Verb::Retry { .. }
+        | Verb::Extend { .. }
+        | Verb::Resume
+        | Verb::Cleanup
+        | Verb::Note { .. } => false,
     }
 }
 
 fn node_of(plan: &Plan, step: &Address) -> Result<usize, String> {
-    plan.find(step).ok_or_else(|| format!("there is no step `{step}` in this run"))
+    plan.find(step).ok_or_else(|| {
+        let known = (0..plan.len()).map(|node| plan.address(node).as_str());
+        let near = suggest::help(step.as_str(), known).map(|near| format!("; {near}")).unwrap_or_default();
+        format!("there is no step `{step}` in this run{near}")
+    })
 }
 
 fn approve(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, code: &str) -> Judgement {
     node_of(plan, step)?;
-    let asked = state.step(step).ask.as_ref().ok_or_else(|| format!("`{step}` asks for no approval now"))?;
+    let asked = state
+        .step(step)
+        .ask
+        .as_ref()
+        .ok_or_else(|| format!("`{step}` asks for no approval now; its status is {}", state.status(step).word()))?;
     match asked.ask.what {
         AskKind::Approval => {}
         AskKind::Task | AskKind::Acknowledge => return Err(format!("`{step}` is answered with `regrow done {step}`")),
@@ -158,10 +175,10 @@ fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
 
 fn retry(plan: &Plan, state: &RunState, step: &Address, because: &str) -> Judgement {
     let node = node_of(plan, step)?;
-    if plan.is_group(node) && state.step(step).opened && state.status(step) != Status::Failed {
-        return retry_among(plan, state, group::members(plan, node), because);
-    }
     match state.status(step) {
+        status if plan.is_group(node) && state.step(step).opened && !status.is_settled() => {
+            retry_among(plan, state, group::members(plan, node), because)
+        }
         Status::Failed | Status::Undone => Ok(vec![reopened(state, step, 0)]),
         Status::Unproven => Ok(vec![prove_again(state, step)]),
         Status::Unknown if because.is_empty() => {
@@ -193,7 +210,11 @@ fn retry_among(plan: &Plan, state: &RunState, nodes: Range<usize>, because: &str
 /// What a group does is done by its items.
 fn refuse_group(plan: &Plan, node: usize, verb: &str) -> Result<(), String> {
     let mut members = plan.graph.members(node).map(|member| plan.address(member));
-    let what = if plan.is_include(node) { "an include of steps" } else { "a list of items" };
+    let what = match (plan.is_list(node), &plan.step(node).include) {
+        (true, _) => "a list of items",
+        (false, Some(_)) => "an include of steps",
+        (false, None) => "a block of steps",
+    };
     match (plan.is_group(node), members.next()) {
         (true, Some(first)) => Err(format!("`{}` is {what}; say it of one: regrow {verb} {first}", plan.address(node))),
         (true, None) => Err(format!("`{}` has no items", plan.address(node))),
@@ -210,6 +231,18 @@ fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
     let instead =
         if status == Status::Unknown { format!("; say `done` or `retry` of `{step}` first") } else { String::new() };
     Err(format!("`{step}` is {}; only a step that has ended can be done again{instead}", status.word()))
+}
+
+fn extend(plan: &Plan, state: &RunState, step: &Address, by_ms: u64) -> Judgement {
+    let node = node_of(plan, step)?;
+    if !late::has_time(plan, node) {
+        let why = "only work that lives on when its `timeout` is over can be given more";
+        return Err(format!("`{step}` cannot be given more time: {why}"));
+    }
+    match state.status(step) {
+        Status::Running | Status::Late => Ok(vec![Event::StepExtended { step: step.clone(), by_ms }]),
+        status => Err(format!("`{step}` is {}; only what is under way can be given more time", status.word())),
+    }
 }
 
 fn reopened(state: &RunState, step: &Address, raise: u32) -> Event {

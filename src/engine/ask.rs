@@ -31,11 +31,11 @@ pub fn is_wanted(plan: &Plan, node: usize, phase: &str) -> bool {
     let kind = plan.kinds[node];
     let per_item = kind.asks_before_phase();
     // One question for all items, unless what is to be shown is known only when each is under way.
-    if plan.is_group(node) {
-        return plan.step(node).approval.is_some() && !per_item;
-    }
     if plan.item(node).is_some() && !per_item {
         return false;
+    }
+    if plan.is_group(node) {
+        return plan.step(node).approval.is_some() && !per_item;
     }
     plan.step(node).approval.is_some() && kind.role() != Role::Intrinsic && kind.asks_before_phase() != phase.is_empty()
 }
@@ -144,7 +144,7 @@ pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, no
         return escalation::consider(plan.address(node), asked, now, decision);
     }
     if plan.is_group(node) {
-        return group::open(plan, node, decision);
+        return group::agreed(plan, state, node, asked, decision);
     }
     if plan.kinds[node].role() == Role::Intrinsic {
         let outputs = Map::from_iter([("approved_by".to_string(), json!(step.approved_by))]);
@@ -204,9 +204,9 @@ pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, de
 /// Does again what an earlier executor began: both commands may be repeated.
 pub fn machine(plan: &Plan, state: &RunState, node: usize, inputs: Value) -> Command {
     if plan.kinds[node].name() == "report.write" {
-        return Command::Report { node, inputs };
+        return Command::Report { step: plan.address(node).clone(), inputs };
     }
-    cleanup::of_step(state, node, inputs.get("only").is_some())
+    cleanup::of_step(state, plan.address(node), inputs.get("only").is_some())
 }
 
 /// Asks a person, or tells them.

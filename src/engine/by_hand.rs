@@ -4,10 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::model::{Address, RunState};
 use crate::plan::Plan;
-use crate::runbook::ast::Step;
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
-use crate::runbook::template::{Condition, Reference};
-use crate::runbook::tree::Tree;
 
 /// Refuses unknown names, wrong types, and missing outputs that a later step reads without `default`.
 pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Value>) -> Result<(), String> {
@@ -31,7 +28,8 @@ pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Val
     if let Some(form) = asked.filter(|form| form.is_object()) {
         return check_form(address, form, given);
     }
-    let missing: Vec<String> = needed(plan, node).into_iter().filter(|name| !given.contains_key(name)).collect();
+    let missing: Vec<String> =
+        plan.outline.steps[node].read.iter().filter(|name| !given.contains_key(*name)).cloned().collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -67,7 +65,7 @@ fn check_form(id: &Address, form: &Value, given: &Map<String, Value>) -> Result<
 /// Why a step cannot simply be left out: later steps that run read what it puts out.
 pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
     let id = plan.address(node);
-    let names = needed(plan, node);
+    let names = &plan.outline.steps[node].read;
     if names.is_empty() {
         return Ok(());
     }
@@ -80,30 +78,6 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
         "later steps read {} of `{id}`; say instead `regrow done {id} --because TEXT{outputs}`",
         names.join(", ")
     ))
-}
-
-/// Outputs of a step that some step of its file, or what the file puts out, reads where a missing one would be an error.
-fn needed(plan: &Plan, node: usize) -> Vec<String> {
-    let id = &plan.step(node).id;
-    let mut names = Vec::new();
-    let book = plan.graph.book(&plan.runbook, node);
-    let steps = book.all_steps().flat_map(|(_, step)| read_by(step));
-    let outputs = book.outputs.values().flat_map(Tree::references);
-    for reference in steps.chain(outputs).filter(|reference| !reference.optional) {
-        if let ["steps", of, "outputs", name, ..] = reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..]
-            && of == id
-            && !names.iter().any(|known| known == name)
-        {
-            names.push(name.to_string());
-        }
-    }
-    names
-}
-
-fn read_by(step: &Step) -> impl Iterator<Item = &Reference> {
-    let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with));
-    let conditions = step.condition.as_deref().into_iter().chain(step.require.iter().map(|it| &it.that));
-    trees.flat_map(Tree::references).chain(conditions.flat_map(Condition::references))
 }
 
 fn fits(kind: OutputType, value: &Value) -> bool {

@@ -8,10 +8,10 @@ use crate::model::{Address, RunState};
 use crate::plan::Plan;
 
 /// For a step: it knows by its needs when it is time.
-pub fn of_step(state: &RunState, node: usize, only_temporary: bool) -> Command {
+pub fn of_step(state: &RunState, step: &Address, only_temporary: bool) -> Command {
     let wanted = state.ledger.iter().filter(|entry| !only_temporary || is_temporary(state, entry));
     let entries = wanted.map(|entry| removal(state, entry, None)).collect();
-    Command::Cleanup { node: Some(node), entries }
+    Command::Cleanup { step: Some(step.clone()), entries }
 }
 
 /// Moves on a clean-up that a person asked for. It may be done again from its beginning: what is gone is not in the ledger.
@@ -22,7 +22,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
     let wanted = wanted(state);
     let entries = wanted.map(|entry| removal(state, entry, needed_by(plan, state, entry))).collect();
     live.cleaning = true;
-    decision.commands.push(Command::Cleanup { node: None, entries });
+    decision.commands.push(Command::Cleanup { step: None, entries });
 }
 
 /// What a clean-up that a person asks for looks at.

@@ -7,6 +7,7 @@ use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{Check, Record};
 use crate::model::time::Moment;
 use crate::model::{Address, Answer, Fault, RunState};
+use crate::plan::Plan;
 use crate::runbook::ast::Proof;
 
 /// Something for the outside. Issued only after the records it stands on are on disk.
@@ -14,44 +15,54 @@ use crate::runbook::ast::Proof;
 pub enum Command {
     /// Reads what was there before.
     Prepare {
-        node: usize,
         op: RawOp,
     },
     /// Asks what became of an intent without outcome.
     Find {
-        node: usize,
         op: RawOp,
     },
     /// Acts, then waits for the end of the phase.
     Start {
-        node: usize,
         op: RawOp,
     },
     /// Waits for the end of what an earlier executor started.
     Watch {
-        node: usize,
         op: RawOp,
     },
     Verify {
-        node: usize,
+        step: Address,
         proofs: Vec<RenderedProof>,
     },
     Undo {
-        node: usize,
         op: RawOp,
         undo: Value,
         outputs: Outputs,
     },
     /// Takes away things of the ledger, for a step `ledger.cleanup` or a person.
     Cleanup {
-        node: Option<usize>,
+        step: Option<Address>,
         entries: Vec<Removal>,
     },
     /// Writes the report, for a step `report.write`.
     Report {
-        node: usize,
+        step: Address,
         inputs: Value,
     },
+}
+
+impl Command {
+    /// The step it is about.
+    pub fn step(&self) -> Option<&Address> {
+        match self {
+            Command::Prepare { op }
+            | Command::Find { op }
+            | Command::Start { op }
+            | Command::Watch { op }
+            | Command::Undo { op, .. } => Some(&op.step),
+            Command::Verify { step, .. } | Command::Report { step, .. } => Some(step),
+            Command::Cleanup { step, .. } => step.as_ref(),
+        }
+    }
 }
 
 /// One entry of `verify` with its templates filled in.
@@ -75,28 +86,28 @@ pub struct Removal {
     pub needed_by: Option<Address>,
 }
 
-/// What the outside says.
+/// What the outside says. Steps have their addresses there: the numbers of nodes move when the graph grows.
 #[derive(Debug)]
 pub enum Happening {
     Prepared {
-        node: usize,
+        step: Address,
         result: Result<Prepared<Value>, Fault>,
     },
     Found {
-        node: usize,
+        step: Address,
         result: Result<Found, Fault>,
     },
     Ended {
-        node: usize,
+        step: Address,
         result: Result<Next, Fault>,
     },
     Verified {
-        node: usize,
+        step: Address,
         checks: Vec<Check>,
         fault: Option<Fault>,
     },
     Undone {
-        node: usize,
+        step: Address,
         result: Result<Undone, Fault>,
     },
     Removed {
@@ -114,12 +125,33 @@ pub enum Happening {
     DetachRequested,
 }
 
+impl Happening {
+    /// The step it is about.
+    pub fn step(&self) -> Option<&Address> {
+        match self {
+            Happening::Prepared { step, .. }
+            | Happening::Found { step, .. }
+            | Happening::Ended { step, .. }
+            | Happening::Verified { step, .. }
+            | Happening::Undone { step, .. } => Some(step),
+            Happening::Removed { .. }
+            | Happening::CleanedUp { .. }
+            | Happening::Answered(_)
+            | Happening::StopRequested
+            | Happening::DetachRequested => None,
+        }
+    }
+}
+
 /// Everything outside the engine: clocks, workers, people, observers. The simulation has its own.
 pub trait World {
     fn now(&self) -> Moment;
 
     /// Between 0 and 1, for jitter.
     fn chance(&mut self) -> f64;
+
+    /// The plan has more steps now: lists of it opened.
+    fn grown(&mut self, plan: &Plan);
 
     /// Begins to do it; the answer comes as a [`Happening`].
     fn perform(&mut self, command: Command);

@@ -38,6 +38,8 @@ pub struct Decision {
     pub remind_in: Option<u64>,
     /// Nodes that people begin with these records: nobody of this executor is busy with them.
     pub asked: BTreeSet<usize>,
+    /// Items that are bodies and open with these records.
+    pub opening: BTreeSet<usize>,
 }
 
 impl Decision {
@@ -49,7 +51,7 @@ impl Decision {
         self.remind_in = Some(self.remind_in.map_or(millis, |sooner| sooner.min(millis)));
     }
 
-    fn fail(&mut self, plan: &Plan, node: usize, fault: Fault) {
+    pub(super) fn fail(&mut self, plan: &Plan, node: usize, fault: Fault) {
         self.events.push(Event::StepFailed { step: plan.address(node).clone(), fault });
     }
 }
@@ -95,24 +97,27 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
         Readiness::Skip(need) => return skip(plan, node, SkipReason::Need(need), decision),
         Readiness::Waits | Readiness::Blocked(_) => return,
     }
-    if plan.skipped.contains(address) {
+    if plan.is_left_out(node) {
         return skip(plan, node, SkipReason::Person, decision);
     }
     if let Some(millis) = retry::due_in(state.step(address), now) {
         return decision.wake_in(millis);
     }
     // What is asked of each item is not asked of all of them.
-    if plan.is_group(node) && !plan.is_include(node) {
-        return group::consider(plan, state, node, decision);
+    if plan.is_list(node) {
+        return group::consider_list(plan, state, node, decision);
+    }
+    if plan.is_body(node) && !has_room(plan, live, node, decision) {
+        return;
     }
     match conditions(plan, state, node) {
         Ok(true) => {}
         Ok(false) => return skip(plan, node, SkipReason::Condition, decision),
         Err(fault) => return decision.fail(plan, node, fault),
     }
-    if plan.is_include(node) {
+    if plan.is_body(node) {
         return match include::judge(plan, state, node) {
-            Ok(()) => group::consider(plan, state, node, decision),
+            Ok(()) => group::consider_body(plan, state, node, decision),
             Err(fault) => decision.fail(plan, node, fault),
         };
     }
@@ -122,19 +127,38 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
     begin(plan, state, live, node, decision);
 }
 
-/// Whether its lock and `max_parallel` of its group leave room for one more.
+/// Whether its lock, and `max_parallel` of the lists around it, leave room for one more.
 pub(super) fn has_place(plan: &Plan, live: &Live, node: usize, decision: &Decision) -> bool {
     if live.frontier.is_locked_out(&plan.outline, node, live.busy.iter().chain(&decision.asked)) {
         return false;
     }
+    let mut around = std::iter::once(node).chain(plan.graph.groups(node));
+    around.all(|node| plan.item(node).is_none() || has_room(plan, live, node, decision))
+}
+
+/// Whether an item may begin or go on beside the others of its list.
+fn has_room(plan: &Plan, live: &Live, item: usize, decision: &Decision) -> bool {
     let group = |node: usize| plan.graph.nodes[node].group.map(|member| member.of);
     // Those of a serial list follow one another also where a person sent several back at once.
-    let most = plan.step(node).foreach.as_ref().and_then(|foreach| match foreach.order {
+    let most = plan.step(item).foreach.as_ref().and_then(|foreach| match foreach.order {
         Order::Serial => Some(1),
         Order::Parallel => foreach.max_parallel,
     });
-    let (Some(of), Some(most)) = (group(node), most) else { return true };
-    live.busy.iter().filter(|busy| group(**busy) == Some(of)).count() < most
+    let (Some(of), Some(most)) = (group(item).filter(|_| plan.item(item).is_some()), most) else { return true };
+    let of_list =
+        |node: &usize| std::iter::once(*node).chain(plan.graph.groups(*node)).find(|it| group(*it) == Some(of));
+    if !plan.is_body(item) {
+        return live.busy.iter().filter_map(of_list).count() < most;
+    }
+    let begun = live.frontier.begun(of);
+    if !begun.contains(&item) {
+        let opening = decision.opening.iter().filter(|other| group(**other) == Some(of)).count();
+        return begun.len() + opening < most;
+    }
+    // More have begun than may go on only if several were sent back: who is being worked on keeps its place.
+    let busy: BTreeSet<usize> = live.busy.iter().chain(&decision.asked).filter_map(of_list).collect();
+    let free = most.saturating_sub(busy.len());
+    begun.len() <= most || busy.contains(&item) || begun.difference(&busy).take(free).any(|next| *next == item)
 }
 
 /// Evaluates `if` and `require`.
@@ -176,7 +200,7 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
     if plan.kinds[node].prepares() && !live.prepared.contains_key(&node) {
         let op = intent::fresh_op(plan, state, node, rendered);
         live.busy.insert(node);
-        decision.commands.push(Command::Prepare { node, op });
+        decision.commands.push(Command::Prepare { op });
         return;
     }
     if ask::is_wanted(plan, node, "") && state.step(plan.address(node)).ask.is_none() {
@@ -240,15 +264,15 @@ pub(super) fn go_on(
             live.known.insert(node, Known::Absent);
             return;
         }
-        Some(Known::Absent) => Command::Start { node, op },
+        Some(Known::Absent) => Command::Start { op },
         Some(Known::Running) => {
             decision.events.push(Event::StepAdopted { step: address.clone() });
-            Command::Watch { node, op }
+            Command::Watch { op }
         }
-        None if !guard!("look first") => Command::Start { node, op },
+        None if !guard!("look first") => Command::Start { op },
         None => {
             *live.looked.entry(node).or_default() += 1;
-            Command::Find { node, op }
+            Command::Find { op }
         }
     };
     live.busy.insert(node);
@@ -257,7 +281,7 @@ pub(super) fn go_on(
 
 /// The records of a step that is done with nothing to watch.
 pub(super) fn done_at_once(plan: &Plan, node: usize, outputs: crate::kind::Outputs) -> Event {
-    let verify = !plan.step(node).verify.is_empty() && !plan.is_group(node);
+    let verify = !plan.step(node).verify.is_empty() && !plan.is_list(node);
     let step = plan.address(node).clone();
     Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted: false, by_hand: false, verify }))
 }

@@ -4,6 +4,8 @@
 //! Every step that may have had an intent among them is looked for before it starts, by what the boot of that time left.
 //! Without a probe a person decides.
 
+use std::collections::BTreeSet;
+
 use super::group;
 use crate::graph::Edge;
 use crate::kind::Role;
@@ -16,12 +18,39 @@ use crate::runbook::ast::Ended;
 pub fn mark(plan: &Plan, state: &mut RunState, tail: &str) {
     let boot = state.last_at.as_ref().map(|moment| moment.boot.clone()).unwrap_or_default();
     for node in frontier(plan, state) {
+        // What opens once cannot have opened unseen.
+        if state.step(plan.address(node)).opened {
+            continue;
+        }
         let step = state.steps.entry(plan.address(node).clone()).or_insert_with(StepState::pending);
         step.in_doubt = Some(boot.clone());
     }
     if !state.doubts.iter().any(|known| known == tail) {
         state.doubts.push(tail.to_string());
     }
+}
+
+/// A list was in doubt when it opened, so its items are that may have begun: they were not in the graph before. True if any is.
+pub fn hand_down(plan: &Plan, state: &mut RunState) -> bool {
+    let doubted = |node: &usize| {
+        let step = state.step(plan.address(*node));
+        plan.is_list(*node) && step.list.is_some() && step.in_doubt.is_some()
+    };
+    let lists: Vec<usize> = (0..plan.len()).filter(doubted).collect();
+    if lists.is_empty() {
+        return false;
+    }
+    let reached: BTreeSet<usize> = frontier(plan, state).into_iter().collect();
+    for list in lists {
+        let boot = state.steps.get_mut(plan.address(list)).and_then(|step| step.in_doubt.take());
+        for node in group::members(plan, list).filter(|node| reached.contains(node)) {
+            let step = state.steps.entry(plan.address(node).clone()).or_insert_with(StepState::pending);
+            if !step.opened && step.attempts == 0 {
+                step.in_doubt.clone_from(&boot);
+            }
+        }
+    }
+    true
 }
 
 /// Every step but those behind a need that cannot have ended within one write.
@@ -57,11 +86,13 @@ impl Reach<'_> {
     }
 
     fn ends(&self, node: usize) -> bool {
+        let status = self.state.status(self.plan.address(node));
         if self.plan.is_group(node) {
-            let at_once = self.starts[node] && ends_at_once(self.plan, node);
-            return at_once || group::members(self.plan, node).all(|member| self.ends(member) || self.blocks[member]);
+            let inside = || self.plan.graph.members(node).all(|member| self.ends(member) || self.blocks[member]);
+            let open = self.starts[node] && (ends_at_once(self.plan, node) || inside());
+            return status.is_settled() || open;
         }
-        let begun = self.state.status(self.plan.address(node)) != Status::Pending;
+        let begun = status != Status::Pending;
         begun || (self.starts[node] && ends_at_once(self.plan, node))
     }
 }
@@ -69,12 +100,12 @@ impl Reach<'_> {
 /// Whether a step can end with the very records that release it.
 fn ends_at_once(plan: &Plan, node: usize) -> bool {
     let skipped = plan.graph.groups(node).chain([node]).any(|node| may_be_skipped(plan, node));
-    let fails = !plan.step(node).require.is_empty() && (!plan.is_group(node) || plan.is_include(node));
+    let fails = !plan.step(node).require.is_empty() && !plan.is_list(node);
     skipped || fails || plan.kinds[node].role() == Role::Intrinsic
 }
 
 /// By its condition, on request, or because a need ended outside its `when`.
 fn may_be_skipped(plan: &Plan, node: usize) -> bool {
     let by_need = plan.graph.nodes[node].needs.iter().any(|(_, when)| when.is_some());
-    by_need || plan.step(node).condition.is_some() || plan.skipped.contains(plan.address(node))
+    by_need || plan.step(node).condition.is_some() || plan.is_left_out(node)
 }

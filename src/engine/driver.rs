@@ -6,19 +6,20 @@
 use super::answers;
 use super::command::{Command, Happening, World};
 use super::decide::decide;
+use super::doubt;
 use super::live::Live;
 use super::react::{Luck, react};
 use crate::journal::{Disk, JournalError, Writer};
 use crate::model::answer::Refusal;
 use crate::model::record::{Event, Record, StopReason};
-use crate::model::{Answer, Fault, RunState, Status};
+use crate::model::{Address, Answer, Fault, RunState, Status};
 use crate::plan::Plan;
 use crate::plan::scope::RunScope;
 use crate::provider::mask::Masker;
 use crate::runbook::template::{Secrets, open};
 
 pub struct Driver<'a, W: World, D: Disk> {
-    plan: &'a Plan,
+    plan: &'a mut Plan,
     state: RunState,
     live: Live,
     /// Absent only while the next segment is begun.
@@ -51,7 +52,14 @@ pub enum Halt {
 }
 
 impl<'a, W: World, D: Disk> Driver<'a, W, D> {
-    pub fn new(plan: &'a Plan, state: RunState, writer: Writer<D>, world: W, secrets: Secrets, no_wait: bool) -> Self {
+    pub fn new(
+        plan: &'a mut Plan,
+        state: RunState,
+        writer: Writer<D>,
+        world: W,
+        secrets: Secrets,
+        no_wait: bool,
+    ) -> Self {
         let boot = world.now().boot;
         let live = Live::new(plan, &state, &boot);
         let masker = Masker::new(secrets.values());
@@ -139,8 +147,10 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
             if decision.events.is_empty() {
                 break;
             }
-            for event in decision.events {
-                self.stage(event)?;
+            let grows = decision.events.iter().any(|event| matches!(event, Event::StepOpened { list: Some(_), .. }));
+            decision.events.into_iter().try_for_each(|event| self.stage(event))?;
+            if grows {
+                self.grow()?;
             }
         }
         if guard!("commit, then act") {
@@ -164,6 +174,28 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         Ok(())
     }
 
+    /// Lists opened whose items the plan does not have yet.
+    fn grow(&mut self) -> Result<(), JournalError> {
+        let Some(place) = self.plan.grow(&self.state) else { return Ok(()) };
+        self.world.grown(self.plan);
+        let in_doubt = doubt::hand_down(self.plan, &mut self.state);
+        self.live.moved(self.plan, &self.state, &place);
+        if in_doubt {
+            // In the head of a segment: a crash right behind it must not forget the doubt.
+            self.commit()?;
+            self.next_segment()?;
+        }
+        Ok(())
+    }
+
+    fn next_segment(&mut self) -> Result<(), JournalError> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let now = self.world.now();
+        let (writer, state) = Writer::open(writer.into_disk(), std::mem::take(&mut self.state), &now)?;
+        (self.writer, self.state) = (Some(writer), state);
+        Ok(())
+    }
+
     fn commit(&mut self) -> Result<(), JournalError> {
         if self.fresh.is_empty() {
             return Ok(());
@@ -173,11 +205,11 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         }
         let Some(mut writer) = self.writer.take() else { return Ok(()) };
         writer.commit()?;
-        if writer.is_full() {
-            let now = self.world.now();
-            (writer, self.state) = Writer::open(writer.into_disk(), std::mem::take(&mut self.state), &now)?;
-        }
+        let is_full = writer.is_full();
         self.writer = Some(writer);
+        if is_full {
+            self.next_segment()?;
+        }
         self.world.publish(&self.fresh, &self.state);
         self.fresh.clear();
         Ok(())
@@ -205,27 +237,27 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
     }
 
     fn opened(&self, command: &mut Command) -> Result<(), Fault> {
-        let opened = |value: &serde_json::Value, node: Option<usize>| {
+        let opened = |value: &serde_json::Value, step: &Address| {
             let whole = RunScope::new(self.plan, &self.state);
-            let scope = node.map_or(whole, |node| RunScope::of(self.plan, &self.state, node));
+            let scope = self.plan.find(step).map_or(whole, |node| RunScope::of(self.plan, &self.state, node));
             open(value, &scope, &self.secrets)
         };
         match command {
-            Command::Prepare { node, op }
-            | Command::Find { node, op }
-            | Command::Start { node, op }
-            | Command::Watch { node, op }
-            | Command::Undo { node, op, .. } => {
-                op.params = opened(&op.params, Some(*node))?;
+            Command::Prepare { op }
+            | Command::Find { op }
+            | Command::Start { op }
+            | Command::Watch { op }
+            | Command::Undo { op, .. } => {
+                op.params = opened(&op.params, &op.step)?;
                 Ok(())
             }
-            Command::Verify { node, proofs } => proofs.iter_mut().try_for_each(|proof| {
-                proof.with = opened(&proof.with, Some(*node))?;
+            Command::Verify { step, proofs } => proofs.iter_mut().try_for_each(|proof| {
+                proof.with = opened(&proof.with, step)?;
                 proof.op.params = proof.with.clone();
                 Ok(())
             }),
             Command::Cleanup { entries, .. } => entries.iter_mut().try_for_each(|removal| {
-                removal.with = opened(&removal.with, self.plan.find(&removal.entry.made_by))?;
+                removal.with = opened(&removal.with, &removal.entry.made_by)?;
                 Ok(())
             }),
             Command::Report { .. } => Ok(()),
@@ -263,7 +295,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
 
     fn needs_attention(&self, node: usize) -> bool {
         match self.live.frontier.statuses[node] {
-            Status::Failed => !self.plan.step(node).allow_failure,
+            Status::Failed => !self.plan.may_fail(node),
             Status::Unproven | Status::Undone => true,
             _ => false,
         }
@@ -287,17 +319,17 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
 
 /// What a command that could not be handed out comes to. Nothing was begun.
 fn refused(command: &Command, fault: Fault) -> Happening {
-    match *command {
-        Command::Prepare { node, .. } => Happening::Prepared { node, result: Err(fault) },
-        Command::Find { node, .. } => Happening::Found { node, result: Err(fault) },
-        Command::Verify { node, .. } => Happening::Verified { node, checks: Vec::new(), fault: Some(fault) },
-        Command::Undo { node, .. } => Happening::Undone { node, result: Err(fault) },
-        Command::Cleanup { node: None, .. } => {
-            Happening::CleanedUp { kept: Vec::new(), failed: vec![fault.to_string()] }
+    let step = match command.step() {
+        Some(step) => step.clone(),
+        None => return Happening::CleanedUp { kept: Vec::new(), failed: vec![fault.to_string()] },
+    };
+    match command {
+        Command::Prepare { .. } => Happening::Prepared { step, result: Err(fault) },
+        Command::Find { .. } => Happening::Found { step, result: Err(fault) },
+        Command::Verify { .. } => Happening::Verified { step, checks: Vec::new(), fault: Some(fault) },
+        Command::Undo { .. } => Happening::Undone { step, result: Err(fault) },
+        Command::Start { .. } | Command::Watch { .. } | Command::Cleanup { .. } | Command::Report { .. } => {
+            Happening::Ended { step, result: Err(fault) }
         }
-        Command::Start { node, .. }
-        | Command::Watch { node, .. }
-        | Command::Cleanup { node: Some(node), .. }
-        | Command::Report { node, .. } => Happening::Ended { node, result: Err(fault) },
     }
 }

@@ -11,7 +11,7 @@ pub fn is_turn(plan: &Plan, state: &RunState, live: &Live, node: usize) -> bool 
     // A group is under way only in its members.
     let in_flight = |node: usize| {
         let status = live.frontier.statuses[node];
-        !plan.is_group(node) && (status.is_in_flight() || status == Status::Verifying)
+        (!plan.is_group(node) && status.is_in_flight()) || status == Status::Verifying
     };
     match (plan.is_finally(node), state.ending) {
         (false, None) => true,
@@ -28,7 +28,7 @@ pub fn forced(plan: &Plan, state: &RunState, live: &Live) -> Option<End> {
         return None;
     }
     let failed = |node: usize| match live.frontier.statuses[node] {
-        Status::Failed => !plan.step(node).allow_failure,
+        Status::Failed => !plan.may_fail(node),
         Status::Unproven => true,
         _ => false,
     };
@@ -61,7 +61,7 @@ fn ending_of(plan: &Plan, live: &Live) -> Option<End> {
     }
     let well = |node: usize| match live.frontier.statuses[node] {
         Status::Succeeded | Status::Skipped | Status::Superseded => true,
-        Status::Failed => plan.step(node).allow_failure,
+        Status::Failed => plan.may_fail(node),
         // Blocked for good where only a failure that is allowed, and not repaired, stands behind it.
         Status::Blocked => blocked_for_good(plan, live, node),
         _ => false,
@@ -72,7 +72,7 @@ fn ending_of(plan: &Plan, live: &Live) -> Option<End> {
 /// Blocked by nothing but failures that the runbook allows: nobody will come to lift it.
 fn blocked_for_good(plan: &Plan, live: &Live, node: usize) -> bool {
     plan.graph.nodes[node].needs.iter().all(|(need, _)| match live.frontier.statuses[*need] {
-        Status::Failed => plan.step(*need).allow_failure,
+        Status::Failed => plan.may_fail(*need),
         Status::Blocked => blocked_for_good(plan, live, *need),
         Status::Undone => false,
         _ => true,
@@ -82,6 +82,5 @@ fn blocked_for_good(plan: &Plan, live: &Live, node: usize) -> bool {
 /// Whether the clean-up failed: the run's code is 1 then, however it ended.
 fn failed_finally(plan: &Plan, live: &Live) -> bool {
     let is_bad = |status: Status| matches!(status, Status::Failed | Status::Unproven);
-    (0..plan.len())
-        .any(|node| plan.is_finally(node) && is_bad(live.frontier.statuses[node]) && !plan.step(node).allow_failure)
+    (0..plan.len()).any(|node| plan.is_finally(node) && is_bad(live.frontier.statuses[node]) && !plan.may_fail(node))
 }

@@ -8,12 +8,13 @@ use crate::plan::Plan;
 
 /// Whether the run itself stays where it is: it is not gone on with by somebody who only takes something away.
 pub fn is_errand(verb: &Verb) -> bool {
-    matches!(verb, Verb::Cleanup | Verb::Undo { step: Some(_) })
+    matches!(verb, Verb::Cleanup | Verb::Undo { step: Some(_) } | Verb::Note { .. })
 }
 
 /// The steps that may be worked on until the command is done.
 pub fn touched(plan: &Plan, state: &RunState, verb: &Verb) -> BTreeSet<usize> {
     match verb {
+        Verb::Note { .. } => BTreeSet::new(),
         Verb::Cleanup => cleanup::wanted(state).filter_map(|entry| plan.find(&entry.made_by)).collect(),
         Verb::Undo { step } => {
             let preview = undo::preview(plan, state, step.as_ref().and_then(|step| plan.find(step)));

@@ -59,7 +59,7 @@ pub fn create(store: &Store, plan: &Plan, saved: &SavedPlan, texts: &Texts) -> R
 
 /// Executes a run from its first record, or from where the journal says it stands. Returns why it left it; how the run
 /// stands is in the journal, and a state that is held no more makes room for the report.
-pub fn execute(run: &RunDir, plan: &Plan, started: RunStarted, hands: Hands) -> Result<Halt, ExecuteError> {
+pub fn execute(run: &RunDir, plan: &mut Plan, started: RunStarted, hands: Hands) -> Result<Halt, ExecuteError> {
     let lease = Lease::take(&run.path).map_err(io_error("cannot take the run's lock"))?;
     let Some(_lease) = lease else { return Err(ExecuteError::Busy(plan.run.clone())) };
     let here = Event::ExecutorStarted { host: host(), pid: std::process::id(), who: hands.who.clone() };
@@ -73,7 +73,7 @@ pub fn execute(run: &RunDir, plan: &Plan, started: RunStarted, hands: Hands) -> 
 
 fn drive(
     run: &RunDir,
-    plan: &Plan,
+    plan: &mut Plan,
     state: RunState,
     writer: Writer<Folder>,
     first: Vec<Event>,

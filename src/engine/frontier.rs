@@ -33,6 +33,8 @@ pub struct Frontier {
     /// Nodes that keep others under their lock from starting.
     holders: BTreeSet<usize>,
     groups: HashMap<usize, Tally>,
+    /// The members of each group that are groups themselves, open and not at their end.
+    begun: HashMap<usize, BTreeSet<usize>>,
     /// Nodes that have neither ended nor are blocked.
     open: usize,
     open_finally: usize,
@@ -45,12 +47,14 @@ impl Frontier {
         let mut members: HashMap<usize, usize> = HashMap::new();
         outline.steps.iter().filter_map(|step| step.group).for_each(|group| *members.entry(group).or_default() += 1);
         let groups = outline.steps.iter().enumerate().filter(|(_, step)| step.members.is_some());
-        let groups = groups.map(|(node, _)| (node, Tally::new(members.get(&node).copied().unwrap_or(0))));
+        let tally = |node: usize, list: bool| Tally::new(members.get(&node).copied().unwrap_or(0), !list);
+        let groups = groups.map(|(node, step)| (node, tally(node, step.list)));
         let mut frontier = Self {
             statuses,
             movable: BTreeSet::new(),
             holders: BTreeSet::new(),
             groups: groups.collect(),
+            begun: HashMap::new(),
             open: outline.len() - finally,
             open_finally: finally,
         };
@@ -77,6 +81,7 @@ impl Frontier {
                 self.movable.remove(&place);
             }
             self.hold(step, state, node);
+            self.begin(step, node);
             if now != before || opens {
                 queue.extend(&step.dependents);
                 queue.extend(step.members.clone().into_iter().flatten());
@@ -98,7 +103,7 @@ impl Frontier {
         let recorded = state.status(&outline.steps[node].address);
         if let Some(tally) = self.groups.get(&node).filter(|tally| tally.opened) {
             let now = tally.status(recorded);
-            return (now, now == Status::Running && tally.is_done());
+            return (now, matches!(now, Status::Running | Status::Verifying) && tally.is_done());
         }
         if recorded != Status::Pending {
             return (recorded, !recorded.is_settled());
@@ -128,6 +133,22 @@ impl Frontier {
 
     pub fn movable(&self) -> Vec<usize> {
         self.movable.iter().map(|(_, node)| *node).collect()
+    }
+
+    fn begin(&mut self, step: &OutlineStep, node: usize) {
+        let (Some(group), Some(own)) = (step.group, self.groups.get(&node)) else { return };
+        let begun = self.begun.entry(group).or_default();
+        if own.opened && !self.statuses[node].is_settled() {
+            begun.insert(node);
+        } else {
+            begun.remove(&node);
+        }
+    }
+
+    /// Members of a group that are groups themselves, began, and have not ended.
+    pub fn begun(&self, group: usize) -> &BTreeSet<usize> {
+        static NONE: BTreeSet<usize> = BTreeSet::new();
+        self.begun.get(&group).unwrap_or(&NONE)
     }
 
     fn hold(&mut self, step: &OutlineStep, state: &RunState, node: usize) {

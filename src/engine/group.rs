@@ -1,18 +1,24 @@
-//! Steps that others do: with `foreach` one for every item, of an include those of its file. Opened once for all of them, ended
-//! when the last of them has.
+//! Steps that others do: with `foreach` one for every item, of a block those in it, of an include those of its file. Opened once
+//! for all of them, ended when the last of them has.
+
+use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
 use super::ask;
 use super::decide::{Decision, done_at_once};
+use crate::kind::Outputs;
 use crate::model::record::Event;
-use crate::model::{RunState, Status};
-use crate::plan::{Plan, include};
+use crate::model::step::Asked;
+use crate::model::{Item, RunState, Status};
+use crate::plan::{Plan, include, items};
 
 /// How the members of a group stand, by number.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub opened: bool,
+    /// Of steps, not of items: what is allowed to fail in it, and what that blocks, is no failure of the whole.
+    forgives: bool,
     /// Neither ended nor blocked.
     moving: usize,
     /// Not proven: a person proves it again, or does it again.
@@ -26,8 +32,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn new(members: usize) -> Self {
-        Self { moving: members, ..Self::default() }
+    pub fn new(members: usize, forgives: bool) -> Self {
+        Self { moving: members, forgives, ..Self::default() }
     }
 
     /// Notes that a member went from one status to another. True where that may stop or release the others.
@@ -72,12 +78,20 @@ impl Tally {
 
     /// Whether every member has ended well.
     pub fn is_done(&self) -> bool {
-        self.moving + self.unproven + self.failed + self.allowed + self.blocked + self.undone == 0
+        self.moving + self.unproven + self.undone + self.bad() == 0
+    }
+
+    /// Members for which the whole has failed. Where none has failed that may not, nobody comes to lift what is blocked.
+    fn bad(&self) -> usize {
+        match self.forgives && self.failed == 0 {
+            true => 0,
+            false => self.failed + self.allowed + self.blocked,
+        }
     }
 
     /// Where an open group stands.
     pub fn status(&self, recorded: Status) -> Status {
-        match (self.moving + self.unproven, self.failed + self.allowed + self.blocked, self.undone) {
+        match (self.moving + self.unproven, self.bad(), self.undone) {
             (0, 0, 0) => recorded,
             (0, 0, _) => Status::Undone,
             (0, ..) => Status::Failed,
@@ -94,40 +108,78 @@ pub enum Stop {
     Blocked,
 }
 
-/// A group whose needs are satisfied: asks first, if somebody has to agree to the whole list.
-pub fn consider(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision) {
-    if ask::is_wanted(plan, node, "") {
-        decision.events.push(question(plan, state, node));
-    } else {
-        open(plan, node, decision);
+/// A list whose needs are satisfied: asks first, if somebody has to agree to the whole of it.
+pub fn consider_list(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision) {
+    match items::at_opening(plan, state, node) {
+        Err(fault) => decision.fail(plan, node, fault),
+        Ok(items) if ask::is_wanted(plan, node, "") => decision.events.push(about_list(plan, state, node, &items)),
+        Ok(items) => open_list(plan, node, items, decision),
     }
 }
 
-/// Enough people agreed. What was shown cannot have changed: the items of a run are fixed.
-pub fn open(plan: &Plan, node: usize, decision: &mut Decision) {
+/// A block or include whose turn it is.
+pub fn consider_body(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision) {
+    if ask::is_wanted(plan, node, "") {
+        decision.events.push(about_body(plan, state, node));
+    } else {
+        open_body(plan, node, decision);
+    }
+}
+
+/// Enough people agreed: to the steps of a body, which are fixed, or to a list, which may be another one by now.
+pub fn agreed(plan: &Plan, state: &RunState, node: usize, asked: &Asked, decision: &mut Decision) {
+    if plan.is_body(node) {
+        return open_body(plan, node, decision);
+    }
+    let items = match items::at_opening(plan, state, node) {
+        Ok(items) => items,
+        Err(fault) => return decision.fail(plan, node, fault),
+    };
+    match about_list(plan, state, node, &items) {
+        Event::StepAsked { ask, .. } if ask.code == asked.ask.code => open_list(plan, node, items, decision),
+        _ => decision.events.push(Event::ApprovalVoided { step: plan.address(node).clone() }),
+    }
+}
+
+fn open_list(plan: &Plan, node: usize, items: Cow<'_, [Item]>, decision: &mut Decision) {
     let step = plan.address(node).clone();
-    decision.events.push(Event::StepOpened { step, items: plan.graph.members(node).count() });
+    let (count, known) = (items.len(), plan.items.contains_key(&step));
+    let list = (!known).then(|| items.into_owned());
+    decision.events.push(Event::StepOpened { step, items: count, list });
+}
+
+fn open_body(plan: &Plan, node: usize, decision: &mut Decision) {
+    let step = plan.address(node).clone();
+    decision.opening.insert(node);
+    decision.events.push(Event::StepOpened { step, items: plan.graph.members(node).count(), list: None });
 }
 
 /// An open group whose members have all ended well.
 pub fn close(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision) {
-    decision.events.push(match include::outputs(plan, state, node) {
-        Ok(outputs) => done_at_once(plan, node, outputs),
-        Err(fault) => Event::StepFailed { step: plan.address(node).clone(), fault },
-    });
+    let outputs = if plan.is_body(node) { include::outputs(plan, state, node) } else { Ok(Outputs::new()) };
+    match outputs {
+        Ok(outputs) => decision.events.push(done_at_once(plan, node, outputs)),
+        Err(fault) => decision.fail(plan, node, fault),
+    }
 }
 
-fn question(plan: &Plan, state: &RunState, node: usize) -> Event {
+/// The steps of a body, one line each.
+fn about_body(plan: &Plan, state: &RunState, node: usize) -> Event {
     let address = plan.address(node);
-    if let Some(part) = plan.step(node).part() {
-        let mut shown = vec![format!("start `{address}`, the steps of `{}`:", part.key)];
-        shown.extend(plan.graph.members(node).map(|member| {
-            format!("  {} ({}): {}", plan.address(member), plan.kinds[member].name(), plan.outline.steps[member].name)
-        }));
-        return ask::approval_of(plan, state, node, "", &plan.step(node).with.written(), shown);
-    }
-    let items = &plan.items[address];
-    let mut shown = vec![format!("start `{address}` ({}) for {} items:", plan.kinds[node].name(), items.len())];
+    let whose = match plan.step(node).part() {
+        Some(part) => format!("the steps of `{}`", part.key),
+        None => "these steps".into(),
+    };
+    let mut shown = vec![format!("start `{address}`, {whose}:")];
+    shown.extend(plan.graph.members(node).map(|member| {
+        format!("  {} ({}): {}", plan.address(member), plan.step(member).kind, plan.outline.steps[member].name)
+    }));
+    ask::approval_of(plan, state, node, "", &plan.step(node).with.written(), shown)
+}
+
+fn about_list(plan: &Plan, state: &RunState, node: usize, items: &[Item]) -> Event {
+    let address = plan.address(node);
+    let mut shown = vec![format!("start `{address}` ({}) for {} items:", plan.step(node).kind, items.len())];
     shown.extend(items.iter().map(|item| match &item.item {
         Value::String(text) if *text == item.key => format!("  {}", item.key),
         value => format!("  {}: {value}", item.key),
@@ -135,7 +187,7 @@ fn question(plan: &Plan, state: &RunState, node: usize) -> Event {
     ask::approval_of(plan, state, node, "", &json!(items), shown)
 }
 
-/// The nodes under a group.
+/// All nodes under a group.
 pub fn members(plan: &Plan, node: usize) -> std::ops::Range<usize> {
     plan.graph.nodes[node].members.clone().unwrap_or_default()
 }

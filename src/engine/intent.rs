@@ -126,7 +126,7 @@ fn issue(plan: &Plan, state: &RunState, live: &mut Live, node: usize, intended: 
     let look = must_look_first(intended.effect, intended.attempt, step.in_doubt.is_some() && guard!("look in doubt"));
     decision.events.push(Event::StepIntended(Box::new(intended)));
     live.busy.insert(node);
-    decision.commands.push(if look { Command::Find { node, op } } else { Command::Start { node, op } });
+    decision.commands.push(if look { Command::Find { op } } else { Command::Start { op } });
 }
 
 /// What the ledger will hold: what `prepare` announced, and what `creates` of the step says.
@@ -136,7 +136,8 @@ fn ledger(plan: &Plan, state: &RunState, node: usize, made: Vec<Made>) -> Result
     for creates in &plan.step(node).creates {
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
         let (kind, id) = (text(creates.kind.render(&scope)?), text(creates.id.render(&scope)?));
-        let details = json!({ "remove": creates.remove.render(&scope)? });
+        let op = OpId::new(&plan.run, plan.address(node), state.step(plan.address(node)).generation);
+        let details = json!({ "op": op, "remove": creates.remove.render(&scope)? });
         entries.push(entry(plan, node, Made { kind, id, scratch: false, details }));
     }
     Ok(entries)
@@ -164,7 +165,7 @@ pub fn verify(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decis
     match proofs(plan, state, node) {
         Ok(proofs) => {
             live.busy.insert(node);
-            decision.commands.push(Command::Verify { node, proofs });
+            decision.commands.push(Command::Verify { step: address.clone(), proofs });
         }
         Err(fault) => {
             let checks: Vec<Check> = Vec::new();

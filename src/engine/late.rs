@@ -6,6 +6,11 @@ use crate::model::time::Moment;
 use crate::model::{RunState, Status};
 use crate::plan::Plan;
 
+/// Whether more time means anything to a step.
+pub fn has_time(plan: &Plan, node: usize) -> bool {
+    plan.kinds[node].lives_on() && !plan.is_group(node) && plan.step(node).timeout.is_some()
+}
+
 pub fn decide(plan: &Plan, state: &RunState, now: &Moment, decision: &mut Decision) {
     for node in (0..plan.len()).filter(|node| plan.kinds[*node].lives_on() && !plan.is_group(*node)) {
         let address = plan.address(node);
@@ -15,10 +20,69 @@ pub fn decide(plan: &Plan, state: &RunState, now: &Moment, decision: &mut Decisi
         let step = state.step(address);
         // A phase that was reached waits for us or for a person, and for neither there is a time.
         let Some(intent) = step.intent.as_ref().filter(|_| step.reached.is_none()) else { continue };
-        let most = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        match most.saturating_sub(now.since(&intent.at)) {
+        let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        // What a person gave counts from the moment it was given, and never takes time away.
+        let given = step.extended.as_ref().map_or(0, |it| it.by_ms.saturating_sub(now.since(&it.at)));
+        match timeout.saturating_sub(now.since(&intent.at)).max(given) {
             0 => decision.events.push(Event::StepLate { step: address.clone() }),
             left => decision.wake_in(left),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::engine::answers::judge;
+    use crate::model::step::StepState;
+    use crate::model::{Address, Answer, Person, Verb};
+    use crate::plan::testing;
+
+    fn moment(seconds: u64) -> Moment {
+        let at = Timestamp::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        Moment { at, mono: seconds * 1000, boot: "boot".into() }
+    }
+
+    fn says(verb: Verb) -> Answer {
+        let who = Person { name: "ana".into(), uid: 1, terminal: None };
+        Answer { id: "1".into(), at: Timestamp::UNIX_EPOCH, who, because: None, verb }
+    }
+
+    #[test]
+    fn more_time_counts_from_when_it_is_given_and_never_takes_time_away() {
+        let plan = testing::plan(
+            "steps:\n  - { id: a, uses: terraform.apply, needs: [], timeout: 1m, with: { dir: x } }\n  - { id: b, run: echo, needs: [a], timeout: 1m }\n",
+        );
+        let step: Address = "a".parse().unwrap();
+        let mut state = RunState::default();
+        let extend = |step: &Address, seconds: u64| says(Verb::Extend { step: step.clone(), by_ms: seconds * 1000 });
+        assert!(judge(&plan, &state, &extend(&step, 30)).unwrap_err().reason.contains("is pending"));
+        let refused = judge(&plan, &state, &extend(&"b".parse().unwrap(), 30)).unwrap_err();
+        assert!(refused.reason.contains("cannot be given more time"), "{refused:?}");
+        let mut running = StepState { status: Status::Running, ..StepState::pending() };
+        running.intent = Some(Box::new(testing::intent(&plan, &step, 0)));
+        state.steps.insert(step.clone(), running);
+        let late_at = |state: &RunState, seconds: u64| {
+            let mut decision = Decision::default();
+            decide(&plan, state, &moment(seconds), &mut decision);
+            (decision.events.len(), decision.wake_in)
+        };
+        assert_eq!(late_at(&state, 59), (0, Some(1000)));
+        assert_eq!(late_at(&state, 60), (1, None));
+        let mut apply = |event: &Event, seconds: u64| {
+            state.steps.get_mut(&step).unwrap().apply(event, &moment(seconds), 1);
+            state.clone()
+        };
+        // Little, while much is left, changes nothing.
+        let state = apply(&Event::StepExtended { step: step.clone(), by_ms: 5_000 }, 10);
+        assert_eq!(late_at(&state, 20), (0, Some(40_000)));
+        apply(&Event::StepLate { step: step.clone() }, 60);
+        let given = judge(&plan, &state, &extend(&step, 30)).unwrap();
+        let state = apply(&given[0], 70);
+        assert_eq!(state.status(&step), Status::Running);
+        assert_eq!(late_at(&state, 99), (0, Some(1000)));
+        assert_eq!(late_at(&state, 100), (1, None));
     }
 }

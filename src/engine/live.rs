@@ -54,6 +54,16 @@ impl Live {
         }
     }
 
+    /// The graph has grown: `place` says where each node is now.
+    pub fn moved(&mut self, plan: &Plan, state: &RunState, place: &[usize]) {
+        let there = |node: usize| place[node];
+        self.busy = self.busy.iter().copied().map(there).collect();
+        self.prepared = std::mem::take(&mut self.prepared).into_iter().map(|(node, it)| (there(node), it)).collect();
+        self.known = self.known.iter().map(|(node, it)| (there(*node), *it)).collect();
+        self.looked = self.looked.iter().map(|(node, it)| (there(*node), *it)).collect();
+        self.frontier = Frontier::new(&plan.outline, state);
+    }
+
     /// Nothing is under way for this executor.
     pub fn is_idle(&self) -> bool {
         self.busy.is_empty() && !self.cleaning

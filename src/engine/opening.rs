@@ -17,10 +17,10 @@ pub struct Opening<D: Disk> {
     pub first: Vec<Event>,
 }
 
-/// `started` is the first record of a run without a journal; `here` says who executes from now on.
+/// Adds to the plan what the run has worked out since. `started` is the first record of a run without a journal; `here` says who executes from now on.
 pub fn open<D: Disk>(
     mut disk: D,
-    plan: &Plan,
+    plan: &mut Plan,
     started: RunStarted,
     here: Event,
     now: &Moment,
@@ -33,6 +33,8 @@ pub fn open<D: Disk>(
         Err(JournalError::Missing) => (RunState::default(), None),
         Err(error) => return Err(error),
     };
+    plan.grow(&state);
+    doubt::hand_down(plan, &mut state);
     if let Some(Event::TailDoubted { kept_as, .. }) = doubt.as_ref().filter(|_| guard!("doubt")) {
         // In the head of the new segment itself: a crash right behind it must not forget the doubt.
         doubt::mark(plan, &mut state, kept_as);

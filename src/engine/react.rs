@@ -20,8 +20,9 @@ pub struct Luck {
 
 /// Takes note of `happening` in `live`, and says what goes to the journal. Answers are judged elsewhere.
 pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happening, luck: &Luck) -> Vec<Event> {
+    let Some(node) = happening.step().and_then(|step| plan.find(step)) else { return of_the_run(live, happening) };
     match happening {
-        Happening::Prepared { node, result } => {
+        Happening::Prepared { result, .. } => {
             live.busy.remove(&node);
             // Meanwhile a person may have said that it is done, or left it out: then nothing follows from it.
             let wanted = matches!(state.status(plan.address(node)), Status::Pending | Status::Waiting);
@@ -36,15 +37,15 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
                 Err(fault) => vec![failed(plan, state, node, fault, luck)],
             }
         }
-        Happening::Found { node, result } => {
+        Happening::Found { result, .. } => {
             live.busy.remove(&node);
             found(plan, state, live, node, result, luck)
         }
-        Happening::Ended { node, result } => {
+        Happening::Ended { result, .. } => {
             live.busy.remove(&node);
             ended(plan, state, live, node, result, false, luck)
         }
-        Happening::Verified { node, checks, fault } => {
+        Happening::Verified { checks, fault, .. } => {
             live.busy.remove(&node);
             let step = plan.address(node).clone();
             vec![match fault {
@@ -52,7 +53,7 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
                 Some(fault) => Event::StepUnproven { step, checks, fault },
             }]
         }
-        Happening::Undone { node, result } => {
+        Happening::Undone { result, .. } => {
             live.busy.remove(&node);
             live.prepared.remove(&node);
             live.known.remove(&node);
@@ -67,6 +68,12 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
                 Err(fault) => vec![Event::UndoFailed { step, fault }],
             }
         }
+        other => of_the_run(live, other),
+    }
+}
+
+fn of_the_run(live: &mut Live, happening: Happening) -> Vec<Event> {
+    match happening {
         Happening::CleanedUp { kept, failed } => {
             live.cleaning = false;
             vec![Event::CleanupEnded { kept, failed }]
@@ -76,7 +83,12 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
             live.stopping = true;
             Vec::new()
         }
-        Happening::Answered(_) => Vec::new(),
+        Happening::Answered(_)
+        | Happening::Prepared { .. }
+        | Happening::Found { .. }
+        | Happening::Ended { .. }
+        | Happening::Verified { .. }
+        | Happening::Undone { .. } => Vec::new(),
     }
 }
 

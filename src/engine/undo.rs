@@ -53,7 +53,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
     let left = undoing.steps.iter().find(|step| !undoing.done.contains(step));
     let Some(step) = left else {
         if undoing.all {
-            let failed = undoing.steps.iter().any(|step| state.status(step) == Status::Failed);
+            let failed = undoing.steps.iter().any(|step| state.status(step) != Status::Undone);
             conclude(state, if failed { End::Failed } else { End::Undone }, decision);
         }
         // A partial undo is over; what needed the steps is blocked until somebody does them again.
@@ -69,6 +69,10 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         return true;
     }
     let Some(node) = plan.find(step) else { return false };
+    if let Some(by) = stands_on(plan, state, &undoing.done, node) {
+        decision.events.push(Event::UndoWithheld { step: step.clone(), by });
+        return true;
+    }
     match command(plan, state, node) {
         Ok((undo, command)) => {
             if state.status(step) != Status::Undoing {
@@ -80,6 +84,13 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         Err(fault) => decision.events.push(Event::UndoFailed { step: step.clone(), fault }),
     }
     true
+}
+
+/// What needed a step and is still there: then nothing is taken away beneath it.
+fn stands_on(plan: &Plan, state: &RunState, done: &[Address], node: usize) -> Option<Address> {
+    let above = plan.graph.descendants(node);
+    let stays = |step: &&Address| plan.find(step).is_some_and(|node| above.contains(&node));
+    done.iter().filter(|step| state.status(step) != Status::Undone).find(stays).cloned()
 }
 
 /// A step whose intent has no outcome, and which nobody of this executor looks after.
@@ -108,7 +119,7 @@ fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command
     let missing = || crate::model::Fault::new("RG5002", "there is nothing to take back");
     let op = intent::op(plan, state, node).ok_or_else(missing)?;
     let outputs: Outputs = state.step(plan.address(node)).outputs.clone().unwrap_or_default();
-    Ok((undo.clone(), Command::Undo { node, op, undo, outputs }))
+    Ok((undo.clone(), Command::Undo { op, undo, outputs }))
 }
 
 #[cfg(test)]

@@ -4,21 +4,19 @@
 //! another: for the one above, unless they say otherwise. Only `needs` makes an edge, never a reference in a template.
 //!
 //! A step with `foreach` is one node until [`Graph::expand`] knows its items; then it is a **group** with a node of its own
-//! for each. An include is a group of the steps of its file, from the start. A member starts once its group is open, and the
-//! group has ended when all of them have. What lies under a group stands right behind it, so a range names all of it.
+//! for each. A block is a group of the steps in it, an include one of the steps of its file, from the start; with `foreach`
+//! each item is such a group. A member starts once its group is open, and the group has ended when all of them have. What lies
+//! under a group stands right behind it, so a range names all of it; when a graph grows, the numbers of nodes move.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
-
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::bits::Bits;
 use crate::model::Address;
 use crate::runbook::ast::{Ended, Runbook, Step};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Graph {
     pub nodes: Vec<Node>,
     pub(super) by_id: HashMap<String, usize>,
@@ -29,18 +27,29 @@ pub struct Graph {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     pub address: Address,
-    /// Place in [`Runbook::steps`] of its file, or in [`Runbook::finally`] if `finally` of the runbook.
+    /// Place in [`Runbook::steps`] of its body, or in [`Runbook::finally`] if `finally` of the runbook.
     pub step: usize,
+    pub role: Role,
     pub finally: bool,
     pub needs: Vec<Edge>,
     /// The nodes that need this one, in order.
     pub dependents: Vec<usize>,
-    /// The include whose file it is written in.
+    /// The body it is written in: a block or include, or an item of one.
     pub unit: Option<usize>,
     /// The group this is a member of, and which of its items.
     pub group: Option<Member>,
     /// All that lies under a group: its members, and what lies under those.
     pub members: Option<Range<usize>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Done once.
+    Single,
+    /// Done once an item.
+    List,
+    /// One of those.
+    Item,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,15 +96,27 @@ impl Graph {
             needs.iter().for_each(|(needed, _)| nodes[*needed].dependents.push(index));
             nodes[index].needs = needs;
         }
-        defects.extend(rings(&nodes));
+        defects.extend(super::rings::rings(&nodes));
         let order = super::order::order(&nodes);
         (Self { nodes, by_id, order, ancestors: OnceLock::new() }, defects)
     }
 
     /// The graph of a runbook that was checked, with the steps of all that it includes; the error is a sentence.
     pub fn of(runbook: &Runbook) -> Result<Self, String> {
+        Self::sound(runbook).map(|graph| graph.written_out(runbook, false))
+    }
+
+    /// The same with the steps of every list under it once, as they are written: `ID/STEP`.
+    pub fn as_written(runbook: &Runbook) -> Result<Self, String> {
+        Self::sound(runbook).map(|graph| graph.written_out(runbook, true))
+    }
+
+    fn sound(runbook: &Runbook) -> Result<Self, String> {
+        for book in runbook.all_steps().filter_map(|(_, step)| step.inside()) {
+            Self::sound(book)?;
+        }
         match Self::build(runbook) {
-            (graph, defects) if defects.is_empty() => graph.written_out(runbook),
+            (graph, defects) if defects.is_empty() => Ok(graph),
             (_, defects) => Err(format!("the steps are no graph: {:?}", defects[0])),
         }
     }
@@ -125,10 +146,19 @@ impl Graph {
         if at.finally && at.unit.is_none() { &book.finally[at.step] } else { &book.steps[at.step] }
     }
 
-    /// The file in which a node is written.
+    /// The body in which a node is written.
     pub fn book<'a>(&self, runbook: &'a Runbook, node: usize) -> &'a Runbook {
-        let part = self.nodes[node].unit.and_then(|unit| self.step(runbook, unit).part());
-        part.map_or(runbook, |part| &part.book)
+        self.nodes[node].unit.and_then(|unit| self.step(runbook, unit).inside()).unwrap_or(runbook)
+    }
+
+    /// The bodies a node is written in, the nearest first.
+    pub fn units(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(self.nodes[node].unit, |unit| self.nodes[*unit].unit)
+    }
+
+    /// The include in whose file a node is written; `None` for the runbook itself.
+    pub fn file(&self, runbook: &Runbook, node: usize) -> Option<usize> {
+        self.units(node).find(|unit| self.step(runbook, *unit).include.is_some())
     }
 
     /// The groups a node lies in, the nearest first.
@@ -191,10 +221,11 @@ impl Graph {
 }
 
 impl Node {
-    fn top(id: &str, step: usize, finally: bool) -> Self {
+    fn top(written: &Step, step: usize, finally: bool) -> Self {
         let (needs, dependents) = (Vec::new(), Vec::new());
-        let address = Address::top(id);
-        Self { address, step, finally, needs, dependents, unit: None, group: None, members: None }
+        let address = Address::top(&written.id);
+        let role = if written.foreach.is_some() { Role::List } else { Role::Single };
+        Self { address, step, role, finally, needs, dependents, unit: None, group: None, members: None }
     }
 
     pub fn is_group(&self) -> bool {
@@ -218,7 +249,7 @@ fn nodes(runbook: &Runbook, defects: &mut Vec<Defect>) -> (Vec<Node>, HashMap<St
         } else {
             by_id.insert(step.id.clone(), index);
         }
-        nodes.push(Node::top(&step.id, place, finally));
+        nodes.push(Node::top(step, place, finally));
     }
     (nodes, by_id)
 }
@@ -251,69 +282,6 @@ fn needs(
 
 /// The order of the list in `finally` is only an order: a failure above does not keep the next from cleaning up.
 pub(super) const ENDED: &[Ended] = &[Ended::Succeeded, Ended::Skipped, Ended::Failed, Ended::Blocked, Ended::Undone];
-
-/// One shortest ring of every tangle. Kosaraju's search, because Tarjan's recurses: a chain of 10,000 steps is sound and
-/// would end it.
-fn rings(nodes: &[Node]) -> Vec<Defect> {
-    let mut graph = DiGraph::<(), ()>::with_capacity(nodes.len(), nodes.len());
-    nodes.iter().for_each(|_| {
-        graph.add_node(());
-    });
-    for (index, node) in nodes.iter().enumerate() {
-        for (needed, _) in &node.needs {
-            graph.add_edge(NodeIndex::new(index), NodeIndex::new(*needed), ());
-        }
-    }
-    let tangles =
-        kosaraju_scc(&graph).into_iter().map(|scc| scc.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>());
-    let knotted = tangles.filter(|tangle| {
-        let first = *tangle.first().unwrap_or(&0);
-        tangle.len() > 1 || nodes[first].needs.iter().any(|(needed, _)| *needed == first)
-    });
-    let mut found: Vec<_> = knotted.map(|tangle| Defect::Ring { nodes: shortest_ring(nodes, &tangle) }).collect();
-    found.sort_by_key(|defect| match defect {
-        Defect::Ring { nodes } => nodes[0],
-        _ => usize::MAX,
-    });
-    found
-}
-
-/// Breadth first from each member, but not from all of a very large tangle: any ring shows the mistake.
-fn shortest_ring(nodes: &[Node], tangle: &BTreeSet<usize>) -> Vec<usize> {
-    const TRIED: usize = 64;
-    let mut best: Vec<usize> = Vec::new();
-    for &start in tangle.iter().take(TRIED) {
-        let ring = ring_from(nodes, tangle, start);
-        if best.is_empty() || ring.len() < best.len() {
-            best = ring;
-        }
-    }
-    let first = best.iter().enumerate().min_by_key(|(_, node)| **node).map_or(0, |(at, _)| at);
-    best.rotate_left(first);
-    best
-}
-
-fn ring_from(nodes: &[Node], tangle: &BTreeSet<usize>, start: usize) -> Vec<usize> {
-    let mut came_from: HashMap<usize, usize> = HashMap::new();
-    let mut queue = VecDeque::from([start]);
-    while let Some(node) = queue.pop_front() {
-        for (needed, _) in nodes[node].needs.iter().filter(|(needed, _)| tangle.contains(needed)) {
-            if *needed == start {
-                let mut ring = vec![node];
-                while let Some(before) = came_from.get(&ring[ring.len() - 1]) {
-                    ring.push(*before);
-                }
-                ring.reverse();
-                return ring;
-            }
-            if *needed != start && !came_from.contains_key(needed) {
-                came_from.insert(*needed, node);
-                queue.push_back(*needed);
-            }
-        }
-    }
-    vec![start]
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,46 +1,67 @@
-//! A graph whose includes are groups of steps, and whose steps with `foreach` are groups of items.
+//! A graph whose blocks and includes are groups of steps, and whose steps with `foreach` are groups of items.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::OnceLock;
 
-use super::dag::{ENDED, Edge, Graph, Member, Node};
+use super::dag::{ENDED, Edge, Graph, Member, Node, Role};
 use super::order::order;
 use crate::model::Address;
-use crate::runbook::ast::{Foreach, OnItemFailure, Order, Runbook};
+use crate::runbook::ast::{Foreach, OnItemFailure, Order, Runbook, Step};
+
+/// The graphs of bodies, by the place they have in memory: the same file may be included many times, the same block be done for
+/// many items.
+#[derive(Default)]
+struct Parts(HashMap<*const Runbook, Graph>);
+
+impl Parts {
+    /// Without what is no graph, which nobody checked.
+    fn of(&mut self, step: &Step, lists_too: bool) -> Option<&Graph> {
+        let book = step.inside()?;
+        match self.0.entry(std::ptr::from_ref(book)) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(free) => {
+                let graph = if lists_too { Graph::as_written(book) } else { Graph::of(book) };
+                Some(free.insert(graph.ok()?))
+            }
+        }
+    }
+}
 
 impl Graph {
-    /// `keys` names the items of a step with `foreach`. Members stand right behind their group.
-    pub fn expand(&self, runbook: &Runbook, keys: impl Fn(&Address) -> Vec<String>) -> Self {
+    /// `keys` names the items of a step with `foreach`; `None`: not known yet. A list that has members keeps them. Gives the
+    /// larger graph, and where in it each node has its place.
+    pub fn expand(&self, runbook: &Runbook, keys: impl Fn(&Address) -> Option<Vec<String>>) -> (Self, Vec<usize>) {
+        let mut parts = Parts::default();
         self.grown(|nodes, node| {
-            if let Some(foreach) = &self.step(runbook, node).foreach {
-                add_members(nodes, foreach, &keys(&self.nodes[node].address));
+            let at = &self.nodes[node];
+            if at.role != Role::List || at.members.as_ref().is_some_and(|under| !under.is_empty()) {
+                return;
             }
+            let step = self.step(runbook, node);
+            let Some(foreach) = &step.foreach else { return };
+            add_items(nodes, foreach, &keys(&at.address).unwrap_or_default(), parts.of(step, false));
         })
     }
 
-    /// The steps of the files that the runbook includes, each behind its include.
-    pub(super) fn written_out(self, runbook: &Runbook) -> Result<Self, String> {
-        if runbook.all_steps().all(|(_, step)| step.include.is_none()) {
-            return Ok(self);
+    /// The steps of the blocks and of the files that the runbook includes, each behind what it is the body of. `lists_too`: also
+    /// of lists, without their items.
+    pub(super) fn written_out(self, runbook: &Runbook, lists_too: bool) -> Self {
+        if runbook.all_steps().all(|(_, step)| step.inside().is_none()) {
+            return self;
         }
-        // The same file may be included many times.
-        let mut parts: HashMap<&str, Self> = HashMap::new();
-        for (_, step) in runbook.all_steps() {
-            if let Some(part) = step.part()
-                && !parts.contains_key(part.key.as_str())
-            {
-                parts.insert(&part.key, Self::of(&part.book)?);
+        let mut parts = Parts::default();
+        let grown = self.grown(|nodes, node| {
+            let wanted = lists_too || self.nodes[node].role == Role::Single;
+            if wanted && let Some(part) = parts.of(self.step(runbook, node), lists_too) {
+                add_body(nodes, part);
             }
-        }
-        Ok(self.grown(|nodes, node| {
-            if let Some(part) = self.step(runbook, node).part() {
-                add_part(nodes, &parts[part.key.as_str()]);
-            }
-        }))
+        });
+        grown.0
     }
 
     /// A graph with more nodes: `add` puts what lies under a node right behind it.
-    fn grown(&self, add: impl Fn(&mut Vec<Node>, usize)) -> Self {
+    fn grown(&self, mut add: impl FnMut(&mut Vec<Node>, usize)) -> (Self, Vec<usize>) {
         let mut nodes: Vec<Node> = Vec::with_capacity(self.len());
         let mut place = Vec::with_capacity(self.len() + 1);
         for (node, at) in self.nodes.iter().enumerate() {
@@ -56,7 +77,7 @@ impl Graph {
             let grown = &mut nodes[place[node]];
             grown.needs = at.needs.iter().map(moved).collect();
             if let Some(under) = &at.members {
-                grown.members = Some(place[under.start]..place[under.end]);
+                grown.members = Some(place[node] + 1..place[under.end]);
             }
         }
         for node in 0..nodes.len() {
@@ -65,44 +86,48 @@ impl Graph {
         }
         let by_id = nodes.iter().enumerate().map(|(node, at)| (at.address.to_string(), node)).collect();
         let order = order(&nodes);
-        Self { nodes, by_id, order, ancestors: OnceLock::new() }
+        (Self { nodes, by_id, order, ancestors: OnceLock::new() }, place)
     }
 }
 
-/// The steps of a file under the include that stands last.
-fn add_part(nodes: &mut Vec<Node>, part: &Graph) {
-    let include = nodes.len() - 1;
-    let first = include + 1;
-    let (address, finally) = (nodes[include].address.clone(), nodes[include].finally);
-    nodes[include].members = Some(first..first + part.len());
+/// The steps of a body under the node that stands last.
+fn add_body(nodes: &mut Vec<Node>, part: &Graph) {
+    let body = nodes.len() - 1;
+    let first = body + 1;
+    let (address, finally) = (nodes[body].address.clone(), nodes[body].finally);
+    nodes[body].members = Some(first..first + part.len());
     for (item, at) in part.nodes.iter().enumerate() {
-        let group = at.group.map_or(Member { of: include, item }, |member| Member { of: first + member.of, ..member });
+        let group = at.group.map_or(Member { of: body, item }, |member| Member { of: first + member.of, ..member });
         nodes.push(Node {
             address: address.under(&at.address),
             step: at.step,
+            role: at.role,
             finally,
             needs: at.needs.iter().map(|(needed, when)| (first + needed, when.clone())).collect(),
             dependents: Vec::new(),
-            unit: Some(at.unit.map_or(include, |unit| first + unit)),
+            unit: Some(at.unit.map_or(body, |unit| first + unit)),
             group: Some(group),
             members: at.members.as_ref().map(|under| first + under.start..first + under.end),
         });
     }
 }
 
-fn add_members(nodes: &mut Vec<Node>, foreach: &Foreach, keys: &[String]) {
-    let group = nodes.len() - 1;
-    let first = group + 1;
-    nodes[group].members = Some(first..first + keys.len());
+fn add_items(nodes: &mut Vec<Node>, foreach: &Foreach, keys: &[String], part: Option<&Graph>) {
+    let of = nodes.len() - 1;
+    let list = nodes[of].clone();
+    let mut before = None;
     for (item, key) in keys.iter().enumerate() {
-        let needs = match foreach.order {
-            Order::Serial if item > 0 => vec![(first + item - 1, after(foreach.on_item_failure))],
-            Order::Serial | Order::Parallel => Vec::new(),
+        let needs = match (foreach.order, before) {
+            (Order::Serial, Some(before)) => vec![(before, after(foreach.on_item_failure))],
+            _ => Vec::new(),
         };
-        let address = nodes[group].address.item(key);
-        let group = Some(Member { of: group, item });
-        nodes.push(Node { address, needs, dependents: Vec::new(), group, members: None, ..nodes[first - 1].clone() });
+        before = Some(nodes.len());
+        let (address, group) = (list.address.item(key), Some(Member { of, item }));
+        let dependents = Vec::new();
+        nodes.push(Node { address, role: Role::Item, needs, dependents, group, members: None, ..list.clone() });
+        part.into_iter().for_each(|part| add_body(nodes, part));
     }
+    nodes[of].members = Some(of + 1..nodes.len());
 }
 
 /// How the item before has to have ended.
@@ -121,8 +146,9 @@ mod tests {
     fn expanded(steps: &str) -> Graph {
         let text = format!("version: 1\nname: x\nseverity: partial\nsteps:\n{steps}");
         let runbook = parse_text("x", &text).unwrap().runbook;
-        let keys = |address: &Address| if address.as_str() == "none" { vec![] } else { vec!["p".into(), "q".into()] };
-        Graph::of(&runbook).unwrap().expand(&runbook, keys)
+        let two = || Some(vec!["p".to_string(), "q".into()]);
+        let keys = |address: &Address| if address.as_str() == "none" { Some(vec![]) } else { two() };
+        Graph::of(&runbook).unwrap().expand(&runbook, keys).0
     }
 
     fn words(graph: &Graph, nodes: impl IntoIterator<Item = usize>) -> String {
@@ -159,7 +185,8 @@ mod tests {
     fn an_include_is_a_group_of_the_steps_of_its_file() {
         let sound = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sound/include.yaml");
         let runbook = crate::runbook::load(std::path::Path::new(sound)).unwrap().runbook;
-        let graph = Graph::of(&runbook).unwrap().expand(&runbook, |_| vec!["p".into(), "q".into()]);
+        let keys = |_: &Address| Some(vec!["p".into(), "q".into()]);
+        let graph = Graph::of(&runbook).unwrap().expand(&runbook, keys).0;
         let node = |address: &str| graph.find(address).unwrap();
         let first = node("first");
         assert_eq!(words(&graph, graph.members(first)), "first/copy first/load first/after");
@@ -181,5 +208,44 @@ mod tests {
         assert!(behind.contains(&node("second/copy")) && behind.contains(&node("tell")));
         assert_eq!(graph.order().len(), graph.len());
         assert!(graph.nodes[node("note/each:p")].finally && graph.step(&runbook, node("note/each")).id == "each");
+    }
+
+    #[test]
+    fn a_block_is_a_group_and_with_foreach_each_item_is_one() {
+        let inner = "steps: [{id: x, run: echo}, {id: y, needs: [x], run: echo}]";
+        let graph = expanded(&format!(
+            "  - {{id: once, {inner}}}\n  - {{id: each, needs: [once], foreach: [p, q], order: serial, {inner}}}\n  \
+             - {{id: after, needs: [each], run: echo}}\n"
+        ));
+        let all = "once once/x once/y each each:p each:p/x each:p/y each:q each:q/x each:q/y after";
+        assert_eq!(words(&graph, 0..graph.len()), all);
+        assert_eq!(words(&graph, graph.order().iter().copied()), all);
+        let node = |address: &str| graph.find(address).unwrap();
+        assert_eq!(words(&graph, graph.members(node("each"))), "each:p each:q");
+        assert_eq!(words(&graph, graph.members(node("each:q"))), "each:q/x each:q/y");
+        assert_eq!(graph.nodes[node("each:q")].needs, [(node("each:p"), None)]);
+        assert_eq!(graph.nodes[node("each:q/y")].needs, [(node("each:q/x"), None)]);
+        assert_eq!(graph.nodes[node("each:q/y")].unit, Some(node("each:q")));
+        assert_eq!(words(&graph, graph.descendants(node("each:p/y"))), "each:q each:q/x each:q/y after");
+    }
+
+    #[test]
+    fn a_list_in_a_list_grows_in_its_place() {
+        let text = "version: 1\nname: x\nseverity: partial\nsteps:\n  - {id: out, foreach: [p], steps: [{id: in, foreach: [1], \
+                    steps: [{id: x, run: echo}]}, {id: end, needs: [in], run: echo}]}\n  - {id: after, needs: [out], run: echo}\n";
+        let runbook = parse_text("x", text).unwrap().runbook;
+        let first = |address: &Address| (address.as_str() == "out").then(|| vec!["p".into()]);
+        let (graph, _) = Graph::of(&runbook).unwrap().expand(&runbook, first);
+        assert_eq!(words(&graph, 0..graph.len()), "out out:p out:p/in out:p/end after");
+        let second = |_: &Address| Some(vec!["a".into(), "b".into()]);
+        let (grown, place) = graph.expand(&runbook, second);
+        let all = "out out:p out:p/in out:p/in:a out:p/in:a/x out:p/in:b out:p/in:b/x out:p/end after";
+        assert_eq!(words(&grown, 0..grown.len()), all);
+        assert_eq!(place, [0, 1, 2, 7, 8, 9]);
+        assert_eq!(grown.nodes[0].members, Some(1..8));
+        assert_eq!(grown.nodes[2].members, Some(3..7));
+        assert_eq!(grown.nodes[7].needs, [(2, None)]);
+        let again = grown.expand(&runbook, second).0;
+        assert_eq!(again.nodes, grown.nodes);
     }
 }

@@ -6,6 +6,7 @@ pub mod draw;
 mod expand;
 mod longest;
 mod order;
+mod rings;
 
-pub use dag::{Defect, Edge, Graph, Member, Node};
+pub use dag::{Defect, Edge, Graph, Member, Node, Role};
 pub use longest::longest_way;

@@ -35,6 +35,12 @@ pub fn is_held(run: &Path) -> bool {
 /// Whether a whole-file lock is held on `file`.
 pub fn is_locked(file: &Path) -> bool {
     let Ok(inode) = std::fs::metadata(file).map(|meta| meta.ino()) else { return false };
+    // The kernel hands its list out in pieces, and a lock that comes or goes between two of them can push another one past the
+    // reader: that nobody holds it is believed only the second time.
+    (0..2).any(|_| is_listed(inode))
+}
+
+fn is_listed(inode: u64) -> bool {
     let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return false };
     // "1: FLOCK  ADVISORY  WRITE 1234 08:01:131090 0 EOF"; the device is left out because some file systems number it
     // differently here than in `stat`.

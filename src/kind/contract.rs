@@ -25,6 +25,7 @@ pub enum Role {
 
 /// What was there before the first mutation, and what is going to change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Prepared<Prior> {
     /// Taken once, journaled with the intent, never taken again. No secrets.
     pub prior: Prior,
@@ -35,6 +36,21 @@ pub struct Prepared<Prior> {
     /// How long after the step the world goes on as before; a plan holds it against the RTO.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settles: Option<Settles>,
+}
+
+impl<Prior> Prepared<Prior> {
+    /// Nothing is made that somebody would have to take away, and the world follows at once.
+    pub fn new(prior: Prior, changes: Vec<String>) -> Self {
+        Self { prior, changes, creates: Vec::new(), settles: None }
+    }
+
+    pub fn creating(self, creates: Vec<Made>) -> Self {
+        Self { creates, ..self }
+    }
+
+    pub fn settling(self, settles: Option<Settles>) -> Self {
+        Self { settles, ..self }
+    }
 }
 
 /// What others keep of how it was, which no step can hurry.
@@ -102,13 +118,6 @@ pub enum Next {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    Stopped,
-    /// Cannot be stopped, will end by itself.
-    WillFinish,
-}
-
 /// What an undo did.
 #[derive(Debug, Default)]
 pub struct Undone {
@@ -126,14 +135,17 @@ impl From<Vec<String>> for Undone {
 
 /// One kind of recovery work: foresee it, prepare it, do it, find it again, take it back.
 ///
+/// This contract is final: what stands here keeps its meaning, and what comes later has a default that changes nothing for
+/// kinds that do not know it. `docs/own-kind.md` goes through it with an example.
+///
 /// # What the engine promises
 /// `start` is called only after its intent (parameters, [`Prepared`], phase, operation id) is on disk, only when every
 /// need is satisfied, and only after `find` said [`Found::Absent`] if an earlier intent has no outcome. The id stays the
 /// same over attempts and resumes. No two calls for one step overlap.
 ///
 /// # What a kind promises
-/// Everything but `start`, `work`, `stop`, `undo` and `remove` only reads, and may be called any number of times, in a new
-/// process. Two starts under one id make one thing. `undo` tolerates a start that never happened.
+/// Everything but `start`, `work`, `undo` and `remove` only reads, and may be called any number of times, in a new
+/// process. Two starts under one id make one thing. `undo` tolerates a start that never happened, and one that was undone.
 pub trait Kind: Send + Sync + 'static {
     /// The word after `uses:`.
     const NAME: &'static str;
@@ -198,13 +210,22 @@ pub trait Kind: Send + Sync + 'static {
         async { Err(Fault::new("RG1003", "this kind has nothing to prepare")) }
     }
 
+    /// Says what became of an operation that has an intent and no outcome on disk. Where a kind does not say it, what only
+    /// reads is begun again, and of everything else a person decides.
     fn find(
         &self,
-        cx: &ReadCx,
-        op: &Op<Self::Params, Self::Prior>,
-    ) -> impl Future<Output = Result<Found, Fault>> + Send;
+        _cx: &ReadCx,
+        _op: &Op<Self::Params, Self::Prior>,
+    ) -> impl Future<Output = Result<Found, Fault>> + Send {
+        async {
+            Ok(match Self::ROLE {
+                Role::Probe | Role::Intrinsic => Found::Absent,
+                Role::Step => Found::CannotTell("this kind of step does not look for what it did".into()),
+            })
+        }
+    }
 
-    /// Kinds that only read have nothing to start: they read in `watch`.
+    /// Acts. Kinds that only read have nothing to start: they read in `watch`.
     fn start(
         &self,
         _cx: &WriteCx,
@@ -220,14 +241,6 @@ pub trait Kind: Send + Sync + 'static {
         _op: &Op<Self::Params, Self::Prior>,
     ) -> impl Future<Output = Result<Next, Fault>> + Send {
         async { Err(Fault::new("RG1003", "this kind has no watch of its own")) }
-    }
-
-    fn stop(
-        &self,
-        _cx: &WriteCx,
-        _op: &Op<Self::Params, Self::Prior>,
-    ) -> impl Future<Output = Result<Stopped, Fault>> + Send {
-        async { Ok(Stopped::WillFinish) }
     }
 
     /// Takes the step back: `undo` is one of the names of [`Kind::undos`], or what this kind takes instead.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::context::{ReadCx, WorkCx, WriteCx};
-use super::contract::{Foresight, Found, Kind, Next, Prepared, Role, Stopped, Undone};
+use super::contract::{Foresight, Found, Kind, Next, Prepared, Role, Undone};
 use super::op::{Op, Outputs};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
@@ -46,7 +46,6 @@ pub trait AnyKind: Send + Sync {
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found>;
     fn start<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, ()>;
     fn watch<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Next>;
-    fn stop<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, Stopped>;
     fn undo<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp, undo: &'a Value, outputs: &'a Outputs) -> Boxed<'a, Undone>;
     fn remove<'a>(&'a self, cx: &'a WriteCx, entry: &'a LedgerEntry, with: &'a Value) -> Boxed<'a, ()>;
     fn work<'a>(&'a self, cx: &'a WorkCx, op: &'a RawOp) -> Boxed<'a, Next>;
@@ -122,21 +121,24 @@ impl<K: Kind> AnyKind for K {
             let op = op.with(params::<K>(op)?, ());
             let Prepared { prior, changes, creates, settles } = Kind::prepare(self, cx, &op).await?;
             let prior = serde_json::to_value(prior).map_err(|e| unreadable::<K>("prior state", &e.to_string()))?;
-            Ok(Prepared { prior, changes, creates, settles })
+            Ok(Prepared::new(prior, changes).creating(creates).settling(settles))
         })
     }
 
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found> {
         Box::pin(async move {
-            if !K::WORKS {
-                return Kind::find(self, cx, &typed::<K>(op)?).await;
-            }
-            if let Some(found) = find_work(cx, op)? {
+            if K::WORKS
+                && let Some(found) = find_work(cx, op)?
+            {
                 return Ok(found);
             }
-            // There is no process left to wait for: what goes on by itself is taken up by new work under the same id.
             Ok(match Kind::find(self, cx, &typed::<K>(op)?).await? {
-                Found::Running => Found::Absent,
+                // There is no process left to wait for: what goes on by itself is taken up by new work under the same id.
+                Found::Running if K::WORKS => Found::Absent,
+                // To read once more does no harm.
+                Found::CannotTell(_) if Kind::effect(self, &Late { value: &op.params }) == Effect::Read => {
+                    Found::Absent
+                }
                 other => other,
             })
         })
@@ -158,10 +160,6 @@ impl<K: Kind> AnyKind for K {
             }
             Kind::watch(self, cx, &typed::<K>(op)?).await
         })
-    }
-
-    fn stop<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, Stopped> {
-        Box::pin(async move { Kind::stop(self, cx, &typed::<K>(op)?).await })
     }
 
     fn undo<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp, undo: &'a Value, outputs: &'a Outputs) -> Boxed<'a, Undone> {
@@ -255,4 +253,52 @@ fn read<K: Kind, T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, Fa
 
 fn unreadable<K: Kind>(place: &str, why: &str) -> Fault {
     Fault::new("RG1004", format!("`{}` cannot take its `{place}`: {why}", K::NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::record::Mode;
+    use crate::model::{Address, OpId};
+
+    /// Says nothing of what becomes of it after a crash.
+    struct Silent<const PROBE: bool>;
+
+    impl<const PROBE: bool> Kind for Silent<PROBE> {
+        const NAME: &'static str = "silent";
+        const PAGE: &'static str = "";
+        const ROLE: Role = if PROBE { Role::Probe } else { Role::Step };
+        type Params = Value;
+        type Prior = Value;
+
+        fn example() -> &'static str {
+            ""
+        }
+
+        fn effect(&self, with: &Late<'_>) -> Effect {
+            if with.has(&["read"]) { Effect::Read } else { Effect::KeyedCreate }
+        }
+
+        fn outputs(&self, _: &Late<'_>) -> Shape {
+            Shape::Open
+        }
+    }
+
+    async fn found(kind: &dyn AnyKind, params: Value) -> Found {
+        let (run, step) = ("r".parse().unwrap(), Address::top("a"));
+        let (id, boot, phase) = (OpId::new(&run, &step, 1), String::new(), String::new());
+        let (prior, facts) = (Value::Null, Value::Null);
+        let op = Op { id, run, step, attempt: 1, phase, params, prior, facts, timeout_ms: None, boot };
+        let cx = ReadCx { base: "/".into(), work: "/".into(), mode: Mode::Real, secrets: [].into() };
+        kind.find(&cx, &op).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_does_not_look_leaves_it_to_a_person_unless_it_only_reads() {
+        assert!(matches!(found(&Silent::<false>, json!({})).await, Found::CannotTell(_)));
+        assert!(matches!(found(&Silent::<false>, json!({"read": true})).await, Found::Absent));
+        assert!(matches!(found(&Silent::<true>, json!({})).await, Found::Absent));
+    }
 }

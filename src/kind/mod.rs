@@ -11,6 +11,6 @@ pub mod op;
 
 pub use crate::model::ledger::Made;
 pub use context::{ReadCx, WorkCx, WriteCx};
-pub use contract::{Foresight, Found, Kind, Next, Prepared, Role, Settles, Stopped, Undone};
+pub use contract::{Foresight, Found, Kind, Next, Prepared, Role, Settles, Undone};
 pub use erased::{AnyKind, RawOp};
 pub use op::{Op, Outputs};

@@ -27,7 +27,7 @@ use crate::kind::{AnyKind, Role};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Catalog, Complaint, InPlace, KindFace, Late, Shape};
 
-/// Every kind that `uses:` and `probe:` can name.
+/// Every kind that comes with regrow.
 pub static KINDS: &[&dyn AnyKind] = &[
     &run::Run,
     &command::Command,
@@ -51,9 +51,27 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &report_write::ReportWrite,
 ];
 
+/// Kinds of a program of one's own, see [`crate::main`].
+static OWN: OnceLock<&'static [&'static dyn AnyKind]> = OnceLock::new();
+
+/// Takes up more kinds, before anything asks for one. A name that is there already is a mistake in the program.
+pub fn add(own: &'static [&'static dyn AnyKind]) {
+    for (at, kind) in own.iter().enumerate() {
+        let name = kind.name();
+        let is_free = find(name).is_none() && own[..at].iter().all(|other| other.name() != name);
+        assert!(is_free, "there is a kind `{name}` already");
+    }
+    assert!(OWN.set(own).is_ok(), "own kinds are added once");
+}
+
+/// Those that come with regrow, then those of the program.
+pub fn all() -> impl Iterator<Item = &'static dyn AnyKind> {
+    KINDS.iter().chain(OWN.get().copied().into_iter().flatten()).copied()
+}
+
 /// The kind of that name.
 pub fn find(name: &str) -> Option<&'static dyn AnyKind> {
-    KINDS.iter().copied().find(|kind| kind.name() == name)
+    all().find(|kind| kind.name() == name)
 }
 
 /// The kinds as the language sees them.
@@ -67,7 +85,7 @@ struct Face {
 
 fn faces() -> &'static [Face] {
     static FACES: OnceLock<Vec<Face>> = OnceLock::new();
-    FACES.get_or_init(|| KINDS.iter().map(|kind| Face { kind: *kind, schema: kind.schema() }).collect())
+    FACES.get_or_init(|| all().map(|kind| Face { kind, schema: kind.schema() }).collect())
 }
 
 impl Catalog for Kinds {
@@ -76,7 +94,7 @@ impl Catalog for Kinds {
     }
 
     fn names(&self) -> Vec<&'static str> {
-        KINDS.iter().map(|kind| kind.name()).collect()
+        all().map(|kind| kind.name()).collect()
     }
 }
 

@@ -52,6 +52,11 @@ pub enum Verb {
     Rerun {
         step: Address,
     },
+    /// More time for work that is not ended when its time is up, counted from now.
+    Extend {
+        step: Address,
+        by_ms: u64,
+    },
     Pause,
     /// Lifts a pause.
     Resume,
@@ -101,6 +106,7 @@ impl Verb {
             Verb::Skip { .. } => "skip",
             Verb::Retry { .. } => "retry",
             Verb::Rerun { .. } => "rerun",
+            Verb::Extend { .. } => "extend",
             Verb::Pause => "pause",
             Verb::Resume => "resume",
             Verb::Abort => "abort",
@@ -116,7 +122,8 @@ impl Verb {
             | Verb::Reject { step }
             | Verb::Done { step, .. }
             | Verb::Skip { step }
-            | Verb::Rerun { step } => Some(step),
+            | Verb::Rerun { step }
+            | Verb::Extend { step, .. } => Some(step),
             Verb::Retry { step } | Verb::Undo { step } => step.as_ref(),
             Verb::Pause | Verb::Resume | Verb::Abort | Verb::Cleanup | Verb::Note { .. } => None,
         }

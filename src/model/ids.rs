@@ -95,6 +95,12 @@ impl Address {
         self.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with(['/', ':']))
     }
 
+    /// The step as it is written, whichever item it stands in.
+    pub fn without_keys(&self) -> Address {
+        let ids: Vec<&str> = self.parts().map(|part| part.id).collect();
+        Self(ids.join("/").into())
+    }
+
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         self.0.split('/').map(|part| match part.split_once(':') {
             Some((id, key)) => Part { id, key: Some(key) },

@@ -11,6 +11,7 @@ use super::amendment::Amendment;
 use super::answer::{Answer, Person};
 use super::fault::Fault;
 use super::ids::{Address, OpId, RunId, Seq};
+use super::item::Item;
 use super::ledger::{Kept, LedgerEntry, Made};
 use super::time::Moment;
 
@@ -64,10 +65,14 @@ pub enum Event {
 
     /// On disk before the first byte of the mutating call.
     StepIntended(Box<StepIntended>),
-    /// A step with `foreach` begins: from now on its items may start.
+    /// A step that others do begins: from now on its items, or the steps in it, may start.
     StepOpened {
         step: Address,
+        /// How many.
         items: usize,
+        /// The items of a list that was not known before the run: worked out here, once and for all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        list: Option<Vec<Item>>,
     },
     /// Work of an earlier executor was found again and is watched.
     StepAdopted {
@@ -124,6 +129,11 @@ pub enum Event {
     StepLate {
         step: Address,
     },
+    /// A person gives it more time, counted from now.
+    StepExtended {
+        step: Address,
+        by_ms: u64,
+    },
     /// An intent without outcome that no probe can settle.
     StepDoubted {
         step: Address,
@@ -149,6 +159,11 @@ pub enum Event {
     UndoFailed {
         step: Address,
         fault: Fault,
+    },
+    /// Not taken back, since something that needed it could not be.
+    UndoWithheld {
+        step: Address,
+        by: Address,
     },
     /// What is taken back, in this order. `all`: the run ends with it.
     UndoBegan {
@@ -217,12 +232,14 @@ impl Event {
             | Event::StepFailed { step, .. }
             | Event::RetryScheduled { step, .. }
             | Event::StepLate { step }
+            | Event::StepExtended { step, .. }
             | Event::StepDoubted { step, .. }
             | Event::StepSkipped { step, .. }
             | Event::StepReopened { step, .. }
             | Event::UndoIntended { step, .. }
             | Event::StepUndone { step, .. }
-            | Event::UndoFailed { step, .. } => Some(step),
+            | Event::UndoFailed { step, .. }
+            | Event::UndoWithheld { step, .. } => Some(step),
             Event::RunStarted(_)
             | Event::SegmentOpened { .. }
             | Event::TailDoubted { .. }

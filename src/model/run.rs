@@ -145,7 +145,7 @@ impl RunState {
         if let Some(step) = record.event.step() {
             let state = self.steps.entry(step.clone()).or_insert_with(StepState::pending);
             state.apply(&record.event, &moment, record.epoch);
-            if let (Event::StepUndone { .. } | Event::UndoFailed { .. }, Some(undoing)) =
+            if let (Event::StepUndone { .. } | Event::UndoFailed { .. } | Event::UndoWithheld { .. }, Some(undoing)) =
                 (&record.event, &mut self.undoing)
             {
                 undoing.done.push(step.clone());

@@ -131,6 +131,7 @@ pub fn next(status: Status, event: &Event) -> Status {
         Event::StepUnproven { .. } => Status::Unproven,
         Event::StepFailed { .. } => Status::Failed,
         Event::StepLate { .. } => Status::Late,
+        Event::StepExtended { .. } => Status::Running,
         Event::StepDoubted { .. } => Status::Unknown,
         Event::StepSkipped { .. } => Status::Skipped,
         Event::UndoIntended { .. } => Status::Undoing,
@@ -154,6 +155,7 @@ pub fn next(status: Status, event: &Event) -> Status {
         | Event::NoteAdded { .. }
         | Event::EndingBegan { .. }
         | Event::AskEscalated { .. }
+        | Event::UndoWithheld { .. }
         | Event::RunEnded { .. } => status,
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::OpId;
+use super::item::Item;
 use super::ledger::Made;
 use super::record::{Ask, AskKind, Check, Contact, Event, SkipReason, StepIntended};
 use super::status::{self, Status};
@@ -20,6 +21,9 @@ pub struct StepState {
     /// A group whose members may start.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub opened: bool,
+    /// The items of a list that only the run knew; kept also when the step is sent back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<Vec<Item>>,
     #[serde(skip_serializing_if = "is_zero")]
     pub attempts: u32,
     /// From 1; raised by an undo and by `rerun`.
@@ -55,6 +59,9 @@ pub struct StepState {
     /// Earliest next attempt, as milliseconds after `at`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Box<Retry>>,
+    /// Time that a person gave to the attempt in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended: Option<Box<Extended>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
     /// A lost record may have held an intent of this step: it is looked for before it starts. Holds the boot of that time.
@@ -122,6 +129,13 @@ pub struct Retry {
     pub delay_ms: u64,
 }
 
+/// `by_ms` milliseconds from `at` on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extended {
+    pub at: Moment,
+    pub by_ms: u64,
+}
+
 /// A step that no record names.
 pub static PENDING: StepState = StepState::pending();
 
@@ -130,6 +144,7 @@ impl StepState {
         Self {
             status: Status::Pending,
             opened: false,
+            list: None,
             attempts: 0,
             generation: 1,
             intent: None,
@@ -146,6 +161,7 @@ impl StepState {
             evidence: None,
             skipped: None,
             retry: None,
+            extended: None,
             undo: None,
             in_doubt: None,
         }
@@ -173,7 +189,7 @@ impl StepState {
         }
         match event {
             Event::StepIntended(it) => self.intended(it, moment, epoch),
-            Event::StepOpened { .. } => self.open(moment),
+            Event::StepOpened { list, .. } => self.open(list.as_ref(), moment),
             Event::StepAdopted { .. } => self.adopted = true,
             Event::PhaseReached { phase, facts, shown, creates, .. } => {
                 let (phase, facts, shown, creates) = (phase.clone(), facts.clone(), shown.clone(), creates.clone());
@@ -217,6 +233,9 @@ impl StepState {
                 self.fault = Some(Box::new(fault.clone()));
                 self.retry = Some(Box::new(Retry { at: moment.clone(), delay_ms: *delay_ms }));
             }
+            Event::StepExtended { by_ms, .. } => {
+                self.extended = Some(Box::new(Extended { at: moment.clone(), by_ms: *by_ms }));
+            }
             Event::StepDoubted { evidence, .. } => self.evidence = Some(evidence.clone()),
             Event::StepSkipped { why, .. } => {
                 self.end(moment);
@@ -232,9 +251,12 @@ impl StepState {
         }
     }
 
-    fn open(&mut self, moment: &Moment) {
+    fn open(&mut self, list: Option<&Vec<Item>>, moment: &Moment) {
         self.forget_ask();
         self.opened = true;
+        if self.list.is_none() {
+            self.list = list.cloned();
+        }
         self.started_at.get_or_insert_with(|| moment.clone());
     }
 
@@ -244,6 +266,7 @@ impl StepState {
         self.generation = it.generation;
         self.reached = None;
         self.retry = None;
+        self.extended = None;
         self.fault = None;
         self.evidence = None;
         self.ended_at = None;
@@ -284,8 +307,8 @@ impl StepState {
         // The same operation again: what was there before its first attempt is known only from that attempt's intent.
         let operation = format!(".{generation}");
         let intent = self.intent.take().filter(|intent| intent.op.as_str().ends_with(&operation));
-        let in_doubt = self.in_doubt.take();
-        *self = Self { attempts, generation, intent, in_doubt, ..Self::pending() };
+        let (in_doubt, list) = (self.in_doubt.take(), self.list.take());
+        *self = Self { attempts, generation, intent, in_doubt, list, ..Self::pending() };
     }
 
     /// Drops what only the engine and the steps behind need: status and times stay.
@@ -293,6 +316,7 @@ impl StepState {
         self.intent = None;
         self.reached = None;
         self.outputs = None;
+        self.list = None;
     }
 
     fn forget_ask(&mut self) {

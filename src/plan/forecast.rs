@@ -50,16 +50,15 @@ pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
     let state = RunState::default();
     // As it would be if every step had put out what can be foreseen.
     let mut foreseen = RunState::default();
-    let mut verdicts = vec![Verdict::WouldRun; plan.len()];
+    let verdicts = verdicts(plan);
     let mut steps: Vec<StepForecast> = Vec::with_capacity(plan.len());
     for &node in plan.graph.order() {
         let scope = RunScope::of(plan, &state, node);
-        let verdict = verdict(plan, &scope, node, &verdicts);
-        verdicts[node] = verdict;
-        steps.push(if plan.is_include(node) {
-            of_include(plan, &scope, &RunScope::of(plan, &foreseen, node), node, verdict)
-        } else if plan.is_group(node) {
-            of_group(plan, node, verdict)
+        let verdict = verdicts[node];
+        steps.push(if plan.is_body(node) {
+            of_body(plan, &scope, &RunScope::of(plan, &foreseen, node), node, verdict)
+        } else if plan.is_list(node) {
+            of_list(plan, node, verdict)
         } else {
             let step = of_step(plan, &scope, &RunScope::of(plan, &foreseen, node), node, verdict);
             let outputs = step.foresight.outputs.clone();
@@ -72,6 +71,16 @@ pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
     }
     steps.sort_by_key(|step| step.node);
     steps
+}
+
+/// Of every node, as far as it is known from the start.
+pub fn verdicts(plan: &Plan) -> Vec<Verdict> {
+    let state = RunState::default();
+    let mut verdicts = vec![Verdict::WouldRun; plan.len()];
+    for &node in plan.graph.order() {
+        verdicts[node] = verdict(plan, &RunScope::of(plan, &state, node), node, &verdicts);
+    }
+    verdicts
 }
 
 fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
@@ -96,21 +105,24 @@ fn as_far_as_known(tree: &Tree, scope: &RunScope<'_>) -> Value {
 }
 
 /// Its steps are told one by one.
-fn of_include(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
-    let outputs = plan.step(node).part().map(|part| part.book.outputs.keys().cloned().collect()).unwrap_or_default();
+fn of_body(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
+    let outputs = plan.step(node).inside().map(|book| book.outputs.keys().cloned().collect()).unwrap_or_default();
     StepForecast { known: None, outputs, ..of_step(plan, scope, later, node, verdict) }
 }
 
 /// Only its items do something.
-fn of_group(plan: &Plan, node: usize, verdict: Verdict) -> StepForecast {
-    let items: Vec<&str> = plan.items[plan.address(node)].iter().map(|item| item.key.as_str()).collect();
-    let inputs = Map::from_iter([("foreach".to_string(), json!({ "value": items }))]);
+fn of_list(plan: &Plan, node: usize, verdict: Verdict) -> StepForecast {
+    let items = match plan.items.get(plan.address(node)) {
+        Some(items) => json!({ "value": items.iter().map(|item| item.key.as_str()).collect::<Vec<_>>() }),
+        None => json!({ "unknown": plan.step(node).foreach.as_ref().map(|foreach| foreach.list.written()) }),
+    };
+    let inputs = Map::from_iter([("foreach".to_string(), items)]);
     let (foresight, probes) = (Foresight::default(), Vec::new());
     StepForecast { node, verdict, inputs, foresight, probes, known: None, outputs: Vec::new() }
 }
 
 fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -> Verdict {
-    if plan.skipped.contains(plan.address(node)) {
+    if plan.is_left_out(node) {
         return Verdict::WouldSkip;
     }
     let step = plan.step(node);
@@ -119,8 +131,11 @@ fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -
     {
         return before[member.of];
     }
+    if plan.is_list(node) && !plan.items.contains_key(plan.address(node)) {
+        return Verdict::UnknownUntilRun;
+    }
     // The `if` of a step with `foreach` is asked of each item.
-    if let Some(condition) = step.condition.as_ref().filter(|_| !plan.is_group(node) || plan.is_include(node)) {
+    if let Some(condition) = step.condition.as_ref().filter(|_| !plan.is_list(node)) {
         let known = condition.references().iter().all(|reference| {
             let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
             reference.optional || scope.get(&path).is_some()

@@ -1,4 +1,4 @@
-//! Files that are included, in a run: what their parameters are, and what they put out.
+//! Blocks and files that are included, in a run: what the parameters of a file are, and what a body puts out.
 //!
 //! Both follow from the records and are never written down for the steps: a step that is done again is given, and gives,
 //! what holds then.
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Plan;
 use super::scope::RunScope;
-use crate::kind::{Found, Kind, Op, ReadCx, Role};
+use crate::kind::{Kind, Role};
 use crate::model::{Effect, Fault, RunState};
 use crate::runbook::ast::{ParamSpec, ParamType, Part};
 use crate::runbook::catalog::{Late, Shape};
@@ -18,11 +18,11 @@ use crate::runbook::params::fit;
 use crate::runbook::template::{dig, holds_secret};
 use crate::runbook::tree::Tree;
 
-/// Stands in a plan for the kind of an include, which only its members do.
-pub struct Include;
+/// Stands in a plan for the kind of a block or an include, which only its members do.
+pub struct Body;
 
-impl Kind for Include {
-    const NAME: &'static str = "include";
+impl Kind for Body {
+    const NAME: &'static str = "block";
     const PAGE: &'static str = "";
     const ROLE: Role = Role::Intrinsic;
     const PREPARES: bool = false;
@@ -39,10 +39,6 @@ impl Kind for Include {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::Open
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Value, Value>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 }
 
@@ -89,10 +85,10 @@ fn value(plan: &Plan, state: &RunState, include: usize, name: &str, spec: &Param
 }
 
 /// What the file puts out. What has no value, because the step it comes from was skipped, is left out: who reads it is told.
-pub fn outputs(plan: &Plan, state: &RunState, include: usize) -> Result<Map<String, Value>, Fault> {
+pub fn outputs(plan: &Plan, state: &RunState, body: usize) -> Result<Map<String, Value>, Fault> {
     let mut outputs = Map::new();
-    for (name, tree) in plan.step(include).part().iter().flat_map(|part| &part.book.outputs) {
-        match tree.render(&RunScope::inside(plan, state, include)) {
+    for (name, tree) in plan.step(body).inside().iter().flat_map(|book| &book.outputs) {
+        match tree.render(&RunScope::inside(plan, state, body)) {
             Ok(value) => drop(outputs.insert(name.clone(), value)),
             Err(fault) if fault.code == codes::MISSING_VALUE => {}
             Err(fault) => return Err(fault),
@@ -102,15 +98,15 @@ pub fn outputs(plan: &Plan, state: &RunState, include: usize) -> Result<Map<Stri
 }
 
 /// One of them.
-pub fn output(plan: &Plan, state: &RunState, include: usize, name: &str, rest: &[&str]) -> Option<Value> {
-    let tree: &Tree = plan.step(include).part()?.book.outputs.get(name)?;
-    let value = tree.render(&RunScope::inside(plan, state, include)).ok()?;
+pub fn output(plan: &Plan, state: &RunState, body: usize, name: &str, rest: &[&str]) -> Option<Value> {
+    let tree: &Tree = plan.step(body).inside()?.outputs.get(name)?;
+    let value = tree.render(&RunScope::inside(plan, state, body)).ok()?;
     dig(&value, rest).cloned()
 }
 
 /// The folder that relative paths of a step start from: that of the file in which it is written.
 pub fn folder(plan: &Plan, node: usize) -> PathBuf {
-    let part = plan.graph.nodes[node].unit.and_then(|unit| plan.step(unit).part());
+    let part = plan.graph.file(&plan.runbook, node).and_then(|include| plan.step(include).part());
     let within = part.and_then(|part| Path::new(&part.key).parent());
     within.map_or_else(|| plan.base.clone(), |within| plan.base.join(within))
 }

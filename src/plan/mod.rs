@@ -4,6 +4,7 @@ pub mod forecast;
 pub mod include;
 pub mod items;
 pub mod outline;
+mod reads;
 pub mod saved;
 pub mod schedule;
 pub mod scope;
@@ -19,18 +20,19 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::graph::dag::Graph;
+use crate::graph::{Graph, Role};
 use crate::kind::AnyKind;
 use crate::model::record::{Mode, OnFailure};
-use crate::model::{Address, Amendment, Effect, Fault, RunId, RunState};
+use crate::model::{Address, Amendment, Effect, Fault, Item, RunId, RunState};
 use crate::runbook::ast::{Runbook, Step};
 use crate::runbook::catalog::Late;
 use crate::runbook::duration;
 use crate::runbook::tree::Tree;
 
-use items::{Item, Items};
+use items::Items;
 use outline::Outline;
 
+#[derive(Clone)]
 pub struct Plan {
     pub run: RunId,
     pub mode: Mode,
@@ -43,6 +45,8 @@ pub struct Plan {
     pub items: Items,
     /// Seconds that steps took in earlier runs.
     pub earlier: BTreeMap<Address, u64>,
+    /// Of all steps that are written, by name.
+    pub catalog: BTreeMap<String, &'static dyn AnyKind>,
     /// One a node.
     pub kinds: Vec<&'static dyn AnyKind>,
     pub effects: Vec<Effect>,
@@ -74,6 +78,26 @@ pub struct Binding {
     /// Seconds that steps took in earlier runs.
     pub earlier: BTreeMap<Address, u64>,
     pub base: PathBuf,
+}
+
+impl Binding {
+    /// A real run of all steps, four at once, that nothing is known of from earlier; what is otherwise is said with
+    /// `..Binding::new(…)`.
+    pub fn new(run: RunId, started_at: Timestamp, params: Map<String, Value>) -> Self {
+        Self {
+            run,
+            mode: Mode::Real,
+            started_at,
+            outage_began: None,
+            params,
+            on_failure: OnFailure::Pause,
+            concurrency: 4,
+            skipped: BTreeSet::new(),
+            items: Items::new(),
+            earlier: BTreeMap::new(),
+            base: "/".into(),
+        }
+    }
 }
 
 impl Plan {
@@ -109,6 +133,7 @@ impl Plan {
             outline: Outline::default(),
             items: Items::new(),
             earlier,
+            catalog: BTreeMap::new(),
             kinds: Vec::new(),
             effects: Vec::new(),
             params,
@@ -121,33 +146,75 @@ impl Plan {
             amendment: None,
         };
         plan.vars = scope::vars(&plan)?;
-        plan.items = items::of(&plan, &items)?;
-        plan.graph = plan.graph.expand(&plan.runbook, |step| {
-            plan.items.get(step).into_iter().flatten().map(|item| item.key.clone()).collect()
-        });
-        plan.find_kinds(kind)?;
-        plan.outline = plan.draw_outline();
+        find_kinds(&plan.runbook, &kind, &mut plan.catalog)?;
+        loop {
+            // A list in a list is known once the items of the outer one are.
+            let found = items::early(&plan, &items)?;
+            let done = found.is_empty();
+            plan.add_items(found);
+            if done {
+                break;
+            }
+        }
+        plan.complete(&[]);
         Ok(plan)
     }
 
-    fn find_kinds(&mut self, kind: impl Fn(&str) -> Option<&'static dyn AnyKind>) -> Result<(), Fault> {
-        for node in 0..self.graph.len() {
-            let step = self.graph.step(&self.runbook, node);
-            let found = match step.include {
-                Some(_) => Some(&include::Include as &'static dyn AnyKind),
-                None => kind(&step.kind),
-            };
-            let found = found.ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", step.kind)))?;
-            self.effects.push(match self.graph.nodes[node].is_group() {
-                true => Effect::Read,
-                false => found.effect(&Late { value: &step.with.written() }),
+    /// Adds the items of lists that opened since: the same plan wherever it is made of the same runbook and records. Gives where
+    /// each node has its place now, if any moved.
+    pub fn grow(&mut self, state: &RunState) -> Option<Vec<usize>> {
+        let mut moved: Option<Vec<usize>> = None;
+        loop {
+            let found = items::recorded(self, state);
+            if found.is_empty() {
+                break;
+            }
+            let place = self.add_items(found);
+            moved = Some(match moved {
+                None => place,
+                Some(before) => before.into_iter().map(|node| place[node]).collect(),
             });
-            self.kinds.push(found);
         }
-        Ok(())
+        if let Some(place) = &moved {
+            self.complete(place);
+        }
+        moved
     }
 
-    fn draw_outline(&self) -> Outline {
+    fn add_items(&mut self, found: Items) -> Vec<usize> {
+        self.items.extend(found);
+        let keys = |step: &Address| Some(self.items.get(step)?.iter().map(|item| item.key.clone()).collect());
+        let (graph, place) = self.graph.expand(&self.runbook, keys);
+        self.graph = graph;
+        place
+    }
+
+    /// Works out what belongs to each node; what stands in `place` of nodes that moved is taken from there.
+    fn complete(&mut self, place: &[usize]) {
+        let mut before: Vec<Option<usize>> = vec![None; self.len()];
+        place.iter().take(self.kinds.len()).enumerate().for_each(|(old, new)| before[*new] = Some(old));
+        let (kinds, effects) = (std::mem::take(&mut self.kinds), std::mem::take(&mut self.effects));
+        for (node, old) in before.iter().enumerate() {
+            let (kind, effect) = match old {
+                Some(old) => (kinds[*old], effects[*old]),
+                None => self.kind_of(node),
+            };
+            self.kinds.push(kind);
+            self.effects.push(effect);
+        }
+        self.outline = self.draw_outline(&before);
+    }
+
+    fn kind_of(&self, node: usize) -> (&'static dyn AnyKind, Effect) {
+        let step = self.step(node);
+        let kind = self.catalog.get(step.kind.as_str()).copied().unwrap_or(&include::Body as &'static dyn AnyKind);
+        let effect =
+            if self.is_group(node) { Effect::Read } else { kind.effect(&Late { value: &step.with.written() }) };
+        (kind, effect)
+    }
+
+    /// `before`: where a node stood in the outline that there is.
+    fn draw_outline(&self, before: &[Option<usize>]) -> Outline {
         // Before the first record: what needs an output keeps its template.
         let state = RunState::default();
         let text = |node: usize, tree: &Tree| {
@@ -161,7 +228,11 @@ impl Plan {
         let is_shared = |node: usize, tree: &&Tree| {
             !self.is_group(node) || !tree.references().iter().any(|name| matches!(name.root(), "item" | "item_key"))
         };
+        let known = |node: usize| before[node].map(|old| &self.outline.steps[old]);
         let name = |node: usize| {
+            if let Some(known) = known(node) {
+                return Some(known.name.clone());
+            }
             let name = self.step(node).name.as_deref().filter(|name| is_shared(node, name))?;
             Some(text(node, name))
         };
@@ -169,7 +240,8 @@ impl Plan {
             let estimate = self.step(node).estimate.as_deref().filter(|_| !self.is_group(node))?;
             duration::parse(&text(node, estimate)).ok().map(|estimate| estimate.as_secs())
         };
-        let estimate = |node: usize| said(node).or_else(|| self.earlier.get(self.address(node)).copied());
+        let fresh = |node: usize| said(node).or_else(|| self.earlier.get(self.address(node)).copied());
+        let estimate = |node: usize| known(node).map_or_else(|| fresh(node), |known| known.estimate_seconds);
         Outline::of(&self.runbook, &self.graph, &self.effects, name, estimate)
     }
 
@@ -193,9 +265,25 @@ impl Plan {
         self.graph.find(address.as_str())
     }
 
-    /// Whether it is done by the steps of a file.
-    pub fn is_include(&self, node: usize) -> bool {
-        self.step(node).include.is_some()
+    /// Whether it is done once an item, by its items.
+    pub fn is_list(&self, node: usize) -> bool {
+        self.graph.nodes[node].role == Role::List
+    }
+
+    /// Whether it is done by the steps in it: a block or include, or an item of one.
+    pub fn is_body(&self, node: usize) -> bool {
+        self.is_group(node) && !self.is_list(node)
+    }
+
+    /// Whether its failure keeps the run from nothing: it may fail, or what it lies in may.
+    pub fn may_fail(&self, node: usize) -> bool {
+        self.graph.groups(node).chain([node]).any(|node| self.step(node).allow_failure)
+    }
+
+    /// Whether it was left out on request, as an item or as it is written.
+    pub fn is_left_out(&self, node: usize) -> bool {
+        let address = self.address(node);
+        !self.skipped.is_empty() && (self.skipped.contains(address) || self.skipped.contains(&address.without_keys()))
     }
 
     /// Whether it is done by its members.
@@ -203,15 +291,35 @@ impl Plan {
         self.graph.nodes[node].is_group()
     }
 
-    /// The item a node is about.
+    /// The item a node is.
     pub fn item(&self, node: usize) -> Option<&Item> {
-        let member = self.graph.nodes[node].group?;
+        let at = &self.graph.nodes[node];
+        let member = at.group.filter(|_| at.role == Role::Item)?;
         self.items.get(self.address(member.of))?.get(member.item)
     }
 
     pub fn is_finally(&self, node: usize) -> bool {
         self.graph.nodes[node].finally
     }
+}
+
+/// The kinds of all steps, by name.
+fn find_kinds(
+    book: &Runbook,
+    kind: &dyn Fn(&str) -> Option<&'static dyn AnyKind>,
+    found: &mut BTreeMap<String, &'static dyn AnyKind>,
+) -> Result<(), Fault> {
+    for (_, step) in book.all_steps() {
+        match step.inside() {
+            Some(inside) => find_kinds(inside, kind, found)?,
+            None if found.contains_key(&step.kind) => {}
+            None => {
+                let missing = || Fault::new("RG1005", format!("there is no kind `{}`", step.kind));
+                found.insert(step.kind.clone(), kind(&step.kind).ok_or_else(missing)?);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Stands for everything that decides what a run does: changed, the run may not simply go on (G13).

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::reads::Reads;
 use super::schedule;
-use crate::graph::dag::Graph;
+use crate::graph::{Graph, Role};
 use crate::model::{Address, Effect};
 use crate::runbook::ast::{Ended, OnItemFailure, Runbook};
 
@@ -33,6 +34,9 @@ pub struct OutlineStep {
     /// The members of a group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Range<usize>>,
+    /// Its members are items of one step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub list: bool,
     /// A failure of one member keeps the others from starting.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stops: bool,
@@ -43,6 +47,9 @@ pub struct OutlineStep {
     pub finally: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_failure: bool,
+    /// What it lies in may fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub covered: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate_seconds: Option<u64>,
     /// From its start to the end of all that waits for it, by estimate.
@@ -53,6 +60,9 @@ pub struct OutlineStep {
     /// What is said of a change whose old state cannot be had back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_place: Option<String>,
+    /// Outputs that others read and cannot do without: who does it by hand has to say them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<String>,
 }
 
 fn is_zero(seconds: &u64) -> bool {
@@ -76,6 +86,7 @@ impl Outline {
         name: impl Fn(usize) -> Option<String>,
         estimate: impl Fn(usize) -> Option<u64>,
     ) -> Self {
+        let reads = Reads::of(runbook, graph);
         let steps = graph.nodes.iter().enumerate().map(|(node, at)| {
             let step = graph.step(runbook, node);
             let needs = at.needs.iter().map(|(step, when)| OutlineNeed { step: *step, when: when.clone() });
@@ -88,14 +99,18 @@ impl Outline {
                 dependents: at.dependents.clone(),
                 group: at.group.map(|member| member.of),
                 members: at.members.clone(),
-                stops: step.foreach.as_ref().is_some_and(|foreach| foreach.on_item_failure == OnItemFailure::Stop),
+                list: at.role == Role::List,
+                stops: at.role == Role::List
+                    && step.foreach.as_ref().is_some_and(|foreach| foreach.on_item_failure == OnItemFailure::Stop),
                 finally: at.finally,
                 allow_failure: step.allow_failure,
+                covered: graph.groups(node).any(|group| graph.step(runbook, group).allow_failure),
                 lock: step.lock.clone(),
                 estimate_seconds: estimate(node),
                 remaining_seconds: 0,
                 owner: step.owner.clone(),
                 in_place: step.in_place.as_ref().map(|said| said.words()),
+                read: reads.of_step(graph.book(runbook, node), step),
             }
         });
         let mut outline = Self { steps: steps.collect(), order: graph.order().to_vec() };

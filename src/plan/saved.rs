@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -10,12 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::items::Items;
-use super::outline::Outline;
+use super::outline::{Outline, OutlineStep};
 use super::staffing::Staffing;
 use super::{Binding, Plan};
 use crate::journal::store::{RunDir, replace_private};
+use crate::kind::AnyKind;
 use crate::model::record::{Mode, OnFailure};
-use crate::model::{Address, Amendment, RunId};
+use crate::model::{Address, Amendment, RunId, RunState};
 use crate::runbook::{self, Loaded, Problem, Texts};
 
 /// `plan.json`.
@@ -98,6 +100,32 @@ impl SavedPlan {
     /// The runbook as the run has it.
     pub fn load(&self, run: &RunDir) -> Result<Loaded, Vec<Problem>> {
         runbook::load_copy(&self.runbook_copy(run), &self.included)
+    }
+
+    /// Whether lists may open in the run that the outline does not know the items of.
+    pub fn may_grow(&self) -> bool {
+        let is_unknown = |step: &OutlineStep| {
+            step.members.as_ref().is_some_and(Range::is_empty) && !self.items.contains_key(&step.address)
+        };
+        self.outline.steps.iter().any(is_unknown)
+    }
+
+    /// The outline with the items of lists that opened since, made as the executor makes it; `None` where it is as it was.
+    pub fn grown(
+        &self,
+        run: &RunDir,
+        state: &RunState,
+        kind: impl Fn(&str) -> Option<&'static dyn AnyKind>,
+    ) -> Result<Option<Outline>, String> {
+        if !self.may_grow() || state.steps.values().all(|step| step.list.is_none()) {
+            return Ok(None);
+        }
+        let first = |problems: Vec<Problem>| problems.into_iter().next().map_or_else(String::new, |it| it.message);
+        let loaded = self.load(run).map_err(first)?;
+        let mut plan =
+            Plan::bind(loaded.runbook, &self.source_digest, self.binding(), kind).map_err(|it| it.message)?;
+        plan.grow(state);
+        Ok(Some(plan.outline))
     }
 
     pub fn runbook_copy(&self, run: &RunDir) -> PathBuf {

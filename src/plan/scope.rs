@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Plan, include};
 use crate::kind::Outputs;
 use crate::model::record::Mode;
-use crate::model::{Address, Fault, RunState, Status};
+use crate::model::{Address, Fault, Item, RunState, Status};
 use crate::runbook::template::{Scope, dig};
 use crate::runbook::vars::resolve;
 
@@ -15,7 +15,7 @@ pub struct RunScope<'a> {
     pub state: &'a RunState,
     /// The step whose template it is, with its item at hand.
     pub node: Option<usize>,
-    /// The include in whose file the template is written: names are those of that file.
+    /// The body in which the template is written: a block, or an include, whose names are those of its file.
     pub unit: Option<usize>,
     /// `self.outputs`, in a step's own `verify`.
     pub own: Option<&'a Outputs>,
@@ -30,56 +30,100 @@ impl<'a> RunScope<'a> {
         Self { node: Some(node), unit: plan.graph.nodes[node].unit, ..Self::new(plan, state) }
     }
 
-    /// What a file sees that is included, beside its steps.
-    pub fn inside(plan: &'a Plan, state: &'a RunState, include: usize) -> Self {
-        Self { unit: Some(include), ..Self::new(plan, state) }
+    /// What a body sees of the run, beside its steps.
+    pub fn inside(plan: &'a Plan, state: &'a RunState, body: usize) -> Self {
+        Self { unit: Some(body), ..Self::new(plan, state) }
     }
 }
 
 impl Scope for RunScope<'_> {
     fn get(&self, path: &[&str]) -> Option<Value> {
         match path {
-            ["params", name, rest @ ..] => match self.unit {
+            ["params", name, rest @ ..] => match self.file() {
                 Some(include) => include::param(self.plan, self.state, include, name, rest),
                 None => at(&self.plan.params, name, rest),
             },
-            ["vars", name, rest @ ..] if self.unit.is_none() => at(&self.plan.vars, name, rest),
+            ["vars", name, rest @ ..] if self.file().is_none() => at(&self.plan.vars, name, rest),
             ["self", "outputs", name, rest @ ..] => at(self.own?, name, rest),
             ["run", name] => fact(self.plan, name),
-            ["item", rest @ ..] => dig(&self.plan.item(self.node?)?.item, rest).cloned(),
-            ["item_key"] => Some(self.plan.item(self.node?)?.key.clone().into()),
+            ["item", rest @ ..] => dig(&self.item()?.item, rest).cloned(),
+            ["item_key"] => Some(self.item()?.key.clone().into()),
             ["steps", id, rest @ ..] => self.step(id, rest),
             _ => None,
         }
     }
 
-    fn place(&self) -> Option<&str> {
-        self.unit.map(|include| self.plan.address(include).as_str())
+    fn place(&self) -> Option<String> {
+        let of = |node: usize| self.plan.address(node).as_str();
+        match self.node.filter(|node| self.plan.item(*node).is_some()) {
+            Some(node) => Some(format!("{AS_SEEN_BY}{}", of(node))),
+            None => self.unit.map(|unit| of(unit).to_string()),
+        }
+    }
+
+    fn is_handed_in(&self) -> bool {
+        self.file().is_some()
     }
 
     fn at(&self, place: Option<&str>) -> Option<Box<dyn Scope + '_>> {
-        if place == self.place() {
+        if place == self.place().as_deref() {
             return None;
         }
-        let unit = place.map(|place| self.plan.graph.find(place));
+        let find = |address: &str| self.plan.graph.find(address);
         // A place that does not exist sees nothing, rather than what the whole run sees.
-        match unit {
-            Some(None) => Some(Box::new(Value::Null)),
-            unit => Some(Box::new(Self { unit: unit.flatten(), ..Self::new(self.plan, self.state) })),
-        }
+        let there = match place {
+            None => Some(RunScope::new(self.plan, self.state)),
+            Some(place) => match place.strip_prefix(AS_SEEN_BY) {
+                Some(item) => find(item).map(|node| RunScope::of(self.plan, self.state, node)),
+                None => find(place).map(|unit| RunScope::inside(self.plan, self.state, unit)),
+            },
+        };
+        Some(there.map_or_else(|| Box::new(Value::Null) as Box<dyn Scope>, |there| Box::new(there)))
     }
 }
 
+/// In front of the address of an item in whose own fields a template stands, and not in its steps.
+const AS_SEEN_BY: char = '=';
+
 impl RunScope<'_> {
+    /// The bodies around the template, the nearest first.
+    fn units(&self) -> impl Iterator<Item = usize> + '_ {
+        self.unit.into_iter().flat_map(|unit| std::iter::once(unit).chain(self.plan.graph.units(unit)))
+    }
+
+    fn is_include(&self, unit: usize) -> bool {
+        self.plan.step(unit).include.is_some()
+    }
+
+    /// The include in whose file the template is written.
+    fn file(&self) -> Option<usize> {
+        self.units().find(|unit| self.is_include(*unit))
+    }
+
+    /// The item at hand: the step's own, or the nearest around it in the same file.
+    fn item(&self) -> Option<&Item> {
+        let own = self.node.and_then(|node| self.plan.item(node));
+        own.or_else(|| self.units().take_while(|unit| !self.is_include(*unit)).find_map(|unit| self.plan.item(unit)))
+    }
+
+    /// The step of that id beside the template, or around it in the same file.
+    fn find(&self, id: &str) -> Option<usize> {
+        let (graph, id) = (&self.plan.graph, Address::top(id));
+        for unit in self.units() {
+            let beside = graph.find(self.plan.address(unit).under(&id).as_str());
+            if beside.is_some() || self.is_include(unit) {
+                return beside;
+            }
+        }
+        graph.find(id.as_str())
+    }
+
     fn step(&self, id: &str, rest: &[&str]) -> Option<Value> {
-        let node = match self.unit {
-            Some(include) => self.plan.graph.find(self.plan.address(include).under(&Address::top(id)).as_str())?,
-            None => self.plan.graph.find(id)?,
-        };
+        let node = self.find(id)?;
         let step = self.state.step(self.plan.address(node));
         let has_outputs = matches!(step.status, Status::Succeeded | Status::Verifying | Status::Unproven);
         match rest {
-            ["outputs", name, rest @ ..] if has_outputs && self.plan.step(node).include.is_some() => {
+            ["outputs", name, rest @ ..] if has_outputs && self.plan.is_body(node) => {
                 include::output(self.plan, self.state, node, name, rest)
             }
             ["outputs", name, rest @ ..] if has_outputs => at(step.outputs.as_ref()?, name, rest),
@@ -93,21 +137,44 @@ impl RunScope<'_> {
 }
 
 impl RunScope<'_> {
-    /// What became of every item of a group, once it is open.
-    fn items(&self, group: usize) -> Option<Value> {
-        let members = self.plan.graph.members(group);
-        self.state.step(self.plan.address(group)).opened.then(|| members.map(|node| self.item(node)).collect())
+    /// What became of every item of a list, once it is open.
+    fn items(&self, list: usize) -> Option<Value> {
+        let opened = self.plan.is_list(list) && self.state.step(self.plan.address(list)).opened;
+        opened.then(|| self.plan.graph.members(list).map(|node| self.of_item(node)).collect())
     }
 
-    fn item(&self, node: usize) -> Value {
+    fn of_item(&self, node: usize) -> Value {
         let step = self.state.step(self.plan.address(node));
         let item = self.plan.item(node);
         json!({
             "key": item.map(|item| item.key.as_str()),
             "item": item.map(|item| &item.item),
-            "state": step.status.word(),
+            "state": self.standing(node).word(),
             "outputs": step.outputs.clone().unwrap_or_default(),
         })
+    }
+
+    /// Where an item stands, as others see it that come behind the list. Nothing of it begins any more then, but for an end
+    /// before its time: what is not begun is blocked.
+    fn standing(&self, node: usize) -> Status {
+        let step = self.state.step(self.plan.address(node));
+        match step.status {
+            Status::Pending if self.state.ending.is_none() => return Status::Blocked,
+            Status::Running if self.plan.is_group(node) => {}
+            status => return status,
+        }
+        let is_list = self.plan.is_list(node);
+        let fails = |member: usize| match self.standing(member) {
+            Status::Failed => is_list || !self.plan.step(member).allow_failure,
+            Status::Blocked => is_list,
+            _ => false,
+        };
+        let members = || self.plan.graph.members(node);
+        match () {
+            () if members().any(fails) => Status::Failed,
+            () if members().any(|member| self.standing(member) == Status::Undone) => Status::Undone,
+            () => step.status,
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Plan;
-use crate::runbook::ast::{Step, Undo};
+use super::forecast::{self, Verdict};
+use crate::runbook::ast::{Runbook, Step, Undo};
 use crate::runbook::tree::Tree;
 
 /// The secrets that the steps at `nodes` read, also by way of variables.
@@ -11,7 +12,18 @@ pub fn needed(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> BTreeSet<S
     let mut needed = BTreeSet::new();
     let mut seen = BTreeSet::new();
     // Each with the include in whose file it is written.
-    let own = |node: usize| trees(plan.step(node)).into_iter().map(move |tree| (plan.graph.nodes[node].unit, tree));
+    let file = |node: usize| plan.graph.file(&plan.runbook, node);
+    let own = |node: usize| {
+        let step = plan.step(node);
+        let mut own: Vec<(Option<usize>, &Tree)> = trees(step).into_iter().map(|tree| (file(node), tree)).collect();
+        // The steps of items that only the run will know are no nodes yet.
+        if plan.is_list(node) && !plan.items.contains_key(plan.address(node)) {
+            let within = if step.include.is_some() { Some(node) } else { file(node) };
+            let inner = step.inside().into_iter().flat_map(Runbook::steps_inside);
+            own.extend(inner.flat_map(trees).map(|tree| (within, tree)));
+        }
+        own
+    };
     let mut trees: Vec<(Option<usize>, &Tree)> = nodes.into_iter().flat_map(own).collect();
     while let Some((unit, tree)) = trees.pop() {
         for reference in tree.references() {
@@ -22,7 +34,7 @@ pub fn needed(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> BTreeSet<S
                     trees.extend(plan.runbook.vars.get(name).map(|tree| (None, tree)));
                 }
                 ("params", Some(include)) if seen.insert((unit, name)) => {
-                    let outside = plan.graph.nodes[include].unit;
+                    let outside = file(include);
                     trees.extend(plan.step(include).with.get(name).map(|tree| (outside, tree)));
                 }
                 _ => {}
@@ -30,6 +42,20 @@ pub fn needed(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> BTreeSet<S
         }
     }
     needed
+}
+
+/// The secrets that are read only by steps whose condition is known to be false from the start. What a person left out may
+/// still be done, so what that needs is not among them.
+pub fn idle(plan: &Plan) -> BTreeSet<String> {
+    if plan.runbook.secrets.is_empty() {
+        return BTreeSet::new();
+    }
+    let verdicts = forecast::verdicts(plan);
+    let by_person = |node| plan.graph.groups(node).chain([node]).any(|it| plan.is_left_out(it));
+    let (never, others): (Vec<usize>, Vec<usize>) =
+        (0..plan.len()).partition(|node| verdicts[*node] == Verdict::WouldSkip && !by_person(*node));
+    let wanted = needed(plan, others);
+    needed(plan, never).into_iter().filter(|name| !wanted.contains(name)).collect()
 }
 
 fn trees(step: &Step) -> Vec<&Tree> {
@@ -61,6 +87,40 @@ steps:
         assert_eq!(needed(&plan, [0]), BTreeSet::from(["a".to_string()]));
         assert_eq!(needed(&plan, [1]), BTreeSet::from(["b".to_string()]));
         assert!(needed(&plan, []).is_empty());
+    }
+
+    #[test]
+    fn what_only_steps_read_that_are_never_done_is_idle() {
+        let text = r#"
+secrets: { a: { from: env, key: A }, b: { from: env, key: B }, c: { from: env, key: C }, d: { from: env, key: D } }
+vars: { far: "{{ secrets.b }}" }
+steps:
+  - { id: one, uses: run, needs: [], with: { command: [x], env: { A: "{{ secrets.a }}" } } }
+  - { id: two, uses: run, needs: [], if: (eq params.db "x"), with: { command: [x], env: { A: "{{ secrets.a }}", B: "{{ vars.far }}" } } }
+  - { id: three, include: tests/sound/lib/deeper/notes.yaml, needs: [], if: (eq params.db "x"), with: { words: [x], password: "{{ secrets.c }}" } }
+"#;
+        // Nobody reads `d`: it may be there so that it is masked.
+        let mut plan = testing::plan(text);
+        assert_eq!(idle(&plan), BTreeSet::from(["b".to_string(), "c".to_string()]));
+        plan.skipped.insert("three".parse().unwrap());
+        assert_eq!(idle(&plan), BTreeSet::from(["b".to_string()]));
+    }
+
+    #[test]
+    fn what_items_need_that_only_the_run_knows_is_needed_from_the_start() {
+        let plan = testing::plan(
+            r#"
+secrets: { a: { from: env, key: A }, b: { from: env, key: B } }
+steps:
+  - { id: never, uses: run, needs: [], if: false, with: { command: [x], env: { A: "{{ secrets.a }}", B: "{{ secrets.b }}" } } }
+  - { id: ask, uses: run, needs: [], with: { command: [x], outputs: { list: { type: list } } } }
+  - id: each
+    needs: [ask]
+    foreach: "{{ steps.ask.outputs.list }}"
+    steps: [{ id: in, steps: [{ id: x, uses: run, with: { command: [x], env: { A: "{{ secrets.a }}" } } }] }]
+"#,
+        );
+        assert_eq!(idle(&plan), BTreeSet::from(["b".to_string()]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Plan;
 use crate::model::Address;
 use crate::model::record::Contact;
-use crate::runbook::ast::{Minimum, Runbook};
+use crate::runbook::ast::{Minimum, Runbook, Step};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staffing {
@@ -38,7 +38,7 @@ impl Staffing {
         for (role, responder) in &book.responders {
             posts.push(Post { minimum: Some(wanted(responder.minimum)), ..Post::of(book, role) });
         }
-        for role in book.all_steps().flat_map(|(_, step)| step.roles_asked()) {
+        for role in book.steps_inside().into_iter().flat_map(Step::roles_asked) {
             if !posts.iter().any(|post| post.role == role) {
                 posts.push(Post::of(book, role));
             }
@@ -71,7 +71,7 @@ pub fn without_starter(plan: &Plan, starter: &str) -> Vec<String> {
             .is_ok_and(|wanted| wanted > others)
             .then(|| format!("`{address}` wants {wanted} of {roles}, not counting who started; there are {others}"))
     };
-    let nodes = (0..plan.len()).filter(|node| !plan.skipped.contains(plan.address(*node)));
+    let nodes = (0..plan.len()).filter(|node| !plan.is_left_out(*node));
     nodes.filter_map(|node| asks_others(plan, node)).filter_map(short).collect()
 }
 

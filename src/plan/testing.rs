@@ -1,12 +1,9 @@
 //! Bound plans for tests.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Binding, Plan};
-use crate::model::record::{Mode, OnFailure};
 use crate::model::step::Intent;
 use crate::model::time::Moment;
 use crate::model::{Address, OpId};
@@ -15,19 +12,8 @@ use crate::{kinds, runbook};
 /// A plan of `text`, which lacks the first three lines of a runbook.
 pub fn plan(text: &str) -> Plan {
     let loaded = runbook::parse_text("book", &format!("version: 1\nname: book\nseverity: partial\n{text}")).unwrap();
-    let binding = Binding {
-        run: "run1".parse().unwrap(),
-        mode: Mode::Real,
-        started_at: Timestamp::UNIX_EPOCH,
-        outage_began: None,
-        params: Map::from_iter([("db".to_string(), "lms".into())]),
-        on_failure: OnFailure::Pause,
-        concurrency: 1,
-        skipped: BTreeSet::new(),
-        items: Default::default(),
-        earlier: Default::default(),
-        base: "/".into(),
-    };
+    let params = Map::from_iter([("db".to_string(), "lms".into())]);
+    let binding = Binding { concurrency: 1, ..Binding::new("run1".parse().unwrap(), Timestamp::UNIX_EPOCH, params) };
     Plan::bind(loaded.runbook, "digest", binding, kinds::find).unwrap()
 }
 

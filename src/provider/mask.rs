@@ -118,6 +118,19 @@ mod tests {
 
     const SECRET: &str = "s3cr3t/Pass wörd'\"$x";
 
+    /// The secret behind none to four other letters, as `base32` of GNU prints it.
+    const BASE32: [&str; 5] = [
+        "OMZWG4RTOQXVAYLTOMQHPQ5WOJSCOIREPBQWM5DFOI======",
+        "MFZTGY3SGN2C6UDBONZSA56DWZZGIJZCER4GCZTUMVZA====",
+        "MFRHGM3DOIZXIL2QMFZXGIDXYO3HEZBHEISHQYLGORSXE===",
+        "MFRGG4ZTMNZDG5BPKBQXG4ZAO7B3M4TEE4RCI6DBMZ2GK4Q=",
+        "MFRGGZDTGNRXEM3UF5IGC43TEB34HNTSMQTSEJDYMFTHIZLS",
+    ];
+
+    fn percent_encoded(upper: bool) -> String {
+        SECRET.bytes().map(|byte| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") }).collect()
+    }
+
     fn masker() -> Masker {
         Masker::new([&Secret::new(SECRET)])
     }
@@ -129,6 +142,12 @@ mod tests {
         let mut texts = vec![SECRET.to_string(), format!("x{SECRET}y"), serde_json::to_string(SECRET).unwrap()];
         texts.extend(["", "a", "ab", "abc"].map(encode));
         texts.push(URL_SAFE_NO_PAD.encode(SECRET));
+        texts.extend([true, false].map(percent_encoded));
+        for (quote, tick) in [("&quot;", "&#39;"), ("&#34;", "&#x27;"), ("\"", "&apos;")] {
+            let escaped = SECRET.replace('"', quote).replace('\'', tick);
+            texts.extend([escaped.clone(), escaped.replace('ö', "&#246;")]);
+        }
+        texts.extend(BASE32.map(str::to_string));
         texts.push(SECRET.bytes().map(|b| format!("{b:02x}")).collect());
         texts.push(url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect());
         texts.push(SECRET.replace('\'', "'\\''"));
@@ -192,6 +211,20 @@ mod tests {
         let masker = Masker::new([&Secret::new("pa'ss\\w\u{f6}rd\tend")]);
         for text in ["$'pa\\'ss\\\\w\u{f6}rd\\tend'", "$'pa\\'ss\\\\w\\303\\266rd\\tend'"] {
             assert_eq!(masker.mask(text), "$'***'");
+        }
+    }
+
+    #[test]
+    fn what_markup_escapes_is_masked() {
+        let masker = Masker::new([&Secret::new("a<b>&'c\"d\u{f6}")]);
+        for text in [
+            "a&lt;b&gt;&amp;&apos;c&quot;d\u{f6}",
+            "a&lt;b&gt;&amp;&#39;c&#34;d&#246;",
+            "a&lt;b&gt;&amp;&#x27;c&quot;d\u{f6}",
+            "a&lt;b&gt;&amp;'c&quot;d\u{f6}",
+            "a&lt;b>&amp;'c\"d\u{f6}",
+        ] {
+            assert_eq!(masker.mask(&format!("<p>{text}</p>")), "<p>***</p>", "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::model::{Record, RunState};
-use crate::view::Observer;
+use crate::view::{Observer, clean};
 
 /// Stops writing at the first error: nobody reads any more, and the run goes on.
 pub struct JsonLines<W: Write + Send> {
@@ -18,7 +18,7 @@ impl<W: Write + Send> JsonLines<W> {
     fn write(&mut self, records: &[Record]) -> std::io::Result<()> {
         let Some(out) = &mut self.out else { return Ok(()) };
         for record in records {
-            serde_json::to_writer(&mut *out, record)?;
+            serde_json::to_writer(clean::Json(&mut *out), record)?;
             out.write_all(b"\n")?;
         }
         out.flush()

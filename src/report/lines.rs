@@ -5,10 +5,12 @@
 
 use std::io::Write;
 
+use jiff::Timestamp;
+
 use crate::model::record::{Ask, Event, Record};
-use crate::model::{Address, Fault, RunState, Status};
+use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::outline::Outline;
-use crate::view::commands::whom;
+use crate::view::commands::{Way, whom};
 use crate::view::tell::{Book, line};
 use crate::view::words::stamp_word;
 use crate::view::{Commands, Observer, clean};
@@ -34,15 +36,23 @@ impl<W: Write + Send> Lines<W> {
     pub fn new(out: W, outline: &Outline, commands: Commands, volume: Volume) -> Self {
         Self { out: Some(out), teller: Teller::new(outline, commands, volume) }
     }
+
+    fn write(&mut self, text: &str) {
+        let Some(out) = &mut self.out else { return };
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            self.out = None;
+        }
+    }
 }
 
 impl<W: Write + Send> Observer for Lines<W> {
     fn observe(&mut self, records: &[Record], state: &RunState) {
         let text: String = records.iter().map(|record| self.teller.lines(record, state)).collect();
-        let Some(out) = &mut self.out else { return };
-        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-            self.out = None;
-        }
+        self.write(&text);
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.write(&format!("{} {}\n", stamp_word(Timestamp::now()), clean::word(text)));
     }
 }
 
@@ -82,9 +92,12 @@ impl Teller {
                 Some(asked) => self.beside_asked(step, &asked.ask, state),
                 None => Vec::new(),
             },
+            // What may fail leaves nothing to be done.
+            Event::StepFailed { step, fault } if self.book.may_fail(step) => because(fault).collect(),
             Event::StepFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
             Event::StepUnproven { step, fault, .. } => self.beside_fault(step, fault, Status::Unproven, state),
-            Event::UndoFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
+            Event::UndoFailed { step, fault } => because(fault).chain([said(&self.commands.take_back(step))]).collect(),
+            Event::StepLate { step } => self.ways(step, Status::Late, state),
             Event::StepDoubted { step, .. } => self.ways(step, Status::Unknown, state),
             Event::RunEnded { .. } => self.beside_end(state),
             Event::RunPaused | Event::ExecutorStopped { .. } => vec![format!("go on with: {}", self.commands.resume())],
@@ -99,16 +112,14 @@ impl Teller {
     }
 
     fn beside_fault(&self, step: &Address, fault: &Fault, status: Status, state: &RunState) -> Vec<String> {
-        let causes = fault.causes.iter().flat_map(|cause| cause.lines()).map(|line| format!("because: {line}"));
-        let hint = fault.hint.iter().map(|hint| format!("hint: {hint}"));
         // A run that has ended takes no answers about its steps.
         let ways = if state.ending.is_none() { self.ways(step, status, state) } else { Vec::new() };
-        causes.chain(hint).chain(ways).collect()
+        because(fault).chain(ways).collect()
     }
 
     fn ways(&self, step: &Address, status: Status, state: &RunState) -> Vec<String> {
         let ways = self.commands.ways(step, state.step(step), status);
-        ways.into_iter().map(|way| format!("{}: {}", way.means, way.command)).collect()
+        ways.iter().map(said).collect()
     }
 
     fn beside_end(&self, state: &RunState) -> Vec<String> {
@@ -121,9 +132,20 @@ impl Teller {
     }
 }
 
+fn because(fault: &Fault) -> impl Iterator<Item = String> {
+    let causes = fault.causes.iter().flat_map(|cause| cause.lines()).map(|line| format!("because: {line}"));
+    causes.chain(fault.hint.iter().map(|hint| format!("hint: {hint}")))
+}
+
+fn said(way: &Way) -> String {
+    format!("{}: {}", way.means, way.command)
+}
+
 /// From which volume on a record is told.
 fn worth(event: &Event) -> Volume {
     match event {
+        // The note itself follows.
+        Event::AnswerAccepted { answer: Answer { verb: Verb::Note { .. }, .. } } => Volume::Verbose,
         Event::StepAsked { .. }
         | Event::AskEscalated { .. }
         | Event::StepFailed { .. }
@@ -131,6 +153,7 @@ fn worth(event: &Event) -> Volume {
         | Event::StepDoubted { .. }
         | Event::StepLate { .. }
         | Event::UndoFailed { .. }
+        | Event::UndoWithheld { .. }
         | Event::TailDoubted { .. }
         | Event::PlanChanged(_)
         | Event::ApprovalVoided { .. }
@@ -147,6 +170,7 @@ fn worth(event: &Event) -> Volume {
         | Event::RetryScheduled { .. }
         | Event::StepSkipped { .. }
         | Event::StepReopened { .. }
+        | Event::StepExtended { .. }
         | Event::UndoIntended { .. }
         | Event::StepUndone { .. }
         | Event::UndoBegan { .. }

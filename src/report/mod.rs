@@ -33,6 +33,7 @@ use serde::Deserialize;
 
 use crate::journal::disk::{private, sync_folder};
 use crate::journal::store::RunDir;
+use crate::view::clean;
 use postmortem::Postmortem;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -85,7 +86,7 @@ pub fn write(report: &Postmortem, format: Format, out: &mut dyn Write) -> io::Re
         Format::Html => html::write(report, out),
         // By far the longest: never as one text beside what it is made of.
         Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, report)?;
+            serde_json::to_writer_pretty(clean::Json(&mut *out), report)?;
             out.write_all(b"\n")
         }
     }

@@ -1,7 +1,7 @@
 //! The graph of a run with how its steps ended, for pages that can show it.
 
 use crate::graph::draw::{Facts, Picture};
-use crate::graph::{Graph, Member, Node};
+use crate::graph::{Graph, Member, Node, Role};
 use crate::model::Status;
 use crate::plan::outline::{Outline, OutlineStep};
 
@@ -57,6 +57,7 @@ fn graph(outline: &Outline) -> Graph {
     let node = |step: &OutlineStep| Node {
         address: step.address.clone(),
         step: 0,
+        role: if step.list { Role::List } else { Role::Single },
         finally: step.finally,
         needs: step.needs.iter().map(|need| (need.step, need.when.clone())).collect(),
         dependents: step.dependents.clone(),

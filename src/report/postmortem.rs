@@ -17,10 +17,9 @@ use crate::journal::store::RunDir;
 use crate::model::record::{Mode, StopReason};
 use crate::model::step::StepState;
 use crate::model::{Address, RunId, RunStatus};
-use crate::plan::saved::SavedPlan;
 use crate::plan::staffing::Staffing;
 use crate::view::words::{between, span_seconds};
-use crate::view::{RunView, StepView, derive};
+use crate::view::{RunView, StepView, derive, read};
 
 #[derive(Debug, Serialize)]
 pub struct Postmortem {
@@ -98,7 +97,7 @@ const VERSION: u32 = 1;
 impl Postmortem {
     pub fn gather(dir: &RunDir, now: Timestamp) -> Self {
         // One after the other: the chronicle folds all records too, and two states of a large run are not held at once.
-        let outline = SavedPlan::read(dir).map(|plan| plan.outline).unwrap_or_default();
+        let outline = read::outline(dir, None).unwrap_or_default();
         let (chronicle, _) = Chronicle::read(&dir.path, &outline, now, lease::is_held(&dir.path));
         drop(outline);
         Self::of(RunView::load(dir, now), chronicle)

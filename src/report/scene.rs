@@ -8,16 +8,17 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::journal::store::RunDir;
 use crate::model::record::{End, Event};
 use crate::model::{Address, Record, RunState, Status};
 use crate::plan::outline::{Outline, OutlineStep};
 use crate::provider::process::{JobFiles, latest_pulse};
 use crate::runbook::duration;
-use crate::view::clean;
 use crate::view::commands::{Commands, who_now};
 use crate::view::paint::Paint;
 use crate::view::tell::{end_word, paused};
 use crate::view::words::{between, grouped, span, span_seconds};
+use crate::view::{clean, read};
 
 /// Cells of a progress bar.
 const BAR: usize = 20;
@@ -62,11 +63,10 @@ struct Asks {
 
 impl Scene {
     pub fn new(outline: &Outline, work: &Path, commands: Commands, paint: Paint) -> Self {
-        let places = outline.steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
-        Self {
-            outline: outline.clone(),
-            places,
-            total: outline.steps.iter().filter(|step| !step.finally).count(),
+        let mut scene = Self {
+            outline: Outline::default(),
+            places: HashMap::new(),
+            total: 0,
             work: work.to_path_buf(),
             commands,
             paint,
@@ -78,7 +78,15 @@ impl Scene {
             notable: IndexMap::new(),
             paused: None,
             ending: None,
-        }
+        };
+        scene.draw(outline.clone());
+        scene
+    }
+
+    fn draw(&mut self, outline: Outline) {
+        self.places = outline.steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
+        self.total = outline.steps.iter().filter(|step| !step.finally).count();
+        self.outline = outline;
     }
 
     /// Takes note of what came in.
@@ -86,6 +94,13 @@ impl Scene {
         let is_new = self.began.is_none();
         if is_new {
             self.begin(state);
+        }
+        let grows = |record: &Record| matches!(record.event, Event::StepOpened { list: Some(_), .. });
+        if (is_new || records.iter().any(grows))
+            && let Some(Ok(grown)) =
+                self.work.parent().map(|run| read::outline(&RunDir { path: run.into() }, Some(state)))
+        {
+            self.draw(grown);
         }
         for record in records {
             if let Some(step) = record.event.step() {
@@ -112,7 +127,8 @@ impl Scene {
     fn look_at(&mut self, step: &Address, state: &RunState) {
         let held = state.step(step);
         self.statuses.insert(step.clone(), held.status);
-        if !is_notable(held.status) {
+        let may = held.status == Status::Failed && self.planned(step).is_some_and(|it| it.allow_failure);
+        if !is_notable(held.status) || may {
             self.notable.shift_remove(step);
             return;
         }

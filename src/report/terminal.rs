@@ -2,14 +2,14 @@
 //!
 //! A terminal that cannot be drawn on, or stops taking what is drawn, gets plain lines. Nothing here can stop a run.
 
-use std::io::{self, Stderr};
+use std::io::{self, Stderr, Write};
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use console::Term;
+use console::{Term, measure_text_width};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
@@ -18,7 +18,8 @@ use super::scene::Scene;
 use crate::model::{Event, Record, RunState};
 use crate::plan::outline::Outline;
 use crate::view::paint::Paint;
-use crate::view::{Commands, Observer};
+use crate::view::words::stamp_word;
+use crate::view::{Commands, Observer, clean};
 
 const PACE: Duration = Duration::from_millis(250);
 const HZ: u8 = 4;
@@ -100,7 +101,14 @@ impl Live {
     fn print_above(&mut self, records: &[Record], state: &RunState) {
         let told = records.iter().filter(|record| scrolls_by(&record.event));
         let text: String = told.map(|record| self.teller.lines(record, state)).collect();
-        if !text.is_empty() && self.screen.println(text.trim_end()).is_err() {
+        self.print(&text);
+    }
+
+    fn print(&mut self, text: &str) {
+        // Lines of their own: written by the drawer they would be filled up with blanks, and be copied as one.
+        let text = clean::screen(text.trim_end());
+        let write = || writeln!(io::stderr().lock(), "{text}");
+        if !text.is_empty() && self.screen.suspend(write).is_err() {
             self.is_broken = true;
             self.leave();
         }
@@ -124,6 +132,13 @@ impl Observer for Live {
         self.print_above(records, state);
     }
 
+    fn notice(&mut self, text: &str) {
+        if self.is_broken {
+            return self.plain.notice(text);
+        }
+        self.print(&format!("{} {text}", stamp_word(Timestamp::now())));
+    }
+
     fn finish(&mut self) {
         self.leave();
     }
@@ -144,6 +159,20 @@ fn lock(scene: &Mutex<Scene>) -> MutexGuard<'_, Scene> {
     scene.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The lines that fit: half of the terminal is left to what scrolls by.
+fn fitting(scene: &Scene, height: usize, width: usize) -> Vec<String> {
+    let room = (height / 2).max(4);
+    let rows = |line: &String| if is_to_be_copied(line) { measure_text_width(line).div_ceil(width.max(1)) } else { 1 };
+    let now = Timestamp::now();
+    let fits = |lines: &Vec<String>| lines.iter().map(rows).sum::<usize>() <= room;
+    let drawn = (4..=room).rev().map(|most| scene.lines(now, most)).find(fits);
+    drawn.unwrap_or_else(|| scene.lines(now, 4))
+}
+
+fn is_to_be_copied(line: &str) -> bool {
+    line.contains(" regrow ")
+}
+
 /// One bar a line; a bar here is only a line of text that indicatif draws in its place.
 struct Canvas {
     screen: MultiProgress,
@@ -157,18 +186,14 @@ const GIVE_BACK_TITLE: &str = "\x1b[23;2t";
 
 impl Canvas {
     fn draw(&mut self, scene: &Mutex<Scene>) {
-        let height = usize::from(Term::stderr().size().0);
-        // Half of the terminal is left to what scrolls by.
+        let (height, width) = Term::stderr().size();
         let (lines, title) = {
             let scene = lock(scene);
-            (scene.lines(Timestamp::now(), (height / 2).max(4)), scene.title())
+            (fitting(&scene, usize::from(height), usize::from(width)), scene.title())
         };
-        self.call(crate::view::clean::word(&title));
+        self.call(clean::word(&title));
         while self.bars.len() < lines.len() {
             let bar = self.screen.add(ProgressBar::new_spinner());
-            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
-                bar.set_style(style);
-            }
             self.bars.push(bar);
         }
         for bar in self.bars.drain(lines.len()..) {
@@ -176,7 +201,12 @@ impl Canvas {
             self.screen.remove(&bar);
         }
         for (bar, line) in self.bars.iter().zip(lines) {
-            bar.set_message(line);
+            // What is to be copied is never cut: the terminal wraps it, and gives it back as one line.
+            if let Ok(style) = ProgressStyle::with_template(if is_to_be_copied(&line) { "{msg}" } else { "{wide_msg}" })
+            {
+                bar.set_style(style);
+            }
+            bar.set_message(clean::whole_line(&line));
         }
     }
 

@@ -15,6 +15,7 @@ use super::source::Span;
 use super::template::Condition;
 use super::tree::{Name, Tree};
 
+pub use super::foreach::{Foreach, OnItemFailure, Order};
 pub use super::roles::{Approval, Escalation, Minimum, Responder, Somebody};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +38,7 @@ pub struct Runbook {
     /// In the order of the file.
     pub steps: Vec<Step>,
     pub finally: Vec<Step>,
-    /// What a file that is included shows to the outside; a runbook has none.
+    /// What a file that is included, or a block, shows to the outside; a runbook has none.
     pub outputs: IndexMap<String, Tree>,
 }
 
@@ -127,7 +128,7 @@ pub enum SecretSpec {
 pub struct Step {
     pub id: String,
     pub name: Option<Box<Tree>>,
-    /// The word after `uses:`; `run` for `run: |`; `include` for an include.
+    /// The word after `uses:`; `run` for `run: |`; `include` for an include, `block` for a block.
     pub kind: String,
     /// A map; null if it could not be read, which is a problem of its own.
     pub with: Tree,
@@ -138,6 +139,8 @@ pub struct Step {
     pub foreach: Option<Box<Foreach>>,
     /// Done by the steps of another file.
     pub include: Option<Box<Include>>,
+    /// Done by the steps that are written in it: a runbook of `steps` and `outputs` alone.
+    pub block: Option<Box<Runbook>>,
     pub require: Vec<Requirement>,
     pub retry: Retry,
     /// Covers one attempt.
@@ -182,34 +185,6 @@ pub enum Ended {
     Failed,
     Blocked,
     Undone,
-}
-
-/// One step for every item of a list or map.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Foreach {
-    pub list: Tree,
-    /// What tells the items apart; read with the item at hand.
-    pub key: Option<Tree>,
-    pub order: Order,
-    pub on_item_failure: OnItemFailure,
-    /// How many items at a time.
-    pub max_parallel: Option<usize>,
-    /// The key `foreach`.
-    pub span: Span,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Each item behind the one before.
-    Serial,
-    Parallel,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnItemFailure {
-    /// No further item starts.
-    Stop,
-    Isolate,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -353,9 +328,36 @@ impl Backoff {
 }
 
 impl Runbook {
+    /// What is less than a runbook: steps, and what they show.
+    pub fn of_steps(steps: Vec<Step>, outputs: IndexMap<String, Tree>) -> Self {
+        Self {
+            name: String::new(),
+            title: None,
+            description: None,
+            severity: RunbookSeverity::Complete,
+            objectives: Objectives::default(),
+            responders: IndexMap::new(),
+            people_file: None,
+            people: IndexMap::new(),
+            params: IndexMap::new(),
+            secrets: IndexMap::new(),
+            vars: IndexMap::new(),
+            steps,
+            finally: Vec::new(),
+            outputs,
+        }
+    }
+
     /// Every step with whether it stands in `finally`.
     pub fn all_steps(&self) -> impl Iterator<Item = (bool, &Step)> {
         self.steps.iter().map(|step| (false, step)).chain(self.finally.iter().map(|step| (true, step)))
+    }
+
+    /// Every step, with those of blocks and of the files that are included.
+    pub fn steps_inside(&self) -> Vec<&Step> {
+        let own = self.all_steps().map(|(_, step)| step);
+        own.flat_map(|step| std::iter::once(step).chain(step.inside().into_iter().flat_map(Self::steps_inside)))
+            .collect()
     }
 
     /// Who has one of the roles; everybody of the people file where none is named.
@@ -372,6 +374,16 @@ impl Step {
     /// The file whose steps do it.
     pub fn part(&self) -> Option<&Arc<Part>> {
         self.include.as_ref()?.part.as_ref()
+    }
+
+    /// The steps that do it, written in it or in the file that it includes.
+    pub fn inside(&self) -> Option<&Runbook> {
+        self.block.as_deref().or_else(|| self.part().map(|part| &part.book))
+    }
+
+    /// Whether others do it, once for all or once an item.
+    pub fn is_body(&self) -> bool {
+        self.block.is_some() || self.include.is_some()
     }
 }
 

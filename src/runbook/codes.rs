@@ -44,6 +44,7 @@ codes! {
     BAD_KEY "RG0213" "The items of a step cannot be told apart"
     INCLUDE_RING "RG0214" "Files include one another in a ring"
     NOT_ON_INCLUDE "RG0215" "A key that cannot stand on an include"
+    NOT_ON_BLOCK "RG0216" "A key that cannot stand on a block"
 
     TEMPLATE_SYNTAX "RG0301" "A template that cannot be read"
     TEMPLATE_FORBIDDEN "RG0302" "A template where none is allowed"

@@ -66,7 +66,7 @@ pub fn between(old: &Loaded, new: &Loaded) -> Result<Difference, Box<Problem>> {
             Some((_, is)) => {
                 let mut fields = Vec::new();
                 compare("", Some(was), Some(is), &mut fields);
-                let used = names_in(step);
+                let used = own_names(step);
                 fields.extend(around.iter().filter(|field| concerns(field, &used, &moved)).cloned());
                 Change::Fields(fields)
             }
@@ -114,11 +114,12 @@ impl Version {
         steps
     }
 
-    /// A step, and those of the file that it includes. `open` are the keys of the files that it stands in.
+    /// A step, and those in it, or in the file that it includes. `open` are the keys of the files that it stands in.
     fn add<'a>(&'a self, above: &str, step: &'a Tree, finally: bool, open: &mut Vec<&'a str>, steps: &mut Steps<'a>) {
         let Some(id) = step.get("id").and_then(Tree::as_text).filter(|_| steps.len() < MOST) else { return };
         let address = format!("{above}{id}");
-        let mut written = step.written();
+        let block = step.get("steps").map(Tree::items);
+        let mut written = if block.is_some() { without_steps(step) } else { step.written() };
         let within = open.last().copied().unwrap_or_default();
         let path = step.get("include").and_then(Tree::as_text).map(|path| include::key(within, path));
         let file = path.and_then(|key| self.parts.get_key_value(&key)).filter(|(key, _)| !open.contains(&key.as_str()));
@@ -132,6 +133,9 @@ impl Version {
             }
         }
         steps.insert(address.clone(), (step, written));
+        for inner in block.unwrap_or_default() {
+            self.add(&format!("{address}/"), inner, false, open, steps);
+        }
         let Some((key, tree)) = file else { return };
         open.push(key);
         for inner in tree.get("steps").map(Tree::items).unwrap_or_default() {
@@ -160,6 +164,11 @@ fn without_steps(tree: &Tree) -> Value {
 fn names_in(tree: &Tree) -> BTreeSet<String> {
     let used = tree.references().into_iter().filter(|reference| matches!(reference.root(), "vars" | "secrets"));
     used.filter_map(|reference| Some(format!("{}.{}", reference.root(), reference.path.get(1)?))).collect()
+}
+
+/// The same of a step alone: those in a block are told by themselves.
+fn own_names(step: &Tree) -> BTreeSet<String> {
+    step.entries().iter().filter(|entry| entry.key.text != "steps").flat_map(|entry| names_in(&entry.value)).collect()
 }
 
 /// For each variable what changed of that which stands behind it.

@@ -44,6 +44,9 @@ impl<'a> Reader<'a> {
             if let Some(include) = step.include.as_deref_mut() {
                 include.part = self.part(include, key, source);
             }
+            if let Some(block) = step.block.as_deref_mut() {
+                self.resolve(block, key, source);
+            }
         }
     }
 
@@ -148,6 +151,9 @@ fn count<'a>(book: &'a Runbook, most: usize, known: &mut HashMap<&'a str, usize>
             };
             known.insert(&part.key, inside);
             steps += inside;
+        }
+        if let Some(block) = &step.block {
+            steps += count(block, most, known);
         }
         if steps > most {
             return most + 1;

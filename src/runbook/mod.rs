@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod difference;
 pub mod duration;
 pub mod expect;
+mod foreach;
 pub mod include;
 pub mod keys;
 pub mod params;

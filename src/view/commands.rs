@@ -1,6 +1,8 @@
 //! The command lines that move a run on, written so that they can be pasted.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -8,13 +10,16 @@ use super::words::shell_word;
 use crate::model::record::{Ask, AskKind};
 use crate::model::step::{Asked, StepState};
 use crate::model::{Address, RunId, Status};
+use crate::plan::outline::Outline;
 
 /// How commands about one run are written.
 #[derive(Clone, Debug)]
 pub struct Commands {
     pub run: RunId,
     /// Said where the state does not lie where it does by itself.
-    pub state: Option<PathBuf>,
+    state: Option<PathBuf>,
+    /// Outputs that a step done by hand has to come with.
+    read: Arc<HashMap<Address, Vec<String>>>,
 }
 
 /// One way on.
@@ -27,7 +32,19 @@ pub struct Way {
 
 impl Commands {
     pub fn new(run: RunId) -> Self {
-        Self { run, state: None }
+        Self { run, state: None, read: Arc::default() }
+    }
+
+    /// `state`: the folder, where it has to be said.
+    pub fn at(self, state: Option<PathBuf>) -> Self {
+        Self { state, ..self }
+    }
+
+    /// With what the plan says of its steps.
+    pub fn knowing(self, outline: &Outline) -> Self {
+        let read = outline.steps.iter().filter(|step| !step.read.is_empty());
+        let read = read.map(|step| (step.address.clone(), step.read.clone())).collect();
+        Self { read: Arc::new(read), ..self }
     }
 
     pub fn resume(&self) -> String {
@@ -41,6 +58,11 @@ impl Commands {
 
     pub fn cleanup(&self) -> String {
         format!("{} cleanup {}", self.program(), self.run)
+    }
+
+    /// Takes back the whole run.
+    pub fn undo(&self) -> String {
+        format!("{} undo --because TEXT --run {}", self.program(), self.run)
     }
 
     pub fn report(&self) -> String {
@@ -59,26 +81,35 @@ impl Commands {
     pub fn ways(&self, step: &Address, state: &StepState, status: Status) -> Vec<Way> {
         let way = |means, verb: &str, rest: &str| Way { means, command: self.about(verb, step, rest) };
         let because = " --because TEXT";
+        let read = self.read.get(step).map(Vec::as_slice).unwrap_or_default();
+        let outputs: String = read.iter().map(|name| format!(" --output {}=VALUE", shell_word(name))).collect();
+        let done = |means, how: &str| way(means, "done", &format!("{how} --because TEXT{outputs}"));
+        // Where its outputs are read, nothing goes on without them.
+        let skip = read.is_empty().then(|| way("go on without it", "skip", because));
         match status {
             Status::Waiting => state.ask.as_ref().map(|asked| self.answers(step, &asked.ask)).unwrap_or_default(),
-            Status::Unknown => {
-                vec![way("it happened", "done", because), way("it did not happen: do it", "retry", because)]
-            }
+            Status::Unknown => vec![done("it happened", ""), way("it did not happen: do it", "retry", because)],
             Status::Unproven => vec![
                 way("prove it again", "retry", ""),
                 way("do it again", "rerun", because),
-                way("it is so: take it as done", "done", " --unverified --because TEXT"),
+                done("it is so: take it as done", " --unverified"),
             ],
             // A group goes on in its members.
             Status::Failed if state.opened => vec![way("try again", "retry", "")],
-            Status::Failed => vec![
-                way("try again", "retry", ""),
-                way("done by hand", "done", because),
-                way("go on without it", "skip", because),
-            ],
-            Status::Undone => vec![way("do it again", "retry", ""), way("go on without it", "skip", because)],
+            Status::Failed if state.undo.is_some() => vec![self.take_back(step), done("leave it as it is", "")],
+            Status::Failed => {
+                let again = way("try again", "retry", "");
+                [again, done("done by hand", "")].into_iter().chain(skip).collect()
+            }
+            Status::Late => vec![way("give it more time", "extend", " 30m")],
+            Status::Undone => std::iter::once(way("do it again", "retry", "")).chain(skip).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// What is left to do where an undo failed, also after the end of the run.
+    pub fn take_back(&self, step: &Address) -> Way {
+        Way { means: "take it back again", command: self.about("undo", step, " --because TEXT") }
     }
 
     fn answers(&self, step: &Address, ask: &Ask) -> Vec<Way> {

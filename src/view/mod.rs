@@ -14,6 +14,7 @@ pub mod follow;
 pub mod history;
 pub mod json;
 pub mod logs;
+pub mod page;
 pub mod paint;
 pub mod read;
 pub mod summary;
@@ -30,6 +31,7 @@ use crate::engine::frontier::{Frontier, Readiness};
 use crate::engine::world::pending;
 use crate::journal::store::RunDir;
 use crate::journal::{JournalError, Tail, lease};
+use crate::kinds;
 use crate::model::ledger::LedgerEntry;
 use crate::model::record::{Mode, Record};
 use crate::model::step::StepState;
@@ -44,6 +46,8 @@ pub use commands::Commands;
 pub trait Observer: Send {
     /// `state` is the fold up to and with the last of `records`.
     fn observe(&mut self, records: &[Record], state: &RunState);
+    /// Something that is no record, said at once.
+    fn notice(&mut self, _text: &str) {}
     /// Nothing more comes.
     fn finish(&mut self) {}
 }
@@ -103,12 +107,18 @@ impl RunView {
     /// Never fails: a folder in which nothing can be read gives a view that says so.
     pub fn load(dir: &RunDir, now: Timestamp) -> Self {
         let mut troubles = Vec::new();
-        let plan = SavedPlan::read(dir).map_err(|error| troubles.push(Trouble::plan(&error))).ok();
+        let mut plan = SavedPlan::read(dir).map_err(|error| troubles.push(Trouble::plan(&error))).ok();
         let alive = lease::is_held(&dir.path);
         let reading = read::fold(&dir.path);
         troubles.extend(reading.error.as_ref().map(|error| Trouble::journal(error, &reading.state)));
         troubles.extend(Trouble::tail(&reading.tail, alive));
         let (state, is_whole) = (reading.state, reading.error.is_none());
+        if let Some(plan) = &mut plan {
+            match plan.grown(dir, &state, kinds::find) {
+                Ok(grown) => plan.outline = grown.unwrap_or_else(|| std::mem::take(&mut plan.outline)),
+                Err(error) => troubles.push(Trouble::growth(&error)),
+            }
+        }
         let mut steps = steps(plan.as_ref().map(|plan| &plan.outline), &state, is_whole);
         // Looked at once, and only if somebody asks.
         let living = LazyCell::new(living);
@@ -122,7 +132,10 @@ impl RunView {
         }
         let status = derive::run_status(&state, &steps);
         let id = plan.as_ref().map_or_else(|| dir.id(), |plan| plan.run.clone());
-        let commands = Commands::new(id.clone());
+        let mut commands = Commands::new(id.clone());
+        if let Some(plan) = &plan {
+            commands = commands.knowing(&plan.outline);
+        }
         let recorded = pending(&dir.inbox()).into_iter().map(|(_, answer)| answer);
         let recorded = recorded.filter(|answer| state.judged(&answer.id).is_none()).collect();
         Self { id, dir: dir.clone(), now, plan, state, alive, status, steps, is_whole, troubles, commands, recorded }
@@ -186,6 +199,13 @@ impl Trouble {
         Self {
             message: format!("`plan.json` cannot be read: {error}"),
             hint: "steps that no record names are missing here, and so are names and kinds".into(),
+        }
+    }
+
+    fn growth(error: &str) -> Self {
+        Self {
+            message: format!("the run's copy of the runbook cannot be read: {error}"),
+            hint: "items of lists that only the run knew are shown without their names and kinds".into(),
         }
     }
 
@@ -256,7 +276,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         blocked_by,
         pulse: None,
         survives: false,
-        allow_failure: step.allow_failure,
+        allow_failure: step.allow_failure || step.covered,
         finally: step.finally,
         owner: step.owner.clone(),
         in_place: step.in_place.clone(),

@@ -4,6 +4,9 @@ use console::Style;
 
 use crate::model::{RunStatus, Status};
 
+/// All that is ever sent of them; the first ends the others.
+pub const COLOURS: [&str; 7] = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m"];
+
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Paint {
     pub colour: bool,
@@ -53,5 +56,23 @@ impl Paint {
             RunStatus::Aborted | RunStatus::Undone => Style::new().bold(),
         };
         self.with(style, &format!("{:width$}", status.word()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_colours_are_known_to_who_lets_them_through() {
+        let paint = Paint { colour: true };
+        let steps = [Status::Succeeded, Status::Failed, Status::Waiting, Status::Running, Status::Pending];
+        let runs =
+            [RunStatus::Succeeded, RunStatus::Failed, RunStatus::Waiting, RunStatus::Running, RunStatus::Aborted];
+        let painted = steps.map(|status| paint.status(status, 0)).into_iter();
+        let painted = painted.chain(runs.map(|status| paint.run_status(status, 0)));
+        for text in painted.chain([paint.bold("x"), paint.faint("x"), paint.alarm("x")]) {
+            assert_eq!(crate::view::clean::line(&text), text);
+        }
     }
 }

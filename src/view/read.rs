@@ -5,9 +5,13 @@ use std::fs::File;
 use std::io::{self, BufRead};
 use std::path::Path;
 
+use crate::journal::store::RunDir;
 use crate::journal::writer::segment_number;
 use crate::journal::{Disk, Folder, JournalError, Tail, recover, replay};
+use crate::kinds;
 use crate::model::{Record, RunState};
+use crate::plan::outline::Outline;
+use crate::plan::saved::SavedPlan;
 
 /// What a journal tells, and why it does not tell more.
 #[derive(Debug)]
@@ -15,6 +19,19 @@ pub struct Reading {
     pub state: RunState,
     pub tail: Tail,
     pub error: Option<JournalError>,
+}
+
+/// The steps of a run, with the items of lists that opened up to `state`, or up to now.
+pub fn outline(run: &RunDir, state: Option<&RunState>) -> Result<Outline, String> {
+    let mut plan = SavedPlan::read(run).map_err(|error| error.to_string())?;
+    if !plan.may_grow() {
+        return Ok(plan.outline);
+    }
+    let grown = match state {
+        Some(state) => plan.grown(run, state, kinds::find),
+        None => plan.grown(run, &fold(&run.path).state, kinds::find),
+    };
+    Ok(grown?.unwrap_or_else(|| std::mem::take(&mut plan.outline)))
 }
 
 /// The newest state that can be had.

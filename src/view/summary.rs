@@ -18,13 +18,15 @@ impl RunView {
     pub fn todos(&self) -> Vec<Todo<'_>> {
         // One that has all its approvals waits for the run, not for people.
         let asks = |step: &StepView| step.status == Status::Waiting && !self.state_of(step).is_approved();
-        let is_todo = |step: &&StepView| asks(step) || derive::needs_attention(step);
+        let is_late = |step: &StepView| step.status == Status::Late;
+        let is_todo = |step: &&StepView| asks(step) || is_late(step) || derive::needs_attention(step);
         // What is taken back stays so once the run has ended.
         let mut steps: Vec<&StepView> =
             self.steps.iter().filter(is_todo).filter(|_| self.state.ended.is_none()).collect();
         steps.sort_by_key(|step| match step.status {
             Status::Waiting => 0,
             Status::Unknown => 1,
+            Status::Late => 3,
             _ => 2,
         });
         let ways = |step: &StepView| self.commands.ways(&step.address, self.state_of(step), step.status);

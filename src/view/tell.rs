@@ -26,12 +26,14 @@ pub struct Book {
 struct Entry {
     name: String,
     kind: String,
+    allow_failure: bool,
 }
 
 impl Book {
     pub fn of(outline: &Outline) -> Self {
         let entry = |step: &crate::plan::outline::OutlineStep| {
-            (step.address.clone(), Entry { name: step.name.clone(), kind: step.kind.clone() })
+            let entry = Entry { name: step.name.clone(), kind: step.kind.clone(), allow_failure: step.allow_failure };
+            (step.address.clone(), entry)
         };
         Self { steps: outline.steps.iter().map(entry).collect() }
     }
@@ -40,6 +42,11 @@ impl Book {
     pub fn name(&self, step: &Address) -> Option<&str> {
         let name = &self.steps.get(step)?.name;
         (name != step.as_str()).then_some(name)
+    }
+
+    /// A failure of it is nobody's business.
+    pub fn may_fail(&self, step: &Address) -> bool {
+        self.steps.get(step).is_some_and(|entry| entry.allow_failure)
     }
 
     pub fn kind(&self, step: &Address) -> Option<&str> {
@@ -76,15 +83,17 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::StepSucceeded(it) => step_succeeded(it, state),
         Event::StepVerified { checks, .. } => step_verified(checks),
         Event::StepUnproven { checks, fault, .. } => step_unproven(checks, fault),
-        Event::StepFailed { step, fault } => step_failed(step, fault, state),
+        Event::StepFailed { step, fault } => step_failed(step, fault, state, book),
         Event::RetryScheduled { fault, delay_ms, .. } => retry_scheduled(fault, *delay_ms),
         Event::StepLate { .. } => step_late(),
+        Event::StepExtended { by_ms, .. } => step_extended(*by_ms),
         Event::StepDoubted { evidence, .. } => step_doubted(evidence),
         Event::StepSkipped { step, why } => format!("is skipped: {}", why_skipped(step, why)),
         Event::StepReopened { generation, .. } => step_reopened(*generation),
         Event::UndoIntended { undo, .. } => undo_intended(undo),
         Event::StepUndone { facts, .. } => step_undone(facts),
         Event::UndoFailed { fault, .. } => undo_failed(fault),
+        Event::UndoWithheld { by, .. } => undo_withheld(by),
         Event::UndoBegan { steps, all } => undo_began(steps, *all),
         Event::LedgerAdded { entry } => ledger_added(entry),
         Event::LedgerRemoved { entry_kind, id } => ledger_removed(entry_kind, id),
@@ -134,13 +143,13 @@ fn executor_started(host: &str, pid: u32, who: &Person) -> String {
 
 fn executor_stopped(reason: StopReason) -> String {
     let why = match reason {
-        StopReason::Requested => "on request; the run can be resumed",
-        StopReason::Detached => "and leaves the work going; the run can be resumed",
-        StopReason::Paused => "because the run is paused",
-        StopReason::Waiting => "because the run waits for a person",
-        StopReason::Full => "because no room is left for the journal",
+        StopReason::Requested => " on request; the run can be resumed",
+        StopReason::Detached => ", and what is under way goes on by itself; the run can be resumed",
+        StopReason::Paused => " because the run is paused",
+        StopReason::Waiting => " because the run waits for a person",
+        StopReason::Full => " because no room is left for the journal",
     };
-    format!("the executor leaves {why}")
+    format!("the executor leaves{why}")
 }
 
 fn step_intended(it: &StepIntended, book: &Book) -> String {
@@ -227,8 +236,9 @@ fn step_unproven(checks: &[Check], fault: &Fault) -> String {
     }
 }
 
-fn step_failed(step: &Address, fault: &Fault, state: &RunState) -> String {
-    format!("failed{}: {fault}", took(step, state))
+fn step_failed(step: &Address, fault: &Fault, state: &RunState, book: &Book) -> String {
+    let allowed = if book.may_fail(step) { ", as it may" } else { "" };
+    format!("failed{}{allowed}: {fault}", took(step, state))
 }
 
 fn retry_scheduled(fault: &Fault, delay_ms: u64) -> String {
@@ -237,6 +247,10 @@ fn retry_scheduled(fault: &Fault, delay_ms: u64) -> String {
 
 fn step_late() -> String {
     "takes longer than its timeout, goes on and is watched".into()
+}
+
+fn step_extended(by_ms: u64) -> String {
+    format!("is given {} more, from now on", span(by_ms))
 }
 
 fn step_doubted(evidence: &str) -> String {
@@ -275,6 +289,10 @@ fn step_undone(facts: &[String]) -> String {
 
 fn undo_failed(fault: &Fault) -> String {
     format!("could not be taken back: {fault}")
+}
+
+fn undo_withheld(by: &Address) -> String {
+    format!("is not taken back: `{by}`, which needed it, could not be")
 }
 
 fn undo_began(steps: &[Address], all: bool) -> String {

@@ -55,9 +55,12 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         remaining_seconds: 0,
         finally: *kind == "ledger.cleanup",
         allow_failure: false,
+        covered: false,
+        list: false,
         estimate_seconds: Some(600),
         owner: None,
         in_place: None,
+        read: Vec::new(),
     };
     Outline { steps: steps.iter().map(build).collect(), order: (0..steps.len()).collect() }
 }

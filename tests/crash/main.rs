@@ -1,8 +1,10 @@
 //! The real binary, killed, cut off and answered as it is on a bad day.
 
+mod blocks;
 mod cleanup;
 mod edited;
 mod files;
+mod hostile;
 mod include;
 mod people;
 mod points;
@@ -10,7 +12,12 @@ mod power;
 mod processes;
 mod roles;
 mod rollover;
+mod screen;
+mod state_bucket;
 mod state_server;
 mod support;
+mod terminal;
 mod terraform;
 mod terraform_crashes;
+mod terraform_states;
+mod words;

@@ -60,6 +60,40 @@ fn a_probe_that_says_done_settles_it() {
     assert_eq!(place.step("work")["adopted"], true);
 }
 
+/// It runs where the command runs, and what it puts out is as good as what the command would have put out.
+#[test]
+fn a_probe_gives_the_outputs_and_no_secret() {
+    for (value, code, effects) in [("7", 0, vec!["7", "begun"]), ("$S", 4, vec!["begun"])] {
+        let place = Place::new(&format!(
+            r#"secrets: {{ s: {{ from: file, path: secret }} }}
+steps:
+  - id: work
+    run: |
+      echo begun >> ../effects
+      sleep 60
+    with:
+      dir: sub
+      env: {{ S: "{{{{ secrets.s }}}}" }}
+      outputs: {{ n: {{}} }}
+      probe: [sh, -c, 'test -e ../effects && echo "n={value}" > "$REGROW_OUTPUT"']
+  - id: after
+    needs: [work]
+    run: echo "$N" >> effects
+    with: {{ env: {{ N: "{{{{ steps.work.outputs.n }}}}" }} }}
+"#
+        ));
+        place.write("secret", "hush-4711-hush");
+        std::fs::create_dir(place.path("sub")).unwrap();
+        let run = place.start_run("--no-wait");
+        place.until_effects(1);
+        run.cut_power();
+        place.regrow("resume --no-wait").ends(code);
+        assert_eq!(place.effects(), effects);
+        let events = place.regrow("events --json").stdout;
+        assert!(!events.contains("hush-4711") && (code == 0 || events.contains("RG2012")), "{events}");
+    }
+}
+
 #[test]
 fn a_probe_that_says_not_done_lets_it_run_again() {
     let place = cut("    with: { probe: [\"false\"] }\n");

@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
+use super::terraform_states::Remote;
+
 #[derive(Default)]
 struct Kept {
     state: Option<String>,
@@ -40,24 +42,26 @@ impl StateServer {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap()
     }
+}
 
-    pub fn is_locked(&self) -> bool {
+impl Remote for StateServer {
+    fn is_locked(&self) -> bool {
         self.kept().lock.is_some()
     }
 
-    pub fn lock_as(&self, id: &str) {
+    fn lock_as(&self, id: &str) {
         self.kept().lock = Some(format!(r#"{{"ID":"{id}"}}"#));
     }
 
-    pub fn unlock(&self) {
+    fn unlock(&self) {
         self.kept().lock = None;
     }
 
-    pub fn refuse_writes(&self, refuses: bool) {
+    fn refuse_writes(&self, refuses: bool) {
         self.kept().refuses_writes = refuses;
     }
 
-    pub fn state(&self) -> String {
+    fn state(&self) -> String {
         self.kept().state.clone().unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! `terraform.apply` on the real Terraform: what it does on a good day, and what it refuses.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -34,11 +35,19 @@ output "count" {
 }
 "#;
 
+/// The program that is tested: `REGROW_TEST_TERRAFORM=tofu` takes OpenTofu.
+fn binary() -> String {
+    std::env::var("REGROW_TEST_TERRAFORM").unwrap_or_else(|_| "terraform".into())
+}
+
 /// Fails where there is no Terraform, and says what is missing.
 pub fn place(module: &str, with: &str, more: &str) -> Place {
-    rig::tools::terraform().unwrap();
+    let binary = binary();
+    if binary == "terraform" {
+        rig::tools::terraform().unwrap();
+    }
     let place = Place::new(&format!(
-        "steps:\n  - id: platform\n    uses: terraform.apply\n    needs: []\n    with: {{ dir: infra{with} }}\n{more}"
+        "steps:\n  - id: platform\n    uses: terraform.apply\n    needs: []\n    with: {{ dir: infra, binary: {binary}{with} }}\n{more}"
     ));
     fs::create_dir(place.path("infra")).unwrap();
     place.write("infra/main.tf", module);
@@ -64,7 +73,7 @@ fn run_id(place: &Place, id: &str, code: i32) -> Value {
 
 /// Applies the module beside regrow, as a colleague would.
 pub fn by_hand(place: &Place, arguments: &[&str]) {
-    let mut command = place.command("terraform", arguments);
+    let mut command = place.command(&binary(), arguments);
     command.current_dir(place.path("infra")).env("TF_DATA_DIR", place.path("by-hand")).env("CHECKPOINT_DISABLE", "1");
     let output = command.output().unwrap();
     assert!(
@@ -80,7 +89,10 @@ fn a_module_is_created_changed_and_left_alone() {
     let place = place(
         MODULE,
         "",
-        "    verify: [{ probe: terraform.no_changes, with: { dir: infra }, expect: { equals: true } }]\n",
+        &format!(
+            "    verify: [{{ probe: terraform.no_changes, with: {{ dir: infra, binary: {} }}, expect: {{ equals: true }} }}]\n",
+            binary()
+        ),
     );
     let step = run_id(&place, "run1", 0);
     assert_eq!((step["state"].as_str(), &step["outputs"]), (Some("succeeded"), &json!({"count": 2})));
@@ -126,7 +138,10 @@ fn what_would_be_destroyed_is_refused_unless_it_is_named() {
             let line = text.lines().find(|line| line.contains("with:")).unwrap().to_owned();
             place.write(
                 "book.yaml",
-                &text.replace(&line, &format!("    with: {{ dir: infra, allow_destroy: [\"{pattern}\"] }}")),
+                &text.replace(
+                    &line,
+                    &format!("    with: {{ dir: infra, binary: {}, allow_destroy: [\"{pattern}\"] }}", binary()),
+                ),
             );
             run_id(&place, id, code);
         }
@@ -229,6 +244,48 @@ fn a_variable_that_the_module_does_not_have_is_refused() {
     run_id(&place, "run1", 1);
     assert!(fault(&place).contains("RG2714"), "{}", fault(&place));
     assert!(fault(&place).contains("it has: ") && made(&place).is_empty());
+}
+
+const WITH_A_PROVIDER: &str = r#"
+terraform {
+  required_providers {
+    ours = {
+      source  = "example.test/regrow/ours"
+      version = "1.2.3"
+    }
+  }
+}
+resource "ours_thing" "x" {}
+"#;
+
+#[test]
+fn providers_come_from_the_mirror_beside_the_runbook_and_the_lockfile_is_only_read() {
+    let place = place(WITH_A_PROVIDER, "", "");
+    let lockfile = place.path("infra/.terraform.lock.hcl");
+    fs::create_dir(place.path("terraform-mirror")).unwrap();
+    run_id(&place, "run1", 1);
+    let said = fault(&place);
+    assert!(said.contains("RG2704") && said.contains("/terraform-mirror") && said.contains("regrow/ours"), "{said}");
+    // A provider that says nothing is enough for what is looked at here: init does not call it.
+    let arch = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
+    let folder = place.path(format!("terraform-mirror/example.test/regrow/ours/1.2.3/{arch}"));
+    fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("terraform-provider-ours_v1.2.3");
+    fs::write(&program, "#!/bin/sh\nexit 1\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    run_id(&place, "run2", 1);
+    assert!(fault(&place).contains("lock file is read-only"), "{}", fault(&place));
+    assert!(!lockfile.exists());
+    by_hand(&place, &["providers", "lock", "-fs-mirror=../terraform-mirror"]);
+    let locked = fs::read_to_string(&lockfile).unwrap();
+    // Installed from there: now it is the plan that it has nothing to say to.
+    run_id(&place, "run3", 1);
+    assert!(fault(&place).contains(&format!("{} plan failed", binary())), "{}", fault(&place));
+    assert_eq!(fs::read_to_string(&lockfile).unwrap(), locked);
+    // It was another one when it was locked.
+    fs::write(&program, "#!/bin/sh\nexit 2\n").unwrap();
+    run_id(&place, "run4", 1);
+    assert!(fault(&place).contains("checksums"), "{}", fault(&place));
 }
 
 #[test]

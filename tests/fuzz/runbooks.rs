@@ -1,6 +1,5 @@
 //! What holds of any file that is given to `check`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -8,10 +7,8 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use regrow::cli::problems::{text, to_json};
 use regrow::kinds::{self, Kinds};
-use regrow::model::record::{Mode, OnFailure};
 use regrow::plan::{Binding, Plan};
 use regrow::runbook::{self, Loaded, Problem};
-use serde_json::Map;
 
 use crate::mutate;
 
@@ -78,19 +75,7 @@ fn is_accepted_as_a_copy(loaded: &Loaded, problems: &[Problem], scratch: &Path, 
 /// What `check` accepts is bound, or refused by a fault that says why.
 fn can_be_bound(loaded: Loaded) {
     let defaults = loaded.runbook.params.iter().filter_map(|(name, spec)| Some((name.clone(), spec.default.clone()?)));
-    let binding = Binding {
-        run: "fuzz".parse().expect("an id"),
-        mode: Mode::Real,
-        started_at: Timestamp::UNIX_EPOCH,
-        outage_began: None,
-        params: defaults.collect::<Map<_, _>>(),
-        on_failure: OnFailure::Pause,
-        concurrency: 4,
-        skipped: BTreeSet::new(),
-        items: BTreeMap::new(),
-        earlier: BTreeMap::new(),
-        base: "/".into(),
-    };
+    let binding = Binding::new("fuzz".parse().expect("an id"), Timestamp::UNIX_EPOCH, defaults.collect());
     if let Err(fault) = Plan::bind(loaded.runbook, &loaded.texts.digest(), binding, kinds::find) {
         assert!(!fault.code.is_empty() && !fault.message.is_empty(), "{fault:?}");
     }

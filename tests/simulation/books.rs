@@ -1,12 +1,10 @@
 //! The runbooks that are simulated: small ones written out, and random ones.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use fastrand::Rng;
 use jiff::Timestamp;
 use regrow::graph::Edge;
-use regrow::model::record::{Mode, OnFailure};
 use regrow::plan::{Binding, Plan};
 use regrow::runbook;
 use regrow::runbook::ast::Ended;
@@ -113,6 +111,35 @@ finally:
 ",
     ),
     (
+        "block",
+        "
+  - id: a
+    foreach: [p, q]
+    order: serial
+    needs: []
+    approval: { minimum: 1 }
+    outputs: { made: '{{ steps.y.outputs.made }}' }
+    steps:
+      - { id: x, uses: sim.proc, needs: [], with: { text: '{{ item }}' } }
+      - { id: y, uses: sim.keyed, needs: [x], with: { text: '{{ steps.x.outputs.made }}', fails: 1 } }
+  - { id: b, uses: sim.set, needs: [a], with: { text: '{{ count steps.a.items }}' } }
+",
+    ),
+    (
+        "runtime",
+        "
+  - { id: a, uses: sim.proc, needs: [], with: { text: x } }
+  - id: b
+    foreach: \"{{ split steps.a.outputs.made ' ' }}\"
+    needs: [a]
+    max_parallel: 1
+    steps:
+      - { id: x, uses: sim.opaque, needs: [], with: { text: '{{ item }}' } }
+      - { id: y, uses: sim.keyed, needs: [x], foreach: [r], with: { text: '{{ steps.x.outputs.made }}' } }
+  - { id: c, uses: sim.set, needs: [b], with: { text: '{{ count steps.b.items }}' } }
+",
+    ),
+    (
         "nested",
         "
   - { id: a, include: tests/simulation/lib/nested.yaml, needs: [], with: { text: x } }
@@ -125,19 +152,7 @@ finally:
 pub fn bind(name: &str, text: &str) -> Plan {
     let text = format!("version: 1\nname: {name}\nseverity: partial\nsteps:{text}");
     let loaded = runbook::parse_text(name, &text).unwrap_or_else(|problems| panic!("{name}: {problems:?}\n{text}"));
-    let binding = Binding {
-        run: "sim1".parse().expect("an id"),
-        mode: Mode::Real,
-        started_at: Timestamp::UNIX_EPOCH,
-        outage_began: None,
-        params: Map::new(),
-        on_failure: OnFailure::Pause,
-        concurrency: 4,
-        skipped: BTreeSet::new(),
-        items: BTreeMap::new(),
-        earlier: BTreeMap::new(),
-        base: "/".into(),
-    };
+    let binding = Binding::new("sim1".parse().expect("an id"), Timestamp::UNIX_EPOCH, Map::new());
     Plan::bind(loaded.runbook, "digest", binding, kinds::find).unwrap_or_else(|fault| panic!("{name}: {fault:?}"))
 }
 
@@ -145,9 +160,7 @@ pub fn bind(name: &str, text: &str) -> Plan {
 pub fn machine(plan: &Plan, seed: u64) -> Machine {
     let mut machine = Machine::new(seed);
     // A group does nothing of its own.
-    let kind = |node: usize| if plan.is_group(node) { "sim.read" } else { plan.kinds[node].name() };
-    let kinds = (0..plan.len()).map(|node| (plan.address(node).to_string(), kind(node)));
-    machine.outside.kinds = kinds.collect::<BTreeMap<_, _>>();
+    machine.outside.learn(plan);
     let locked = (0..plan.len()).filter(|node| !plan.is_group(*node));
     let locks = locked.filter_map(|node| Some((plan.address(node).to_string(), plan.step(node).lock.clone()?)));
     machine.oracle.locks = locks.collect();

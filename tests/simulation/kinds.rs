@@ -1,8 +1,6 @@
 //! Kinds of the simulated world, one an effect class. The engine never calls a kind itself, it only asks what it is like;
 //! what they do is in [`crate::outside`].
 
-use std::collections::BTreeMap;
-
 use regrow::kind::{AnyKind, Found, Kind, Op, Prepared, ReadCx, Role};
 use regrow::model::{Effect, Fault};
 use regrow::runbook::catalog::{Late, OutputType, Shape};
@@ -59,7 +57,8 @@ macro_rules! sim_kind {
             }
 
             fn outputs(&self, _: &Late<'_>) -> Shape {
-                Shape::Closed(BTreeMap::from([("made".to_string(), OutputType::Text)]))
+                let lists = (0..=4).map(|count| (format!("l{count}"), OutputType::List));
+                Shape::Closed(lists.chain([("made".to_string(), OutputType::Text)]).collect())
             }
 
             async fn prepare(&self, _: &ReadCx, _: &Op<Behaviour, ()>) -> Result<Prepared<Value>, Fault> {

@@ -34,10 +34,12 @@ pub fn execute(machine: &Shared, plan: &Plan) -> Left {
         let now = machine.borrow_mut().now();
         let here = Event::ExecutorStarted { host: "sim".into(), pid: 1, who: who() };
         let disk = SimDisk(machine.clone());
-        let opened = opening::open(disk, plan, started(plan), here, &now)?;
+        let (mut plan, first) = (plan.clone(), started(plan));
+        let opened = opening::open(disk, &mut plan, first, here, &now)?;
         let answers = machine.borrow().inbox.clone();
-        let world = SimWorld { machine: machine.clone(), plan };
-        let mut driver = Driver::new(plan, opened.state, opened.writer, world, Secrets::new(), false);
+        machine.borrow_mut().outside.learn(&plan);
+        let world = SimWorld { machine: machine.clone(), plan: plan.clone() };
+        let mut driver = Driver::new(&mut plan, opened.state, opened.writer, world, Secrets::new(), false);
         let halt = driver.run(opened.first, answers);
         let state = driver.state().clone();
         Ok((halt?, state))
@@ -92,7 +94,7 @@ pub fn live(machine: Machine, plan: &Plan, mut before: impl FnMut(&mut Machine, 
         match left {
             Left::Halted(Halt::Ended, state) => return Ok(Fin::Ended(Box::new(summary(&machine, plan, &state)))),
             Left::Halted(Halt::Paused, state) => {
-                if person::act(&mut machine, plan, &state).is_none() {
+                if person::act(&mut machine, &grown(plan, &state), &state).is_none() {
                     machine.oracle.broken.push("the run is paused and nobody can do anything".into());
                     return Err(Box::new(machine.clone()));
                 }
@@ -113,7 +115,15 @@ pub fn live(machine: Machine, plan: &Plan, mut before: impl FnMut(&mut Machine, 
     unreachable!("the loop above has no other end")
 }
 
+/// With the lists that opened.
+fn grown(plan: &Plan, state: &RunState) -> Plan {
+    let mut plan = plan.clone();
+    plan.grow(state);
+    plan
+}
+
 fn summary(machine: &Machine, plan: &Plan, state: &RunState) -> Summary {
+    let plan = &grown(plan, state);
     let step = |node: usize| {
         let address = plan.address(node);
         let outputs = state.step(address).outputs.clone().map(Value::Object);

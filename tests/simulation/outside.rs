@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use regrow::engine::command::{Command, Happening};
 use regrow::kind::{Found, Made, Next, Outputs, Prepared, RawOp};
 use regrow::model::record::Check;
-use regrow::model::{Fault, RetryClass};
+use regrow::model::{Address, Fault, RetryClass};
+use regrow::plan::Plan;
 use serde_json::{Value, json};
 
 use crate::kinds::{Behaviour, PHASES};
@@ -134,7 +135,7 @@ impl Outside {
     /// A request that was on its way for long arrives.
     pub fn land_late(&mut self, boot: u32, oracle: &mut Oracle) {
         if let Some(command) = self.late.pop() {
-            let remote = matches!(&command, Command::Start { op, .. } if self.kind(op) == "sim.keyed" && !self.undone.contains(op.id.as_str()));
+            let remote = matches!(&command, Command::Start { op } if self.kind(op) == "sim.keyed" && !self.undone.contains(op.id.as_str()));
             if remote {
                 self.begin(&command, boot, oracle);
             }
@@ -152,32 +153,40 @@ impl Outside {
         }
     }
 
+    /// Which steps there are, and of which kind.
+    pub fn learn(&mut self, plan: &Plan) {
+        let kind = |node: usize| if plan.is_group(node) { "sim.read" } else { plan.kinds[node].name() };
+        self.kinds = (0..plan.len()).map(|node| (plan.address(node).to_string(), kind(node))).collect();
+    }
+
     /// Finishes a command and says how it went.
     pub fn answer(&mut self, command: &Command, boot: &str) -> Vec<Happening> {
         let one = match command {
-            Command::Prepare { node, op } => Happening::Prepared { node: *node, result: self.prepare(op) },
-            Command::Find { node, op } => Happening::Found { node: *node, result: Ok(self.find(op, boot)) },
-            Command::Start { node, op } | Command::Watch { node, op } => {
-                Happening::Ended { node: *node, result: self.end(op) }
+            Command::Prepare { op } => Happening::Prepared { step: op.step.clone(), result: self.prepare(op) },
+            Command::Find { op } => Happening::Found { step: op.step.clone(), result: Ok(self.find(op, boot)) },
+            Command::Start { op } | Command::Watch { op } => {
+                Happening::Ended { step: op.step.clone(), result: self.end(op) }
             }
-            Command::Verify { node, proofs } => self.verify(*node, proofs.first().map(|proof| &proof.op)),
-            Command::Undo { node, .. } => {
-                Happening::Undone { node: *node, result: Ok(vec!["taken back".into()].into()) }
+            Command::Verify { step, proofs } => self.verify(step, proofs.first().map(|proof| &proof.op)),
+            Command::Undo { op, .. } => {
+                Happening::Undone { step: op.step.clone(), result: Ok(vec!["taken back".into()].into()) }
             }
-            Command::Cleanup { node, entries } => {
+            Command::Cleanup { step, entries } => {
                 let goes = |id: &str| entries.iter().any(|removal| removal.entry.id == id);
                 self.keyed.retain(|(op, _)| !goes(op));
                 // As after an undo, nothing of it arrives any more.
-                self.late.retain(|late| !matches!(late, Command::Start { op, .. } if goes(op.id.as_str())));
+                self.late.retain(|late| !matches!(late, Command::Start { op } if goes(op.id.as_str())));
                 let mut all: Vec<_> =
                     entries.iter().map(|removal| Happening::Removed { entry: removal.entry.clone() }).collect();
-                all.push(match node {
-                    Some(node) => Happening::Ended { node: *node, result: Ok(Next::Done(Outputs::new())) },
+                all.push(match step {
+                    Some(step) => Happening::Ended { step: step.clone(), result: Ok(Next::Done(Outputs::new())) },
                     None => Happening::CleanedUp { kept: Vec::new(), failed: Vec::new() },
                 });
                 return all;
             }
-            Command::Report { node, .. } => Happening::Ended { node: *node, result: Ok(Next::Done(Outputs::new())) },
+            Command::Report { step, .. } => {
+                Happening::Ended { step: step.clone(), result: Ok(Next::Done(Outputs::new())) }
+            }
         };
         vec![one]
     }
@@ -196,7 +205,7 @@ impl Outside {
             }
             _ => Vec::new(),
         };
-        Ok(Prepared { prior, changes: vec![format!("`{}` changes", op.step)], creates, settles: None })
+        Ok(Prepared::new(prior, vec![format!("`{}` changes", op.step)]).creating(creates))
     }
 
     fn find(&self, op: &RawOp, boot: &str) -> Found {
@@ -249,7 +258,7 @@ impl Outside {
         }
     }
 
-    fn verify(&mut self, node: usize, op: Option<&RawOp>) -> Happening {
+    fn verify(&mut self, step: &Address, op: Option<&RawOp>) -> Happening {
         let (proven, wanted) = match op {
             Some(op) => {
                 let proofs = self.proofs.entry(op.step.to_string()).or_default();
@@ -261,6 +270,6 @@ impl Outside {
         let passed = proven > wanted;
         let checks = vec![Check { probe: "sim.probe".into(), passed, text: "as the script says".into() }];
         let fault = (!passed).then(|| Fault::new("SIM3", "not proven"));
-        Happening::Verified { node, checks, fault }
+        Happening::Verified { step: step.clone(), checks, fault }
     }
 }

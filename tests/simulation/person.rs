@@ -80,7 +80,7 @@ pub fn say(machine: &mut Machine, verb: Verb) -> Answer {
 pub fn meddle(machine: &mut Machine, plan: &Plan) -> Option<Happening> {
     // Best while it is being prepared: then the answer overtakes the preparing.
     let preparing = machine.tasks.iter().find_map(|task| match task {
-        Command::Prepare { node, .. } => Some(*node),
+        Command::Prepare { op } => plan.find(&op.step),
         _ => None,
     });
     let node = preparing.filter(|_| machine.rng.bool()).unwrap_or_else(|| machine.rng.usize(..plan.len()));

@@ -12,18 +12,24 @@ use crate::oracle::Deed;
 use crate::outside::Process;
 use crate::person;
 
-pub struct SimWorld<'p> {
+pub struct SimWorld {
     pub machine: Shared,
-    pub plan: &'p Plan,
+    /// As far as it has grown.
+    pub plan: Plan,
 }
 
-impl World for SimWorld<'_> {
+impl World for SimWorld {
     fn now(&self) -> Moment {
         self.machine.borrow_mut().now()
     }
 
     fn chance(&mut self) -> f64 {
         0.5
+    }
+
+    fn grown(&mut self, plan: &Plan) {
+        self.machine.borrow_mut().outside.learn(plan);
+        self.plan = plan.clone();
     }
 
     fn perform(&mut self, command: Command) {
@@ -39,7 +45,7 @@ impl World for SimWorld<'_> {
         machine.tick();
         if machine.meddles
             && machine.rng.u8(..) < 12
-            && let Some(happening) = person::meddle(&mut machine, self.plan)
+            && let Some(happening) = person::meddle(&mut machine, &self.plan)
         {
             return vec![happening];
         }
@@ -56,7 +62,7 @@ impl World for SimWorld<'_> {
             return Vec::new();
         }
         let state = machine.told.clone().unwrap_or_default();
-        match person::act(&mut machine, self.plan, &state) {
+        match person::act(&mut machine, &self.plan, &state) {
             Some(answer) => vec![Happening::Answered(answer)],
             None => {
                 machine.broken("nothing can ever happen any more");
@@ -93,7 +99,7 @@ impl World for SimWorld<'_> {
     }
 }
 
-impl SimWorld<'_> {
+impl SimWorld {
     /// Does one task and says how it went, with a point to stop at in between.
     fn finish_one(&self, machine: &mut Machine) -> Vec<Happening> {
         let at = if machine.shuffles { machine.rng.usize(..machine.tasks.len()) } else { 0 };
@@ -121,21 +127,24 @@ impl SimWorld<'_> {
         if platter.failed {
             return machine.broken(format!("G11: {} after the journal could not be written", short(command)));
         }
-        if let Command::Cleanup { node: Some(node), .. } = command
-            && self.plan.step(*node).kind != "ledger.cleanup"
+        let node = |step| self.plan.find(step);
+        if let Command::Cleanup { step: Some(step), .. } = command
+            && node(step).is_none_or(|node| self.plan.step(node).kind != "ledger.cleanup")
         {
-            return machine.broken(format!("`{}` empties the ledger", self.plan.address(*node)));
+            return machine.broken(format!("`{step}` empties the ledger"));
         }
-        let (node, op, undo) = match command {
-            Command::Start { node, op } => (*node, op, false),
-            Command::Undo { node, op, .. } => (*node, op, true),
+        let (op, undo) = match command {
+            Command::Start { op } => (op, false),
+            Command::Undo { op, .. } => (op, true),
             _ => return,
         };
         let works = |((of, _), process): (&(String, u32), &Process)| of == op.id.as_str() && *process == Process::Alive;
         if undo && machine.outside.procs.iter().any(works) {
             return machine.broken(format!("`{}` is taken back while it works", op.step));
         }
-        let effect = self.plan.effects[node];
+        let Some(effect) = node(&op.step).map(|node| self.plan.effects[node]) else {
+            return machine.broken(format!("`{}` is no step", op.step));
+        };
         if effect == Effect::Read && !undo {
             return;
         }
@@ -190,8 +199,8 @@ pub fn short(command: &Command) -> String {
         Command::Start { op, .. } => text("start", op),
         Command::Watch { op, .. } => text("watch", op),
         Command::Undo { op, .. } => text("undo", op),
-        Command::Verify { node, .. } => format!("verify node {node}"),
-        Command::Cleanup { node, .. } => format!("clean-up by node {node:?}"),
-        Command::Report { node, .. } => format!("report by node {node}"),
+        Command::Verify { step, .. } => format!("verify {step}"),
+        Command::Cleanup { step, .. } => format!("clean-up by {step:?}"),
+        Command::Report { step, .. } => format!("report by {step}"),
     }
 }

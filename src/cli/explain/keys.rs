@@ -1,5 +1,6 @@
 //! Keys of the language, from the tables the reader reads by.
 
+use indexmap::IndexSet;
 use serde_json::{Value, json};
 
 use crate::runbook::keys::{Form, Key, Keys, PARAM, PART, PROOF, SECRET, STEP, TOP};
@@ -11,14 +12,27 @@ pub struct Found {
 
 pub fn find(name: &str) -> Option<Found> {
     let inside = |keys: &'static Keys| keys.known.iter().map(|key| Found { key, of: keys.of });
-    inside(&STEP).chain(inside(&TOP)).chain(inside(&PART)).find(|found| found.key.name == name)
+    tables().into_iter().flat_map(inside).find(|found| found.key.name == name)
 }
 
-/// Those of a step first.
+/// Each once: those of a step first, then those of the file, then what lies in them.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    let of_top = TOP.names().filter(|name| !STEP.knows(name));
-    let of_part = PART.names().filter(|name| !STEP.knows(name) && !TOP.knows(name));
-    STEP.names().chain(of_top).chain(of_part)
+    tables().into_iter().flat_map(Keys::names).collect::<IndexSet<&str>>().into_iter()
+}
+
+/// Every mapping of the language, the outer before the inner.
+fn tables() -> Vec<&'static Keys> {
+    let mut found: Vec<&'static Keys> = vec![&STEP, &TOP, &PART];
+    let mut at = 0;
+    while let Some(table) = found.get(at) {
+        for inner in table.known.iter().filter_map(|key| keys(&key.form)) {
+            if !found.iter().any(|known| std::ptr::eq(*known, inner)) {
+                found.push(inner);
+            }
+        }
+        at += 1;
+    }
+    found
 }
 
 impl Found {
@@ -75,6 +89,9 @@ mod tests {
         assert!(text.starts_with("retry: a key of a step\n") && text.contains("\n  backoff: "), "{text}");
         assert!(find("needs").unwrap().text().contains("\n  step (required): "));
         assert!(find("params").unwrap().text().contains("\n  pattern: "));
+        for inner in ["escalate_after", "within", "stable_for", "expect", "minimum", "attempts", "because"] {
+            assert!(find(inner).is_some(), "{inner}");
+        }
         assert!(find("no").is_none());
     }
 }

@@ -12,7 +12,9 @@ pub fn text(kind: &dyn AnyKind) -> String {
     text.push_str(kind.page().trim());
     section(&mut text, "Fields of `with`", &fields(&kind.schema()).iter().map(Field::text).collect::<String>());
     let outputs = outputs(kind).map(|all| all.iter().map(|(name, form)| format!("  {name} ({form})\n")).collect());
-    section(&mut text, "Outputs", &outputs.unwrap_or_else(|| "  Only the run can tell.\n".to_string()));
+    let declared = if declares_outputs(kind) { "  and what its fields declare\n" } else { "" };
+    let outputs: String = outputs.unwrap_or_else(|| "  Only the run can tell.\n".to_string());
+    section(&mut text, "Outputs", &(outputs + declared));
     let undos = kind.undos().iter().map(|undo| format!("  {undo}\n"));
     section(&mut text, "Undo", &undos.collect::<String>());
     let lines = kind.example().lines().enumerate();
@@ -44,13 +46,19 @@ pub fn json(kind: &dyn AnyKind) -> Value {
     })
 }
 
-/// Those of the example, since some kinds put out what their fields say. `None`: only the run can tell.
+/// Those that are there whatever the fields say. `None`: only the run can tell.
 fn outputs(kind: &dyn AnyKind) -> Option<Vec<(String, &'static str)>> {
-    let example: Value = serde_saphyr::from_str(kind.example()).unwrap_or_default();
-    match kind.outputs(&Late { value: &example["with"] }) {
+    match kind.outputs(&Late { value: &json!({}) }) {
         Shape::Closed(all) => Some(all.into_iter().map(|(name, form)| (name, word(form))).collect()),
         Shape::Open => None,
     }
+}
+
+/// Whether its fields say what else it puts out, as those of its example do.
+fn declares_outputs(kind: &dyn AnyKind) -> bool {
+    let example: Value = serde_saphyr::from_str(kind.example()).unwrap_or_default();
+    let always = outputs(kind).map_or(0, |all| all.len());
+    matches!(kind.outputs(&Late { value: &example["with"] }), Shape::Closed(all) if all.len() > always)
 }
 
 fn word(form: OutputType) -> &'static str {
@@ -87,7 +95,7 @@ mod tests {
             for field in kind.schema()["properties"].as_object().unwrap().keys() {
                 assert!(text.contains(&format!("\n  {field} (")), "{}: no {field}\n{text}", kind.name());
             }
-            let none = value["outputs"].as_object().is_some_and(Map::is_empty);
+            let none = value["outputs"].as_object().is_some_and(Map::is_empty) && !declares_outputs(*kind);
             assert_eq!(none, !text.contains("## Outputs"), "{text}");
         }
     }
@@ -101,5 +109,6 @@ mod tests {
         assert!(text.contains("      `read`: Changes nothing"), "{text}");
         assert!(text.contains("takes a secret"), "{text}");
         assert!(text.contains("  outputs[].type (string | integer"), "{text}");
+        assert!(text.contains("\n  exit_code (integer)\n  and what its fields declare\n"), "{text}");
     }
 }

@@ -11,7 +11,7 @@ use super::Failure;
 use super::context::Context;
 use super::kinds::summary;
 use super::looking::{print, print_json};
-use crate::kinds::{self, KINDS};
+use crate::kinds;
 use crate::runbook::suggest;
 
 pub fn explain(context: &Context, word: Option<&str>) -> Result<(), Failure> {
@@ -19,7 +19,7 @@ pub fn explain(context: &Context, word: Option<&str>) -> Result<(), Failure> {
         Some(word) => page(word).ok_or_else(|| unknown(word))?,
         None => list(),
     };
-    if context.json { print_json(&value) } else { print(&text) }
+    if context.json { print_json(&value) } else { print(text) }
 }
 
 /// For people and for programs.
@@ -46,11 +46,11 @@ fn unknown(word: &str) -> Failure {
 
 fn words() -> impl Iterator<Item = &'static str> {
     let codes = codes::pages().iter().map(|page| page.code);
-    KINDS.iter().map(|kind| kind.name()).chain(keys::names()).chain(codes)
+    kinds::all().map(|kind| kind.name()).chain(keys::names()).chain(codes)
 }
 
 fn list() -> Explained {
-    let kinds = KINDS.iter().map(|kind| format!("  {:23} {}\n", kind.name(), summary(*kind)));
+    let kinds = kinds::all().map(|kind| format!("  {:23} {}\n", kind.name(), summary(kind)));
     let keys: Vec<&str> = keys::names().collect();
     let codes = codes::pages().iter().map(|page| format!("  {} {}\n", page.code, page.title));
     let text = format!(
@@ -60,7 +60,7 @@ fn list() -> Explained {
         codes.collect::<String>()
     );
     let codes: Vec<Value> = codes::pages().iter().map(|page| json!({"code": page.code, "title": page.title})).collect();
-    let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name()).collect();
+    let kinds: Vec<&str> = kinds::all().map(|kind| kind.name()).collect();
     (text, json!({"kinds": kinds, "keys": keys, "codes": codes}))
 }
 

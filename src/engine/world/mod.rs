@@ -5,6 +5,7 @@ mod proofs;
 mod signals;
 mod worker;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::journal::store::RunDir;
 use crate::kind::{AnyKind, ReadCx};
 use crate::model::record::Record;
 use crate::model::time::{Clock, Moment};
-use crate::model::{Fault, RunState};
+use crate::model::{Address, Fault, RunState};
 use crate::plan::{Plan, include};
 use crate::provider::clock::SystemClock;
 
@@ -25,6 +26,8 @@ pub use inbox::{deliver, pending};
 /// Told only what is on disk.
 pub trait Audience: Send {
     fn hear(&mut self, records: &[Record], state: &RunState);
+    /// Somebody asked to stop: nothing new starts, and what is under way is seen to its end.
+    fn stopping(&mut self) {}
 }
 
 /// Writes the report of a run; lives above the engine.
@@ -34,7 +37,7 @@ pub struct RealWorld {
     runtime: Runtime,
     sender: Sender<Happening>,
     happenings: Receiver<Happening>,
-    kinds: Vec<&'static dyn AnyKind>,
+    kinds: HashMap<Address, &'static dyn AnyKind>,
     find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
     cx: ReadCx,
     folders: Arc<worker::Folders>,
@@ -66,11 +69,11 @@ impl RealWorld {
         signals::listen(&runtime, &sender)?;
         let Setting { cx, run, audience, write_report, find_kind } = setting;
         let inbox = inbox::Inbox::watch(run.inbox(), sender.clone());
-        let kinds = plan.kinds.clone();
-        let included = (0..plan.len()).filter(|node| plan.graph.nodes[*node].unit.is_some());
-        let folders = included.map(|node| (plan.address(node).clone(), include::folder(plan, node))).collect();
-        let folders = Arc::new(folders);
-        Ok(Self { runtime, sender, happenings, kinds, find_kind, cx, folders, run, audience, write_report, inbox })
+        let (kinds, folders) = Default::default();
+        let mut world =
+            Self { runtime, sender, happenings, kinds, find_kind, cx, folders, run, audience, write_report, inbox };
+        world.grown(plan);
+        Ok(world)
     }
 
     /// For answers that are asked for in this very terminal.
@@ -93,13 +96,21 @@ impl World for RealWorld {
         fastrand::f64()
     }
 
+    fn grown(&mut self, plan: &Plan) {
+        self.kinds = (0..plan.len()).map(|node| (plan.address(node).clone(), plan.kinds[node])).collect();
+        let within = |node: &usize| plan.graph.file(&plan.runbook, *node).is_some();
+        let included = (0..plan.len()).filter(within);
+        let folders = included.map(|node| (plan.address(node).clone(), include::folder(plan, node))).collect();
+        self.folders = Arc::new(folders);
+    }
+
     fn perform(&mut self, command: Command) {
-        if let Command::Report { node, inputs } = command {
+        if let Command::Report { step, inputs } = command {
             let (write, run, sender) = (self.write_report, self.run.clone(), self.sender.clone());
             // It reads the whole journal and writes files: on this thread a slow disk would hold up every other step.
             self.runtime.spawn_blocking(move || {
                 let result = write(&run, &inputs).map(worker::report_outputs);
-                let _ = sender.send(Happening::Ended { node, result });
+                let _ = sender.send(Happening::Ended { step, result });
             });
             return;
         }
@@ -108,7 +119,7 @@ impl World for RealWorld {
             folders: self.folders.clone(),
             sender: self.sender.clone(),
             find_kind: self.find_kind,
-            kind: worker::node_of(&command).map(|node| self.kinds[node]),
+            kind: command.step().and_then(|step| self.kinds.get(step)).copied(),
         };
         self.runtime.spawn(worker.perform(command));
     }
@@ -119,7 +130,11 @@ impl World for RealWorld {
             Some(millis) => self.happenings.recv_timeout(Duration::from_millis(millis)).ok(),
         };
         // Everything that came while the disk was busy shares the next write.
-        first.into_iter().chain(self.happenings.try_iter()).collect()
+        let happenings: Vec<Happening> = first.into_iter().chain(self.happenings.try_iter()).collect();
+        if happenings.iter().any(|it| matches!(it, Happening::StopRequested)) {
+            self.audience.iter_mut().for_each(|listener| listener.stopping());
+        }
+        happenings
     }
 
     fn publish(&mut self, records: &[Record], state: &RunState) {

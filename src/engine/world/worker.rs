@@ -27,17 +27,6 @@ pub struct Worker {
 /// Where the relative paths of steps start from, if not from the folder of the runbook.
 pub type Folders = BTreeMap<Address, PathBuf>;
 
-pub fn node_of(command: &Command) -> Option<usize> {
-    match command {
-        Command::Prepare { node, .. }
-        | Command::Find { node, .. }
-        | Command::Start { node, .. }
-        | Command::Watch { node, .. }
-        | Command::Undo { node, .. } => Some(*node),
-        Command::Verify { .. } | Command::Cleanup { .. } | Command::Report { .. } => None,
-    }
-}
-
 impl Worker {
     /// The context of a step: paths in a file that is included are relative to that file.
     fn cx_of(&self, step: &Address) -> ReadCx {
@@ -55,41 +44,40 @@ impl Worker {
 
     async fn outcome(self, command: Command) -> Happening {
         match command {
-            Command::Verify { node, proofs } => {
+            Command::Verify { step, proofs } => {
                 let cx = proofs.first().map_or_else(|| self.cx.clone(), |proof| self.cx_of(&proof.op.step));
                 let (checks, fault) = proofs::prove(&cx, &proofs, self.find_kind).await;
-                Happening::Verified { node, checks, fault }
+                Happening::Verified { step, checks, fault }
             }
-            Command::Cleanup { node: Some(node), entries } => {
-                Happening::Ended { node, result: cleaned(self.clean_up(entries).await) }
+            Command::Cleanup { step: Some(step), entries } => {
+                Happening::Ended { step, result: cleaned(self.clean_up(entries).await) }
             }
-            Command::Cleanup { node: None, entries } => {
+            Command::Cleanup { step: None, entries } => {
                 let Cleanup { kept, failed, .. } = self.clean_up(entries).await;
                 Happening::CleanedUp { kept, failed }
             }
             other => match self.kind {
                 Some(kind) => self.step(kind, other).await,
-                None => unknown(node_of(&other).unwrap_or_default()),
+                None => unknown(&other),
             },
         }
     }
 
     async fn step(&self, kind: &'static dyn AnyKind, command: Command) -> Happening {
         match command {
-            Command::Prepare { node, op } => {
-                Happening::Prepared { node, result: kind.prepare(&self.cx_of(&op.step), &op).await }
+            Command::Prepare { op } => {
+                Happening::Prepared { result: kind.prepare(&self.cx_of(&op.step), &op).await, step: op.step }
             }
-            Command::Find { node, op } => {
-                Happening::Found { node, result: kind.find(&self.cx_of(&op.step), &op).await }
+            Command::Find { op } => {
+                Happening::Found { result: kind.find(&self.cx_of(&op.step), &op).await, step: op.step }
             }
-            Command::Start { node, op } => Happening::Ended { node, result: self.start(kind, &op).await },
-            Command::Watch { node, op } => Happening::Ended { node, result: self.watch(kind, &op).await },
-            Command::Undo { node, op, undo, outputs } => {
+            Command::Start { op } => Happening::Ended { result: self.start(kind, &op).await, step: op.step },
+            Command::Watch { op } => Happening::Ended { result: self.watch(kind, &op).await, step: op.step },
+            Command::Undo { op, undo, outputs } => {
                 let result = kind.undo(&WriteCx::grant(self.cx_of(&op.step)), &op, &undo, &outputs).await;
-                Happening::Undone { node, result }
+                Happening::Undone { step: op.step, result }
             }
-            Command::Verify { node, .. } | Command::Report { node, .. } => unknown(node),
-            Command::Cleanup { node, .. } => unknown(node.unwrap_or_default()),
+            other @ (Command::Verify { .. } | Command::Report { .. } | Command::Cleanup { .. }) => unknown(&other),
         }
     }
 
@@ -155,8 +143,12 @@ fn cleaned(cleanup: Cleanup) -> Result<Next, Fault> {
 }
 
 /// A command for a step that no kind stands behind cannot come out of a bound plan.
-fn unknown(node: usize) -> Happening {
-    Happening::Ended { node, result: Err(Fault::new("RG1005", "no kind stands behind this step")) }
+fn unknown(command: &Command) -> Happening {
+    let fault = Fault::new("RG1005", "no kind stands behind this step");
+    match command.step() {
+        Some(step) => Happening::Ended { step: step.clone(), result: Err(fault) },
+        None => Happening::CleanedUp { kept: Vec::new(), failed: vec![fault.to_string()] },
+    }
 }
 
 /// The outputs of a step that wrote reports.

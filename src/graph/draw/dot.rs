@@ -8,17 +8,35 @@ pub fn dot(picture: &Picture) -> String {
         "digraph runbook {{\n  label={};\n  labelloc=t;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
         quoted(&[&picture.title])
     );
-    let (ends, work): (Vec<_>, Vec<_>) = picture.steps.iter().enumerate().partition(|(_, step)| step.finally);
-    text.extend(work.iter().map(|(node, step)| box_of(*node, step, "  ")));
-    if !ends.is_empty() {
+    boxes(picture, None, false, "  ", &mut text);
+    if picture.steps.iter().any(|step| step.finally) {
         text.push_str("  subgraph cluster_finally {\n    label=\"finally\";\n    style=dashed;\n");
-        text.extend(ends.iter().map(|(node, step)| box_of(*node, step, "    ")));
+        boxes(picture, None, true, "    ", &mut text);
         text.push_str("  }\n");
     }
     for (node, step) in picture.steps.iter().enumerate() {
         text.extend(step.needs.iter().map(|(need, when)| arrow(picture, *need, node, when.as_deref())));
     }
     text + "}\n"
+}
+
+/// A block is a cluster around its own box and those of its steps.
+fn boxes(picture: &Picture, within: Option<usize>, finally: bool, indent: &str, text: &mut String) {
+    for node in picture.inside(within, finally) {
+        let step = &picture.steps[node];
+        if !step.frame {
+            text.push_str(&box_of(node, step, indent));
+            continue;
+        }
+        let deeper = format!("{indent}  ");
+        text.push_str(&format!(
+            "{indent}subgraph cluster_n{node} {{\n{deeper}label={};\n",
+            quoted(&[&step.frame_name()])
+        ));
+        text.push_str(&box_of(node, step, &deeper));
+        boxes(picture, Some(node), finally, &deeper, text);
+        text.push_str(&format!("{indent}}}\n"));
+    }
 }
 
 fn box_of(node: usize, step: &Shown, indent: &str) -> String {

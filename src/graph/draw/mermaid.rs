@@ -7,11 +7,10 @@ pub fn mermaid(picture: &Picture) -> String {
     // A JSON string is a YAML one.
     let title = serde_json::Value::from(escaped(&picture.title));
     let mut text = format!("---\ntitle: {title}\n---\nflowchart TD\n");
-    let (ends, work): (Vec<_>, Vec<_>) = picture.steps.iter().enumerate().partition(|(_, step)| step.finally);
-    text.extend(work.iter().map(|(node, step)| box_of(*node, step, "  ")));
-    if !ends.is_empty() {
+    boxes(picture, None, false, "  ", &mut text);
+    if picture.steps.iter().any(|step| step.finally) {
         text.push_str("  subgraph finally\n");
-        text.extend(ends.iter().map(|(node, step)| box_of(*node, step, "    ")));
+        boxes(picture, None, true, "    ", &mut text);
         text.push_str("  end\n");
     }
     for (node, step) in picture.steps.iter().enumerate() {
@@ -30,6 +29,22 @@ pub fn mermaid(picture: &Picture) -> String {
         }
     }
     text
+}
+
+/// A block is a subgraph around its own box and those of its steps.
+fn boxes(picture: &Picture, within: Option<usize>, finally: bool, indent: &str, text: &mut String) {
+    for node in picture.inside(within, finally) {
+        let step = &picture.steps[node];
+        if !step.frame {
+            text.push_str(&box_of(node, step, indent));
+            continue;
+        }
+        let deeper = format!("{indent}  ");
+        text.push_str(&format!("{indent}subgraph s{node}[\"{}\"]\n", escaped(&step.frame_name())));
+        text.push_str(&box_of(node, step, &deeper));
+        boxes(picture, Some(node), finally, &deeper, text);
+        text.push_str(&format!("{indent}end\n"));
+    }
 }
 
 /// How the boxes of a run look.

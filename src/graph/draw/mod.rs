@@ -19,8 +19,9 @@ pub use mermaid::mermaid;
 pub use svg::{inline, svg};
 pub use text::text;
 
-use super::{Edge, Graph, longest_way};
+use super::{Edge, Graph, Role, longest_way};
 use crate::model::Status;
+use crate::model::text::is_hidden;
 use crate::runbook::ast::{Ended, Runbook, RunbookSeverity, Step};
 use crate::runbook::duration;
 use crate::runbook::keys::{ENDS, SEVERITIES};
@@ -45,6 +46,12 @@ pub struct Shown {
     /// As they are written.
     written: Vec<usize>,
     pub finally: bool,
+    /// The block or include it lies in.
+    pub within: Option<usize>,
+    /// Others lie in it: it is drawn as a frame around them, with a box of its own.
+    pub frame: bool,
+    /// Done once an item.
+    pub each: bool,
     pub estimate: Option<Duration>,
     /// Where it stands, in the picture of a run.
     pub state: Option<Status>,
@@ -89,6 +96,9 @@ impl Picture {
                 needs: layers::arrows(graph, node),
                 written: at.needs.iter().map(|(need, _)| *need).collect(),
                 finally: at.finally,
+                within: at.group.map(|member| member.of),
+                frame: at.members.as_ref().is_some_and(|under| !under.is_empty()),
+                each: at.role == Role::List,
                 estimate: facts.estimate,
                 state: facts.state,
                 said: facts.said.as_deref().map(plain),
@@ -97,6 +107,17 @@ impl Picture {
             }
         });
         Self { title: plain(&title), steps: steps.collect(), longest, estimate: None }
+    }
+
+    /// The steps that lie in `within` and in nothing else, `finally` apart.
+    fn inside(&self, within: Option<usize>, finally: bool) -> impl Iterator<Item = usize> + '_ {
+        let steps = self.steps.iter().enumerate();
+        steps.filter(move |(_, step)| step.within == within && step.finally == finally).map(|(node, _)| node)
+    }
+
+    /// How many frames a step lies in.
+    fn depth(&self, node: usize) -> usize {
+        std::iter::successors(self.steps[node].within, |node| self.steps[*node].within).count()
     }
 
     pub fn json(&self) -> Value {
@@ -108,6 +129,8 @@ impl Picture {
                 "kind": step.kind,
                 "needs": step.written.iter().map(id).collect::<Vec<_>>(),
                 "finally": step.finally,
+                "within": step.within.as_ref().map(id),
+                "each": step.each,
                 "layer": step.layer,
                 "estimate_seconds": step.estimate.map(|it| it.as_secs()),
             })
@@ -145,6 +168,11 @@ fn tone(state: Status) -> &'static str {
 }
 
 impl Shown {
+    /// What a frame is called.
+    fn frame_name(&self) -> String {
+        if self.each { format!("{}, for each item", self.id) } else { self.id.clone() }
+    }
+
     /// `postgres.restore, 20m`, or what else there is to say.
     fn last_line(&self) -> String {
         match self.estimate {
@@ -166,11 +194,7 @@ fn known_estimate(step: &Step) -> Option<Duration> {
 
 /// One line without anything that moves the cursor, the line or the direction of writing.
 fn plain(text: &str) -> String {
-    let visible = |c: char| match c {
-        c if c.is_control() || c.is_whitespace() => ' ',
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => ' ',
-        c => c,
-    };
+    let visible = |c: char| if is_hidden(c) || c.is_whitespace() { ' ' } else { c };
     let text: String = text.chars().map(visible).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -61,6 +61,7 @@ fn tip() -> Markup {
 fn drawn(picture: &Picture, places: &[Place], width: usize) -> Markup {
     html! {
         (cluster(picture, places, width))
+        (frames(picture, places))
         @for (node, step) in picture.steps.iter().enumerate() {
             @for (need, when) in &step.needs {
                 (arrow(picture, places, *need, node, when.as_deref()))
@@ -98,6 +99,35 @@ fn cluster(picture: &Picture, places: &[Place], width: usize) -> Markup {
     html! {
         rect .finally x=(x) y=(y) width=(width - MARGIN) height=(bottom + BOX.1 + 10 - y) rx="8" {}
         text .kind x=(x + 10) y=(y + 15) { "finally" }
+    }
+}
+
+/// A frame around a block, where nothing else stands between its steps.
+fn frames(picture: &Picture, places: &[Place]) -> Markup {
+    let lies_in = |node: usize, frame: usize| {
+        node == frame
+            || std::iter::successors(picture.steps[node].within, |at| picture.steps[*at].within).any(|at| at == frame)
+    };
+    let frame = |frame: usize| {
+        let (inside, outside): (Vec<usize>, Vec<usize>) = (0..places.len()).partition(|node| lies_in(*node, frame));
+        let least = |of: fn(&Place) -> usize| inside.iter().map(|node| of(&places[*node])).min().unwrap_or(0);
+        let most = |of: fn(&Place) -> usize| inside.iter().map(|node| of(&places[*node])).max().unwrap_or(0);
+        let (left, right, top, bottom) = (least(|at| at.0), most(|at| at.0), least(|at| at.1), most(|at| at.1));
+        let between = |node: &usize| {
+            let (x, y) = places[*node];
+            x + BOX.0 > left && x < right + BOX.0 && y + BOX.1 > top && y < bottom + BOX.1
+        };
+        let (x, y) = (left.saturating_sub(9), top.saturating_sub(18));
+        let size = (right + BOX.0 + 9 - x, bottom + BOX.1 + 9 - y);
+        (!outside.iter().any(between)).then_some((x, y, size))
+    };
+    let framed = (0..places.len()).filter(|node| picture.steps[*node].frame);
+    let all: Vec<_> = framed.filter_map(|node| Some((node, frame(node)?))).collect();
+    html! {
+        @for (node, (x, y, size)) in &all {
+            rect .finally x=(x) y=(y) width=(size.0) height=(size.1) rx="8" {}
+            text .kind x=(x + 8) y=(y + 13) { (cut(&picture.steps[*node].frame_name(), 40)) }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! For a terminal: one line a step, layer by layer, with what it comes after.
 
-use super::{Picture, Shown, cut, ends, is_only_order, layers};
+use super::{Picture, cut, ends, is_only_order, layers};
 use crate::runbook::ast::Ended;
 use crate::runbook::duration;
 
@@ -11,8 +11,10 @@ pub fn text(picture: &Picture) -> String {
     if let Some(estimate) = picture.estimate {
         text.push_str(&format!("longest way, marked *: {}\n", duration::format(estimate)));
     }
-    let widest = |of: fn(&Shown) -> &str| picture.steps.iter().map(|step| of(step).chars().count()).max().unwrap_or(0);
-    let columns = (widest(|step| &step.id).min(40), widest(|step| &step.kind).min(28));
+    let widest =
+        |of: &dyn Fn(usize) -> String| (0..picture.steps.len()).map(|node| of(node).chars().count()).max().unwrap_or(0);
+    let columns =
+        (widest(&|node| indented(picture, node)).min(40), widest(&|node| picture.steps[node].kind.clone()).min(28));
     let (mut in_finally, mut above) = (false, 0);
     for row in layers::rows(picture) {
         // A chain needs no air.
@@ -37,7 +39,8 @@ fn line(picture: &Picture, node: usize, first: bool, (id, kind): (usize, usize),
     let layer = if first { (step.layer + 1).to_string() } else { String::new() };
     let mark = if step.critical { '*' } else { ' ' };
     let estimate = step.estimate.map(duration::format).unwrap_or_default();
-    let head = format!("{layer:>4} {mark} {:id$}  {:kind$}  {estimate:>7}", step.id, step.kind);
+    let name = indented(picture, node);
+    let head = format!("{layer:>4} {mark} {name:id$}  {:kind$}  {estimate:>7}", step.kind);
     let needs: Vec<String> = step.needs.iter().map(|(need, when)| need_text(picture, *need, when.as_deref())).collect();
     if needs.is_empty() {
         text.push_str(head.trim_end());
@@ -63,6 +66,11 @@ fn line(picture: &Picture, node: usize, first: bool, (id, kind): (usize, usize),
         text.push_str(&format!("{need}{comma}"));
     }
     text.push('\n');
+}
+
+/// What lies in a block stands further in.
+fn indented(picture: &Picture, node: usize) -> String {
+    format!("{}{}", "  ".repeat(picture.depth(node)), picture.steps[node].id)
 }
 
 fn need_text(picture: &Picture, need: usize, when: Option<&[Ended]>) -> String {

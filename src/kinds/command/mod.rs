@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::secret::Secret;
 use crate::model::{Effect, Fault};
 use crate::provider::mask::Masker;
@@ -61,10 +61,6 @@ impl Kind for Command {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::of([("exit_code", OutputType::Integer), ("stdout", OutputType::Text)])
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, Value>) -> Result<Next, Fault> {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::dns::{self, Type};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
@@ -110,10 +110,6 @@ with:
             ("server", OutputType::Text),
         ];
         Shape::of(outputs)
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 
     async fn watch(&self, _: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

@@ -18,7 +18,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     changes.extend(sets.iter().map(Planned::words));
     let settles = settles(&sets);
     let prior = Prior { zone: zone.name.clone(), primary: zone.primary.clone(), sets };
-    Ok(Prepared { prior, changes, creates: Vec::new(), settles })
+    Ok(Prepared::new(prior, changes).settling(settles))
 }
 
 /// The zone where it is served: the one place that asks who the provider is.

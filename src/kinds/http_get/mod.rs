@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::http::{self, Call, Failure, Headers};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
@@ -125,10 +125,6 @@ with:
             ("cut", OutputType::Boolean),
         ];
         Shape::of(outputs)
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

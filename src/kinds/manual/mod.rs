@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::kind::{Found, Kind, Op, ReadCx, Role};
-use crate::model::{Effect, Fault};
+use crate::kind::{Kind, Role};
+use crate::model::Effect;
 use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
 use crate::runbook::{codes, duration};
 
@@ -150,10 +150,6 @@ macro_rules! by_people {
             fn outputs(&self, with: &Late<'_>) -> Shape {
                 let outputs: fn(&Late<'_>) -> Shape = $outputs;
                 outputs(with)
-            }
-
-            async fn find(&self, _: &ReadCx, _: &Op<$params, Value>) -> Result<Found, Fault> {
-                Ok(Found::Absent)
             }
         }
     };

@@ -33,7 +33,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     changes.extend(words(&op.params, &scratch, &units));
     changes.push(super::disk::check(&source, &target, &op.params.target, &units).await?);
     let creates = creates(op, &prior, &scratch);
-    Ok(Prepared { prior, changes, creates, settles: None })
+    Ok(Prepared::new(prior, changes).creating(creates))
 }
 
 /// Versions, encodings and collations.

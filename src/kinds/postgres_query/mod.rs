@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use params::Params;
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault};
 use crate::provider::postgres::{Connection, Endpoint, ReadSession, application_name, question};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
@@ -66,10 +66,6 @@ with:
     }
 
     /// A question leaves nothing behind: it is asked again.
-    async fn find(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
-    }
-
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {
         ask(cx, op).await.map(Next::Done)
     }

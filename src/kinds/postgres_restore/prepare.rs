@@ -316,5 +316,5 @@ fn prepared(op: &Op<Params, ()>, place: Place, backup: Backup, as_of: Timestamp)
         listen: op.params.listen.clone(),
         user: op.params.user.clone(),
     };
-    Prepared { prior, changes, creates, settles: None }
+    Prepared::new(prior, changes).creating(creates)
 }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::kind::{Found, Kind, Op, ReadCx, Role};
-use crate::model::{Effect, Fault};
+use crate::kind::{Kind, Role};
+use crate::model::Effect;
 use crate::runbook::catalog::{Late, OutputType, Shape};
 
 pub struct ReportWrite;
@@ -48,9 +48,5 @@ impl Kind for ReportWrite {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::of([("files", OutputType::List)])
-    }
-
-    async fn find(&self, _: &ReadCx, _: &Op<Params, Value>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 }

@@ -5,10 +5,10 @@
 
 mod output;
 mod params;
+mod probe;
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use params::{EffectParam, OutputKind};
 
 use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Undone, WriteCx};
 use crate::model::ledger::LedgerEntry;
-use crate::model::{Effect, Fault, RetryClass};
+use crate::model::{Effect, Fault, OpId};
 use crate::provider::clock;
 use crate::provider::process::{self, Ended, Fate, Job, JobFiles, Outcome, Program};
 use crate::runbook::catalog::{Complaint, InPlace, Known, Late, OutputType, Shape};
@@ -110,7 +110,7 @@ with:
         };
         match op.params.effect {
             EffectParam::Read | EffectParam::Convergent => Ok(Found::Absent),
-            EffectParam::Opaque => probe(cx, op, evidence).await,
+            EffectParam::Opaque => probe::ask(cx, op, evidence).await,
         }
     }
 
@@ -139,17 +139,29 @@ with:
         Ok(vec![format!("ran `{}`", argv.join(" "))].into())
     }
 
-    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, _: &Value) -> Result<(), Fault> {
-        let argv: Vec<String> = serde_json::from_value(entry.details.get("remove").cloned().unwrap_or_default())
-            .map_err(|_| Fault::new("RG2014", format!("the ledger does not say how to remove `{}`", entry.id)))?;
-        let run = [("REGROW_STEP".to_string(), entry.made_by.to_string())];
-        let env: Vec<_> = process::basics().chain(run).collect();
-        let code = quiet(cx, &argv, &env).await?;
+    /// With the environment of the step that made it: credentials stand there.
+    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, with: &Value) -> Result<(), Fault> {
+        let unsaid = || Fault::new("RG2014", format!("the ledger does not say how to remove `{}`", entry.id));
+        let argv: Vec<String> =
+            serde_json::from_value(entry.details.get("remove").cloned().unwrap_or_default()).map_err(|_| unsaid())?;
+        let own = with["env"].as_object().into_iter().flatten();
+        let own =
+            own.map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        let env = process::environment(cx, &maker(entry).ok_or_else(unsaid)?, own);
+        let code = probe::quiet(cx, &argv, &env).await?;
         if code == Some(0) {
             return Ok(());
         }
         Err(Fault::new("RG2011", format!("`{}` failed to remove `{} {}`", argv.join(" "), entry.kind, entry.id)))
     }
+}
+
+/// The operation that made it.
+fn maker(entry: &LedgerEntry) -> Option<Op<(), ()>> {
+    let id: OpId = serde_json::from_value(entry.details.get("op")?.clone()).ok()?;
+    let run = id.to_string().split('.').next()?.parse().ok()?;
+    let (step, phase, boot) = (entry.made_by.clone(), "remove".to_string(), String::new());
+    Some(Op { id, run, step, attempt: 1, phase, params: (), prior: (), facts: Value::Null, timeout_ms: None, boot })
 }
 
 /// Sealed outputs come later; until then nothing may look as if it were kept secret.
@@ -178,11 +190,10 @@ fn output_type(spec: &Value) -> OutputType {
 }
 
 fn job(cx: &WriteCx, op: &RunOp, argv: Vec<String>, files: &JobFiles) -> Job {
-    let own = op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()));
     Job {
         program: Program::Command(argv),
-        dir: op.params.dir.as_ref().map_or_else(|| cx.base.clone(), |dir| cx.path(dir)),
-        env: process::environment(cx, op, own),
+        dir: dir(cx, op),
+        env: process::environment(cx, op, own_env(op)),
         stdin: op.params.stdin.as_ref().map(|text| text.expose().to_string()),
         secrets: cx.secrets.iter().map(|secret| secret.expose().to_string()).collect(),
         timeout_ms: op.timeout_ms,
@@ -190,12 +201,24 @@ fn job(cx: &WriteCx, op: &RunOp, argv: Vec<String>, files: &JobFiles) -> Job {
     }
 }
 
+fn dir(cx: &ReadCx, op: &RunOp) -> PathBuf {
+    op.params.dir.as_ref().map_or_else(|| cx.base.clone(), |dir| cx.path(dir))
+}
+
+fn own_env(op: &RunOp) -> impl Iterator<Item = (String, String)> {
+    op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()))
+}
+
+/// `name`: of the output, where it can be told.
+fn leaked(name: Option<&str>) -> Fault {
+    let what = name.map_or_else(|| "an output".into(), |name| format!("output `{name}`"));
+    Fault::new("RG2012", format!("{what} holds a secret")).hint("outputs are written down; leave the secret out")
+}
+
 /// Makes a result of what the supervisor left.
 fn ended(outcome: Outcome, params: &Params) -> Result<Next, Fault> {
     match outcome.ended {
-        Ended::Exit(0) if outcome.leaked => {
-            Err(Fault::new("RG2012", "an output holds a secret").hint("outputs are written down; leave the secret out"))
-        }
+        Ended::Exit(0) if outcome.leaked => Err(leaked(output::masked(&outcome.output))),
         Ended::Exit(0) => {
             let mut outputs = output::parse(&outcome.output, &params.outputs)?;
             outputs.insert("exit_code".into(), json!(0));
@@ -213,47 +236,4 @@ fn failed(code: &str, how: String, tail: &str) -> Fault {
         fault.causes.push(tail.trim_end().to_string());
     }
     fault
-}
-
-async fn probe(cx: &ReadCx, op: &RunOp, evidence: &str) -> Result<Found, Fault> {
-    let Some(argv) = &op.params.probe else { return Ok(Found::CannotTell(evidence.to_string())) };
-    let own = op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()));
-    let env = process::environment(cx, op, own);
-    loop {
-        return Ok(match quiet(cx, argv, &env).await? {
-            Some(0) => Found::Done(Next::Done(Outputs::new())),
-            Some(1) => Found::Absent,
-            Some(2) => {
-                tokio::time::sleep(PROBE_EVERY).await;
-                continue;
-            }
-            Some(code) => Found::CannotTell(format!("{evidence}; its probe cannot tell (exit code {code})")),
-            None => Found::CannotTell(format!("{evidence}; its probe did not end by itself")),
-        });
-    }
-}
-
-/// How often a probe that says "still running" is asked again.
-const PROBE_EVERY: Duration = Duration::from_secs(2);
-/// A short command that takes longer than this is ended.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Runs a short command of the author to its end without keeping what it prints. No code: it did not end by itself.
-async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result<Option<i32>, Fault> {
-    let Some(program) = argv.first() else { return Err(Fault::new("RG2014", "the command is empty")) };
-    let mut command = tokio::process::Command::new(program);
-    command
-        .args(&argv[1..])
-        .env_clear()
-        .envs(env.iter().map(|(name, value)| (name, value)))
-        .current_dir(&cx.base)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    let Ok(ended) = tokio::time::timeout(PATIENCE, command.status()).await else { return Ok(None) };
-    let status = ended.map_err(|e| {
-        Fault::new("RG2011", format!("cannot start `{program}`")).caused_by(&e).retry(RetryClass::Never)
-    })?;
-    Ok(status.code())
 }

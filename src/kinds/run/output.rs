@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::params::{OutputKind, OutputSpec};
 use crate::kind::Outputs;
 use crate::model::Fault;
+use crate::provider::mask::MASK;
 
 /// Takes the declared names, typed. A name that is declared and not written is left out; reading it is an error later.
 pub fn parse(text: &str, declared: &IndexMap<String, OutputSpec>) -> Result<Outputs, Fault> {
@@ -24,6 +25,18 @@ pub fn parse(text: &str, declared: &IndexMap<String, OutputSpec>) -> Result<Outp
         }
     }
     Ok(outputs)
+}
+
+/// The first output that a secret was taken out of.
+pub fn masked(text: &str) -> Option<&str> {
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        match entry(line, &mut lines) {
+            Ok((name, value)) if value.contains(MASK) => return Some(name),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn entry<'a>(line: &'a str, lines: &mut std::str::Lines<'a>) -> Result<(&'a str, String), Fault> {

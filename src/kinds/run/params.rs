@@ -29,7 +29,8 @@ pub struct Params {
     /// What it does to the world. `opaque` is never run again by itself after a crash.
     #[serde(default)]
     pub effect: EffectParam,
-    /// Tells after a crash what became of it: exit code 0 done, 1 not done, 2 still running.
+    /// Tells after a crash what became of it: exit code 0 done, 1 not done, 2 still running. Where it is done, the outputs are
+    /// written to `$REGROW_OUTPUT` as the command would have.
     #[serde(default)]
     pub probe: Option<Vec<String>>,
     /// What it reads.

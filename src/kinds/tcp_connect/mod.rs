@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault, RetryClass};
 use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
 
@@ -116,10 +116,6 @@ with:
         let outputs =
             [("value", OutputType::Boolean), ("milliseconds", OutputType::Integer), ("error", OutputType::Text)];
         Shape::of(outputs)
-    }
-
-    async fn find(&self, _cx: &ReadCx, _op: &Op<Params, ()>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
     }
 
     /// The connection is made here: watching may be repeated, as a read may.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -68,7 +69,7 @@ async fn attended(site: &Site<'_>, marker: &Kept<'_>) -> Result<terraform::Ended
     let mut progress = Progress::default();
     let (working, is_over) = (Notify::new(), AtomicBool::new(false));
     let plan = site.plan_file().display().to_string();
-    let parallelism = site.op.params.parallelism.map(|number| format!("-parallelism={number}"));
+    let parallelism = site.op.params.planning.parallelism.map(|number| format!("-parallelism={number}"));
     let mut arguments = vec!["apply", "-input=false", "-json", "-lock-timeout=0s"];
     arguments.extend(parallelism.as_deref());
     arguments.push(&plan);
@@ -108,7 +109,11 @@ async fn attended(site: &Site<'_>, marker: &Kept<'_>) -> Result<terraform::Ended
 /// A backend need not tell who holds a lock, so its id is asked for while it is certainly ours. Not knowing it only means
 /// that a person has to release it after a crash.
 async fn learn_lock(site: &Site<'_>, marker: &Kept<'_>) {
-    if let Ok(Some(info)) = site.module.holder(&site.scope()).await {
+    // The apply may end meanwhile: then we take the lock for a moment, and may die of it.
+    let noted = marker.change(|marker| marker.asked.push(Timestamp::now()));
+    if noted.is_ok()
+        && let Ok(Some(info)) = site.module.holder(&site.scope()).await
+    {
         let _ = marker.change(|marker| marker.lock = Some(info.id));
     }
 }

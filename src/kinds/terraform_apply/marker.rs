@@ -30,6 +30,9 @@ pub struct Marker {
     pub process: Option<(u32, u64)>,
     /// The id of the lock that it took, once that is known.
     pub lock: Option<String>,
+    /// When we asked who holds the lock, by trying to take it.
+    #[serde(default)]
+    pub asked: Vec<Timestamp>,
     /// None: nobody saw its end.
     pub ending: Option<Ending>,
     /// What a person was told, because nobody else can decide.
@@ -38,7 +41,15 @@ pub struct Marker {
 
 impl Marker {
     pub fn new(attempt: u32) -> Self {
-        Self { attempt, began: Timestamp::now(), process: None, lock: None, ending: None, told: None }
+        Self {
+            attempt,
+            began: Timestamp::now(),
+            process: None,
+            lock: None,
+            asked: Vec::new(),
+            ending: None,
+            told: None,
+        }
     }
 
     pub fn read(folder: &Path) -> Option<Self> {
@@ -63,18 +74,26 @@ impl Marker {
         self.ending.is_none()
     }
 
-    /// Whether that lock is the one our apply took. By its id where that is known; else it names us and was made while our
-    /// process was seen alive, which never waits for a lock and so never outlives another one's.
+    /// Whether that lock is one of ours: of our apply, or of our asking for it, cut off while it held it. The apply's by its id
+    /// where that is known; else it names us and was made while our process was seen alive, which never waits for a lock and
+    /// so never outlives another one's.
     pub fn owns(&self, lock: &LockInfo, folder: &Path) -> bool {
-        if let Some(id) = &self.lock {
-            return *id == lock.id;
+        if self.lock.as_ref().is_some_and(|id| *id == lock.id) {
+            return true;
         }
-        let slack = SignedDuration::from_secs(2);
-        let seen = fs::metadata(beat(folder)).and_then(|meta| meta.modified()).ok();
-        let last = seen.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(self.began);
-        let within = |at: Timestamp| at >= self.began && at <= last.saturating_add(slack).unwrap_or(last);
-        let ours = lock.of_holder && lock.who == who() && lock.operation == "OperationTypeApply";
-        ours && lock.created.is_some_and(within)
+        let Some(created) = lock.created.filter(|_| lock.of_holder && lock.who == who()) else { return false };
+        let within = |from: Timestamp, to: Timestamp, slack: i64| {
+            created >= from && created <= to.saturating_add(SignedDuration::from_secs(slack)).unwrap_or(to)
+        };
+        match lock.operation.as_str() {
+            "OperationTypeApply" if self.lock.is_none() => {
+                let seen = fs::metadata(beat(folder)).and_then(|meta| meta.modified()).ok();
+                let last = seen.and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(self.began);
+                within(self.began, last, 2)
+            }
+            "OperationTypePlan" => self.asked.iter().any(|asked| within(*asked, *asked, 10)),
+            _ => false,
+        }
     }
 }
 
@@ -135,5 +154,41 @@ pub fn interrupt(folder: &Path) {
         && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
     {
         let _ = kill_process(pid, Signal::INT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_ours_by_its_id_or_by_user_machine_operation_and_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let began: Timestamp = "2026-11-24T20:00:00Z".parse().unwrap();
+        let after = |seconds: i64| began + SignedDuration::from_secs(seconds);
+        let mut marker = Marker { began, ..Marker::new(1) };
+        let lock = |operation: &str, seconds: i64| LockInfo {
+            id: "id".into(),
+            operation: format!("OperationType{operation}"),
+            who: who(),
+            created: Some(after(seconds)),
+            of_holder: true,
+        };
+        let owns = |marker: &Marker, lock: &LockInfo| marker.owns(lock, folder.path());
+        assert!(owns(&marker, &lock("Apply", 1)));
+        assert!(!owns(&marker, &lock("Apply", -1)) && !owns(&marker, &lock("Apply", 60)));
+        assert!(!owns(&marker, &LockInfo { who: "ana@desk".into(), ..lock("Apply", 1) }));
+        assert!(!owns(&marker, &LockInfo { of_holder: false, ..lock("Apply", 1) }));
+        // A plan's is ours only if we had just asked.
+        assert!(!owns(&marker, &lock("Plan", 1)));
+        marker.asked.push(after(100));
+        assert!(owns(&marker, &lock("Plan", 101)));
+        assert!(!owns(&marker, &lock("Plan", 1)) && !owns(&marker, &lock("Plan", 200)));
+        // Once the apply's is known, another apply's is somebody else's.
+        marker.lock = Some("another".into());
+        assert!(!owns(&marker, &lock("Apply", 1)) && owns(&marker, &lock("Plan", 101)));
+        marker.lock = Some("id".into());
+        assert!(!owns(&marker, &LockInfo::default()));
+        assert!(owns(&marker, &LockInfo { id: "id".into(), ..LockInfo::default() }));
     }
 }

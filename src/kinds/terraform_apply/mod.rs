@@ -20,7 +20,7 @@ mod work;
 use params::Params;
 use prepare::Prior;
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, Stopped, WorkCx, WriteCx};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
 use crate::model::{Effect, Fault};
 use crate::provider::terraform;
 use crate::runbook::catalog::{Complaint, Late, Shape};
@@ -75,11 +75,6 @@ approval: {from: [commander]}
     async fn find(&self, cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {
         let marker = marker::Marker::read(&site::folder_of(cx, op)).filter(|marker| marker.attempt == op.attempt);
         Ok(marker.and_then(|marker| marker.told).map_or(Found::Absent, Found::CannotTell))
-    }
-
-    async fn stop(&self, cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Stopped, Fault> {
-        marker::interrupt(&site::folder_of(cx, op));
-        Ok(Stopped::WillFinish)
     }
 
     async fn work(&self, cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {

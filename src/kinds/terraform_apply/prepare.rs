@@ -15,14 +15,14 @@ pub struct Prior {
 }
 
 pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
-    installed(op.params.binary)?;
+    installed(op.params.reach.binary)?;
     let module = op.params.module(cx, op)?;
     let commit = Commit::of(&module.dir).await;
-    let mut changes = vec![commit.words(&op.params.dir)];
+    let mut changes = vec![commit.words(&op.params.reach.dir)];
     if op.is_foreseen() {
         module.init(true).await?;
         let out = cx.work.join("foreseen.tfplan");
-        let plan = module.plan(&op.params.scope(cx), &op.params.variables(), &out).await;
+        let plan = module.plan(&op.params.scope(cx), &out).await;
         let _ = std::fs::remove_file(&out);
         match plan? {
             Some(plan) => {
@@ -33,7 +33,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
             None => changes.push("nothing to change".into()),
         }
     }
-    Ok(Prepared { prior: Prior { module: commit }, changes, creates: Vec::new(), settles: None })
+    Ok(Prepared::new(Prior { module: commit }, changes))
 }
 
 fn installed(binary: Binary) -> Result<(), Fault> {

@@ -46,10 +46,15 @@ pub async fn go_on(site: &Site<'_>, facts: &Facts) -> Result<Next, Fault> {
 /// Frees what a crash left: our lock, and no other; the state that did not reach its backend. Says what had been begun by an
 /// apply whose end nobody saw.
 pub async fn settle(site: &Site<'_>) -> Result<BTreeMap<String, Hook>, Fault> {
-    let Some(marker) = site.marker().filter(Marker::is_open) else {
+    let Some(mut marker) = site.marker().filter(Marker::is_open) else {
         foreign_state(site, None)?;
         return Ok(BTreeMap::new());
     };
+    if !site.module.is_local() {
+        // Where it is free we take it for a moment, and may die of it.
+        marker.asked.push(Timestamp::now());
+        marker.write(&site.folder)?;
+    }
     if !site.module.is_local()
         && let Some(lock) = site.module.holder(&site.scope()).await?
     {

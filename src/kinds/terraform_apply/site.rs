@@ -94,7 +94,7 @@ impl<'a> Site<'a> {
     /// Plans and refuses what must not be. None: nothing would change.
     pub async fn planned(&self) -> Result<Option<Plan>, Fault> {
         self.doing("planning");
-        let plan = self.module.plan(&self.scope(), &self.op.params.variables(), &self.plan_file()).await;
+        let plan = self.module.plan(&self.scope(), &self.plan_file()).await;
         if !matches!(plan, Ok(Some(_))) {
             self.forget_plan();
         }
@@ -125,10 +125,12 @@ impl<'a> Site<'a> {
     pub async fn next(&self, plan: &Plan, warnings: Vec<String>, again: u32) -> Result<Next, Fault> {
         let module = Commit::of(&self.module.dir).await;
         let digest = digest(&self.plan_file()).map_err(broken)?;
-        let mut shown = vec![module.words(&self.op.params.dir)];
+        let mut shown = vec![module.words(&self.op.params.reach.dir)];
         if module != self.op.prior.module {
-            shown
-                .push(format!("it was {} when the step was prepared", self.op.prior.module.words(&self.op.params.dir)));
+            shown.push(format!(
+                "it was {} when the step was prepared",
+                self.op.prior.module.words(&self.op.params.reach.dir)
+            ));
         }
         shown.extend(warnings);
         shown.extend(plan.words());

@@ -1,14 +1,11 @@
 //! `terraform.output`: the outputs of a module, by name, as its state has them. A probe, and a step that reads.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, ReadCx, Role};
-use crate::model::secret::Secret;
+use crate::kind::{Foresight, Kind, Next, Op, ReadCx, Role};
 use crate::model::{Effect, Fault};
-use crate::provider::terraform::{self, Binary, Module, Wanted};
+use crate::provider::terraform::{self, Module, Reach};
 use crate::runbook::catalog::{Complaint, Late, Shape};
 
 pub struct TerraformOutput;
@@ -16,23 +13,8 @@ pub struct TerraformOutput;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// Folder of the module.
-    dir: String,
-    /// Which program reads it.
-    #[serde(default)]
-    binary: Binary,
-    /// The workspace of the state; the default one unless said.
-    #[serde(default)]
-    workspace: Option<String>,
-    /// What the module's backend block leaves open. No secrets: the backends take those from `env`.
-    #[serde(default)]
-    backend_config: BTreeMap<String, String>,
-    /// Folder with the providers; `terraform-mirror` beside the runbook, where there is one, unless said.
-    #[serde(default)]
-    mirror: Option<String>,
-    /// What the backend takes from the environment: credentials, regions, endpoints.
-    #[serde(default)]
-    env: BTreeMap<String, Secret>,
+    #[serde(flatten)]
+    reach: Reach,
 }
 
 impl Kind for TerraformOutput {
@@ -63,21 +45,8 @@ impl Kind for TerraformOutput {
         Shape::Open
     }
 
-    async fn find(&self, _: &ReadCx, _: &Op<Params, ()>) -> Result<Found, Fault> {
-        Ok(Found::Absent)
-    }
-
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {
-        let wanted = Wanted {
-            dir: &op.params.dir,
-            binary: op.params.binary,
-            workspace: op.params.workspace.as_deref(),
-            backend_config: &op.params.backend_config,
-            mirror: op.params.mirror.as_deref(),
-            env: &op.params.env,
-            vars: Vec::new(),
-        };
-        let module = Module::open(cx, op, wanted)?;
+        let module = Module::open(cx, op, &op.params.reach, None)?;
         module.init(false).await?;
         Ok(Next::Done(module.outputs().await?.outputs))
     }

@@ -20,10 +20,13 @@ fn step(id: usize, seconds: u64, needs: &[usize], lock: Option<&str>) -> Outline
         lock: lock.map(str::to_string),
         finally: false,
         allow_failure: false,
+        covered: false,
+        list: false,
         estimate_seconds: Some(seconds),
         remaining_seconds: 0,
         owner: None,
         in_place: None,
+        read: Vec::new(),
     }
 }
 

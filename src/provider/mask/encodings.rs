@@ -17,6 +17,8 @@ const SHORTEST_PIECE: usize = 6;
 
 /// Tools break base64 into lines, the narrowest of them after this many bytes.
 const WRAPPED_BASE64: usize = 48;
+/// The same for base32: `base32` of GNU.
+const WRAPPED_BASE32: usize = 40;
 /// The same for hex: `xxd -p`.
 const WRAPPED_HEX: usize = 30;
 
@@ -55,6 +57,12 @@ fn add_encodings(secret: &str, patterns: &mut BTreeSet<String>) {
     if bytes.len() >= WRAPPED_HEX {
         [&hex, &hex.to_uppercase()].into_iter().for_each(|hex| add_pieces(hex, 2, 4..=8, patterns));
     }
+    for shift in 0..5 {
+        patterns.extend(base32_core(bytes, shift));
+    }
+    if bytes.len() >= WRAPPED_BASE32 {
+        (0..5).for_each(|shift| add_wrapped_base32(bytes, shift, patterns));
+    }
     let percent = |upper: bool, space: &str| -> String {
         let one = |byte: &u8| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(*byte).to_string(),
@@ -76,6 +84,8 @@ fn add_encodings(secret: &str, patterns: &mut BTreeSet<String>) {
     patterns.extend([ascii, json.replace('/', "\\/"), json.replace('\\', "\\\\"), nested, json.to_string()]);
     patterns.extend([secret.replace('\'', "'\\''"), secret.replace('\'', "'\"'\"'"), shell_escaped(secret)]);
     patterns.extend([true, false].map(|octal| ansi_c_quoted(secret, octal)));
+    patterns.extend([true, false].map(|upper| percent_all(bytes, upper)));
+    patterns.extend(in_markup(secret));
     patterns.insert(secret.to_string());
     patterns.retain(|pattern| !pattern.contains('\n') && pattern.len() >= SHORTEST);
 }
@@ -89,6 +99,37 @@ impl EscapeJson for char {
     fn escape_unicode_json(self) -> String {
         self.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
     }
+}
+
+/// Every byte escaped, as strict encoders of URLs do it.
+fn percent_all(bytes: &[u8], upper: bool) -> String {
+    bytes.iter().map(|byte| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") }).collect()
+}
+
+/// As text and attributes of XML and HTML hold it. What is escaped and how differs from writer to writer, the same one does
+/// always the same.
+fn in_markup(secret: &str) -> BTreeSet<String> {
+    const QUOTES: [Option<&str>; 4] = [None, Some("&quot;"), Some("&#34;"), Some("&#x22;")];
+    const TICKS: [Option<&str>; 5] = [None, Some("&#39;"), Some("&#039;"), Some("&#x27;"), Some("&apos;")];
+    let written = |quote: Option<&str>, tick: Option<&str>, greater: bool, wide: bool| -> String {
+        let one = |c: char| match c {
+            '&' => "&amp;".to_string(),
+            '<' => "&lt;".to_string(),
+            '>' if greater => "&gt;".to_string(),
+            '"' => quote.unwrap_or("\"").to_string(),
+            '\'' => tick.unwrap_or("'").to_string(),
+            c if wide && !c.is_ascii() => format!("&#{};", u32::from(c)),
+            c => c.to_string(),
+        };
+        secret.chars().map(one).collect()
+    };
+    let mut forms = BTreeSet::new();
+    for (quote, tick) in QUOTES.iter().flat_map(|quote| TICKS.iter().map(move |tick| (*quote, *tick))) {
+        for (greater, wide) in [(true, false), (true, true), (false, false), (false, true)] {
+            forms.insert(written(quote, tick, greater, wide));
+        }
+    }
+    forms
 }
 
 /// As `printf %q` of a shell prints it.
@@ -123,6 +164,40 @@ fn add_wrapped_base64(bytes: &[u8], shift: usize, patterns: &mut BTreeSet<String
     let text = STANDARD_NO_PAD.encode(&shifted);
     let inner = text.get((shift * 8).div_ceil(24) * 4..shifted.len() / 3 * 4).unwrap_or_default();
     add_pieces(inner, 4, 3..=6, patterns);
+}
+
+/// The base32 of `bytes` behind `shift` unknown ones, without the characters that depend on the neighbours.
+fn base32_core(bytes: &[u8], shift: usize) -> impl Iterator<Item = String> {
+    let text = base32(bytes, shift);
+    let core = text.get((shift * 8).div_ceil(5)..(shift + bytes.len()) * 8 / 5).unwrap_or_default().to_string();
+    let forms = [core.to_lowercase(), core];
+    forms.into_iter().filter(|core| core.len() >= SHORTEST_PIECE)
+}
+
+/// The base32 of a long secret, in pieces.
+fn add_wrapped_base32(bytes: &[u8], shift: usize, patterns: &mut BTreeSet<String>) {
+    let text = base32(bytes, shift);
+    let inner = text.get(shift.div_ceil(5) * 8..(shift + bytes.len()) / 5 * 8).unwrap_or_default();
+    add_pieces(inner, 8, 2..=3, patterns);
+}
+
+/// Without padding, as RFC 4648 has it.
+fn base32(bytes: &[u8], shift: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut text = String::new();
+    let (mut held, mut bits) = (0u32, 0);
+    for byte in std::iter::repeat_n(&0, shift).chain(bytes) {
+        held = (held << 8 | u32::from(*byte)) & 0xffff;
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(char::from(ALPHABET[(held >> bits & 31) as usize]));
+        }
+    }
+    if bits > 0 {
+        text.push(char::from(ALPHABET[(held << (5 - bits) & 31) as usize]));
+    }
+    text
 }
 
 /// Pieces of an encoding that tools break into lines at any place, always between groups of `width` characters: what pieces

@@ -1,8 +1,7 @@
 //! The supervised command itself: started in a process group of its own, read until it ends, ended when its time is up.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, t
 
 use super::WORK;
 use super::job::{Ended, Job, Program};
+use super::written::Written;
 
 /// How long a command has after INT, and again after TERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -19,8 +19,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Running {
     child: Child,
     pidfd: OwnedFd,
-    /// Memory behind `REGROW_OUTPUT`: outputs may be secret, so they never lie in a file.
-    output: File,
+    output: Written,
     deadline: Option<Instant>,
     /// Signals that are still to be tried when the deadline passes.
     signals: Vec<Signal>,
@@ -34,7 +33,7 @@ pub trait Sink {
 }
 
 pub fn spawn(job: &Job) -> io::Result<Running> {
-    let output = rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let output = Written::new()?;
     let mut command = match &job.program {
         Program::Command(argv) => {
             let program = argv.first().ok_or_else(|| io::Error::other("the command is empty"))?;
@@ -50,8 +49,7 @@ pub fn spawn(job: &Job) -> io::Result<Running> {
     };
     command.env_clear().envs(job.env.iter().map(|(name, value)| (name, value)));
     if let Program::Command(_) = job.program {
-        // Opened anew by whoever writes: each `>` and `>>` of a shell has its own place in it.
-        command.env("REGROW_OUTPUT", format!("/proc/{}/fd/{}", std::process::id(), output.as_raw_fd()));
+        command.envs([output.variable()]);
     }
     let stdin = stdin_of(job)?;
     let piped = if stdin.is_some() { Stdio::piped() } else { Stdio::null() };
@@ -65,7 +63,7 @@ pub fn spawn(job: &Job) -> io::Result<Running> {
     Ok(Running {
         pidfd: pidfd_open(pid, PidfdFlags::empty())?,
         child,
-        output: output.into(),
+        output,
         deadline: job.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
         signals: vec![Signal::KILL, Signal::TERM, Signal::INT],
         timed_out: false,
@@ -100,12 +98,8 @@ impl Running {
     }
 
     /// Everything written to `REGROW_OUTPUT`.
-    pub fn output(mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        if self.output.rewind().is_ok() {
-            let _ = self.output.read_to_end(&mut bytes);
-        }
-        bytes
+    pub fn output(self) -> Vec<u8> {
+        self.output.read()
     }
 
     /// Waits for output, the end, or the deadline. True once the command has ended.

@@ -21,6 +21,7 @@ mod log;
 mod pool;
 mod supervisor;
 mod work;
+mod written;
 
 pub use client::{Fate, fate, living, start, survivors, watch};
 pub use environment::{basics, environment, work_job};
@@ -29,6 +30,7 @@ pub use job::{Ended, Job, Outcome, Program, WorkRequest};
 pub use log::files as log_files;
 pub use supervisor::main as supervisor_main;
 pub use work::main as work_main;
+pub use written::Written;
 
 /// First argument under which this binary is a supervisor, looked at before anything else.
 pub const SUPERVISE: &str = "__supervise";

@@ -1,6 +1,5 @@
 //! One folder of configuration and how Terraform is called on it.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -12,12 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::params::{Reach, Vars};
 use super::said::{self, Problem};
 use super::stream::{self, Ended, Line};
 use crate::journal::disk::private;
 use crate::kind::{Op, ReadCx};
-use crate::model::secret::Secret;
 use crate::model::{Fault, OpId};
+use crate::provider::clock::boot;
 use crate::provider::process;
 
 /// Which of the two programs.
@@ -38,18 +38,6 @@ impl Binary {
     }
 }
 
-/// What a step says of its module.
-pub struct Wanted<'a> {
-    pub dir: &'a str,
-    pub binary: Binary,
-    pub workspace: Option<&'a str>,
-    pub backend_config: &'a BTreeMap<String, String>,
-    pub mirror: Option<&'a str>,
-    pub env: &'a BTreeMap<String, Secret>,
-    /// `TF_VAR_…`
-    pub vars: Vec<(String, String)>,
-}
-
 pub struct Module {
     pub binary: Binary,
     pub dir: PathBuf,
@@ -63,8 +51,9 @@ pub struct Module {
 const MIRROR: &str = "terraform-mirror";
 
 impl Module {
-    pub fn open<P, Q>(cx: &ReadCx, op: &Op<P, Q>, wanted: Wanted<'_>) -> Result<Self, Fault> {
-        let dir = std::path::absolute(cx.path(wanted.dir)).map_err(broken)?;
+    /// `vars`: values of its variables, where something is planned.
+    pub fn open<P, Q>(cx: &ReadCx, op: &Op<P, Q>, reach: &Reach, vars: Option<&Vars>) -> Result<Self, Fault> {
+        let dir = std::path::absolute(cx.path(&reach.dir)).map_err(broken)?;
         let has_files = |name: &fs::DirEntry| {
             let name = name.file_name();
             [".tf", ".tf.json", ".tofu"].iter().any(|end| name.to_string_lossy().ends_with(end))
@@ -73,26 +62,26 @@ impl Module {
             return Err(Fault::new("RG2702", format!("`{}` is no folder with configuration (*.tf)", dir.display()))
                 .hint("`dir` starts at the folder of the runbook"));
         }
-        let identity = json!([dir, wanted.binary, wanted.backend_config]).to_string();
+        let identity = json!([dir, reach.binary, reach.backend_config]).to_string();
         let hash: String = Sha256::digest(identity.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect();
         let room = std::path::absolute(cx.work.join(format!("terraform-{hash}"))).map_err(broken)?;
         folder(&room)?;
-        let mirror = wanted.mirror.map(|mirror| cx.path(mirror)).or_else(|| {
+        let mirror = reach.mirror.as_ref().map(|mirror| cx.path(mirror)).or_else(|| {
             let beside = cx.path(MIRROR);
             beside.is_dir().then_some(beside)
         });
         let settings = configuration(&room, mirror.as_deref())?;
         let mut own: Vec<(String, String)> =
-            wanted.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string())).collect();
-        own.extend(wanted.vars);
+            reach.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string())).collect();
+        own.extend(vars.into_iter().flat_map(Vars::environment));
         let ours = [("TF_IN_AUTOMATION", "1"), ("TF_INPUT", "0"), ("CHECKPOINT_DISABLE", "1")];
         own.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
         own.push(("TF_DATA_DIR".into(), room.join("data").display().to_string()));
         own.push(("TF_CLI_CONFIG_FILE".into(), settings.display().to_string()));
-        own.extend(wanted.workspace.map(|name| ("TF_WORKSPACE".to_owned(), name.to_owned())));
-        let backend_config = wanted.backend_config.iter().map(|(key, value)| format!("-backend-config={key}={value}"));
+        own.extend(reach.workspace.iter().map(|name| ("TF_WORKSPACE".to_owned(), name.clone())));
+        let backend_config = reach.backend_config.iter().map(|(key, value)| format!("-backend-config={key}={value}"));
         Ok(Self {
-            binary: wanted.binary,
+            binary: reach.binary,
             dir,
             room,
             backend_config: backend_config.collect(),
@@ -106,8 +95,15 @@ impl Module {
         let lock = private().create(true).truncate(false).write(true).open(self.room.join("lock")).map_err(broken)?;
         let held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
         let _held = held.map_err(|error| broken(io::Error::other(error)))?.map_err(broken)?;
-        if done.exists() && !anew {
-            return Ok(());
+        // Of this boot: Terraform does not sync what it writes there.
+        if fs::read_to_string(&done).is_ok_and(|of| of == boot()) {
+            if !anew {
+                return Ok(());
+            }
+            fs::remove_file(&done).map_err(broken)?;
+        } else if self.data().exists() {
+            // It was cut off in the middle, and would not read its own torn files.
+            fs::remove_dir_all(self.data()).map_err(broken)?;
         }
         let mut arguments = vec!["init", "-input=false", "-json", "-lockfile=readonly", "-reconfigure"];
         arguments.extend(self.backend_config.iter().map(String::as_str));
@@ -117,7 +113,7 @@ impl Module {
                         providers in a mirror beside the runbook (`terraform providers mirror terraform-mirror`)";
             return Err(said.fault("RG2704", format!("{} cannot be initialised", self.binary.word())).hint(hint));
         }
-        fs::write(done, "").map_err(broken)
+        fs::write(done, boot()).map_err(broken)
     }
 
     /// A short call, read to its end. It is ended if nobody waits for it any more.

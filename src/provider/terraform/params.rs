@@ -7,6 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::module::Binary;
+use crate::model::secret::Secret;
 use crate::runbook::catalog::{Complaint, Known, Late};
 
 /// Values of the module's variables. They may be secrets: they go by the environment and are never written down.
@@ -40,6 +42,46 @@ impl Vars {
             (format!("TF_VAR_{name}"), text)
         })
     }
+}
+
+/// Which module it is, and how its state and its providers are reached.
+#[derive(Clone, Deserialize, JsonSchema)]
+pub struct Reach {
+    /// Folder of the module.
+    pub dir: String,
+    /// Which program is called.
+    #[serde(default)]
+    pub binary: Binary,
+    /// The workspace of the state; the default one unless said.
+    #[serde(default)]
+    pub workspace: Option<String>,
+    /// What the module's backend block leaves open. No secrets: the backends take those from `env`.
+    #[serde(default)]
+    pub backend_config: BTreeMap<String, String>,
+    /// Folder with the providers, as `terraform providers mirror` makes it, so that no registry is asked; the folder
+    /// `terraform-mirror` beside the runbook, where there is one, unless said.
+    #[serde(default)]
+    pub mirror: Option<String>,
+    /// What providers and backend take from the environment: credentials, regions, endpoints.
+    #[serde(default)]
+    pub env: BTreeMap<String, Secret>,
+}
+
+/// What a plan of the module is made of.
+#[derive(Clone, Deserialize, JsonSchema)]
+pub struct Planning {
+    /// Values of the module's variables. Secrets are taken: they go by the environment.
+    #[serde(default)]
+    pub vars: Vars,
+    /// Files with values of variables.
+    #[serde(default)]
+    pub var_files: Vec<String>,
+    /// Only these addresses and what they need.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// How many things at once; 10 unless said.
+    #[serde(default)]
+    pub parallelism: Option<u32>,
 }
 
 /// Names of the environment that change what Terraform does behind the runbook's back, or print secrets.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::changes::Plan;
 use super::module::{Module, broken};
+use super::params::Planning;
 use super::said::{self, Problem};
 use super::stream::{Line, lines};
 use crate::journal::disk::private;
@@ -13,30 +14,29 @@ use crate::model::Fault;
 /// What a plan is made of besides the module.
 pub struct Scope<'a> {
     var_files: Vec<String>,
-    targets: &'a [String],
-    parallelism: Option<u32>,
+    planning: &'a Planning,
 }
 
 impl<'a> Scope<'a> {
-    pub fn new(cx: &ReadCx, var_files: &[String], targets: &'a [String], parallelism: Option<u32>) -> Self {
+    pub fn new(cx: &ReadCx, planning: &'a Planning) -> Self {
         let absolute = |file: &String| {
             let path = cx.path(file);
             std::path::absolute(&path).unwrap_or(path).display().to_string()
         };
-        Self { var_files: var_files.iter().map(absolute).collect(), targets, parallelism }
+        Self { var_files: planning.var_files.iter().map(absolute).collect(), planning }
     }
 
     fn arguments(&self) -> Vec<String> {
         let files = self.var_files.iter().map(|file| format!("-var-file={file}"));
-        let targets = self.targets.iter().map(|target| format!("-target={target}"));
-        let parallelism = self.parallelism.map(|number| format!("-parallelism={number}"));
+        let targets = self.planning.targets.iter().map(|target| format!("-target={target}"));
+        let parallelism = self.planning.parallelism.map(|number| format!("-parallelism={number}"));
         files.chain(targets).chain(parallelism).collect()
     }
 }
 
 impl Module {
     /// Saves a plan to `out` and says what is in it; none where nothing would change. The file holds secrets.
-    pub async fn plan(&self, scope: &Scope<'_>, vars: &[&str], out: &Path) -> Result<Option<Plan>, Fault> {
+    pub async fn plan(&self, scope: &Scope<'_>, out: &Path) -> Result<Option<Plan>, Fault> {
         // Made before, so that it is ours alone from its first byte.
         private().create(true).truncate(true).write(true).open(out).map_err(broken)?;
         let out_argument = format!("-out={}", out.display());
@@ -46,7 +46,7 @@ impl Module {
         let value = shown.json().filter(|_| shown.ok);
         let plan = Plan::read(&value.ok_or_else(|| said::failed(&shown, "reading the plan"))?);
         // By the environment Terraform takes any name, and says nothing of one that the module does not have.
-        if let Some(unknown) = vars.iter().find(|name| !plan.variables.iter().any(|there| there == *name)) {
+        if let Some(unknown) = scope.planning.vars.0.keys().find(|name| !plan.variables.contains(name)) {
             let there = plan.variables.join(", ");
             return Err(Fault::new("RG2714", format!("the module has no variable `{unknown}`"))
                 .hint(if there.is_empty() { "it has none".into() } else { format!("it has: {there}") }));

@@ -15,7 +15,7 @@ fn event() -> impl Strategy<Value = Event> {
     let step = || (0..STEPS.len()).prop_map(|index| at(STEPS[index]));
     let intended = |step: Address| {
         let mut run = crate::view::testing::Golden::new(crate::view::testing::rescue());
-        run.add(Event::StepOpened { step: step.clone(), items: 1 });
+        run.add(Event::StepOpened { step: step.clone(), items: 1, list: None });
         run.intended(step.as_str())
     };
     let asked = waiting().records.iter().find_map(|record| match &record.event {
@@ -26,7 +26,7 @@ fn event() -> impl Strategy<Value = Event> {
     let intents: Vec<Event> = STEPS.iter().map(|step| intended(at(step))).collect();
     prop_oneof![
         4 => (0..STEPS.len()).prop_map(move |index| intents[index].clone()),
-        1 => step().prop_map(|step| Event::StepOpened { step, items: 2 }),
+        1 => step().prop_map(|step| Event::StepOpened { step, items: 2, list: None }),
         2 => step().prop_map(move |step| Event::StepAsked { step, ask: ask.clone() }),
         3 => step().prop_map(|step| succeeded(step.as_str(), json!({}))),
         2 => step().prop_map(|step| Event::StepFailed { step, fault: fault() }),
@@ -125,10 +125,7 @@ fn looked_at_anew(records: &[Record]) -> (Hours, u64) {
             Whose::Unattended
         } else if is(&[Status::Running, Status::Verifying, Status::Late, Status::Undoing]) {
             Whose::Machine
-        } else if is(&[Status::Waiting, Status::Unknown])
-            || state.paused
-            || (!over && STEPS.iter().any(|step| stuck(step)))
-        {
+        } else if is(&[Status::Waiting, Status::Unknown]) || state.paused || (!over && STEPS.iter().any(stuck)) {
             Whose::Human
         } else {
             Whose::Idle
@@ -173,7 +170,7 @@ proptest! {
 fn a_group_is_worked_on_in_its_members_only() {
     let asked = waiting().records.iter().map(|it| it.event.clone()).find(|it| matches!(it, Event::StepAsked { .. }));
     let history = [
-        (Event::StepOpened { step: at("copy"), items: 1 }, 0, 9),
+        (Event::StepOpened { step: at("copy"), items: 1, list: None }, 0, 9),
         (asked.unwrap(), 0, 9),
         (Event::NoteAdded { text: "still nobody".into(), who: person("ana") }, 5000, 9),
     ];

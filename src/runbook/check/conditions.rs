@@ -5,7 +5,7 @@ use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::template::{Condition, Type};
 
-pub fn judge(names: &Names<'_>, condition: &Condition, site: &Site, report: &mut Report) {
+pub fn judge(names: &Names<'_, '_>, condition: &Condition, site: &Site, report: &mut Report) {
     for reference in condition.references() {
         names.judge(reference, site, report);
         if names.is_secret(&reference.path) {

@@ -9,10 +9,10 @@ use crate::runbook::source::Span;
 use crate::runbook::template::{Reference, Type};
 use crate::runbook::tree::{Node, Tree};
 
-pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
+pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {
     let Some(foreach) = &names.step(node).foreach else { return };
     let site = Site::step(node);
-    if early(names, &foreach.list, report) {
+    if no_item_yet(names, &foreach.list, report) {
         names.judge_tree(&foreach.list, &site, report);
         gives_items(names, &foreach.list, &site, report);
     }
@@ -54,33 +54,20 @@ pub fn is_item_key(key: &str) -> bool {
     !key.is_empty() && !key.chars().any(|c| matches!(c, '/' | ':' | '[' | ']') || c.is_control())
 }
 
-/// Whether the list can be had before the run starts; what cannot is reported.
-fn early(names: &Names<'_>, list: &Tree, report: &mut Report) -> bool {
-    let mut early = true;
+/// The list is worked out before there are items: it may read only what is at hand around the step.
+fn no_item_yet(names: &Names<'_, '_>, list: &Tree, report: &mut Report) -> bool {
+    let mut none = true;
     for reference in list.references() {
-        let (code, message, help) = match reference.root() {
-            "steps" | "self" => (
-                codes::VALUE_LATER,
-                "a list that is known only at run time is not in this version",
-                "name a parameter, a variable, or write the list out",
-            ),
-            "params" if names.given.is_some_and(|given| given.is_late(&reference.path)) => (
-                codes::VALUE_LATER,
-                "an include gives this list a value that is known only at run time, which is not in this version",
-                "hand in a parameter or variable of the runbook, or a list that is written out",
-            ),
-            "item" | "item_key" => {
-                (codes::UNKNOWN_NAME, "the list itself has no item at hand", "`item` stands in the fields of the step")
-            }
-            _ => continue,
-        };
-        report.error_help(code, reference.span, message, help);
-        early = false;
+        if matches!(reference.root(), "item" | "item_key") && !names.has_item_around() {
+            let (message, help) = ("the list itself has no item at hand", "`item` stands in the fields of the step");
+            report.error_help(codes::UNKNOWN_NAME, reference.span, message, help);
+            none = false;
+        }
     }
-    early
+    none
 }
 
-fn gives_items(names: &Names<'_>, list: &Tree, site: &Site, report: &mut Report) {
+fn gives_items(names: &Names<'_, '_>, list: &Tree, site: &Site, report: &mut Report) {
     let Some(template) = list.as_template() else { return };
     for (expr, span) in template.expressions() {
         // What is wrong inside of it was said by the walk over the tree.
@@ -92,17 +79,13 @@ fn gives_items(names: &Names<'_>, list: &Tree, site: &Site, report: &mut Report)
     }
 }
 
-impl Names<'_> {
+impl Names<'_, '_> {
     pub(super) fn of_item(&self, reference: &Reference, site: &Site, report: &mut Report) {
-        if site.node.is_some_and(|node| self.step(node).foreach.is_some()) {
+        if self.has_item(site.node) {
             return;
         }
-        let message = format!("`{}` can be read only in a step with `foreach`", reference.root());
+        let message = format!("`{}` can be read only in a step with `foreach`, or inside of one", reference.root());
         report.error_help(codes::UNKNOWN_NAME, reference.span, message, "add `foreach:` to the step");
-    }
-
-    pub(super) fn has_items(&self, id: &str) -> bool {
-        self.graph.find(id).is_some_and(|node| self.step(node).foreach.is_some())
     }
 
     /// What a step with `foreach` shows to others.

@@ -11,25 +11,34 @@ use crate::runbook::source::Span;
 /// More than anybody wrote by hand, few enough to be judged in half a second.
 const MAX_STEPS: usize = 10_000;
 
-pub fn judge(runbook: &Runbook, graph: &Graph, defects: &[Defect], report: &mut Report) {
+pub fn too_many(runbook: &Runbook, report: &mut Report) {
     if let Some((_, step)) = runbook.all_steps().nth(MAX_STEPS) {
-        let message = format!("the runbook has {} steps, more than 10,000", graph.len());
+        let message = format!("the runbook has {} steps, more than 10,000", runbook.all_steps().count());
         report.error_help(codes::TOO_MANY_STEPS, step.span, message, "split it into several runbooks");
     } else if include::written_out(runbook, MAX_STEPS) > MAX_STEPS {
-        let message = "with the files that it includes the runbook has more than 10,000 steps";
+        let message = "with its blocks and the files that it includes the runbook has more than 10,000 steps";
         let largest = runbook
             .all_steps()
-            .filter_map(|(_, step)| step.include.as_ref())
-            .max_by_key(|include| include.part.as_ref().map_or(0, |part| include::written_out(&part.book, MAX_STEPS)));
-        let span = largest.map_or(Span::default(), |include| include.path.span);
+            .max_by_key(|(_, step)| step.inside().map_or(0, |inside| include::written_out(inside, MAX_STEPS)));
+        let span = largest.map_or(Span::default(), |(_, step)| step.kind_span);
         report.error_help(codes::TOO_MANY_STEPS, span, message, "split it into several runbooks");
-    }
-    for defect in defects {
-        one(runbook, graph, defect, report);
     }
 }
 
-fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, report: &mut Report) {
+/// `around`: what is seen around a block.
+pub fn judge(
+    runbook: &Runbook,
+    graph: &Graph,
+    defects: &[Defect],
+    around: Option<&Names<'_, '_>>,
+    report: &mut Report,
+) {
+    for defect in defects {
+        one(runbook, graph, defect, around, report);
+    }
+}
+
+fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, around: Option<&Names<'_, '_>>, report: &mut Report) {
     let step = |node: usize| graph.step(runbook, node);
     let need = |node: usize, need: usize| step(node).needs.as_ref().map(|needs| &needs[need]);
     match defect {
@@ -48,14 +57,28 @@ fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, report: &mut Report) {
                 let ids = runbook.all_steps().filter(|(finally, _)| *finally == graph.nodes[*node].finally);
                 ids.map(|(_, step)| step.id.as_str()).filter(|id| *id != step(*node).id).collect()
             };
+            if around.is_some_and(|names| names.graph.find(&need.step).is_some() || names.is_around(&need.step)) {
+                let message =
+                    format!("step `{}` needs `{}`, which stands outside of the block", step(*node).id, need.step);
+                let help = format!("write `needs: [{}]` on the block: its steps start when it does", need.step);
+                return report.error_help(codes::UNKNOWN_NEED, need.span, message, help);
+            }
             let message = format!("step `{}` needs unknown step `{}`", step(*node).id, need.step);
+            let inside = runbook.all_steps().find(|(_, step)| {
+                step.block.as_ref().is_some_and(|block| block.step(&need.step).is_some()) && step.id != need.step
+            });
             let help = match need.step.split_once('/') {
                 Some((include, _)) if runbook.step(include).is_some() => {
                     format!(
                         "what is inside of `{include}` is not seen from here: `needs: [{include}]` waits for all of it"
                     )
                 }
-                _ => report.nearest(&need.step, ids),
+                _ => match inside {
+                    Some((_, block)) => {
+                        format!("it stands inside of `{}`: `needs: [{}]` waits for all of that", block.id, block.id)
+                    }
+                    None => report.nearest(&need.step, ids),
+                },
             };
             report.error_help(codes::UNKNOWN_NEED, need.span, message, help);
         }
@@ -101,14 +124,14 @@ fn ring(runbook: &Runbook, graph: &Graph, nodes: &[usize], report: &mut Report) 
 }
 
 /// Only `needs` makes order, so a changing step that says nothing has probably been forgotten.
-pub fn forgotten_needs(names: &Names<'_>, report: &mut Report) {
-    for (index, step) in names.runbook.steps.iter().enumerate().skip(1) {
-        let changes = || match step.part() {
-            Some(part) => super::include::changes(names.catalog, part),
+pub fn forgotten_needs(names: &Names<'_, '_>, report: &mut Report) {
+    for (index, step) in names.body.steps.iter().enumerate().skip(1) {
+        let changes = || match step.inside() {
+            Some(inside) => super::include::changes(names.catalog, inside),
             None => names.catalog.kind(&step.kind).is_some_and(|kind| kind.changes(&names.late(index))),
         };
         if step.needs.is_none() && changes() {
-            let above = &names.runbook.steps[index - 1].id;
+            let above = &names.body.steps[index - 1].id;
             let message =
                 format!("step `{}` changes something and does not say what it needs, so it starts at once", step.id);
             let help = format!("add `needs: [{above}]`, or `needs: []` if it may start at once");

@@ -1,6 +1,6 @@
 //! Includes: what the file is given by `with`, what it puts out, and where secrets may go in it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::names::{Names, Site};
 use super::{nearest, secrets, types};
@@ -21,8 +21,6 @@ pub const HAND_IN: &str =
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Given {
     secrecy: BTreeMap<String, Secrecy>,
-    /// Parameters whose values are known only at run time.
-    late: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,11 +44,6 @@ impl Given {
         let secrecy = self.secrecy.get(name)?.at(rest);
         let spread = matches!(secrecy, Secrecy::Within(_)) && secrecy.holds_any();
         spread.then(|| secrecy.tree(&format!("params.{}", path.join(".")), span))
-    }
-
-    /// Whether a name is a parameter that only the run knows.
-    pub fn is_late(&self, path: &[String]) -> bool {
-        path[0] == "params" && path.get(1).is_some_and(|name| self.late.contains(name))
     }
 
     /// Whether a parameter is given, and not in a secret: then it stands in the journal as it is.
@@ -99,7 +92,7 @@ impl Secrecy {
 /// Variables in one another; a ring of them ends here.
 const MOST_DEEP: usize = 16;
 
-impl Names<'_> {
+impl Names<'_, '_> {
     fn secrecy(&self, tree: &Tree, depth: usize) -> Secrecy {
         let any = || tree.references().iter().any(|reference| self.is_secret(&reference.path));
         match &tree.node {
@@ -126,7 +119,7 @@ impl Names<'_> {
 }
 
 /// Judges `with` of an include against the parameters of the file, and says which of them hold secrets.
-pub fn judge(names: &Names<'_>, node: usize, part: &Part, report: &mut Report) -> Given {
+pub fn judge(names: &Names<'_, '_>, node: usize, part: &Part, report: &mut Report) -> Given {
     let step = names.step(node);
     let site = Site { takes_secret: true, ..Site::step(node) };
     names.judge_tree(&step.with, &site, report);
@@ -146,10 +139,6 @@ pub fn judge(names: &Names<'_>, node: usize, part: &Part, report: &mut Report) -
         if !entry.value.is_null() {
             fits(names, entry, spec, &site, report);
             given.secrecy.insert(entry.key.text.clone(), names.secrecy(&entry.value, 0));
-            let is_late = |path: &[String]| path[0] == "steps" || names.given.is_some_and(|outer| outer.is_late(path));
-            if entry.value.references().iter().any(|reference| is_late(&reference.path)) {
-                given.late.insert(entry.key.text.clone());
-            }
         }
     }
     let absent = |name: &str| step.with.get(name).is_none_or(Tree::is_null);
@@ -161,7 +150,7 @@ pub fn judge(names: &Names<'_>, node: usize, part: &Part, report: &mut Report) -
 }
 
 /// What is written out is judged whole, a template by its type; the run judges what only it knows.
-fn fits(names: &Names<'_>, entry: &Entry, spec: &ParamSpec, site: &Site, report: &mut Report) {
+fn fits(names: &Names<'_, '_>, entry: &Entry, spec: &ParamSpec, site: &Site, report: &mut Report) {
     let (name, span) = (&entry.key.text, super::places::of_value(&entry.value, Some(&entry.key)));
     let wrong = |report: &mut Report, what: &str| {
         let message = format!("the parameter `{name}` does not fit: it is {what}");
@@ -188,9 +177,9 @@ fn fits(names: &Names<'_>, entry: &Entry, spec: &ParamSpec, site: &Site, report:
     }
 }
 
-/// `outputs` of an included file.
-pub fn outputs(names: &Names<'_>, report: &mut Report) {
-    for tree in names.runbook.outputs.values() {
+/// `outputs` of an included file or of a block.
+pub fn outputs(names: &Names<'_, '_>, report: &mut Report) {
+    for tree in names.body.outputs.values() {
         names.judge_tree(tree, &Site::outputs(), report);
     }
 }
@@ -202,15 +191,15 @@ pub fn shape(book: Option<&Runbook>) -> Shape {
     Shape::Closed(book.outputs.keys().map(|name| (name.clone(), OutputType::Connection)).collect())
 }
 
-/// Whether a step of a file changes the world.
-pub fn changes(catalog: &dyn Catalog, part: &Part) -> bool {
-    changes_beside(catalog, part, &mut HashSet::new())
+/// Whether a step of a file or a block changes the world.
+pub fn changes(catalog: &dyn Catalog, inside: &Runbook) -> bool {
+    changes_beside(catalog, inside, &mut HashSet::new())
 }
 
 /// `seen` are files that were looked at: they may be included many times.
-fn changes_beside<'a>(catalog: &dyn Catalog, part: &'a Part, seen: &mut HashSet<&'a str>) -> bool {
-    seen.insert(&part.key)
-        && part.book.steps.iter().any(|step| match step.part() {
+fn changes_beside(catalog: &dyn Catalog, book: &Runbook, seen: &mut HashSet<*const Runbook>) -> bool {
+    seen.insert(std::ptr::from_ref(book))
+        && book.steps.iter().any(|step| match step.inside() {
             Some(inner) => changes_beside(catalog, inner, seen),
             None => {
                 let value = step.with.written();

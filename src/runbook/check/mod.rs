@@ -2,6 +2,7 @@
 //!
 //! Pure, and complete: one pass says everything. What the text cannot tell is left to the run.
 
+mod around;
 mod conditions;
 mod foreach;
 mod graph;
@@ -23,7 +24,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Loaded;
-use super::ast::Runbook;
+use super::ast::{Part, Runbook};
 use super::catalog::Catalog;
 use super::diagnostic::{Problem, Report};
 use super::source::Source;
@@ -57,7 +58,8 @@ impl<'a> Checker<'a> {
     fn book(&mut self, book: &'a Runbook, source: &Arc<Source>, given: Option<&Given>) {
         let mut report = Report::new(source);
         let (graph, defects) = Graph::build(book);
-        graph::judge(book, &graph, &defects, &mut report);
+        graph::too_many(book, &mut report);
+        graph::judge(book, &graph, &defects, None, &mut report);
         let names = Names::new(book, &graph, self.catalog, given, &self.loaded.runbook);
         judge_vars(book, &names, &mut report);
         params::judge(&names, &mut report);
@@ -65,14 +67,7 @@ impl<'a> Checker<'a> {
             people::judge(book, &mut report);
         }
         let mut inside = Vec::new();
-        for (node, (_, step)) in book.all_steps().enumerate() {
-            steps::judge(&names, node, &mut report);
-            if let Some(part) = step.part() {
-                inside.push((part, include::judge(&names, node, part, &mut report)));
-            }
-        }
-        graph::forgotten_needs(&names, &mut report);
-        include::outputs(&names, &mut report);
+        body(&names, &mut inside, &mut report);
         self.problems.append(&mut report.problems);
         for (part, given) in inside {
             let Some(source) = self.loaded.files.get(&part.key) else { continue };
@@ -83,7 +78,24 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn judge_vars(runbook: &Runbook, names: &Names<'_>, report: &mut Report) {
+/// The steps of a file or of a block in it. Files that they include are added to `inside`, to be judged by themselves.
+fn body<'a>(names: &Names<'_, 'a>, inside: &mut Vec<(&'a Part, Given)>, report: &mut Report) {
+    for (node, (_, step)) in names.body.all_steps().enumerate() {
+        steps::judge(names, node, report);
+        if let Some(part) = step.part() {
+            inside.push((part, include::judge(names, node, part, report)));
+        }
+        if let Some(block) = step.block.as_deref() {
+            let (graph, defects) = Graph::build(block);
+            graph::judge(block, &graph, &defects, Some(names), report);
+            body(&names.within(node, block, &graph), inside, report);
+        }
+    }
+    graph::forgotten_needs(names, report);
+    include::outputs(names, report);
+}
+
+fn judge_vars(runbook: &Runbook, names: &Names<'_, '_>, report: &mut Report) {
     if let Err(ring) = vars::order(runbook) {
         let tree = &runbook.vars[ring[0]];
         let mut shown = ring.clone();

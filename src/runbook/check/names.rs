@@ -1,5 +1,7 @@
 //! The names that templates read: whether they exist, may be read where they stand, and what type they have.
 
+use std::rc::Rc;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -14,16 +16,22 @@ use crate::runbook::diagnostic::Report;
 use crate::runbook::template::{Reference, Type, infer};
 use crate::runbook::tree::{Node, Tree};
 
-pub struct Names<'a> {
+/// What is seen in one body: the steps of a file, or of a block in it. `'b` lives as long as the bodies around it.
+pub struct Names<'b, 'a> {
+    /// The file, with the names that are seen all over it.
     pub runbook: &'a Runbook,
-    pub graph: &'a Graph,
+    /// The steps, and what they show.
+    pub body: &'a Runbook,
+    pub graph: &'b Graph,
     pub catalog: &'a dyn Catalog,
+    /// Of a block: what is seen around it, and which of the steps there it is.
+    pub(super) outer: Option<(&'b Names<'b, 'a>, usize)>,
     /// The `with` of every node as written.
-    written: Vec<Value>,
+    pub(super) written: Vec<Value>,
     pub(super) shapes: Vec<Shape>,
-    secret_vars: SecretVars<'a>,
+    pub(super) secret_vars: Rc<SecretVars<'a>>,
     /// What an included file is given; the runbook itself is given nothing.
-    pub(super) given: Option<&'a Given>,
+    pub(super) given: Option<&'b Given>,
     /// The runbook itself: who has to be there it says also for the files that it includes.
     pub(super) root: &'a Runbook,
 }
@@ -37,7 +45,7 @@ pub struct Site {
     pub in_verify: bool,
     /// Whether text with a secret may stand here, where no schema says so.
     pub takes_secret: bool,
-    /// All steps have ended: in `outputs` of an included file.
+    /// All steps have ended: in `outputs` of an included file or of a block.
     pub at_end: bool,
 }
 
@@ -63,24 +71,17 @@ impl Site {
     }
 }
 
-impl<'a> Names<'a> {
+impl<'b, 'a> Names<'b, 'a> {
     pub fn new(
         runbook: &'a Runbook,
-        graph: &'a Graph,
+        graph: &'b Graph,
         catalog: &'a dyn Catalog,
-        given: Option<&'a Given>,
+        given: Option<&'b Given>,
         root: &'a Runbook,
     ) -> Self {
-        let steps: Vec<&Step> = runbook.all_steps().map(|(_, step)| step).collect();
-        let written: Vec<Value> = steps.iter().map(|step| step.with.written()).collect();
-        let shape = |(step, value): (&&Step, &Value)| match (&step.include, catalog.kind(&step.kind)) {
-            (Some(_), _) => include::shape(step.part().map(|part| &part.book)),
-            (None, Some(kind)) => kind.outputs(&Late { value }),
-            (None, None) => Shape::Open,
-        };
-        let shapes = steps.iter().zip(&written).map(shape).collect();
-        let secret_vars = SecretVars::of(runbook);
-        Self { runbook, graph, catalog, written, shapes, secret_vars, given, root }
+        let (written, shapes) = put_out(runbook, catalog);
+        let secret_vars = Rc::new(SecretVars::of(runbook));
+        Self { runbook, body: runbook, graph, catalog, outer: None, written, shapes, secret_vars, given, root }
     }
 
     pub fn late(&self, node: usize) -> Late<'_> {
@@ -88,7 +89,7 @@ impl<'a> Names<'a> {
     }
 
     pub fn step(&self, node: usize) -> &'a Step {
-        self.graph.step(self.runbook, node)
+        self.graph.step(self.body, node)
     }
 
     /// Whether a name leads to a secret.
@@ -215,21 +216,26 @@ impl<'a> Names<'a> {
     }
 
     fn of_step(&self, reference: &Reference, site: &Site, report: &mut Report) {
-        let Some(node) = site.node.or(site.at_end.then_some(usize::MAX)) else {
+        if site.node.is_none() && !site.at_end {
             let help = "`vars` are computed when the run starts: name the output in the step that uses it";
             report.error_help(codes::UNKNOWN_NAME, reference.span, "`steps` cannot be read in `vars`", help);
             return;
-        };
+        }
         let Some(id) = reference.path.get(1) else {
             vague(reference, "name the step and its output: `steps.ID.outputs.NAME`", report);
             return;
         };
-        let Some(other) = self.graph.find(id) else {
-            let help = report.nearest(id, || self.runbook.all_steps().map(|(_, step)| step.id.as_str()).collect());
-            report.error_help(codes::UNKNOWN_STEP, reference.span, format!("there is no step `{id}`"), help);
-            return;
-        };
-        if !site.at_end && !self.may_read(node, other) {
+        match self.seen(id, site) {
+            Some((names, other, site)) => names.of_known_step(reference, id, other, &site, report),
+            None => {
+                let help = report.nearest(id, || self.ids());
+                report.error_help(codes::UNKNOWN_STEP, reference.span, format!("there is no step `{id}`"), help);
+            }
+        }
+    }
+
+    fn of_known_step(&self, reference: &Reference, id: &str, other: usize, site: &Site, report: &mut Report) {
+        if let Some(node) = site.node.filter(|node| !site.at_end && !self.may_read(*node, other)) {
             self.not_ancestor(reference, node, other, report);
             return;
         }
@@ -268,7 +274,11 @@ impl<'a> Names<'a> {
         let (step, id) = (self.step(node), &self.step(other).id);
         if node == other {
             let message = format!("step `{id}` cannot read its own outcome here");
-            report.error_help(codes::NOT_ANCESTOR, reference.span, message, "in `verify`, write `self.outputs.NAME`");
+            let help = match step.is_body() {
+                true => "what is inside of it reads the steps beside, by their own ids",
+                false => "in `verify`, write `self.outputs.NAME`",
+            };
+            report.error_help(codes::NOT_ANCESTOR, reference.span, message, help);
             return;
         }
         if self.graph.nodes[other].finally && !self.graph.nodes[node].finally {
@@ -313,11 +323,25 @@ impl<'a> Names<'a> {
                 format!("declare it: `with: {{ outputs: {{ {name}: {{ type: string }} }} }}`")
             }
             (true, "include") => "the file has no `outputs`; add them: `outputs: { NAME: \"{{ … }}\" }`".into(),
+            (true, "block") => "the block has no `outputs`; add them: `outputs: { NAME: \"{{ … }}\" }`".into(),
             (true, kind) => format!("`{kind}` puts nothing out"),
             (false, _) => nearest(name, outputs.keys().map(String::as_str)),
         };
         report.error_help(codes::UNKNOWN_OUTPUT, reference.span, message, help);
     }
+}
+
+/// The `with` of every node as written, and what it puts out.
+pub(super) fn put_out(body: &Runbook, catalog: &dyn Catalog) -> (Vec<Value>, Vec<Shape>) {
+    let steps: Vec<&Step> = body.all_steps().map(|(_, step)| step).collect();
+    let written: Vec<Value> = steps.iter().map(|step| step.with.written()).collect();
+    let shape = |(step, value): (&&Step, &Value)| match (step.is_body(), catalog.kind(&step.kind)) {
+        (true, _) => include::shape(step.inside()),
+        (false, Some(kind)) => kind.outputs(&Late { value }),
+        (false, None) => Shape::Open,
+    };
+    let shapes = steps.iter().zip(&written).map(shape).collect();
+    (written, shapes)
 }
 
 fn of_words(reference: &Reference, known: &[&str], report: &mut Report) {

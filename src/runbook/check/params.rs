@@ -5,7 +5,7 @@ use super::names::{Names, Site};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 
-pub fn judge(names: &Names<'_>, report: &mut Report) {
+pub fn judge(names: &Names<'_, '_>, report: &mut Report) {
     for (name, spec) in &names.runbook.params {
         let Some(condition) = &spec.required_if else { continue };
         let is_other = |path: &[String]| path[0] == "params" && path.get(1) != Some(name);

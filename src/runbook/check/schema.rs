@@ -41,13 +41,13 @@ impl Flaw {
 const WRONG_TYPE: usize = 1_000;
 
 /// What does not fit in the `with` of a kind; `uses` is where a missing field is reported.
-pub fn judge(names: &Names<'_>, with: &Tree, schema: &Value, uses: Span, site: &Site) -> Vec<Flaw> {
+pub fn judge(names: &Names<'_, '_>, with: &Tree, schema: &Value, uses: Span, site: &Site) -> Vec<Flaw> {
     let walk = Walk { names, root: schema, site };
     walk.node(with, schema, &At { key: None, start: Some(uses), instead: None, secret: false, depth: 0 })
 }
 
 struct Walk<'a> {
-    names: &'a Names<'a>,
+    names: &'a Names<'a, 'a>,
     root: &'a Value,
     site: &'a Site,
 }
@@ -144,14 +144,18 @@ impl Walk<'_> {
         let judged = branches.iter().map(|branch| self.node(tree, branch, at));
         let weight = |flaws: &Vec<Flaw>| flaws.iter().map(|flaw| flaw.weight).sum::<usize>();
         let best = judged.min_by_key(weight).unwrap_or_default();
-        if weight(&best) < WRONG_TYPE && !all_constants(branches) {
+        // Words that may stand there beside other forms are named together with them, whatever else is text.
+        let beside = branches.iter().filter(|branch| self.constants(branch).is_empty());
+        let words_only = tree.as_text().is_some()
+            && branches.iter().any(|branch| !self.constants(branch).is_empty())
+            && !beside.clone().any(|branch| self.wanted(branch).contains(&"text"));
+        if weight(&best) < WRONG_TYPE && !words_only {
             return best;
         }
         // No branch is near: name what they ask for together.
-        let words: Vec<&str> = branches.iter().flat_map(constants).collect();
+        let words: Vec<&str> = branches.iter().flat_map(|branch| self.constants(branch)).collect();
         if !words.is_empty() && tree.as_text().is_some() && !best.is_empty() {
-            let others = branches.iter().filter(|branch| constants(branch).is_empty());
-            let others: Vec<&str> = others.flat_map(|branch| self.wanted(branch)).collect();
+            let others: Vec<&str> = beside.flat_map(|branch| self.wanted(branch)).collect();
             let mut flaw = not_allowed(tree, at, &words);
             if !others.is_empty() {
                 flaw.help = flaw.help.map(|help| format!("{help}; or {}", list_words(&others)));
@@ -164,6 +168,16 @@ impl Walk<'_> {
         let wanted: Vec<&str> = branches.iter().flat_map(|branch| self.wanted(branch)).collect();
         let wanted = if wanted.is_empty() { self.wanted(schema) } else { wanted };
         vec![wrong_type(tree, at, &wanted)]
+    }
+
+    /// The words a schema allows by `enum` or `const`.
+    fn constants<'s>(&'s self, schema: &'s Value) -> Vec<&'s str> {
+        let target = schema.get("$ref").and_then(Value::as_str).and_then(|path| self.resolve(path));
+        let schema = target.unwrap_or(schema);
+        if let Some(word) = schema.get("const").and_then(Value::as_str) {
+            return vec![word];
+        }
+        schema.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
     /// The types a schema asks for, in words; `null` is not one to ask for.
@@ -278,7 +292,7 @@ impl Walk<'_> {
         if let Some(flaw) = type_flaw(tree, schema, at, word) {
             return vec![flaw];
         }
-        let words = constants(schema);
+        let words = self.constants(schema);
         if !words.is_empty() && tree.as_text().is_none_or(|text| !words.contains(&text)) {
             return vec![not_allowed(tree, at, &words)];
         }
@@ -355,18 +369,6 @@ fn list_words(words: &[&str]) -> String {
         words.iter().map(|word| if word.contains(' ') || *word == "text" { word } else { in_words(word) }).collect();
     words.dedup();
     words.join(" or ")
-}
-
-/// The words a schema allows by `enum` or `const`.
-fn constants(schema: &Value) -> Vec<&str> {
-    if let Some(word) = schema.get("const").and_then(Value::as_str) {
-        return vec![word];
-    }
-    schema.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
-}
-
-fn all_constants(branches: &[Value]) -> bool {
-    branches.iter().all(|branch| !constants(branch).is_empty())
 }
 
 fn not_allowed(tree: &Tree, at: &At<'_>, words: &[&str]) -> Flaw {

@@ -20,7 +20,11 @@ pub fn urls(tree: &Tree, report: &mut Report) {
     });
     for (key, span, url) in found {
         let key = key.map_or_else(String::new, |key: Name| format!("{}: ", key.text));
-        let help = format!("write `{key}{{ url: \"{url}\", password: \"{{{{ secrets.NAME }}}}\" }}`");
+        let help = match url.starts_with("http") {
+            // What calls by HTTP takes no connection.
+            true => "leave it out; what calls a web server takes secrets in `headers`".into(),
+            false => format!("write `{key}{{ url: \"{url}\", password: \"{{{{ secrets.NAME }}}}\" }}`"),
+        };
         report.error_help(codes::URL_PASSWORD, span, "a URL holds a password", help);
     }
 }
@@ -43,7 +47,7 @@ pub const MISPLACED_HELP: &str =
     "secrets are taken only by fields such as `password`, `env`, `stdin`, `headers` and `body`";
 
 /// Clear text under a key that names a secret. `name` is the key of the whole.
-pub fn in_clear(names: &Names<'_>, tree: &Tree, name: &str, report: &mut Report) {
+pub fn in_clear(names: &Names<'_, '_>, tree: &Tree, name: &str, report: &mut Report) {
     let whole = Name { text: name.into(), span: tree.span };
     let mut found = Vec::new();
     tree.walk(Some(&whole), &mut |key, inner| {

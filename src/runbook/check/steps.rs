@@ -40,10 +40,10 @@ const LATER: &[&str] = &[
     "notify.webhook",
 ];
 
-pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
+pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {
     let step = names.step(node);
     let site = Site::step(node);
-    if step.include.is_none()
+    if !step.is_body()
         && let Some(kind) = kind(names, &step.kind, step.kind_span, false, report)
     {
         if !step.with.is_null() {
@@ -77,7 +77,7 @@ pub fn judge(names: &Names<'_>, node: usize, report: &mut Report) {
     }
 }
 
-fn judge_proof(names: &Names<'_>, node: usize, proof: &Proof, report: &mut Report) {
+fn judge_proof(names: &Names<'_, '_>, node: usize, proof: &Proof, report: &mut Report) {
     let site = Site::verify(node);
     if let Some(kind) = kind(names, &proof.probe, proof.span, true, report) {
         with(names, kind, &proof.with, proof.span, &site, report);
@@ -89,7 +89,7 @@ fn judge_proof(names: &Names<'_>, node: usize, proof: &Proof, report: &mut Repor
 
 /// The kind, if there is one and it may stand here. An empty name was reported while reading.
 fn kind<'a>(
-    names: &Names<'a>,
+    names: &Names<'_, 'a>,
     word: &str,
     span: Span,
     as_probe: bool,
@@ -123,14 +123,14 @@ fn kind<'a>(
     None
 }
 
-fn known(names: &Names<'_>, as_probe: bool) -> Vec<&'static str> {
+fn known(names: &Names<'_, '_>, as_probe: bool) -> Vec<&'static str> {
     let fits = |name: &&str| {
         names.catalog.kind(name).is_some_and(|kind| if as_probe { kind.is_probe() } else { kind.is_step() })
     };
     names.catalog.names().into_iter().filter(fits).collect()
 }
 
-fn with(names: &Names<'_>, kind: &dyn KindFace, with: &Tree, uses: Span, site: &Site, report: &mut Report) {
+fn with(names: &Names<'_, '_>, kind: &dyn KindFace, with: &Tree, uses: Span, site: &Site, report: &mut Report) {
     // The schema says where secrets may stand, so the names are judged without asking that.
     names.judge_tree(with, &Site { takes_secret: true, ..*site }, report);
     for entry in with.entries().iter().filter(|entry| !matches!(entry.key.text.as_str(), "outputs" | "form")) {

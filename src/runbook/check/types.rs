@@ -6,7 +6,7 @@ use crate::runbook::catalog::{OutputType, Shape};
 use crate::runbook::template::Type;
 use crate::runbook::tree::{Node, Tree};
 
-impl Names<'_> {
+impl Names<'_, '_> {
     pub fn type_of(&self, path: &[String], site: &Site) -> Type {
         let part = |index: usize| path.get(index).map(String::as_str);
         match (part(0), part(1)) {
@@ -21,10 +21,11 @@ impl Names<'_> {
             (Some("run"), Some("started_at" | "outage_began")) => Type::Timestamp,
             (Some("run"), Some(_)) => Type::Text,
             (Some("steps"), Some(id)) if path.len() == 4 && part(2) == Some("outputs") => {
-                self.graph.find(id).map_or(Type::Any, |node| self.of_output(node, &path[3]))
+                self.seen(id, site).map_or(Type::Any, |(names, node, _)| names.of_output(node, &path[3]))
             }
-            (Some("steps"), Some(id)) if path.len() == 3 && part(2) == Some("items") && self.has_items(id) => {
-                Type::List
+            (Some("steps"), Some(id)) if path.len() == 3 && part(2) == Some("items") => {
+                let has_items = self.seen(id, site).is_some_and(|(names, node, _)| names.step(node).foreach.is_some());
+                if has_items { Type::List } else { Type::Any }
             }
             (Some("item_key"), None) => Type::Text,
             (Some("steps"), Some(_)) if matches!(part(2), Some("started_at" | "ended_at")) => Type::Timestamp,

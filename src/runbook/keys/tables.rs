@@ -91,11 +91,17 @@ pub static STEP: Keys = Keys {
             Form::File(&PART),
             "A file, relative to this one, whose steps stand here as `ID/STEP`. `with` gives its parameters; others see its outputs.",
         ),
+        may(
+            "steps",
+            Form::Filled(&Form::Step),
+            "A block: steps that belong together, `ID/STEP`; with `foreach` once an item, `ID:KEY/STEP`. They see all names of the runbook.",
+        ),
+        may("outputs", Form::Named(&Form::Any), "What others see of a block, made of what its steps put out."),
         may("if", Form::Condition, "One expression, true or false; if false the step is skipped."),
         may(
             "foreach",
             Form::Either(&[Form::List(&Form::Any), Form::Map(&Form::Any), Form::Template]),
-            "A list or mapping, or one expression that gives one: the step is done once an item.",
+            "A list or mapping, or one expression that gives one, also of what an earlier step put out: the step is done once an item.",
         ),
         may("key", Form::TemplatedText, "What tells the items of `foreach` apart, made of `item`."),
         may(
@@ -149,11 +155,48 @@ pub static STEP: Keys = Keys {
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
     ],
-    later: &["steps", "try", "under", "repair", "deadline", "not_before", "window", "outputs", "drill"],
+    later: &["try", "under", "repair", "deadline", "not_before", "window", "drill"],
 };
 
 /// What can be said of an include as a whole. The rest belongs to the steps of the file, one by one.
-pub const ON_INCLUDE: &[&str] = &["id", "name", "include", "with", "needs", "if", "require", "approval", "owner"];
+pub const ON_INCLUDE: &[&str] = &[
+    "id",
+    "name",
+    "include",
+    "with",
+    "needs",
+    "if",
+    "require",
+    "approval",
+    "owner",
+    "foreach",
+    "key",
+    "order",
+    "on_item_failure",
+    "max_parallel",
+    "verify",
+    "allow_failure",
+];
+
+/// The same of a block.
+pub const ON_BLOCK: &[&str] = &[
+    "id",
+    "name",
+    "steps",
+    "outputs",
+    "needs",
+    "if",
+    "require",
+    "approval",
+    "owner",
+    "foreach",
+    "key",
+    "order",
+    "on_item_failure",
+    "max_parallel",
+    "verify",
+    "allow_failure",
+];
 
 pub static OBJECTIVES: Keys = Keys {
     of: "`objectives`",

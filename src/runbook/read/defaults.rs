@@ -43,10 +43,22 @@ pub fn spread(runbook: &mut Tree) {
     }
 }
 
+/// The steps of a block are steps of this file; the block itself does nothing of its own.
+fn fill_block(block: &mut Tree, defaults: &Tree) {
+    let Node::Map(fields) = &mut block.node else { return };
+    for list in fields.iter_mut().filter(|entry| entry.key.text == "steps") {
+        let Node::List(steps) = &mut list.value.node else { continue };
+        steps.iter_mut().for_each(|step| fill(step, defaults));
+    }
+}
+
 fn fill(step: &mut Tree, defaults: &Tree) {
     // What is said once here must not change what a file means that others include, too.
     if step.get("include").is_some() {
         return;
+    }
+    if step.get("steps").is_some() {
+        return fill_block(step, defaults);
     }
     let kind = match step.get("uses") {
         Some(uses) => uses.as_text().unwrap_or_default().to_string(),

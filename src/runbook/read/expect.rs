@@ -6,6 +6,7 @@ use super::scalars;
 use crate::runbook::ast::Proof;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::duration;
 use crate::runbook::expect::{Expect, Operator, Test, Want};
 use crate::runbook::keys;
 use crate::runbook::source::Span;
@@ -134,10 +135,10 @@ fn fits(operator: Operator, entry: &Entry, report: &mut Report) -> bool {
     };
     match (operator, &entry.value.node) {
         _ if is_template => true,
-        (Operator::Between, Node::List(items)) if items.len() == 2 => true,
+        (Operator::Between, Node::List(items)) if items.len() == 2 => range_fits(entry, items, report),
         (Operator::Between, _) => wrong("a list of two, the least and the most", report),
-        (Operator::AtLeast | Operator::AtMost, Node::Number(_) | Node::Text(_)) => true,
-        (Operator::AtLeast | Operator::AtMost, _) => wrong("a number, a timestamp or a duration", report),
+        (Operator::AtLeast | Operator::AtMost, _) if is_limit(&entry.value) => true,
+        (Operator::AtLeast | Operator::AtMost, _) => wrong(LIMIT, report),
         (Operator::Matches, Node::Text(pattern)) => pattern_fits(pattern, entry.value.span, report),
         (Operator::Matches, _) => wrong("text: a regular expression", report),
         (Operator::All | Operator::Any, Node::List(_)) => true,
@@ -146,6 +147,37 @@ fn fits(operator: Operator, entry: &Entry, report: &mut Report) -> bool {
         (Operator::Refused, _) => wrong("`true` or `false`", report),
         (Operator::Equals | Operator::Contains | Operator::Not, _) => true,
     }
+}
+
+/// What there is an order of.
+const LIMIT: &str = "a number, a timestamp or a duration";
+
+fn is_limit(tree: &Tree) -> bool {
+    let text = match &tree.node {
+        Node::Number(_) => return true,
+        Node::Text(text) => text.trim(),
+        // Known when it is looked at.
+        Node::Template(_) => return true,
+        _ => return false,
+    };
+    text.contains("{{")
+        || text.parse::<serde_json::Number>().is_ok()
+        || duration::parse(text).is_ok()
+        || duration::parse_timestamp(text).is_ok()
+}
+
+fn range_fits(entry: &Entry, items: &[Tree], report: &mut Report) -> bool {
+    if let Some(item) = items.iter().find(|item| !is_limit(item)) {
+        scalars::wrong(item, Some(&entry.key), LIMIT, report);
+        return false;
+    }
+    let number = |tree: &Tree| if let Node::Number(number) = &tree.node { number.as_f64() } else { None };
+    let is_empty = matches!((number(&items[0]), number(&items[1])), (Some(least), Some(most)) if least > most);
+    if is_empty {
+        let help = "write the least first";
+        report.error_help(codes::NOT_ALLOWED, entry.value.span, "nothing lies between these two", help);
+    }
+    !is_empty
 }
 
 fn pattern_fits(pattern: &str, span: Span, report: &mut Report) -> bool {

@@ -1,39 +1,63 @@
-//! `include`: a step that stands for the steps of another file, and such a file.
-
-use indexmap::IndexMap;
+//! Steps that are done by others: an `include` stands for the steps of another file, a block holds them itself.
 
 use super::fields::Fields;
 use super::{params, scalars, top};
-use crate::runbook::ast::{Include, Objectives, Runbook, RunbookSeverity};
+use crate::runbook::ast::{Include, Runbook};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::keys;
 use crate::runbook::tree::{Name, Node, Tree};
 
-/// Takes from an include what cannot stand on it, and says so.
+/// Takes from an include or a block what cannot stand on it, and says so.
 pub fn only(mut tree: Tree, report: &mut Report) -> Tree {
-    if tree.get("include").is_none_or(Tree::is_null) {
-        return tree;
-    }
+    let has = |key: &str| tree.get(key).is_some_and(|value| !value.is_null());
+    let (code, what, taken, whose) = match (has("include"), has("steps")) {
+        (true, _) => (codes::NOT_ON_INCLUDE, "an include", keys::ON_INCLUDE, "the steps of the file"),
+        (false, true) => (codes::NOT_ON_BLOCK, "a block", keys::ON_BLOCK, "its steps"),
+        (false, false) => return tree,
+    };
     let Node::Map(entries) = &mut tree.node else { return tree };
     entries.retain(|entry| {
         let key = entry.key.text.as_str();
-        let misplaced = keys::STEP.knows(key) && !keys::ON_INCLUDE.contains(&key);
+        let misplaced = keys::STEP.knows(key) && !taken.contains(&key);
         match key {
             _ if !misplaced => {}
-            "uses" | "run" => {
-                let message = "a step has one of `uses`, `run` and `include`";
+            "uses" | "run" | "steps" => {
+                let message = "a step has one of `uses`, `run`, `steps` and `include`";
                 report.error_help(codes::ONE_OF, entry.key.span, message, "take the others away");
             }
+            "with" => {
+                let message = "`with` cannot stand on a block: its steps see the names of the runbook";
+                report.error_help(code, entry.key.span, message, "read `params`, `vars` and `item` in the steps");
+            }
+            "outputs" => {
+                let message = "`outputs` cannot stand on an include: the file says what it shows";
+                report.error_help(code, entry.key.span, message, "write `outputs:` in the file");
+            }
             _ => {
-                let message = format!("`{key}` cannot stand on an include");
-                let help = format!("write it on the steps of the file; an include takes {}", listed(keys::ON_INCLUDE));
-                report.error_help(codes::NOT_ON_INCLUDE, entry.key.span, message, help);
+                let message = format!("`{key}` cannot stand on {what}");
+                let help = format!("write it on {whose}; {what} takes {}", listed(taken));
+                report.error_help(code, entry.key.span, message, help);
             }
         }
         !misplaced
     });
     tree
+}
+
+/// The steps of a block, and what they show.
+pub fn block(fields: &mut Fields, report: &mut Report) -> Option<Runbook> {
+    let outputs = fields.take("outputs");
+    let Some(steps) = fields.take("steps") else {
+        if let Some(outputs) = outputs {
+            let message = "`outputs` means nothing without `steps`";
+            let help = "what a `run` puts out is declared in `with`: `with: { outputs: { NAME: { type: string } } }`";
+            report.error_help(codes::MISSING_FIELD, outputs.key.span, message, help);
+        }
+        return None;
+    };
+    let steps = top::filled(steps, report);
+    Some(Runbook::of_steps(steps, outputs.map(|entry| top::values(entry, "outputs", report)).unwrap_or_default()))
 }
 
 fn listed(keys: &[&str]) -> String {
@@ -54,22 +78,9 @@ pub fn part(mut tree: Tree, report: &mut Report) -> Option<Runbook> {
     let mut top = top::open(tree, &keys::PART, begins, report)?;
     let description = top.take("description").and_then(|entry| scalars::text(&entry, report));
     let outputs = top.take("outputs").map(|entry| top::values(entry, "outputs", report));
-    Some(Runbook {
-        name: String::new(),
-        title: None,
-        description,
-        severity: RunbookSeverity::Complete,
-        objectives: Objectives::default(),
-        responders: IndexMap::new(),
-        people_file: None,
-        people: IndexMap::new(),
-        params: top.take("params").map(|entry| params::specs(entry, report)).unwrap_or_default(),
-        secrets: IndexMap::new(),
-        vars: IndexMap::new(),
-        steps: top::steps(&mut top, report),
-        finally: Vec::new(),
-        outputs: outputs.unwrap_or_default(),
-    })
+    let params = top.take("params").map(|entry| params::specs(entry, report)).unwrap_or_default();
+    let book = Runbook::of_steps(top::steps(&mut top, report), outputs.unwrap_or_default());
+    Some(Runbook { description, params, ..book })
 }
 
 /// Keys that only the runbook has: it says them once for the whole run.

@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::{expect, foreach, include, policy, scalars, script};
-use crate::runbook::ast::{Include, Step};
+use crate::runbook::ast::Step;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::keys;
@@ -11,15 +11,22 @@ use crate::runbook::tree::{Entry, Name, Node, Tree};
 const ID_HELP: &str = "ids are a-z, 0-9, `_` and `-`, begin with a letter and have at most 63 characters";
 
 pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
-    // A block that is not in this version has no `uses`, and that is no second problem.
-    let later = tree.entries().iter().any(|entry| matches!(entry.key.text.as_str(), "steps" | "try"));
+    // What is not in this version has no `uses`, and that is no second problem.
+    let later = tree.get("try").is_some();
     let tree = include::only(tree, report);
     let mut fields = Fields::open(tree, None, &keys::STEP, report)?;
     let id = fields.require("id", report).and_then(|entry| id(&entry, report));
     let start = fields.span;
     let needs_span = fields.key_span("needs");
+    let steps_span = fields.key_span("steps");
     let include = include::read(&mut fields, report);
-    let body = body(&mut fields, include.as_ref(), later, report);
+    let block = include::block(&mut fields, report);
+    let others = match (&include, &block) {
+        (Some(include), _) => Some(Name { text: "include".into(), span: include.path.span }),
+        (None, Some(_)) => Some(Name { text: "block".into(), span: steps_span.unwrap_or(start) }),
+        (None, None) => None,
+    };
+    let body = body(&mut fields, others, later, report);
     let (kind, with) = body.unwrap_or_else(|| (Name { text: String::new(), span: start }, Tree::empty_map(start)));
     let id = id.unwrap_or(Name { text: String::new(), span: start });
     let step = Step {
@@ -28,6 +35,7 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
         condition: fields.take("if").and_then(|entry| scalars::condition(&entry, report)).map(Box::new),
         foreach: foreach::read(&mut fields, report).map(Box::new),
         include: include.map(Box::new),
+        block: block.map(Box::new),
         require: fields.take("require").map(|entry| policy::requirements(entry, report)).unwrap_or_default(),
         retry: fields.take("retry").map(|entry| policy::retry(entry, report)).unwrap_or_default(),
         timeout: fields.take("timeout").and_then(|entry| scalars::duration(&entry, report)),
@@ -68,15 +76,15 @@ fn id(entry: &Entry, report: &mut Report) -> Option<Name> {
     Some(Name { text, span: entry.value.span })
 }
 
-/// What the step does: `uses` with `with`, or `run`, which is short for it, or `include`.
-fn body(fields: &mut Fields, include: Option<&Include>, later: bool, report: &mut Report) -> Option<(Name, Tree)> {
+/// What the step does: `uses` with `with`, or `run`, which is short for it, or what `others` do.
+fn body(fields: &mut Fields, others: Option<Name>, later: bool, report: &mut Report) -> Option<(Name, Tree)> {
     let (uses, run) = (fields.take("uses"), fields.take("run"));
     let with = fields.take("with");
     if let (Some(_), Some(run)) = (&uses, &run) {
         report.error_help(codes::ONE_OF, run.key.span, "a step has either `uses` or `run`", "take one of the two away");
     }
-    let kind = match (&uses, &run, include) {
-        (.., Some(include)) => Name { text: "include".into(), span: include.path.span },
+    let kind = match (&uses, &run, others) {
+        (.., Some(others)) => others,
         (Some(uses), ..) => Name { text: scalars::text(uses, report)?, span: uses.value.span },
         (None, Some(run), None) => Name { text: "run".into(), span: run.key.span },
         (None, None, None) => {
@@ -86,7 +94,7 @@ fn body(fields: &mut Fields, include: Option<&Include>, later: bool, report: &mu
                     codes::ONE_OF,
                     fields.span,
                     message,
-                    "add `uses: KIND` with `with:`, or `run:` with a script",
+                    "add `uses: KIND` with `with:`, or `run:` with a script; a block has `steps:`",
                 );
             }
             return None;

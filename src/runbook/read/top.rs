@@ -91,7 +91,11 @@ fn name(entry: &Entry, report: &mut Report) -> Option<String> {
 }
 
 pub fn steps(top: &mut Fields, report: &mut Report) -> Vec<Step> {
-    let Some(entry) = top.require("steps", report) else { return Vec::new() };
+    top.require("steps", report).map(|entry| filled(entry, report)).unwrap_or_default()
+}
+
+/// A list of steps with one in it.
+pub fn filled(entry: Entry, report: &mut Report) -> Vec<Step> {
     let at = scalars::place(&entry.value, Some(&entry.key));
     let Some(list) = scalars::list(entry, report) else { return Vec::new() };
     if list.is_empty() {

@@ -14,8 +14,13 @@ pub trait Scope {
     fn get(&self, path: &[&str]) -> Option<Value>;
 
     /// Where it is, if names mean something else elsewhere: a placeholder that is made here says so.
-    fn place(&self) -> Option<&str> {
+    fn place(&self) -> Option<String> {
         None
+    }
+
+    /// Whether parameters are handed in by the runbook itself, so that a secret in one is its author's.
+    fn is_handed_in(&self) -> bool {
+        false
     }
 
     /// The scope at a place; `None`: this one.
@@ -98,7 +103,7 @@ impl<'a> Cx<'a> {
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
         let Some(value) = self.scope.get(&names) else { return Err(missing(&path.join("."))) };
         if holds_secret(&value) {
-            trusted(path, &value, self.scope.place().is_some())?;
+            trusted(path, &value, self.scope.is_handed_in())?;
             self.secret = true;
         }
         Ok(value)
@@ -187,7 +192,7 @@ impl Template {
         // One bare name passes on what stands there, placeholders included: `target: "{{ vars.live }}"`.
         let passes_on = self.single_path().is_some_and(|path| path[0] != "secrets");
         if cx.secret && !passes_on {
-            return Ok(placeholder(&self.text, scope.place()));
+            return Ok(placeholder(&self.text, scope.place().as_deref()));
         }
         Ok(value)
     }

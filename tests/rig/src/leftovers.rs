@@ -113,18 +113,8 @@ impl Entry {
     }
 
     fn stop_processes(&self) {
-        let mut all = BTreeSet::new();
-        for Started { process, signal } in self.started() {
-            all.extend(descendants(process));
-            all.insert(process);
-            if let Some(signal) = Signal::from_named_raw(signal) {
-                process.signal(signal);
-            }
-        }
-        if !wait_gone(&all, GRACE) {
-            all.iter().for_each(|process| process.signal(Signal::KILL));
-            wait_gone(&all, GRACE);
-        }
+        stop(self.started());
+        stop(self.writers());
     }
 
     fn started(&self) -> Vec<Started> {
@@ -137,8 +127,43 @@ impl Entry {
         recorded.chain(foreign).collect()
     }
 
+    /// Whoever still has a file open for writing below a folder of this scratch's name, here or where its results are kept: a
+    /// program that was killed leaves supervised work behind, to which no parent leads any more.
+    fn writers(&self) -> Vec<Started> {
+        let Some(name) = self.folder.file_name() else { return Vec::new() };
+        let is_ours = |fd: procfs::process::FDInfo| match &fd.target {
+            procfs::process::FDTarget::Path(path) => {
+                fd.mode().contains(procfs::process::FDPermissions::WRITE) && path.iter().any(|part| part == name)
+            }
+            _ => false,
+        };
+        let everyone = procfs::process::all_processes().into_iter().flatten().flatten();
+        everyone
+            .filter(|process| process.pid != self.owner.pid && i64::from(process.pid) != i64::from(std::process::id()))
+            .filter(|process| process.fd().into_iter().flatten().flatten().any(is_ours))
+            .filter_map(|process| Identity::of(process.pid))
+            .map(|process| Started { process, signal: Signal::TERM.as_raw() })
+            .collect()
+    }
+
     fn processes(&self) -> PathBuf {
         self.file.with_extension("processes")
+    }
+}
+
+/// Each is asked to end by its signal; what is left of them and all below them is killed.
+fn stop(started: Vec<Started>) {
+    let mut all = BTreeSet::new();
+    for Started { process, signal } in started {
+        all.extend(descendants(process));
+        all.insert(process);
+        if let Some(signal) = Signal::from_named_raw(signal) {
+            process.signal(signal);
+        }
+    }
+    if !wait_gone(&all, GRACE) {
+        all.iter().for_each(|process| process.signal(Signal::KILL));
+        wait_gone(&all, GRACE);
     }
 }
 

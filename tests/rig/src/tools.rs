@@ -33,9 +33,11 @@ pub const NSUPDATE: Tool = Tool {
 /// Fetches the second PostgreSQL, which `xz` unpacks.
 pub const MAVEN: Tool = Tool { name: "Maven", package: "maven", is_there: || in_path("mvn").is_some() };
 pub const XZ: Tool = Tool { name: "xz", package: "xz-utils", is_there: || in_path("xz").is_some() };
+/// Runs the program of the page on own kinds, and makes the environment that moto lives in, which Debian's Python alone cannot.
+pub const PYTHON: Tool = Tool { name: "Python", package: "python3-venv", is_there: makes_environments };
 
 /// What the whole suite needs.
-pub const ALL: &[Tool] = &[POSTGRES, PGBACKREST, STRACE, MAVEN, XZ, BIND, NSUPDATE];
+pub const ALL: &[Tool] = &[POSTGRES, PGBACKREST, STRACE, MAVEN, XZ, BIND, NSUPDATE, PYTHON];
 
 /// How it went with what was missing.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,6 +91,12 @@ pub fn postgres_bin() -> Option<PathBuf> {
 
 pub fn named() -> Option<PathBuf> {
     in_path("named")
+}
+
+fn makes_environments() -> bool {
+    let mut look = Command::new("python3");
+    look.args(["-c", "import venv, ensurepip"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    look.status().is_ok_and(|status| status.success())
 }
 
 /// Terraform, which no package of Debian and no registry has: it must be part of the machine.

@@ -56,7 +56,7 @@ run)
     while [ $# -gt 0 ]; do
         if [ "$1" = --param ]; then
             name=${2%%=*}; value=${2#*=}
-            case $name in table|as_of|base|archive|live_url|data_directory) eval "$name=\$value" ;; *) exit 2 ;; esac
+            case $name in table|as_of|base|archive|live_url|data_directory|host|address|dns_server) eval "$name=\$value" ;; *) exit 2 ;; esac
             shift
         fi
         shift

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rig::Scratch;
 use rig::process::{Identity, descendants, wait_gone};
-use rig::servers::{Dns, Postgres, Running, StopMode};
+use rig::servers::{Dns, Moto, Postgres, Running, StopMode};
 
 fn all_of(server: &Postgres) -> BTreeSet<Identity> {
     let postmaster = server.process().expect("it runs");
@@ -191,4 +191,19 @@ fn no_name_server_is_left() {
     assert!(wait_gone(&ours, Duration::from_secs(1)), "{ours:?}");
     drop(scratch);
     assert!(!folder.exists());
+}
+
+#[test]
+fn an_object_is_written_once_where_nothing_may_be_there_and_no_moto_is_left() {
+    let scratch = Scratch::new().unwrap();
+    let server = Moto::start(&scratch).unwrap();
+    assert_eq!(server.ask("PUT", "/bucket", "").unwrap().0, 200);
+    let put = |body: &str| server.ask_with("PUT", "/bucket/lock", "If-None-Match: *", body).unwrap().0;
+    assert_eq!((put("first"), put("second")), (200, 412));
+    assert_eq!(server.ask("GET", "/bucket/lock", "").unwrap(), (200, "first".to_string()));
+    assert_eq!(server.ask("DELETE", "/bucket/lock", "").unwrap().0, 204);
+    assert_eq!(server.ask("GET", "/bucket/lock", "").unwrap().0, 404);
+    let process = server.process().unwrap();
+    drop(server);
+    assert!(!process.is_alive());
 }

@@ -24,6 +24,8 @@ pub struct Step {
     pub attempts: u32,
     pub retries_all: bool,
     pub items: Option<Items>,
+    /// A block of these, if there are any.
+    pub inside: Vec<Step>,
     /// How many attempts fail first, by item.
     pub fails: Vec<u32>,
     /// Whether those failures are transient.
@@ -53,6 +55,8 @@ pub struct Items {
     pub serial: bool,
     pub stops: bool,
     pub most: Option<usize>,
+    /// The list is put out by that step.
+    pub runtime: Option<usize>,
 }
 
 pub const KEYS: [&str; 4] = ["p", "q", "r", "s"];
@@ -63,12 +67,9 @@ impl Book {
         let (count, aborts) = (rng.usize(1..=9), rng.u8(..5) == 0);
         let mut steps: Vec<Step> = Vec::new();
         for at in 0..count {
-            let mut step = Step::random(rng, at, &steps);
-            // A condition fails in the moment in which others start; which of them come first nobody says.
-            if let Condition::Reads(of) = step.condition
-                && aborts
-            {
-                step.condition = Condition::Made(of);
+            let mut step = Step::random(rng, "s", at, &steps, 2);
+            if aborts {
+                step.fail_in_no_moment();
             }
             steps.push(step);
         }
@@ -102,11 +103,21 @@ impl Book {
             change(&|step| step.allow_failure = false);
             change(&|step| step.fails.iter_mut().for_each(|fails| *fails = 0));
             change(&|step| step.items = None);
+            change(&|step| step.inside.clear());
+            change(&|step| step.items.iter_mut().for_each(|items| items.runtime = None));
+            change(&|step| step.inside.truncate(1));
+            change(&|step| step.inside.iter_mut().for_each(|step| step.inside.clear()));
+            change(&|step| step.inside.iter_mut().for_each(|step| step.items = None));
+            change(&|step| step.inside.iter_mut().for_each(|step| step.condition = Condition::None));
+            change(&|step| step.inside.iter_mut().for_each(|step| step.lock = None));
+            change(&|step| step.inside.iter_mut().for_each(|step| step.allow_failure = false));
+            change(&|step| step.inside.iter_mut().for_each(|step| step.fails.fill(0)));
             change(&|step| step.items.iter_mut().for_each(|items| items.most = None));
             for need in 0..self.steps[at].needs.len() {
                 change(&|step| {
                     step.needs.remove(need);
                     step.condition = Condition::None;
+                    step.items.iter_mut().for_each(|items| items.runtime = None);
                 });
                 change(&|step| step.needs[need].when = None);
             }
@@ -124,6 +135,7 @@ impl Book {
         let names = |step: &Step| {
             step.needs.iter().any(|need| need.step == at)
                 || matches!(step.condition, Condition::Made(of) | Condition::Reads(of) if of == at)
+                || step.items.is_some_and(|items| items.runtime == Some(at))
         };
         if self.steps.len() == 1 || self.steps.iter().any(names) {
             return None;
@@ -137,64 +149,96 @@ impl Book {
             {
                 *of -= 1;
             }
+            let lists = step.items.iter_mut().filter_map(|items| items.runtime.as_mut());
+            lists.filter(|of| **of > at).for_each(|of| *of -= 1);
         }
         Some(book)
     }
 
     pub fn text(&self) -> String {
         let mut text = String::from("\n");
-        self.steps.iter().for_each(|step| self.one(&mut text, step, false));
+        let line = |text: &mut String, step: &Step, steps: &[Step], finally: bool| {
+            let _ = writeln!(text, "  - {} # {}", step.text(steps, finally), step.script());
+        };
+        self.steps.iter().for_each(|step| line(&mut text, step, &self.steps, false));
         if !self.finally.is_empty() {
             text.push_str("finally:\n");
-            self.finally.iter().for_each(|step| self.one(&mut text, step, true));
+            self.finally.iter().for_each(|step| line(&mut text, step, &self.finally, true));
         }
         let _ = write!(text, "# concurrency {}, on failure abort: {}", self.concurrency, self.aborts);
         text
     }
+}
 
-    fn one(&self, text: &mut String, step: &Step, finally: bool) {
+impl Step {
+    /// As a flow mapping. `beside` are the steps of the same block.
+    fn text(&self, beside: &[Step], finally: bool) -> String {
         let need = |need: &Need| match &need.when {
-            None => self.steps[need.step].id.clone(),
-            Some(when) => format!("{{ step: {}, when: [{}] }}", self.steps[need.step].id, when.join(", ")),
+            None => beside[need.step].id.clone(),
+            Some(when) => format!("{{ step: {}, when: [{}] }}", beside[need.step].id, when.join(", ")),
         };
-        let needs: Vec<String> = step.needs.iter().map(need).collect();
-        let _ = write!(text, "  - {{ id: {}, uses: sim.read, with: {{}}", step.id);
-        if !finally {
-            let _ = write!(text, ", needs: [{}]", needs.join(", "));
+        let mut text = format!("{{ id: {}", self.id);
+        if self.inside.is_empty() {
+            text.push_str(", uses: sim.read, with: {}");
+        } else {
+            let inside: Vec<String> = self.inside.iter().map(|step| step.text(&self.inside, false)).collect();
+            let _ = write!(text, ", steps: [{}]", inside.join(", "));
         }
-        let made = |of: usize| format!("steps.{}.outputs.made", self.steps[of].id);
-        let _ = match step.condition {
+        if !finally {
+            let _ = write!(text, ", needs: [{}]", self.needs.iter().map(need).collect::<Vec<_>>().join(", "));
+        }
+        let made = |of: usize| format!("steps.{}.outputs.made", beside[of].id);
+        let _ = match self.condition {
             Condition::None => Ok(()),
             Condition::Always(yes) => write!(text, ", if: {yes}"),
             Condition::Made(of) => write!(text, ", if: (exists {})", made(of)),
             Condition::Reads(of) => write!(text, ", if: (ne {} \"\")", made(of)),
         };
-        if step.allow_failure {
+        if self.allow_failure {
             text.push_str(", allow_failure: true");
         }
-        if let Some(lock) = step.lock {
+        if let Some(lock) = self.lock.filter(|_| self.inside.is_empty()) {
             let _ = write!(text, ", lock: l{lock}");
         }
-        if step.attempts > 1 {
-            let when = if step.retries_all { "failed" } else { "transient" };
-            let _ = write!(text, ", retry: {{ attempts: {}, delay: 5s, when: [{when}] }}", step.attempts);
+        if self.attempts > 1 && self.inside.is_empty() {
+            let when = if self.retries_all { "failed" } else { "transient" };
+            let _ = write!(text, ", retry: {{ attempts: {}, delay: 5s, when: [{when}] }}", self.attempts);
         }
-        if let Some(items) = step.items {
+        if let Some(items) = self.items {
             let order = if items.serial { "serial" } else { "parallel" };
             let failure = if items.stops { "stop" } else { "isolate" };
-            let keys = KEYS[..items.count].join(", ");
-            let _ = write!(text, ", foreach: [{keys}], order: {order}, on_item_failure: {failure}");
+            let list = match items.runtime {
+                Some(of) => format!("\"{{{{ steps.{}.outputs.l{} }}}}\"", beside[of].id, items.count),
+                None => format!("[{}]", KEYS[..items.count].join(", ")),
+            };
+            let _ = write!(text, ", foreach: {list}, order: {order}, on_item_failure: {failure}");
             if let Some(most) = items.most {
                 let _ = write!(text, ", max_parallel: {most}");
             }
         }
-        let fault = if step.transient { "transient" } else { "firm" };
-        let _ = writeln!(text, " }} # fails {:?}, {fault}", step.fails);
+        text + " }"
+    }
+
+    /// How its attempts go.
+    fn script(&self) -> String {
+        let own = format!("{} fails {:?} {}", self.id, self.fails, if self.transient { "transient" } else { "firm" });
+        self.inside.iter().fold(own, |text, step| format!("{text}; {}", step.script()))
+    }
+
+    /// A condition fails, or a list, in the moment in which others start; which of them come first nobody says.
+    fn fail_in_no_moment(&mut self) {
+        if let Condition::Reads(of) = self.condition {
+            self.condition = Condition::Made(of);
+        }
+        self.items.iter_mut().for_each(|items| items.runtime = None);
+        self.inside.iter_mut().for_each(Step::fail_in_no_moment);
     }
 }
 
 impl Step {
-    fn random(rng: &mut Rng, at: usize, before: &[Step]) -> Self {
+    /// `deep`: how deep blocks may be nested in it.
+    fn random(rng: &mut Rng, above: &str, at: usize, before: &[Step], deep: usize) -> Self {
+        let id = format!("{above}{at}");
         let mut needs = Vec::new();
         for step in 0..at {
             if rng.u8(..3) == 0 {
@@ -203,7 +247,8 @@ impl Step {
                 needs.push(Need { step, when });
             }
         }
-        let single = needs.iter().map(|need: &Need| need.step).find(|of| before[*of].items.is_none());
+        let is_single = |of: &usize| before[*of].items.is_none() && before[*of].inside.is_empty();
+        let single = needs.iter().map(|need: &Need| need.step).find(is_single);
         let condition = match (rng.u8(..10), single) {
             (0, _) => Condition::Always(rng.bool()),
             (1 | 2, Some(of)) => Condition::Made(of),
@@ -215,13 +260,22 @@ impl Step {
             serial: rng.bool(),
             stops: rng.bool(),
             most: rng.bool().then(|| rng.usize(1..=3)),
+            runtime: single.filter(|_| rng.u8(..3) == 0),
         });
+        let mut inside = Vec::new();
+        if deep > 0 && rng.u8(..4) == 0 {
+            for at in 0..rng.usize(1..=3) {
+                inside.push(Self::random(rng, &format!("{id}i"), at, &inside, deep - 1));
+            }
+        }
+        let is_leaf = inside.is_empty();
         Self {
-            id: format!("s{at}"),
+            id,
+            inside,
             needs,
             condition,
             allow_failure: rng.u8(..5) == 0,
-            lock: (rng.u8(..3) == 0).then(|| rng.u8(..2)),
+            lock: (is_leaf && rng.u8(..3) == 0).then(|| rng.u8(..2)),
             attempts: if rng.bool() { 1 } else { rng.u32(2..=3) },
             retries_all: rng.bool(),
             items,

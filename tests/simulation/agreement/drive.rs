@@ -1,7 +1,6 @@
 //! Drives the shipped engine through a runbook, with the model beside it.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use fastrand::Rng;
@@ -12,23 +11,23 @@ use regrow::engine::{Driver, Halt, opening};
 use regrow::kind::{Next, Outputs};
 use regrow::model::record::{Event, OnFailure, Record};
 use regrow::model::time::Moment;
-use regrow::model::{Answer, Fault, Person, RetryClass, RunState, Verb};
+use regrow::model::{Address, Answer, Fault, Person, RetryClass, RunState, Verb};
 use regrow::plan::Plan;
 use regrow::runbook::template::Secrets;
 use serde_json::{Map, json};
 
-use super::book::{Book, Condition};
-use super::model::{End, Leaf, Model, Outcome, Word};
+use super::book::{Book, KEYS};
+use super::model::{At, End, Model, Outcome};
 use crate::books;
 use crate::disk::SimDisk;
 use crate::life::{started, who};
 use crate::machine::{Machine, Shared};
 
 struct Side<'a> {
-    plan: &'a Plan,
+    plan: Plan,
     model: Model<'a>,
     rng: Rng,
-    running: Vec<(usize, Leaf, u32)>,
+    running: Vec<(Address, At, u32)>,
     told: RunState,
     /// The first disagreement.
     wrong: Option<String>,
@@ -47,7 +46,7 @@ pub fn play(book: &Book, rng: Rng, traced: bool) -> Result<(), String> {
     plan.on_failure = if book.aborts { OnFailure::Abort } else { OnFailure::Pause };
     let plan = plan;
     let side = Side {
-        plan: &plan,
+        plan: plan.clone(),
         model: Model::new(book),
         rng,
         running: Vec::new(),
@@ -96,9 +95,11 @@ fn execute(
     let here = Event::ExecutorStarted { host: "sim".into(), pid: 1, who: who() };
     machine.borrow_mut().ticks = 0;
     let disk = SimDisk(machine.clone());
-    let opened = opening::open(disk, plan, started(plan), here, &now).map_err(|error| error.to_string())?;
+    let (mut plan, first) = (plan.clone(), started(plan));
+    let opened = opening::open(disk, &mut plan, first, here, &now).map_err(|error| error.to_string())?;
+    side.borrow_mut().plan = plan.clone();
     let world = Scripted(side.clone());
-    let mut driver = Driver::new(plan, opened.state, opened.writer, world, Secrets::new(), true);
+    let mut driver = Driver::new(&mut plan, opened.state, opened.writer, world, Secrets::new(), true);
     let halt = driver.run(opened.first, answers).map_err(|error| error.to_string())?;
     Ok((halt, driver.state().clone()))
 }
@@ -112,20 +113,27 @@ impl World for Scripted<'_> {
         0.5
     }
 
+    fn grown(&mut self, plan: &Plan) {
+        self.0.borrow_mut().plan = plan.clone();
+    }
+
     fn perform(&mut self, command: Command) {
         let mut side = self.0.borrow_mut();
-        let Command::Start { node, op } = command else {
+        let Command::Start { op } = command else {
             return side.disagree(format!("an unexpected command: {command:?}"));
         };
         let address = op.step.to_string();
         side.trace.push(format!("start {address} attempt {}", op.attempt));
-        let leaf = side.model.leaves().into_iter().find(|leaf| side.model.address(*leaf) == address);
-        match leaf.ok_or_else(|| format!("`{address}` is no step")).and_then(|leaf| Ok((leaf, side.model.start(leaf)?)))
+        match side
+            .model
+            .find(&address)
+            .ok_or_else(|| format!("`{address}` is no step"))
+            .and_then(|leaf| Ok((leaf, side.model.start(leaf)?)))
         {
-            Ok((leaf, attempt)) if attempt == op.attempt => side.running.push((node, leaf, attempt)),
+            Ok((leaf, attempt)) if attempt == op.attempt => side.running.push((op.step, leaf, attempt)),
             Ok((leaf, attempt)) => {
                 side.disagree(format!("attempt {} is attempt {attempt} for the model", op.attempt));
-                side.running.push((node, leaf, attempt));
+                side.running.push((op.step, leaf, attempt));
             }
             Err(why) => side.disagree(format!("the engine starts what may not start: {why}")),
         }
@@ -153,9 +161,9 @@ impl World for Scripted<'_> {
             return Vec::new();
         }
         let at = side.rng.usize(..side.running.len());
-        let (node, leaf, attempt) = side.running.swap_remove(at);
-        let step = side.model.step(leaf.step);
-        let fails = attempt <= step.fails[leaf.item];
+        let (step_address, leaf, attempt) = side.running.swap_remove(at);
+        let step = side.model.step(leaf);
+        let fails = attempt <= side.model.fails(leaf);
         side.trace.push(format!("end {} {}", side.model.address(leaf), if fails { "failed" } else { "succeeded" }));
         let (outcome, result) = match (fails, step.transient) {
             (false, _) => (Outcome::Success, Ok(Next::Done(made()))),
@@ -165,7 +173,7 @@ impl World for Scripted<'_> {
             }
         };
         side.model.end(leaf, &outcome);
-        vec![Happening::Ended { node, result }]
+        vec![Happening::Ended { step: step_address, result }]
     }
 
     fn publish(&mut self, _: &[Record], state: &RunState) {
@@ -174,7 +182,9 @@ impl World for Scripted<'_> {
 }
 
 fn made() -> Outputs {
-    Map::from_iter([("made".to_string(), json!("something"))])
+    // Lists of every length, for those who read one.
+    let lists = (0..=KEYS.len()).map(|count| (format!("l{count}"), json!(KEYS[..count])));
+    Map::from_iter(lists.chain([("made".to_string(), json!("something"))]))
 }
 
 impl Side<'_> {
@@ -197,10 +207,12 @@ impl Side<'_> {
             let node = self.plan.graph.find(address).ok_or_else(|| format!("no `{address}`"))?;
             Ok::<_, String>(frontier.statuses[node].word())
         };
-        let leaves = self.model.leaves().into_iter().map(|leaf| (self.model.address(leaf), self.model.word(leaf)));
-        let steps = (0..self.model.len()).map(|step| (self.model.step(step).id.clone(), self.model.step_word(step)));
-        for (address, word) in leaves.chain(steps) {
-            let engine = stands(&address)?;
+        for at in 0..self.model.len() {
+            let (address, word) = (self.model.address(at), self.model.word(at));
+            if self.plan.graph.find(address).is_none() && self.model.is_hidden(at) {
+                continue;
+            }
+            let engine = stands(address)?;
             if engine != format!("{word:?}").to_lowercase() {
                 return Err(format!("{when} `{address}` is {engine}, and {word:?} for the model"));
             }
@@ -234,26 +246,17 @@ impl Side<'_> {
         let (verb, word) = match self.rng.u8(..10) {
             0 => (Verb::Abort, "abort"),
             1 | 2 => (Verb::Retry { step: None }, "retry all"),
-            3 | 4 if !self.is_read(leaf.step) => (Verb::Skip { step: step.clone().expect("one") }, "skip"),
-            5 => (Verb::Done { step: step.clone().expect("one"), outputs: made(), unverified: false }, "done"),
+            3 | 4 if !self.model.is_read(leaf) => (Verb::Skip { step: step.clone().expect("one") }, "skip"),
+            5 if self.model.is_leaf(leaf) => {
+                (Verb::Done { step: step.clone().expect("one"), outputs: made(), unverified: false }, "done")
+            }
             _ => (Verb::Retry { step: step.clone() }, "retry"),
         };
         self.trace.push(format!("a person: {word} {}", self.model.address(leaf)));
         match &verb {
             Verb::Abort => self.model.ending = Some(End::Aborted),
             Verb::Retry { step: None } => {
-                let all: BTreeSet<String> = self
-                    .model
-                    .leaves()
-                    .iter()
-                    .filter(|leaf| self.model.word(**leaf) == Word::Failed)
-                    .map(|leaf| self.model.address(*leaf))
-                    .collect();
-                for leaf in self.model.leaves() {
-                    if all.contains(&self.model.address(leaf)) {
-                        self.model.retry(leaf);
-                    }
-                }
+                self.model.all_failed().into_iter().for_each(|at| self.model.retry(at));
             }
             Verb::Skip { .. } => self.model.skip(leaf),
             Verb::Done { .. } => self.model.succeed_by_hand(leaf),
@@ -263,10 +266,5 @@ impl Side<'_> {
         let who = Person { name: "ana".into(), uid: 1, terminal: None };
         let id = format!("answer-{}", self.now);
         vec![Answer { id, at: self.moment().at, who, because: Some("as it is".into()), verb }]
-    }
-
-    /// Whether a later step reads what it puts out, so that it cannot be left out.
-    fn is_read(&self, step: usize) -> bool {
-        (0..self.model.len()).any(|other| self.model.step(other).condition == Condition::Reads(step))
     }
 }

@@ -1,7 +1,10 @@
 //! The second model: how a run moves, from the words of the contract alone. It keeps what has happened to every step and
 //! item, and works out everything else anew each time it is asked. Nothing in it is fast.
 
-use super::book::{Book, Condition, KEYS, Need, Step};
+mod words;
+
+use super::book::{Book, Condition, KEYS, Step};
+use words::{Says, ended};
 
 /// How a step or item stands, in the words of `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,23 +17,42 @@ pub enum Word {
     Blocked,
 }
 
-/// What has happened to something that is done by one attempt after the other.
+/// What has happened to something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Past {
     Nothing,
     /// An attempt failed and another one follows by itself.
     WillRetry,
+    /// Under way, or, where others do it, open.
     Runs,
     Succeeded,
     Skipped,
     Failed,
 }
 
-/// A step, or one item of it. Steps of `finally` are numbered behind the others.
+/// A step, a list, or one item of it, by its place in [`Model::all`].
+pub type At = usize;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leaf {
-    pub step: usize,
-    pub item: usize,
+enum Role {
+    Single,
+    List,
+    /// With its number.
+    Item(usize),
+}
+
+struct One<'a> {
+    address: String,
+    step: &'a Step,
+    role: Role,
+    parent: Option<At>,
+    /// Items of a list, steps of a block.
+    inside: Vec<At>,
+    /// The steps beside it in the same block, by their number.
+    beside: Vec<At>,
+    finally: bool,
+    past: Past,
+    attempts: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,216 +70,106 @@ pub enum Outcome {
 
 pub struct Model<'a> {
     book: &'a Book,
-    past: Vec<Vec<Past>>,
-    attempts: Vec<Vec<u32>>,
-    /// Steps with `foreach` whose items may start.
-    opened: Vec<bool>,
-    group_skipped: Vec<bool>,
+    all: Vec<One<'a>>,
     pub ending: Option<End>,
-}
-
-/// What a need says about the start of a step.
-#[derive(PartialEq)]
-enum Says {
-    Satisfied,
-    Wait,
-    Skip,
-    Block,
 }
 
 impl<'a> Model<'a> {
     pub fn new(book: &'a Book) -> Self {
-        let of = |step: &Step| step.items.map_or(1, |items| items.count);
-        let counts: Vec<usize> = book.steps.iter().chain(&book.finally).map(of).collect();
-        let past = counts.iter().map(|count| vec![Past::Nothing; *count]).collect();
-        let attempts = counts.iter().map(|count| vec![0; *count]).collect();
-        let (opened, group_skipped) = (vec![false; counts.len()], vec![false; counts.len()]);
-        let mut model = Self { book, past, attempts, opened, group_skipped, ending: None };
+        let mut model = Self { book, all: Vec::new(), ending: None };
+        model.add_steps(&book.steps, None, false);
+        model.add_steps(&book.finally, None, true);
         model.settle();
         model
     }
 
-    pub fn len(&self) -> usize {
-        self.past.len()
-    }
-
-    pub fn step(&self, step: usize) -> &'a Step {
-        let steps = &self.book.steps;
-        steps.get(step).unwrap_or_else(|| &self.book.finally[step - steps.len()])
-    }
-
-    fn is_finally(&self, step: usize) -> bool {
-        step >= self.book.steps.len()
-    }
-
-    pub fn address(&self, leaf: Leaf) -> String {
-        let step = self.step(leaf.step);
-        if step.items.is_some() { format!("{}:{}", step.id, KEYS[leaf.item]) } else { step.id.clone() }
-    }
-
-    pub fn leaves(&self) -> Vec<Leaf> {
-        (0..self.len()).flat_map(|step| (0..self.past[step].len()).map(move |item| Leaf { step, item })).collect()
-    }
-
-    /// "A need that ended outside `when` skips the step if it succeeded or was skipped, blocks it if it failed, was blocked
-    /// or undone." Without `when`: succeeded or skipped; a failure that is allowed counts as satisfied.
-    fn says(&self, need: &Need) -> Says {
-        let ended = self.step_word(need.step);
-        let (word, well) = match ended {
-            Word::Pending | Word::Running => return Says::Wait,
-            Word::Succeeded => ("succeeded", true),
-            Word::Skipped => ("skipped", true),
-            Word::Failed => ("failed", false),
-            Word::Blocked => ("blocked", false),
-        };
-        let satisfied = match &need.when {
-            Some(when) => when.contains(&word),
-            None => well || (ended == Word::Failed && self.step(need.step).allow_failure),
-        };
-        match (satisfied, well) {
-            (true, _) => Says::Satisfied,
-            (false, true) => Says::Skip,
-            (false, false) => Says::Block,
-        }
-    }
-
-    /// "Blocked wins"; before a step is skipped, it must be certain that it is not blocked.
-    fn needs_say(&self, step: usize) -> Says {
-        if self.is_finally(step) {
-            // A list, in which a failure above keeps nothing from being cleaned up.
-            let above = self.book.steps.len()..step;
-            let ended = |step: usize| !matches!(self.step_word(step), Word::Pending | Word::Running);
-            return if above.into_iter().all(ended) { Says::Satisfied } else { Says::Wait };
-        }
-        let all: Vec<Says> = self.step(step).needs.iter().map(|need| self.says(need)).collect();
-        [Says::Block, Says::Wait, Says::Skip].into_iter().find(|says| all.contains(says)).unwrap_or(Says::Satisfied)
-    }
-
-    /// Blocked and the state of a list of items are nowhere kept: they follow from the needs and the items.
-    pub fn step_word(&self, step: usize) -> Word {
-        if self.step(step).items.is_none() {
-            return self.word(Leaf { step, item: 0 });
-        }
-        if self.group_skipped[step] {
-            return Word::Skipped;
-        }
-        if !self.opened[step] {
-            return if self.needs_say(step) == Says::Block { Word::Blocked } else { Word::Pending };
-        }
-        let words: Vec<Word> = (0..self.past[step].len()).map(|item| self.word(Leaf { step, item })).collect();
-        if words.iter().any(|word| matches!(word, Word::Pending | Word::Running)) {
-            Word::Running
-        } else if words.iter().any(|word| matches!(word, Word::Failed | Word::Blocked)) {
-            Word::Failed
-        } else {
-            Word::Succeeded
-        }
-    }
-
-    pub fn word(&self, leaf: Leaf) -> Word {
-        match self.past[leaf.step][leaf.item] {
-            Past::Runs => Word::Running,
-            Past::Succeeded => Word::Succeeded,
-            Past::Skipped => Word::Skipped,
-            Past::Failed => Word::Failed,
-            Past::Nothing | Past::WillRetry if self.is_blocked(leaf) => Word::Blocked,
-            Past::Nothing | Past::WillRetry => Word::Pending,
-        }
-    }
-
-    fn is_blocked(&self, leaf: Leaf) -> bool {
-        match self.step(leaf.step).items {
-            None => self.needs_say(leaf.step) == Says::Block,
-            Some(_) if !self.opened[leaf.step] => self.step_word(leaf.step) == Word::Blocked,
-            // "stop": no further item starts.
-            Some(items) => {
-                items.stops && !self.step(leaf.step).allow_failure && self.past[leaf.step].contains(&Past::Failed)
-            }
-        }
-    }
-
-    /// Whether everything but limits and locks lets it start.
-    fn is_ready(&self, leaf: Leaf) -> bool {
-        if self.word(leaf) != Word::Pending || !self.is_turn(leaf.step) {
-            return false;
-        }
-        match self.step(leaf.step).items {
-            None => self.needs_say(leaf.step) == Says::Satisfied,
-            Some(items) => {
-                let ended = |item: usize| {
-                    let word = self.word(Leaf { item, ..leaf });
-                    !matches!(word, Word::Pending | Word::Running)
+    fn add_steps(&mut self, steps: &'a [Step], parent: Option<At>, finally: bool) -> Vec<At> {
+        let mut beside = Vec::new();
+        for step in steps {
+            let above = parent.map(|parent| format!("{}/", self.all[parent].address)).unwrap_or_default();
+            let role = if step.items.is_some() { Role::List } else { Role::Single };
+            let at = self.add(format!("{above}{}", step.id), step, role, parent, finally);
+            beside.push(at);
+            if let Some(items) = step.items {
+                let add = |item: usize, model: &mut Self| {
+                    let address = format!("{}:{}", model.all[at].address, KEYS[item]);
+                    let one = model.add(address, step, Role::Item(item), Some(at), finally);
+                    model.all[one].inside = model.add_steps(&step.inside, Some(one), finally);
+                    one
                 };
-                self.opened[leaf.step] && (!items.serial || (0..leaf.item).all(ended))
+                self.all[at].inside = (0..items.count).map(|item| add(item, self)).collect();
+            } else {
+                self.all[at].inside = self.add_steps(&step.inside, Some(at), finally);
             }
         }
+        beside.iter().for_each(|at| self.all[*at].beside.clone_from(&beside));
+        beside
     }
 
-    /// `finally` runs at the end, when nothing of the others is under way; at the end nothing else starts.
-    fn is_turn(&self, step: usize) -> bool {
-        let others_run = || (0..self.book.steps.len()).any(|step| self.past[step].contains(&Past::Runs));
-        if self.is_finally(step) { self.ending.is_some() && !others_run() } else { self.ending.is_none() }
+    fn add(&mut self, address: String, step: &'a Step, role: Role, parent: Option<At>, finally: bool) -> At {
+        let (inside, beside) = (Vec::new(), Vec::new());
+        self.all.push(One { address, step, role, parent, inside, beside, finally, past: Past::Nothing, attempts: 0 });
+        self.all.len() - 1
     }
 
-    /// Whether it may start at this moment.
-    pub fn may_start(&self, leaf: Leaf) -> Result<(), String> {
-        let runs = |leaf: &Leaf| self.past[leaf.step][leaf.item] == Past::Runs;
-        let running: Vec<Leaf> = self.leaves().into_iter().filter(runs).collect();
-        let step = self.step(leaf.step);
-        let beside = running.iter().filter(|other| other.step == leaf.step).count();
-        let says = |what: &str| Err(format!("`{}`: {what}", self.address(leaf)));
-        if !self.is_ready(leaf) {
-            return says("it is not ready");
-        }
-        if self.condition(leaf.step) != Ok(true) {
-            return says("its condition does not hold");
-        }
-        if running.len() >= self.book.concurrency {
-            return says("no more may run at once");
-        }
-        if step.lock.is_some() && running.iter().any(|other| self.step(other.step).lock == step.lock) {
-            return says("another step has its lock");
-        }
-        if step.items.and_then(|items| items.most).is_some_and(|most| beside >= most) {
-            return says("enough of its items run");
-        }
-        Ok(())
+    pub fn len(&self) -> usize {
+        self.all.len()
     }
 
-    /// Nothing that may start is left waiting, but what waits for its next attempt.
-    pub fn left_waiting(&self) -> Option<Leaf> {
-        let may = |leaf: &Leaf| self.past[leaf.step][leaf.item] == Past::Nothing && self.may_start(*leaf).is_ok();
-        self.leaves().into_iter().find(may)
+    pub fn step(&self, at: At) -> &'a Step {
+        self.all[at].step
     }
 
-    pub fn waits_for_a_retry(&self) -> bool {
-        let waits = |leaf: &Leaf| self.past[leaf.step][leaf.item] == Past::WillRetry && self.may_start(*leaf).is_ok();
-        self.leaves().iter().any(waits)
+    pub fn address(&self, at: At) -> &str {
+        &self.all[at].address
     }
 
-    fn condition(&self, step: usize) -> Result<bool, ()> {
-        let made = |of: usize| self.word(Leaf { step: of, item: 0 }) == Word::Succeeded;
-        match self.step(step).condition {
-            Condition::None => Ok(true),
-            Condition::Always(yes) => Ok(yes),
-            Condition::Made(of) => Ok(made(of)),
-            Condition::Reads(of) if made(of) => Ok(true),
-            // "Reading an output of a skipped step is an error."
-            Condition::Reads(_) => Err(()),
-        }
+    pub fn find(&self, address: &str) -> Option<At> {
+        self.all.iter().position(|one| one.address == address)
     }
 
-    pub fn start(&mut self, leaf: Leaf) -> Result<u32, String> {
-        self.may_start(leaf)?;
-        self.past[leaf.step][leaf.item] = Past::Runs;
-        self.attempts[leaf.step][leaf.item] += 1;
-        Ok(self.attempts[leaf.step][leaf.item])
+    /// Whether others do it.
+    fn is_group(&self, at: At) -> bool {
+        self.all[at].role == Role::List || !self.all[at].step.inside.is_empty()
+    }
+
+    fn is_body(&self, at: At) -> bool {
+        self.is_group(at) && self.all[at].role != Role::List
+    }
+
+    pub fn is_leaf(&self, at: At) -> bool {
+        !self.is_group(at)
+    }
+
+    fn around(&self, at: At) -> impl Iterator<Item = At> + '_ {
+        std::iter::successors(self.all[at].parent, |at| self.all[*at].parent)
+    }
+
+    /// How many of its attempts fail.
+    pub fn fails(&self, at: At) -> u32 {
+        let item = std::iter::once(at).chain(self.around(at)).find_map(|at| match self.all[at].role {
+            Role::Item(item) => Some(item),
+            _ => None,
+        });
+        self.all[at].step.fails.get(item.unwrap_or(0)).copied().unwrap_or(0)
+    }
+
+    /// A failure that nobody has to deal with: of the step, or of what it lies in.
+    fn may_fail(&self, at: At) -> bool {
+        std::iter::once(at).chain(self.around(at)).any(|at| self.all[at].step.allow_failure)
+    }
+
+    pub fn start(&mut self, at: At) -> Result<u32, String> {
+        self.may_start(at)?;
+        self.all[at].past = Past::Runs;
+        self.all[at].attempts += 1;
+        Ok(self.all[at].attempts)
     }
 
     /// `retry` counts all attempts, also those that a person asked for.
-    pub fn end(&mut self, leaf: Leaf, outcome: &Outcome) {
-        let (step, attempts) = (self.step(leaf.step), self.attempts[leaf.step][leaf.item]);
-        self.past[leaf.step][leaf.item] = match *outcome {
+    pub fn end(&mut self, at: At, outcome: &Outcome) {
+        let (step, attempts) = (self.step(at), self.all[at].attempts);
+        self.all[at].past = match *outcome {
             Outcome::Success => Past::Succeeded,
             Outcome::Failure { transient } if attempts < step.attempts && (transient || step.retries_all) => {
                 Past::WillRetry
@@ -267,24 +179,46 @@ impl<'a> Model<'a> {
         self.settle();
     }
 
-    pub fn retry(&mut self, leaf: Leaf) {
-        self.past[leaf.step][leaf.item] = Past::Nothing;
+    pub fn retry(&mut self, at: At) {
+        self.all[at].past = Past::Nothing;
     }
 
-    pub fn skip(&mut self, leaf: Leaf) {
-        self.past[leaf.step][leaf.item] = Past::Skipped;
+    pub fn skip(&mut self, at: At) {
+        self.all[at].past = Past::Skipped;
     }
 
-    pub fn succeed_by_hand(&mut self, leaf: Leaf) {
-        self.past[leaf.step][leaf.item] = Past::Succeeded;
+    /// Whether a later step reads what it puts out, so that it cannot be left out.
+    pub fn is_read(&self, at: At) -> bool {
+        let beside = &self.all[at].beside;
+        beside.iter().any(|other| {
+            let step = self.step(*other);
+            let list = step.items.and_then(|items| items.runtime);
+            let read = match step.condition {
+                Condition::Reads(of) => Some(of),
+                _ => None,
+            };
+            [list, read].into_iter().flatten().any(|of| beside[of] == at)
+        })
+    }
+
+    /// Items that the engine cannot know yet.
+    pub fn is_hidden(&self, at: At) -> bool {
+        self.around(at).any(|list| self.all[list].role == Role::List && self.all[list].past != Past::Runs)
+    }
+
+    pub fn succeed_by_hand(&mut self, at: At) {
+        self.all[at].past = Past::Succeeded;
+    }
+
+    /// All that failed by itself.
+    pub fn all_failed(&self) -> Vec<At> {
+        (0..self.len()).filter(|at| self.all[*at].past == Past::Failed).collect()
     }
 
     /// Failures that a person has to deal with.
-    pub fn failed(&self) -> Vec<Leaf> {
-        let counts = |leaf: &Leaf| {
-            !self.is_finally(leaf.step) && self.word(*leaf) == Word::Failed && !self.step(leaf.step).allow_failure
-        };
-        self.leaves().into_iter().filter(counts).collect()
+    pub fn failed(&self) -> Vec<At> {
+        let counts = |at: &At| !self.all[*at].finally && !self.may_fail(*at);
+        self.all_failed().into_iter().filter(counts).collect()
     }
 
     /// What follows without anybody doing anything: skips, lists that open, the end.
@@ -300,62 +234,73 @@ impl<'a> Model<'a> {
     /// "When every step has ended well", which a blocked one has only if nobody has to deal with what blocks it; "or a failure
     /// under `--on-failure abort`".
     fn ends(&self) -> Option<End> {
-        let ended = |step: usize| !matches!(self.step_word(step), Word::Pending | Word::Running);
+        let over = |at: At| self.all[at].finally || ended(self.word(at));
         match (self.failed().is_empty(), self.book.aborts) {
             (false, true) => Some(End::Failed),
-            (true, _) if (0..self.book.steps.len()).all(ended) => Some(End::Succeeded),
+            (true, _) if (0..self.len()).all(over) => Some(End::Succeeded),
             _ => None,
         }
     }
 
+    /// What follows for one thing at this moment.
+    fn next(&self, at: At) -> Option<Past> {
+        let one = &self.all[at];
+        if !matches!(one.past, Past::Nothing) || !self.is_turn(at) {
+            return None;
+        }
+        match self.needs_say(at) {
+            Says::Skip => return Some(Past::Skipped),
+            Says::Satisfied => {}
+            Says::Wait | Says::Block => return None,
+        }
+        if one.role == Role::List {
+            return match one.step.items.and_then(|items| items.runtime) {
+                Some(from) if self.word(one.beside[from]) != Word::Succeeded => Some(Past::Failed),
+                _ => Some(Past::Runs),
+            };
+        }
+        if self.is_body(at) && !self.has_room(at) {
+            return None;
+        }
+        match self.condition(at) {
+            Ok(true) if self.is_body(at) => Some(Past::Runs),
+            Ok(true) => None,
+            Ok(false) => Some(Past::Skipped),
+            Err(()) => Some(Past::Failed),
+        }
+    }
+
     fn one_round(&mut self) -> bool {
-        let mut changed = false;
-        for step in 0..self.len() {
-            if self.step(step).items.is_some() && !self.opened[step] && !self.group_skipped[step] && self.is_turn(step)
-            {
-                match self.needs_say(step) {
-                    Says::Satisfied => self.opened[step] = true,
-                    Says::Skip => {
-                        self.group_skipped[step] = true;
-                        self.past[step].fill(Past::Skipped);
-                    }
-                    Says::Wait | Says::Block => continue,
-                }
-                changed = true;
-            }
-        }
-        // All of a moment at once: the condition of one does not hang on what becomes of another.
+        // All of a moment at once: the condition of one does not hang on what becomes of another; but of several that may
+        // open, each counts for the next.
+        let mut opened: Vec<At> = Vec::new();
         let mut news = Vec::new();
-        for leaf in self.leaves().into_iter().filter(|leaf| self.past[leaf.step][leaf.item] == Past::Nothing) {
-            let single = self.step(leaf.step).items.is_none();
-            if single && self.is_turn(leaf.step) && self.needs_say(leaf.step) == Says::Skip {
-                news.push((leaf, Past::Skipped));
-            } else if self.is_ready(leaf) {
-                match self.condition(leaf.step) {
-                    Ok(true) => {}
-                    Ok(false) => news.push((leaf, Past::Skipped)),
-                    Err(()) => news.push((leaf, Past::Failed)),
-                }
+        for at in 0..self.len() {
+            let Some(past) = self.next(at) else { continue };
+            if past == Past::Runs && self.is_body(at) {
+                self.all[at].past = past;
+                opened.push(at);
+            } else {
+                news.push((at, past));
             }
         }
-        for (leaf, past) in &news {
-            self.past[leaf.step][leaf.item] = *past;
+        for (at, past) in &news {
+            self.all[*at].past = *past;
             // What fails before it starts counts as an attempt: the contract says nothing of it, and `status` shows one.
-            self.attempts[leaf.step][leaf.item] += u32::from(*past == Past::Failed);
+            self.all[*at].attempts += u32::from(*past == Past::Failed);
         }
-        changed || !news.is_empty()
+        !news.is_empty() || !opened.is_empty()
     }
 
     /// The state at the end: a `finally` that failed makes a success a failure.
     pub fn end_state(&self) -> Option<End> {
-        let over = |step: usize| !matches!(self.step_word(step), Word::Pending | Word::Running);
-        let finally = self.book.steps.len()..self.len();
-        if !finally.clone().all(over) || self.leaves().iter().any(|leaf| self.word(*leaf) == Word::Running) {
+        let finally = || (0..self.len()).filter(|at| self.all[*at].finally);
+        if !finally().all(|at| ended(self.word(at))) || (0..self.len()).any(|at| self.runs(at)) {
             return None;
         }
-        let bad = |step: usize| self.step_word(step) == Word::Failed && !self.step(step).allow_failure;
+        let bad = |at: At| self.word(at) == Word::Failed && !self.may_fail(at);
         match self.ending? {
-            End::Succeeded if finally.into_iter().any(bad) => Some(End::Failed),
+            End::Succeeded if finally().any(bad) => Some(End::Failed),
             how => Some(how),
         }
     }

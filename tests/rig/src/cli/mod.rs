@@ -53,7 +53,7 @@ enum Word {
     },
     /// Install the programs that the suite needs
     Install,
-    /// A small hosting platform loses a table and gets it back
+    /// A small hosting platform loses something and gets it back
     Demo(demo::Args),
     #[command(name = reaper::WORD, hide = true)]
     Reap { file: PathBuf },

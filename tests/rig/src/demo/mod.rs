@@ -1,36 +1,46 @@
-//! A small hosting platform loses a table and gets it back, with the real program on real servers.
+//! A small hosting platform loses something and gets it back, with the real program on real servers.
 //!
-//! 1. A live PostgreSQL with WAL archive and base backup; users go on writing all the time ([`writer`]).
-//! 2. Someone deletes most of the enrolments; writes follow, some to that very table ([`damage`]).
-//! 3. The restore-only runbook runs. Its executor is killed while the table loads and resumed; the approval comes from
-//!    another process that has seen the three counts ([`rescue`], [`kill`], [`approve`]).
-//! 4. Every row is compared with the truth from the moment before, and every later write must still be there ([`truth`]).
+//! Its pieces: a live PostgreSQL with WAL archive and base backup ([`platform`]) on which users go on writing all the time
+//! ([`writer`]), a Terraform module ([`estate`]), a zone on a pair of name servers ([`names`]), a web server that says whether
+//! all is well ([`health`]).
+//!
+//! 1. A disaster: one table and everything goes on ([`restore_only`]), half of everything ([`partial`]), all of it ([`complete`]).
+//! 2. The runbook of that severity runs. Its executor is killed while a table loads and resumed; the approvals come from
+//!    another process that has seen what is asked ([`rescue`], [`kill`], [`approve`]).
+//! 3. What is there is compared with the truth from the moment before, and what was not lost must have been left alone
+//!    ([`truth`]).
 //!
 //! It exits with 0 only if everything is as it must be.
 
 pub mod approve;
+pub mod complete;
 pub mod damage;
+pub mod estate;
+pub mod health;
 pub mod kill;
+pub mod names;
+pub mod partial;
 pub mod platform;
 pub mod program;
 pub mod rescue;
+pub mod restore_only;
 pub mod tell;
 pub mod truth;
 pub mod writer;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use platform::{Platform, Table};
 use program::Program;
-use tell::{number, step};
-use writer::Writer;
+use tell::step;
 
 use crate::reaper::Watched;
-use crate::workspace;
+use crate::scratch::Scratch;
+use crate::servers::Postgres;
+use crate::{tools, workspace};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -44,21 +54,58 @@ pub struct Args {
     regrow: Option<PathBuf>,
 }
 
-/// How much is lost. More come with the kinds they need.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Disaster {
+/// How much is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Disaster {
     /// One table; the platform goes on
     RestoreOnly,
+    /// Half of the machines, a table and the names; the rest of the platform goes on
+    Partial,
+    /// The whole place: machines, databases, and where the names point to
+    Complete,
 }
 
-pub async fn run(args: Args) -> Result<u8> {
-    match args.disaster {
-        Disaster::RestoreOnly => restore_only(args).await,
+/// Where it is played, by which program, and how large it is.
+pub struct Stage<'a> {
+    pub scratch: &'a Scratch,
+    /// The program under test.
+    pub regrow: PathBuf,
+    /// State and report stay there for a look when the servers are gone.
+    pub kept: PathBuf,
+    /// Enrolments at the start.
+    pub rows: u32,
+    /// Whether the executor is killed on the way. A table that loads at a glance leaves no time for it.
+    pub kills: bool,
+}
+
+impl Stage<'_> {
+    pub fn program(&self, secrets: Vec<(&'static str, String)>) -> Program {
+        Program { path: self.regrow.clone(), state: self.kept.join("state"), secrets }
+    }
+
+    /// A data folder that regrow can make for a server: its parent is there, and open to the user it will run as.
+    pub fn room_for_a_copy(&self, server: &Postgres) -> Result<PathBuf> {
+        let room = self.scratch.folder("restored")?;
+        server.account().own(&room)?;
+        Ok(room.join("data"))
+    }
+
+    /// Plays one disaster to its end and returns what is not as it must be.
+    pub async fn play(&self, disaster: Disaster) -> Result<Vec<String>> {
+        match disaster {
+            Disaster::RestoreOnly => restore_only::play(self).await,
+            Disaster::Partial => partial::play(self).await,
+            Disaster::Complete => complete::play(self).await,
+        }
     }
 }
 
-async fn restore_only(args: Args) -> Result<u8> {
-    let path = match args.regrow {
+pub async fn run(args: Args) -> Result<u8> {
+    if args.disaster != Disaster::RestoreOnly {
+        // Before anything is built or started.
+        tools::terraform()?;
+    }
+    let regrow = match args.regrow {
         Some(path) => path,
         None => {
             step("Building regrow");
@@ -66,40 +113,16 @@ async fn restore_only(args: Args) -> Result<u8> {
         }
     };
     let scratch = Watched::new()?;
-    step("A platform: live PostgreSQL, WAL archive, base backup, users at work");
-    let platform = Platform::open(&scratch, args.rows).await?;
-    let writer = Writer::start(&platform).await?;
-    writer.wait_for(100).await?;
-
-    step("Someone deletes most of the enrolments; the users go on");
-    let loss = damage::strike(&platform, &writer).await?;
-    let before = loss.truth.count(Table::Enrolments);
-    println!(
-        "{} of {} enrolments are gone. The moment before: {}",
-        number(loss.deleted),
-        number(before),
-        loss.truth.as_of
-    );
-
-    step("The recovery, as a person sees it");
-    let state = kept_folder(&scratch)?.join("state");
-    let program = Program { path, state, password: platform.live.lms_password().to_string() };
-    let rescue = rescue::perform(&program, &platform, &loss, &scratch).await?;
-
-    step("What came of it");
-    // The table must be good for writing, too, not only for reading.
-    writer.wait_for(50).await?;
-    let memory = writer.stop().await?;
-    let client = platform.as_owner().await?;
-    let verdict = loss.truth.verify(&client, &memory).await?;
-    let problems = tell::all(&loss, &rescue, &memory, &verdict);
+    let kept = kept_folder(&scratch)?;
+    let stage = Stage { scratch: &scratch, regrow, kept, rows: args.rows, kills: true };
+    let problems = stage.play(args.disaster).await?;
     Ok(u8::from(!problems.is_empty()))
 }
 
-/// State and report stay for a look when the servers are gone; named like the scratch, so two demos do not meet.
-fn kept_folder(scratch: &Watched) -> Result<PathBuf> {
+/// Named like the scratch, so that two demos do not meet.
+fn kept_folder(scratch: &Scratch) -> Result<PathBuf> {
     let name = scratch.path().file_name().context("a scratch has a name")?;
-    let folder = workspace::target().join("rig-demo").join(name);
+    let folder = workspace::target().join("rig-demo").join(Path::new(name));
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(folder)
 }

@@ -57,25 +57,33 @@ impl Platform {
         users(self.enrolments)
     }
 
-    /// As the application connects: the owner of the tables, with its password.
     pub async fn as_owner(&self) -> Result<Client> {
-        let mut config = Config::from_str(&self.live.url())?;
-        config.password(self.live.lms_password());
-        connect(config).await
+        connect(owner(&self.live)?).await
     }
 
-    /// As a superuser, in the database of the application: sees what every session does.
     pub async fn as_superuser(&self) -> Result<Client> {
-        let mut config = Config::from_str(&self.live.superuser_url())?;
-        config.dbname("lms");
-        connect(config).await
+        connect(superuser(&self.live)?).await
     }
 }
 
+/// As the application connects: the owner of the tables, with its password.
+pub fn owner(server: &Postgres) -> Result<Config> {
+    let mut config = Config::from_str(&server.url())?;
+    config.password(server.lms_password());
+    Ok(config)
+}
+
+/// As a superuser, in the database of the application: sees what every session does.
+pub fn superuser(server: &Postgres) -> Result<Config> {
+    let mut config = Config::from_str(&server.superuser_url())?;
+    config.dbname("lms");
+    Ok(config)
+}
+
 /// A session whose rows read the same as every other's: their text is hashed, and a time zone would show in it.
-async fn connect(mut config: Config) -> Result<Client> {
+pub async fn connect(mut config: Config) -> Result<Client> {
     config.options("-c timezone=UTC");
-    let (client, connection) = config.connect(NoTls).await.context("cannot connect to the live server")?;
+    let (client, connection) = config.connect(NoTls).await.context("cannot connect to PostgreSQL")?;
     // It ends when the client is dropped, and its error reaches whoever still uses the client.
     tokio::spawn(connection);
     Ok(client)

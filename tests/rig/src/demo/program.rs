@@ -15,8 +15,8 @@ use crate::workspace::cargo;
 pub struct Program {
     pub path: PathBuf,
     pub state: PathBuf,
-    /// Reaches the program by its environment, never by its arguments.
-    pub password: String,
+    /// Reach the program by its environment, never by its arguments.
+    pub secrets: Vec<(&'static str, String)>,
 }
 
 impl Program {
@@ -27,7 +27,7 @@ impl Program {
             .arg("--state")
             .arg(&self.state)
             .args(arguments)
-            .env("LIVE_PGPASSWORD", &self.password)
+            .envs(self.secrets.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command

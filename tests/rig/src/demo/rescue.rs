@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use tokio::process::Child;
+use tokio_postgres::Client;
 
 use super::approve::{Approval, Approver};
-use super::damage::Loss;
 use super::kill::{self, Moment};
-use super::platform::{Platform, Table};
 use super::program::Program;
 use crate::process::Identity;
 use crate::scratch::Scratch;
@@ -21,50 +20,57 @@ const RUN: &str = "demo";
 /// A recovery that takes longer has stopped moving.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// What is typed.
+pub struct Call {
+    pub runbook: &'static str,
+    pub params: Vec<(&'static str, String)>,
+}
+
+/// The server that a table with so many rows is loaded into: the executor is killed in the middle of that.
+pub struct Middle {
+    pub watcher: Client,
+    pub rows: usize,
+}
+
 /// How it went.
 pub struct Rescue {
-    pub killed: Moment,
+    pub killed: Option<Moment>,
     pub approvals: Vec<Approval>,
     pub took: Duration,
     pub report: PathBuf,
+    /// Ids of steps that were left out.
+    pub skipped: Vec<String>,
 }
 
-/// From the first command to the end of the resumed run.
-pub async fn perform(program: &Program, platform: &Platform, loss: &Loss, scratch: &Scratch) -> Result<Rescue> {
-    let arguments = first_command(platform, loss, scratch)?;
+/// From the first command to the end of the run; without a `middle` nobody is killed.
+pub async fn perform(program: &Program, call: &Call, middle: Option<Middle>, scratch: &Scratch) -> Result<Rescue> {
     let approver = Approver::start(program.clone(), RUN);
-    let watcher = platform.as_superuser().await?;
     let begun = Instant::now();
-
-    let mut executor = start(program, &arguments, scratch)?;
-    let of = i64::try_from(loss.truth.count(Table::Enrolments))?;
-    let middle = kill::in_the_middle(&mut executor, &watcher, of);
-    let killed = tokio::time::timeout(PATIENCE, middle).await.context("the table never began to load")??;
-    println!("\nThe executor was killed by SIGKILL with {} of {} rows in the scratch table.\n", killed.rows, killed.of);
-
-    let resume = ["resume", RUN, "--as", NAME, "--yes"].map(String::from);
-    let mut executor = start(program, &resume, scratch)?;
-    let status = tokio::time::timeout(PATIENCE, executor.wait()).await.context("the resumed run does not end")??;
+    let mut executor = start(program, &call.arguments(), scratch)?;
+    let killed = match middle {
+        Some(middle) => {
+            let moment = kill::in_the_middle(&mut executor, &middle.watcher, i64::try_from(middle.rows)?);
+            let moment = tokio::time::timeout(PATIENCE, moment).await.context("the table never began to load")??;
+            let Moment { rows, of, .. } = moment;
+            println!("\nThe executor was killed by SIGKILL with {rows} of {of} rows in the scratch table.\n");
+            executor = start(program, &["resume", RUN, "--as", NAME, "--yes"].map(String::from), scratch)?;
+            Some(moment)
+        }
+        None => None,
+    };
+    let status = tokio::time::timeout(PATIENCE, executor.wait()).await.context("the run does not end")??;
     let took = begun.elapsed();
-    ensure!(status.success(), "the resumed run ended with {status}; its state lies in {}", program.state.display());
-    Ok(Rescue { killed, approvals: approver.given(), took, report: report(program).await? })
+    ensure!(status.success(), "the run ended with {status}; its state lies in {}", program.state.display());
+    let (report, skipped) = (report(program).await?, skipped(program).await?);
+    Ok(Rescue { killed, approvals: approver.given(), took, report, skipped })
 }
 
-fn first_command(platform: &Platform, loss: &Loss, scratch: &Scratch) -> Result<Vec<String>> {
-    // The new data folder is regrow's to make; its parent must be open to the user the copy will run as.
-    let restored = scratch.folder("restored")?;
-    platform.live.account().own(&restored)?;
-    let params = [
-        ("table", "public.enrolments".to_string()),
-        ("as_of", loss.truth.as_of.clone()),
-        ("base", platform.base.display().to_string()),
-        ("archive", platform.live.archive_dir().display().to_string()),
-        ("live_url", platform.live.url()),
-        ("data_directory", restored.join("data").display().to_string()),
-    ];
-    let fixed = ["run", "runbooks/restore-only.yaml", "--run-id", RUN, "--as", NAME, "--yes"];
-    let params = params.into_iter().flat_map(|(name, value)| ["--param".to_string(), format!("{name}={value}")]);
-    Ok(fixed.into_iter().map(String::from).chain(params).collect())
+impl Call {
+    fn arguments(&self) -> Vec<String> {
+        let fixed = ["run", self.runbook, "--run-id", RUN, "--as", NAME, "--yes"].map(String::from);
+        let params = self.params.iter().flat_map(|(name, value)| ["--param".to_string(), format!("{name}={value}")]);
+        fixed.into_iter().chain(params).collect()
+    }
 }
 
 /// Shows its output as a person would see it.
@@ -87,4 +93,10 @@ async fn report(program: &Program) -> Result<PathBuf> {
     let output = path.to_string_lossy().into_owned();
     program.output(&["report", RUN, "--format", "html", "--output", &output]).await?;
     Ok(path)
+}
+
+async fn skipped(program: &Program) -> Result<Vec<String>> {
+    let status = program.json(&["status", "--json", RUN]).await?;
+    let steps = status["steps"].as_array().into_iter().flatten().filter(|step| step["state"] == "skipped");
+    Ok(steps.filter_map(|step| step["id"].as_str().map(str::to_string)).collect())
 }

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod dns;
+pub mod moto;
 pub mod postgres;
 
 use std::io;
@@ -13,6 +14,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use anyhow::Result;
 
 pub use dns::Dns;
+pub use moto::Moto;
 pub use postgres::{Options, Postgres, StopMode};
 
 use crate::scratch::Scratch;
@@ -33,7 +35,7 @@ pub struct Offer {
     pub start: fn(&Scratch) -> Result<Box<dyn Running>>,
 }
 
-pub const OFFERS: &[Offer] = &[postgres::OFFER, dns::OFFER];
+pub const OFFERS: &[Offer] = &[postgres::OFFER, dns::OFFER, moto::S3, moto::AWS];
 
 pub fn offer(name: &str) -> Option<&'static Offer> {
     OFFERS.iter().find(|offer| offer.name == name)

@@ -140,6 +140,19 @@ impl Dns {
         Ok(lines)
     }
 
+    /// The whole zone at the primary, a record a line with single spaces, sorted.
+    pub fn transfer(&self) -> Result<Vec<String>> {
+        let server = self.server();
+        let (address, port) = server.rsplit_once(':').context("no port")?;
+        let mut dig = Command::new("dig");
+        dig.arg("-k").arg(self.home.join("key.conf")).args(["+noall", "+answer", "-p", port, &format!("@{address}")]);
+        let text = finish(dig.args(["-t", "AXFR", ZONE]))?;
+        let one = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut lines: Vec<String> = text.lines().filter(|line| !line.starts_with(';')).map(one).collect();
+        lines.sort();
+        Ok(lines)
+    }
+
     /// The zone's serial at the primary: it rises with every change.
     pub fn serial(&self) -> Result<u64> {
         let soa = self.dig(&self.server(), "@", "SOA")?.concat();

@@ -1,0 +1,96 @@
+//! Half of everything: zone b with its machines, a table, and the record set that people come by. The rest goes on, and must
+//! be found as it was.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use super::estate::{Estate, NODES, Node};
+use super::health::Health;
+use super::names::Names;
+use super::platform::{Platform, Table, owner};
+use super::rescue::{self, Call, Middle};
+use super::tell::{Ending, number, step};
+use super::writer::Writer;
+use super::{Stage, damage};
+
+pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
+    step(
+        "A platform: four machines by Terraform, live PostgreSQL with its archive, a zone on two name servers, users at work",
+    );
+    let estate = Estate::draw(stage.scratch)?;
+    estate.build()?;
+    let names = Names::open(stage.scratch)?;
+    let platform = Platform::open(stage.scratch, stage.rows).await?;
+    let health = Health::open(owner(&platform.live)?, i64::from(stage.rows)).await?;
+    let writer = Writer::start(&platform).await?;
+    writer.wait_for(100).await?;
+    let (nodes, zone) = (estate.read()?, names.read()?);
+
+    step("Zone b burns down, and in the confusion a table and a record set are lost; the rest goes on");
+    let gone = estate.lose_zone_b()?;
+    names.lose()?;
+    let loss = damage::strike(&platform, &writer).await?;
+    let before = loss.truth.count(Table::Enrolments);
+    println!("machines       {} of {} are gone", gone.join(", "), NODES.len());
+    println!("names          {} leads nowhere", names.full());
+    println!("enrolments     {} of {} are gone", number(loss.deleted), number(before));
+    println!("The moment before: {}", loss.truth.as_of);
+
+    step("The recovery, as a person sees it");
+    let program = stage.program(vec![
+        ("LIVE_PGPASSWORD", platform.live.lms_password().to_string()),
+        ("DNS_TSIG_SECRET", names.dns.tsig_secret().to_string()),
+    ]);
+    let lost = ["infrastructure", "table", "names"].map(|piece| ("lost", piece.to_string()));
+    let mut params = lost.to_vec();
+    params.extend([
+        ("as_of", loss.truth.as_of.clone()),
+        ("base", platform.base.display().to_string()),
+        ("archive", platform.live.archive_dir().display().to_string()),
+        ("data_directory", stage.room_for_a_copy(&platform.live)?.display().to_string()),
+        ("modules", estate.module.display().to_string()),
+        ("server_url", platform.live.url()),
+        ("table", "public.enrolments".to_string()),
+    ]);
+    params.extend(names.params(&health));
+    let call = Call { runbook: "runbooks/partial.yaml", params };
+    let middle = match stage.kills {
+        true => Some(Middle { watcher: platform.as_superuser().await?, rows: before }),
+        false => None,
+    };
+    let rescue = rescue::perform(&program, &call, middle, stage.scratch).await?;
+
+    step("What came of it");
+    writer.wait_for(50).await?;
+    let memory = writer.stop().await?;
+    let verdict = loss.truth.verify(&platform.as_owner().await?, &memory).await?;
+    let mut ending = Ending::default();
+    ending.killed(&rescue);
+    ending.table(&loss, &rescue, &memory, &verdict);
+    for table in [Table::Users, Table::Certificates] {
+        let rows = verdict.rows.get(&table).map_or(0, |(rows, _)| *rows);
+        ending.say("untouched", format!("{:<12} {} rows, compared one by one", table.name(), number(rows)));
+    }
+    machines(&mut ending, &estate, &nodes, &gone)?;
+    names.tell(&mut ending, &zone)?;
+    ending.say("left out", "the database as a whole: it was not lost");
+    ending.must(rescue.skipped.iter().any(|step| step.starts_with("database")), "the server was touched as a whole");
+    Ok(ending.close(&rescue))
+}
+
+/// Those of zone b are new, those of zone a the very same.
+fn machines(ending: &mut Ending, estate: &Estate, before: &BTreeMap<String, Node>, gone: &[&str]) -> Result<()> {
+    let now = estate.read()?;
+    let (back, kept): (Vec<&str>, Vec<&str>) = NODES.into_iter().partition(|name| gone.contains(name));
+    ending.say("machines", format!("{} came back; {} untouched", back.join(", "), kept.join(", ")));
+    for name in kept {
+        ending.must(now.get(name) == before.get(name), &format!("the machine {name} was not left alone"));
+    }
+    for name in back {
+        let is_new = now.get(name).is_some_and(|node| before.get(name).is_some_and(|old| old.id != node.id));
+        ending.must(is_new, &format!("the machine {name} is not back"));
+    }
+    ending.must(estate.is_whole()?, "a plan by hand still finds something to do");
+    Ok(())
+}
