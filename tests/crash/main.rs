@@ -4,6 +4,7 @@ mod blocks;
 mod cleanup;
 mod edited;
 mod files;
+mod forms;
 mod hostile;
 mod include;
 mod people;
