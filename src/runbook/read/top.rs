@@ -8,6 +8,7 @@ use crate::runbook::ast::{Minimum, Objectives, Responder, Rpo, Runbook, RunbookS
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::keys::{self, SecretSource};
+use crate::runbook::side_by_side::side_by_side;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
 
 pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
@@ -104,42 +105,9 @@ pub fn filled(entry: Entry, report: &mut Report) -> Vec<Step> {
     each(list, report)
 }
 
-/// So many that reading them side by side is worth a thread.
-const MANY: usize = 1_000;
-
 /// Compiling templates takes a third of the time of `check`, and no step needs another one for it.
-fn each(mut list: Vec<Tree>, report: &mut Report) -> Vec<Step> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    if list.len() < MANY || threads == 1 {
-        return in_order(list, report);
-    }
-    let part = list.len().div_ceil(threads);
-    let mut parts = Vec::new();
-    while list.len() > part {
-        parts.push(list.split_off(list.len() - part));
-    }
-    let source = &report.source.clone();
-    std::thread::scope(|scope| {
-        let read = |part| {
-            let mut report = Report::new(source);
-            (in_order(part, &mut report), report.problems)
-        };
-        let others: Vec<_> = parts.into_iter().rev().map(|part| scope.spawn(move || read(part))).collect();
-        let mut steps = in_order(list, report);
-        for other in others {
-            let (more, problems) = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            steps.extend(more);
-            report.problems.extend(problems);
-        }
-        steps
-    })
-}
-
-fn in_order(list: Vec<Tree>, report: &mut Report) -> Vec<Step> {
-    // As much room as is needed: a collected filter takes up to twice of it, and a step is large.
-    let mut steps = Vec::with_capacity(list.len());
-    steps.extend(list.into_iter().filter_map(|tree| step::step(tree, report)));
-    steps
+fn each(list: Vec<Tree>, report: &mut Report) -> Vec<Step> {
+    side_by_side(list, report, step::step)
 }
 
 fn objectives(entry: Entry, report: &mut Report) -> Objectives {
