@@ -3,9 +3,6 @@
 //! Promises: the address is never shown, as it may be the secret; each attempt carries the operation's name, so that a hook which
 //! looks at it tells once only.
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -123,3 +120,6 @@ fn judged(reply: &Reply) -> Result<Outputs, Fault> {
     fault.causes.extend((!line.is_empty()).then(|| line.chars().take(EXCERPT).collect()));
     Err(fault)
 }
+
+#[cfg(test)]
+mod tests;

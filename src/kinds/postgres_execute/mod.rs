@@ -7,8 +7,6 @@
 mod mark;
 mod params;
 mod settle;
-#[cfg(test)]
-mod tests;
 mod work;
 
 use serde::{Deserialize, Serialize};
@@ -91,3 +89,6 @@ with:
         work::work(cx, op).await
     }
 }
+
+#[cfg(test)]
+mod tests;
