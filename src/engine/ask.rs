@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::by_hand;
 use super::cleanup;
 use super::command::Command;
 use super::decide::{Decision, begin, done_at_once, has_place};
@@ -170,7 +171,8 @@ pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, no
 pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
     let address = plan.address(node);
     let step = state.step(address);
-    let inputs = match intent::inputs(plan, state, node) {
+    let judged = intent::inputs(plan, state, node).and_then(|it| by_hand::judge_form(&it).map(|()| it));
+    let inputs = match judged {
         Ok(inputs) => inputs,
         Err(fault) => return decision.events.push(Event::StepFailed { step: address.clone(), fault }),
     };

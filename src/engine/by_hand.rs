@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::{Address, RunState};
+use crate::model::{Address, Fault, RunState};
 use crate::plan::Plan;
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
 
@@ -37,6 +37,22 @@ pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Val
     Err(format!("later steps read `{}` of `{address}`: say it with{outputs}", missing.join("`, `")))
 }
 
+/// Refuses a form whose choices an earlier step was to give and did not: nobody could answer it.
+pub fn judge_form(inputs: &Value) -> Result<(), Fault> {
+    for (name, field) in inputs["form"].as_object().into_iter().flatten() {
+        let found = match field.get("enum") {
+            None => continue,
+            Some(Value::Array(choices)) if !choices.is_empty() => continue,
+            Some(Value::Array(_)) => "there is none".to_owned(),
+            Some(other) => format!("what is given is no list: {other}"),
+        };
+        return Err(Fault::new("RG5013", format!("the form asks to choose `{name}`, and {found}")).hint(
+            "look at the step whose output the choices are; correct it with `regrow rerun`, then retry this one",
+        ));
+    }
+    Ok(())
+}
+
 fn check_form(id: &Address, form: &Value, given: &Map<String, Value>) -> Result<(), String> {
     let form = Late { value: form };
     let fields = form.value.as_object().into_iter().flatten();
@@ -48,7 +64,8 @@ fn check_form(id: &Address, form: &Value, given: &Map<String, Value>) -> Result<
             }
             continue;
         };
-        if let Known::Known(Value::Array(choices)) = form.get(&[name, "enum"])
+        // Choices are what an earlier step found, and may hold braces.
+        if let Some(choices) = form.value[name]["enum"].as_array()
             && !choices.contains(value)
         {
             let choices =

@@ -7,7 +7,9 @@ mod http_get;
 mod http_request;
 mod ledger_cleanup;
 mod manual;
+mod notify_webhook;
 mod postgres_dump_and_load;
+mod postgres_execute;
 mod postgres_query;
 mod postgres_restore;
 mod report_write;
@@ -37,12 +39,14 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &postgres_restore::PostgresRestore,
     &postgres_dump_and_load::PostgresDumpAndLoad,
     &postgres_query::PostgresQuery,
+    &postgres_execute::PostgresExecute,
     &terraform_apply::TerraformApply,
     &terraform_output::TerraformOutput,
     &terraform_no_changes::TerraformNoChanges,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,
+    &notify_webhook::NotifyWebhook,
     &ledger_cleanup::LedgerCleanup,
     &report_write::ReportWrite,
 ];

@@ -5,6 +5,7 @@ mod cleanup;
 mod damage;
 mod edited;
 mod files;
+mod forms;
 mod hostile;
 mod include;
 mod people;

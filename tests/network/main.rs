@@ -4,6 +4,7 @@ mod calls;
 mod dns;
 mod dns_crash;
 mod gets;
+mod hooks;
 mod relay;
 #[allow(dead_code, reason = "shared with the crash tests, which use all of it")]
 #[path = "../crash/support.rs"]

@@ -116,9 +116,8 @@ with:
 fn call(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Call, Fault> {
     let with = &op.params;
     let mut headers = with.headers.clone();
-    let has_type = headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
-    if with.body.as_ref().is_some_and(params::Body::is_json) && !has_type {
-        headers.insert("Content-Type".to_owned(), Secret::new("application/json"));
+    if let Some(body) = &with.body {
+        body.name_type(&mut headers);
     }
     if let Some(name) = &with.idempotency_header {
         headers.insert(name.clone(), Secret::new(op.id.to_string()));
@@ -127,7 +126,7 @@ fn call(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Call, Fault> {
         method: with.method.word().to_owned(),
         url: with.url.clone(),
         headers,
-        body: with.body.as_ref().map(params::Body::text),
+        body: with.body.as_ref().map(http::Body::text),
         ca: with.ca.as_ref().map(|ca| cx.path(ca)),
         timeout: with.answer_within.as_deref().map_or(Ok(PATIENCE), patience)?,
     })

@@ -1,15 +1,12 @@
 //! What a request is made of, as the runbook writes it.
 
-use std::fmt;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::model::Fault;
-use crate::model::secret::Secret;
-use crate::provider::http::{self, Headers};
+use crate::provider::http::{self, Body, Headers};
 use crate::runbook::catalog::{Complaint, Known, Late};
 use crate::runbook::duration;
 
@@ -80,50 +77,6 @@ pub struct Probe {
     /// A 2xx answer says yes only with this text in it, else no.
     #[serde(default)]
     pub contains: Option<String>,
-}
-
-/// Any value; it may hold secrets, so it is not shown.
-#[derive(Clone)]
-pub struct Body(Value);
-
-impl Body {
-    pub fn is_json(&self) -> bool {
-        !self.0.is_string()
-    }
-
-    pub fn text(&self) -> Secret {
-        Secret::new(self.0.as_str().map_or_else(|| self.0.to_string(), str::to_owned))
-    }
-}
-
-impl fmt::Debug for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl<'de> Deserialize<'de> for Body {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Value::deserialize(from).map(Body)
-    }
-}
-
-impl JsonSchema for Body {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Body".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({
-            "description": "text, or a mapping or list that is sent as JSON",
-            "type": ["string", "object", "array"],
-            "x-regrow-secret": true
-        })
-    }
 }
 
 pub const PATIENCE: Duration = Duration::from_secs(60);

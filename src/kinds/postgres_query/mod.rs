@@ -3,10 +3,11 @@
 //! Promises: the statement runs in a read-only transaction of a read-only session, one statement a call, so nothing a
 //! runbook writes here can change rows; values go as bind parameters, never into the text.
 
-mod ask;
 mod params;
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -14,8 +15,11 @@ pub use params::Params;
 
 use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault};
-use crate::provider::postgres::Connection;
+use crate::provider::postgres::{Connection, Endpoint, ReadSession, application_name, question};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
+
+/// Longer than any count that a person waits for; the step's `timeout` is the one to set.
+const LIMIT: Duration = Duration::from_secs(600);
 
 pub struct PostgresQuery;
 
@@ -41,8 +45,7 @@ with:
 
     /// The first column of the first row, a number where it is one; null without rows.
     fn main_value(outputs: &Outputs) -> Value {
-        let first = outputs.get("rows").and_then(|rows| rows.get(0)).and_then(Value::as_object);
-        first.and_then(|row| row.values().next()).cloned().unwrap_or(Value::Null)
+        outputs.get("rows").and_then(Value::as_array).map_or(Value::Null, |rows| question::first(rows))
     }
 
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
@@ -64,6 +67,17 @@ with:
 
     /// A question leaves nothing behind: it is asked again.
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {
-        ask::ask(cx, op).await.map(Next::Done)
+        ask(cx, op).await.map(Next::Done)
     }
+}
+
+async fn ask(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Outputs, Fault> {
+    let endpoint = Endpoint {
+        connection: op.params.connection.clone(),
+        database: op.params.database.clone(),
+        application: application_name(&op.id),
+    };
+    let session = ReadSession::plain(cx, &endpoint, LIMIT).await?;
+    let rows = question::rows(&session, &op.params.sql, &op.params.values).await?;
+    Ok(Outputs::from_iter([("rows".to_owned(), Value::Array(rows))]))
 }

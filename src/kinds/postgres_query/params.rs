@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::provider::postgres::Connection;
-use crate::runbook::catalog::{Complaint, Known, Late};
+use crate::provider::postgres::{Connection, statements};
+use crate::runbook::catalog::{Complaint, Late};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,27 +23,5 @@ pub struct Params {
 }
 
 pub fn check(with: &Late<'_>) -> Vec<Complaint> {
-    let Known::Known(Value::String(sql)) = with.get(&["sql"]) else { return vec![] };
-    let complaint = |message: &str, help: &str| Complaint {
-        path: vec!["sql".to_owned()],
-        code: "RG2301",
-        message: message.to_owned(),
-        help: Some(help.to_owned()),
-    };
-    if sql.trim().trim_end_matches(';').trim().is_empty() {
-        return vec![complaint("the statement is empty", "for example `select count(*) from orders`")];
-    }
-    let Known::Known(Value::Array(values)) = with.get(&["values"]) else { return vec![] };
-    let used = highest_placeholder(sql);
-    if used > values.len() {
-        let message = format!("the statement uses `${used}`, and `values` holds {}", values.len());
-        return vec![complaint(&message, "give one value for each of `$1`, `$2`, …")];
-    }
-    vec![]
-}
-
-/// The highest `$N`, a rough reading that the server corrects at run time.
-fn highest_placeholder(sql: &str) -> usize {
-    let number = |rest: &str| -> String { rest.chars().take_while(char::is_ascii_digit).collect() };
-    sql.split('$').skip(1).filter_map(|rest| number(rest).parse().ok()).max().unwrap_or(0)
+    statements::check(with, &[]).into_iter().collect()
 }

@@ -23,7 +23,7 @@ fn op(params: Value) -> Op<Params, ()> {
 
 async fn ask_lab(lab: &Lab, sql: &str, values: Value) -> Result<Outputs, Fault> {
     let with = json!({"connection": lab.live.url(), "database": lab.database, "sql": sql, "values": values});
-    ask::ask(&cx(), &op(with)).await
+    ask(&cx(), &op(with)).await
 }
 
 #[tokio::test]
@@ -90,13 +90,13 @@ async fn faults_say_what_is_wrong() {
     let fault = ask_lab(&lab, "select $1::int", json!([])).await.unwrap_err();
     assert_eq!(fault.code, "RG2301");
     let with = json!({"connection": "postgres://regrow@127.0.0.1:1", "sql": "select 1"});
-    let fault = ask::ask(&cx(), &op(with)).await.unwrap_err();
+    let fault = ask(&cx(), &op(with)).await.unwrap_err();
     assert_eq!(fault.code, "RG2101", "{fault:?}");
     assert!(fault.retry.is_transient());
     let with = json!({"connection": lab.live.url(), "database": "nope", "sql": "select 1"});
-    assert_eq!(ask::ask(&cx(), &op(with)).await.unwrap_err().code, "RG2107");
+    assert_eq!(ask(&cx(), &op(with)).await.unwrap_err().code, "RG2107");
     let with = json!({"connection": {"url": lab.live.url(), "sslmode": "require"}, "database": lab.database, "sql": "select 1"});
-    assert_eq!(ask::ask(&cx(), &op(with)).await.unwrap_err().code, "RG2103");
+    assert_eq!(ask(&cx(), &op(with)).await.unwrap_err().code, "RG2103");
 }
 
 #[test]

@@ -11,8 +11,10 @@ mod copy;
 mod fault;
 mod identity;
 mod name;
+pub mod question;
 mod raw;
 mod session;
+pub mod statements;
 #[cfg(test)]
 pub mod testing;
 mod tls;

@@ -28,6 +28,12 @@ const SETTINGS: &str = "
     select pg_catalog.set_config(name, '2s', false) from pg_catalog.pg_settings
         where name = 'client_connection_check_interval' and setting = '0'";
 
+const PLAIN: &str = "
+    set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0;
+    select pg_catalog.set_config(name, case name when 'synchronous_commit' then 'on' else '2s' end, false)
+        from pg_catalog.pg_settings where name = 'synchronous_commit' and setting in ('off', 'local')
+            or name = 'client_connection_check_interval' and setting = '0'";
+
 /// Where a session goes and in whose name.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -132,6 +138,14 @@ impl Session {
         fault("RG2104", format!("the connection to {} was cut", self.place), error)
     }
 
+    /// The same where the server's refusal has a code and words of its own.
+    pub(crate) fn refused(&self, code: &str, what: impl Into<String>, error: &tokio_postgres::Error) -> Fault {
+        match error.as_db_error() {
+            Some(_) => fault(code, what, error),
+            None => self.failed(error),
+        }
+    }
+
     async fn batch(&self, sql: &str) -> Result<(), Fault> {
         self.client.batch_execute(sql).await.map_err(|error| self.failed(&error))
     }
@@ -203,6 +217,15 @@ impl WriteSession {
         let session = Session::open(cx, to, SETTINGS).await?;
         pinned.hold(&session).await?;
         // Ours to decide, whatever the role or the database has as its default.
+        session.batch("set default_transaction_read_only = off").await?;
+        Ok(Self(session))
+    }
+
+    /// A session for statements that people wrote, see [`ReadSession::plain`]. What ends them is the step's `timeout`, and what
+    /// is committed is on the server's disk.
+    pub async fn plain(cx: &WriteCx, to: &Endpoint, pinned: &Identity) -> Result<Self, Fault> {
+        let session = Session::open(cx, to, PLAIN).await?;
+        pinned.hold(&session).await?;
         session.batch("set default_transaction_read_only = off").await?;
         Ok(Self(session))
     }

@@ -4,50 +4,32 @@
 //! that two columns of one name do not hide one another.
 
 use std::error::Error as StdError;
-use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type};
 use tokio_postgres::{Column, Row};
 
-use super::Params;
-use crate::kind::{Op, Outputs, ReadCx};
+use super::{Session, quote};
 use crate::model::Fault;
-use crate::provider::postgres::{Endpoint, ReadSession, application_name, fault, quote};
 
-/// Longer than any count that a person waits for; the step's `timeout` is the one to set.
-const LIMIT: Duration = Duration::from_secs(600);
 /// An answer is kept in the journal: it is a proof, not an export.
 const MOST_ROWS: usize = 10_000;
 
-pub async fn ask(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Outputs, Fault> {
-    let endpoint = Endpoint {
-        connection: op.params.connection.clone(),
-        database: op.params.database.clone(),
-        application: application_name(&op.id),
-    };
-    let session = ReadSession::plain(cx, &endpoint, LIMIT).await?;
+/// Asks in a transaction that only reads, and leaves it open.
+pub async fn rows(session: &Session, sql: &str, values: &[Value]) -> Result<Vec<Value>, Fault> {
     // In such a transaction not even `set transaction read write` helps after the first statement.
     session.begin_snapshot(None).await?;
     session.query("select 1", &[]).await?;
-    let rows = rows(&session, &op.params).await?;
-    Ok(Map::from_iter([("rows".to_owned(), Value::Array(rows))]))
-}
-
-async fn rows(session: &ReadSession, params: &Params) -> Result<Vec<Value>, Fault> {
-    let refuse = |error: &tokio_postgres::Error| match error.as_db_error() {
-        Some(_) => fault("RG2302", "the server refuses the statement", error),
-        None => session.failed(error),
-    };
-    let sql = params.sql.trim().trim_end_matches(';');
+    let refuse = |error: &tokio_postgres::Error| session.refused("RG2302", "the server refuses the statement", error);
+    let sql = sql.trim().trim_end_matches(';');
     let statement = session.client().prepare(sql).await.map_err(|error| refuse(&error))?;
     let expected = statement.params().len();
-    if expected != params.values.len() {
-        let message = format!("the statement takes {expected} values, and `values` holds {}", params.values.len());
+    if expected != values.len() {
+        let message = format!("the statement takes {expected} values, and `values` holds {}", values.len());
         return Err(Fault::new("RG2301", message).hint("give one value for each of `$1`, `$2`, …"));
     }
-    let bound: Vec<Text> = params.values.iter().map(Text::from).collect();
+    let bound: Vec<Text> = values.iter().map(Text::from).collect();
     let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| value as _).collect();
     let wrapped = if selects(sql) {
         let sql = wrap(sql, statement.columns());
@@ -62,6 +44,12 @@ async fn rows(session: &ReadSession, params: &Params) -> Result<Vec<Value>, Faul
             .hint("count or aggregate in the statement, or add a `limit`"));
     }
     if wrapped.is_some() { rows.iter().map(json).collect() } else { Ok(rows.iter().map(words).collect()) }
+}
+
+/// The first column of the first row; null without rows.
+pub fn first(rows: &[Value]) -> Value {
+    let first = rows.first().and_then(Value::as_object);
+    first.and_then(|row| row.values().next()).cloned().unwrap_or(Value::Null)
 }
 
 /// Whether it can stand in parentheses; `show` and `explain` cannot.
@@ -100,7 +88,7 @@ fn words(row: &Row) -> Value {
 
 /// A value as text, which the server reads as the type it inferred for that place.
 #[derive(Debug)]
-struct Text(Option<String>);
+pub struct Text(Option<String>);
 
 impl From<&Value> for Text {
     fn from(value: &Value) -> Self {
