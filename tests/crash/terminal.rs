@@ -115,7 +115,7 @@ fn a_command_to_copy_is_whole_at_80_columns() {
     // A line of its own, not one filled up with blanks.
     screen.until("` is started by");
     screen.until("\r\n");
-    let filled = regex::Regex::new(r"  20\d\d-\d\d-").unwrap();
+    let filled = regex::Regex::new(r"  20\d\d-\d\d-\d\dT").unwrap();
     assert!(!filled.is_match(&screen.drawn()), "{}", screen.drawn());
     screen.until(&format!("regrow --state ./a-folder-with-a-long-name approve {step} --code "));
     screen.until("--run run1");
