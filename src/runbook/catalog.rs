@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// The kinds there are.
-pub trait Catalog: Sync {
+pub trait Catalog {
     fn kind(&self, name: &str) -> Option<&dyn KindFace>;
 
     fn names(&self) -> Vec<&'static str>;

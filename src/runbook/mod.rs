@@ -22,7 +22,6 @@ pub mod people;
 mod read;
 pub mod roles;
 pub mod schema;
-mod side_by_side;
 pub mod source;
 pub mod suggest;
 pub mod template;

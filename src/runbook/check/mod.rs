@@ -27,7 +27,6 @@ use super::Loaded;
 use super::ast::{Part, Runbook};
 use super::catalog::Catalog;
 use super::diagnostic::{Problem, Report};
-use super::side_by_side::side_by_side;
 use super::source::Source;
 use super::vars;
 use super::{codes, suggest};
@@ -81,12 +80,8 @@ impl<'a> Checker<'a> {
 
 /// The steps of a file or of a block in it. Files that they include are added to `inside`, to be judged by themselves.
 fn body<'a>(names: &Names<'_, 'a>, inside: &mut Vec<(&'a Part, Given)>, report: &mut Report) {
-    let nodes = (0..names.body.all_steps().count()).collect();
-    side_by_side(nodes, report, |node, report| {
-        steps::judge(names, node, report);
-        None::<()>
-    });
     for (node, (_, step)) in names.body.all_steps().enumerate() {
+        steps::judge(names, node, report);
         if let Some(part) = step.part() {
             inside.push((part, include::judge(names, node, part, report)));
         }
