@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::model::Fault;
+
 /// The kinds there are.
 pub trait Catalog {
     fn kind(&self, name: &str) -> Option<&dyn KindFace>;
@@ -101,6 +103,14 @@ pub struct Complaint {
     pub code: &'static str,
     pub message: String,
     pub help: Option<String>,
+}
+
+impl Complaint {
+    /// What would go wrong in the run, said of the field that it comes from.
+    pub fn of(path: &[&str], code: &'static str, fault: Fault) -> Self {
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        Self { path, code, message: fault.message, help: fault.hint }
+    }
 }
 
 /// Whether what a step replaces can be had back from what it keeps.

@@ -97,12 +97,7 @@ with:
     }
 
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
-        let complain = |field: &str, fault: Fault| Complaint {
-            path: vec![field.into()],
-            code: "RG2603",
-            message: fault.message,
-            help: fault.hint,
-        };
+        let complain = |field: &str, fault: Fault| Complaint::of(&[field], "RG2603", fault);
         let url = with.text(&["url"]).and_then(|url| http::url(url).err()).map(|fault| complain("url", fault));
         let time =
             with.text(&["timeout"]).and_then(|text| patience(text).err()).map(|fault| complain("timeout", fault));

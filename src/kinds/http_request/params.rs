@@ -88,12 +88,7 @@ pub fn patience(text: &str) -> Result<Duration, Fault> {
 }
 
 pub fn check(with: &Late<'_>) -> Vec<Complaint> {
-    let complain = |path: &[&str], fault: Fault| Complaint {
-        path: path.iter().map(|part| (*part).to_owned()).collect(),
-        code: "RG2603",
-        message: fault.message,
-        help: fault.hint,
-    };
+    let complain = |path: &[&str], fault: Fault| Complaint::of(path, "RG2603", fault);
     let url = |path: &[&str]| with.text(path).and_then(|url| http::url(url).err()).map(|fault| complain(path, fault));
     let time = with.text(&["answer_within"]).and_then(|text| patience(text).err());
     let reads = with.text(&["method"]).is_some_and(|method| matches!(method, "GET" | "HEAD"));

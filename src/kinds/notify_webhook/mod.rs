@@ -61,13 +61,7 @@ retry: {attempts: 3, delay: 5s, when: [transient]}
 
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
         let fault = with.text(&["url"]).and_then(|url| http::url(url).err());
-        let complaint = |fault: Fault| Complaint {
-            path: vec!["url".to_owned()],
-            code: "RG2603",
-            message: fault.message,
-            help: fault.hint,
-        };
-        fault.map(complaint).into_iter().collect()
+        fault.map(|fault| Complaint::of(&["url"], "RG2603", fault)).into_iter().collect()
     }
 
     /// To be told twice does no harm, and the operation's name is the key.

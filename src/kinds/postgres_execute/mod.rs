@@ -78,7 +78,7 @@ with:
         }
         let place = format!("one transaction in {server}");
         let changes = std::iter::once(place).chain(statements.iter().map(|it| it.excerpt())).collect();
-        Ok(Prepared { prior: Prior { server }, changes, creates: Vec::new(), settles: None })
+        Ok(Prepared::new(Prior { server }, changes))
     }
 
     async fn find(&self, cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {

@@ -64,12 +64,7 @@ pub fn endpoint<P>(op: &Op<Params, P>) -> Endpoint {
 
 pub fn check(with: &Late<'_>) -> Vec<Complaint> {
     let found = statements::split(with.text(&["sql"]).unwrap_or_default());
-    let misfit = found.iter().find_map(misfit).map(|fault| Complaint {
-        path: vec!["sql".to_owned()],
-        code: "RG2304",
-        message: fault.message,
-        help: fault.hint,
-    });
+    let misfit = found.iter().find_map(misfit).map(|fault| Complaint::of(&["sql"], "RG2304", fault));
     [statements::check(with, &[]), statements::check(with, &["probe"]), misfit].into_iter().flatten().collect()
 }
 

@@ -24,38 +24,33 @@ pub enum Fate {
     /// Nothing of it is or will be there.
     Not,
     Committed(Outputs),
-    Open,
     /// The text is the evidence.
     CannotTell(String),
 }
 
-pub async fn fate(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Fate, Fault> {
-    let Some(mark) = mark::read(cx, op)? else { return Ok(Fate::Not) };
+/// Nothing where the transaction is still open.
+async fn fate(cx: &ReadCx, op: &Op<Params, Prior>, mark: &Mark) -> Result<Option<Fate>, Fault> {
     let session = ReadSession::plain(cx, &endpoint(op), ASKING).await?;
     let what = match op.prior.server.hold(&session).await {
         // Another server knows other transactions under the same numbers.
         Err(fault) if fault.code == "RG2105" => fault.message,
         Err(fault) => return Err(fault),
         Ok(()) => match status(&session, &mark.transaction).await?.as_deref() {
-            Ok("committed") => return Ok(Fate::Committed(outputs(mark.rows_affected))),
-            Ok("aborted") => return Ok(Fate::Not),
-            Ok("in progress") => return Ok(Fate::Open),
+            Ok("committed") => return Ok(Some(Fate::Committed(outputs(mark.rows_affected)))),
+            Ok("aborted") => return Ok(Some(Fate::Not)),
+            Ok("in progress") => return Ok(None),
             Ok(other) => format!("the server answers `{other}`"),
             Err(why) => why.clone(),
         },
     };
     let evidence = format!("transaction {} was to be committed; {what}", mark.transaction);
-    match &op.params.probe {
-        None => Ok(Fate::CannotTell(evidence)),
-        Some(probe) => {
-            let rows = question::rows(&session, &probe.sql, &probe.values).await?;
-            Ok(match question::first(&rows) {
-                Value::Bool(true) => Fate::Committed(outputs(mark.rows_affected)),
-                Value::Bool(false) | Value::Null => Fate::Not,
-                other => Fate::CannotTell(format!("{evidence}; the probe answers {other}, not true or false")),
-            })
-        }
-    }
+    let Some(probe) = &op.params.probe else { return Ok(Some(Fate::CannotTell(evidence))) };
+    let rows = question::rows(&session, &probe.sql, &probe.values).await?;
+    Ok(Some(match question::first(&rows) {
+        Value::Bool(true) => Fate::Committed(outputs(mark.rows_affected)),
+        Value::Bool(false) | Value::Null => Fate::Not,
+        other => Fate::CannotTell(format!("{evidence}; the probe answers {other}, not true or false")),
+    }))
 }
 
 /// The server's word, or why it has none.
@@ -73,22 +68,21 @@ async fn status(session: &Session, transaction: &str) -> Result<Result<String, S
 }
 
 /// The same, and what is still open, or cannot be asked for, is waited for.
-pub async fn settled(cx: &WorkCx, op: &Op<Params, Prior>, until: Instant) -> Result<Fate, Fault> {
-    let Some(mark) = mark::read(cx, op)? else { return Ok(Fate::Not) };
+pub async fn settled(cx: &WorkCx, op: &Op<Params, Prior>, mark: &Mark, until: Instant) -> Fate {
     let until = until.min(Instant::now() + PATIENCE);
     let name = format!("transaction {}", mark.transaction);
     loop {
-        let evidence = match fate(cx, op).await {
-            Ok(Fate::Open) => {
+        let evidence = match fate(cx, op, mark).await {
+            Ok(None) => {
                 let end = format!("`select pg_terminate_backend({})` ends it one way or the other", mark.process);
                 format!("{name} is neither committed nor rolled back yet; {end}")
             }
-            Ok(fate) => return Ok(fate),
+            Ok(Some(fate)) => return fate,
             Err(fault) if fault.retry.is_transient() => format!("{name} was to be committed; {}", fault.message),
-            Err(fault) => return Ok(Fate::CannotTell(format!("{name} was to be committed; {}", fault.message))),
+            Err(fault) => return Fate::CannotTell(format!("{name} was to be committed; {}", fault.message)),
         };
         if Instant::now() > until {
-            return Ok(Fate::CannotTell(evidence));
+            return Fate::CannotTell(evidence);
         }
         tokio::time::sleep(BETWEEN).await;
     }
@@ -96,12 +90,12 @@ pub async fn settled(cx: &WorkCx, op: &Op<Params, Prior>, until: Instant) -> Res
 
 /// For an operation whose process is gone without a result. What cannot be told at once is left to new work, which waits.
 pub async fn find(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {
-    let told = mark::read(cx, op)?.and_then(|mark| mark.told);
-    Ok(match (fate(cx, op).await?, told) {
-        (Fate::Not, _) => Found::Absent,
-        (Fate::Committed(outputs), _) => Found::Done(Next::Done(outputs)),
-        (Fate::CannotTell(_), Some(told)) => Found::CannotTell(told),
-        (Fate::Open | Fate::CannotTell(_), _) => Found::Running,
+    let Some(mark) = mark::read(cx, op)? else { return Ok(Found::Absent) };
+    Ok(match (fate(cx, op, &mark).await?, mark.told) {
+        (Some(Fate::Not), _) => Found::Absent,
+        (Some(Fate::Committed(outputs)), _) => Found::Done(Next::Done(outputs)),
+        (Some(Fate::CannotTell(_)), Some(told)) => Found::CannotTell(told),
+        (None | Some(Fate::CannotTell(_)), _) => Found::Running,
     })
 }
 
@@ -110,10 +104,14 @@ pub fn outputs(rows: u64) -> Outputs {
 }
 
 /// Leaves it to a person, and takes down what they are told.
-pub fn tell(cx: &ReadCx, op: &Op<Params, Prior>, evidence: String, why: Option<Fault>) -> Result<Fault, Fault> {
-    if let Some(mark) = mark::read(cx, op)? {
-        mark::write(cx, op, &Mark { told: Some(evidence.clone()), ..mark })?;
-    }
+pub fn tell(
+    cx: &ReadCx,
+    op: &Op<Params, Prior>,
+    mark: Mark,
+    evidence: String,
+    why: Option<Fault>,
+) -> Result<Fault, Fault> {
+    mark::write(cx, op, &Mark { told: Some(evidence.clone()), ..mark })?;
     let mut fault = Fault::new("RG2305", "it cannot be told whether the transaction was committed")
         .retry(RetryClass::Unknown)
         .hint("look in the database; `regrow done` says that it happened, `regrow retry --because` that it did not");

@@ -23,11 +23,14 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let time = op.timeout_ms.map_or(FOREVER, |ms| Duration::from_millis(ms).saturating_sub(MARGIN));
     let until = Instant::now() + time;
     // An attempt before this one may have been cut off at its COMMIT.
-    let was_told = mark::read(cx, op)?.is_some_and(|mark| mark.told.is_some());
-    match settle::settled(cx, op, until).await? {
-        Fate::Committed(outputs) => return Ok(Next::Done(outputs)),
-        Fate::CannotTell(evidence) if !was_told => return Err(settle::tell(cx, op, evidence, None)?),
-        Fate::Open | Fate::Not | Fate::CannotTell(_) => {}
+    if let Some(mark) = mark::read(cx, op)? {
+        match settle::settled(cx, op, &mark, until).await {
+            Fate::Committed(outputs) => return Ok(Next::Done(outputs)),
+            Fate::CannotTell(evidence) if mark.told.is_none() => {
+                return Err(settle::tell(cx, op, mark, evidence, None)?);
+            }
+            Fate::Not | Fate::CannotTell(_) => {}
+        }
     }
     let statements = op.params.statements()?;
     let session = WriteSession::plain(cx, &endpoint(op), &op.prior.server).await?;
@@ -41,7 +44,8 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     }
     let transaction = number(&session, op).await?;
     flush(cx, op).await?;
-    mark::write(cx, op, &Mark { transaction, process: session.pid(), rows_affected: rows, told: None })?;
+    let mark = Mark { transaction, process: session.pid(), rows_affected: rows, told: None };
+    mark::write(cx, op, &mark)?;
     let lost = match tokio::time::timeout_at(until.into(), session.run("commit")).await {
         Ok(Ok(())) => return Ok(Next::Done(settle::outputs(rows))),
         Ok(Err(fault)) => fault,
@@ -49,11 +53,10 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     };
     // Refused, or its answer was lost: the server knows.
     drop(session);
-    Err(match settle::settled(cx, op, until).await? {
+    Err(match settle::settled(cx, op, &mark, until).await {
         Fate::Committed(outputs) => return Ok(Next::Done(outputs)),
         Fate::Not => lost,
-        Fate::Open => settle::tell(cx, op, "the transaction is open".to_owned(), Some(lost))?,
-        Fate::CannotTell(evidence) => settle::tell(cx, op, evidence, Some(lost))?,
+        Fate::CannotTell(evidence) => settle::tell(cx, op, mark, evidence, Some(lost))?,
     })
 }
 

@@ -214,10 +214,5 @@ fn complaint(path: &[&str], fault: Fault) -> Complaint {
         "RG2413" => "RG2413",
         _ => "RG2401",
     };
-    Complaint {
-        path: path.iter().map(|part| part.to_string()).collect(),
-        code,
-        message: fault.message,
-        help: fault.hint,
-    }
+    Complaint::of(path, code, fault)
 }

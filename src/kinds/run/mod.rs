@@ -148,7 +148,7 @@ with:
         let own =
             own.map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
         let env = process::environment(cx, &maker(entry).ok_or_else(unsaid)?, own);
-        let code = probe::quiet(cx, &argv, &env).await?;
+        let code = probe::quiet(&cx.base, &argv, &env).await?;
         if code == Some(0) {
             return Ok(());
         }

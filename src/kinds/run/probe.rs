@@ -1,6 +1,7 @@
 //! What the author's probe says of a command whose result is lost. Where it says that all is done, it may give the outputs,
 //! too: later steps read them as if the command had ended.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -17,14 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn ask(cx: &ReadCx, op: &RunOp, evidence: &str) -> Result<Found, Fault> {
     let Some(argv) = &op.params.probe else { return Ok(Found::CannotTell(evidence.to_string())) };
-    let cx = ReadCx { base: super::dir(cx, op), ..cx.clone() };
+    let dir = super::dir(cx, op);
     loop {
         let written = Written::new().map_err(|e| Fault::new("RG2011", "no memory for outputs").caused_by(&e))?;
         let (name, value) = written.variable();
         let env: Vec<_> =
-            process::environment(&cx, op, own_env(op)).into_iter().chain([(name.to_string(), value)]).collect();
-        return Ok(match quiet(&cx, argv, &env).await? {
-            Some(0) => Found::Done(Next::Done(outputs(&cx, op, &written.read())?)),
+            process::environment(cx, op, own_env(op)).into_iter().chain([(name.to_string(), value)]).collect();
+        return Ok(match quiet(&dir, argv, &env).await? {
+            Some(0) => Found::Done(Next::Done(outputs(cx, op, &written.read())?)),
             Some(1) => Found::Absent,
             Some(2) => {
                 tokio::time::sleep(PROBE_EVERY).await;
@@ -45,14 +46,14 @@ fn outputs(cx: &ReadCx, op: &RunOp, written: &[u8]) -> Result<crate::kind::Outpu
 }
 
 /// Runs a short command of the author to its end without keeping what it prints. No code: it did not end by itself.
-pub async fn quiet(cx: &ReadCx, argv: &[String], env: &[(String, String)]) -> Result<Option<i32>, Fault> {
+pub async fn quiet(dir: &Path, argv: &[String], env: &[(String, String)]) -> Result<Option<i32>, Fault> {
     let Some(program) = argv.first() else { return Err(Fault::new("RG2014", "the command is empty")) };
     let mut command = tokio::process::Command::new(program);
     command
         .args(&argv[1..])
         .env_clear()
         .envs(env.iter().map(|(name, value)| (name, value)))
-        .current_dir(&cx.base)
+        .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

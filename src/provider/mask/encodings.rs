@@ -58,17 +58,18 @@ fn add_encodings(secret: &str, patterns: &mut BTreeSet<String>) {
         [&hex, &hex.to_uppercase()].into_iter().for_each(|hex| add_pieces(hex, 2, 4..=8, patterns));
     }
     for shift in 0..5 {
-        patterns.extend(base32_core(bytes, shift));
-    }
-    if bytes.len() >= WRAPPED_BASE32 {
-        (0..5).for_each(|shift| add_wrapped_base32(bytes, shift, patterns));
+        let text = base32(bytes, shift);
+        patterns.extend(base32_core(&text, bytes.len(), shift));
+        if bytes.len() >= WRAPPED_BASE32 {
+            let inner = text.get(shift.div_ceil(5) * 8..(shift + bytes.len()) / 5 * 8).unwrap_or_default();
+            add_pieces(inner, 8, 2..=3, patterns);
+        }
     }
     let percent = |upper: bool, space: &str| -> String {
         let one = |byte: &u8| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(*byte).to_string(),
             b' ' => space.to_string(),
-            other if upper => format!("%{other:02X}"),
-            other => format!("%{other:02x}"),
+            other => percent_all(&[*other], upper),
         };
         bytes.iter().map(one).collect()
     };
@@ -124,8 +125,13 @@ fn in_markup(secret: &str) -> BTreeSet<String> {
         secret.chars().map(one).collect()
     };
     let mut forms = BTreeSet::new();
-    for (quote, tick) in QUOTES.iter().flat_map(|quote| TICKS.iter().map(move |tick| (*quote, *tick))) {
-        for (greater, wide) in [(true, false), (true, true), (false, false), (false, true)] {
+    // Ways to write what is not there make no other form.
+    let quotes = if secret.contains('"') { &QUOTES[..] } else { &QUOTES[..1] };
+    let ticks = if secret.contains('\'') { &TICKS[..] } else { &TICKS[..1] };
+    let both = |there: bool| if there { &[false, true][..] } else { &[false] };
+    let (greater, wide) = (both(secret.contains('>')), both(!secret.is_ascii()));
+    for (quote, tick) in quotes.iter().flat_map(|quote| ticks.iter().map(move |tick| (*quote, *tick))) {
+        for (greater, wide) in greater.iter().flat_map(|greater| wide.iter().map(move |wide| (*greater, *wide))) {
             forms.insert(written(quote, tick, greater, wide));
         }
     }
@@ -166,19 +172,11 @@ fn add_wrapped_base64(bytes: &[u8], shift: usize, patterns: &mut BTreeSet<String
     add_pieces(inner, 4, 3..=6, patterns);
 }
 
-/// The base32 of `bytes` behind `shift` unknown ones, without the characters that depend on the neighbours.
-fn base32_core(bytes: &[u8], shift: usize) -> impl Iterator<Item = String> {
-    let text = base32(bytes, shift);
-    let core = text.get((shift * 8).div_ceil(5)..(shift + bytes.len()) * 8 / 5).unwrap_or_default().to_string();
+/// Of the base32 of `length` bytes behind `shift` unknown ones, what does not depend on the neighbours.
+fn base32_core(text: &str, length: usize, shift: usize) -> impl Iterator<Item = String> {
+    let core = text.get((shift * 8).div_ceil(5)..(shift + length) * 8 / 5).unwrap_or_default().to_string();
     let forms = [core.to_lowercase(), core];
     forms.into_iter().filter(|core| core.len() >= SHORTEST_PIECE)
-}
-
-/// The base32 of a long secret, in pieces.
-fn add_wrapped_base32(bytes: &[u8], shift: usize, patterns: &mut BTreeSet<String>) {
-    let text = base32(bytes, shift);
-    let inner = text.get(shift.div_ceil(5) * 8..(shift + bytes.len()) / 5 * 8).unwrap_or_default();
-    add_pieces(inner, 8, 2..=3, patterns);
 }
 
 /// Without padding, as RFC 4648 has it.

@@ -214,18 +214,19 @@ pub struct WriteSession(Session);
 impl WriteSession {
     /// Opens a session on the very database that `prepare` saw; any other is refused before a statement is sent.
     pub async fn open(cx: &WriteCx, to: &Endpoint, pinned: &Identity) -> Result<Self, Fault> {
-        let session = Session::open(cx, to, SETTINGS).await?;
-        pinned.hold(&session).await?;
-        // Ours to decide, whatever the role or the database has as its default.
-        session.batch("set default_transaction_read_only = off").await?;
-        Ok(Self(session))
+        Self::with(cx, to, pinned, SETTINGS).await
     }
 
     /// A session for statements that people wrote, see [`ReadSession::plain`]. What ends them is the step's `timeout`, and what
     /// is committed is on the server's disk.
     pub async fn plain(cx: &WriteCx, to: &Endpoint, pinned: &Identity) -> Result<Self, Fault> {
-        let session = Session::open(cx, to, PLAIN).await?;
+        Self::with(cx, to, pinned, PLAIN).await
+    }
+
+    async fn with(cx: &WriteCx, to: &Endpoint, pinned: &Identity, settings: &str) -> Result<Self, Fault> {
+        let session = Session::open(cx, to, settings).await?;
         pinned.hold(&session).await?;
+        // Ours to decide, whatever the role or the database has as its default.
         session.batch("set default_transaction_read_only = off").await?;
         Ok(Self(session))
     }
