@@ -139,10 +139,9 @@ impl<'a> Menu<'a> {
             let step = &todo.step.address;
             answers(step, view.state_of(todo.step), todo.step.status).into_iter().for_each(|(means, act)| {
                 // What would be refused for want of outputs is not offered; the command for it stands above.
-                let is_offered = |verb: &str| todo.ways.iter().any(|way| way.command.contains(verb));
+                let as_it_is = |verb: &str| todo.ways.iter().any(|way| way.verb == verb && !way.wants_outputs);
                 match &act {
-                    Act::SayWhy(Verb::Skip { .. }) if !is_offered(" skip ") => {}
-                    Act::SayWhy(Verb::Done { .. }) if !is_offered(" done ") || is_offered(" --output ") => {}
+                    Act::SayWhy(verb @ (Verb::Skip { .. } | Verb::Done { .. })) if !as_it_is(verb.word()) => {}
                     _ => add(Some(step), means, act),
                 }
             });

@@ -142,7 +142,7 @@ fn wanted(field: &Value) -> String {
 
 fn fault(view: &RunView, step: &StepView, paint: Paint, out: &mut Page) {
     let state = view.state_of(step);
-    if let Some(evidence) = &state.evidence {
+    if let Some(evidence) = state.evidence() {
         out.gap();
         out.line(format_args!("{} whether it happened", paint.alarm("nobody can tell")));
         out.item(evidence);

@@ -149,7 +149,7 @@ fn todos(view: &RunView, paint: Paint, out: &mut Page) {
         let whom = state.ask.iter().filter_map(|asked| whom(asked));
         whom.for_each(|whom| out.quote("    ", &whom));
         let asked = state.ask.iter().flat_map(|asked| asked.ask.shown.iter());
-        for fact in asked.chain(state.evidence.iter()) {
+        for fact in asked.map(String::as_str).chain(state.evidence()) {
             out.quote("    ", fact);
         }
         let hint = state.fault.as_ref().and_then(|fault| fault.hint.as_ref());

@@ -52,11 +52,9 @@ pub struct StepState {
     /// Distinct people whose approval of the current ask stands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approved_by: Vec<String>,
+    /// Nobody can tell what became of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<String>,
-    /// Since when nobody can tell.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub doubted_at: Option<Box<Moment>>,
+    pub doubt: Option<Box<Doubt>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkipReason>,
     /// Earliest next attempt, as milliseconds after `at`.
@@ -132,6 +130,13 @@ pub struct Retry {
     pub delay_ms: u64,
 }
 
+/// Since when nobody can tell, and what is known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Doubt {
+    pub at: Moment,
+    pub evidence: String,
+}
+
 /// `by_ms` milliseconds from `at` on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Extended {
@@ -161,8 +166,7 @@ impl StepState {
             adopted: false,
             ask: None,
             approved_by: Vec::new(),
-            evidence: None,
-            doubted_at: None,
+            doubt: None,
             skipped: None,
             retry: None,
             extended: None,
@@ -241,8 +245,7 @@ impl StepState {
                 self.extended = Some(Box::new(Extended { at: moment.clone(), by_ms: *by_ms }));
             }
             Event::StepDoubted { evidence, .. } => {
-                self.evidence = Some(evidence.clone());
-                self.doubted_at = Some(Box::new(moment.clone()));
+                self.doubt = Some(Box::new(Doubt { at: moment.clone(), evidence: evidence.clone() }));
             }
             Event::StepSkipped { why, .. } => {
                 self.end(moment);
@@ -256,6 +259,16 @@ impl StepState {
             }
             _ => {}
         }
+    }
+
+    /// Whether it failed, or nobody can tell whether it did.
+    pub fn is_trouble(&self) -> bool {
+        self.fault.is_some() || self.doubt.is_some()
+    }
+
+    /// What is known of a step of which nobody can tell what became.
+    pub fn evidence(&self) -> Option<&str> {
+        self.doubt.as_ref().map(|doubt| doubt.evidence.as_str())
     }
 
     fn open(&mut self, list: Option<&Vec<Item>>, moment: &Moment) {
@@ -275,8 +288,7 @@ impl StepState {
         self.retry = None;
         self.extended = None;
         self.fault = None;
-        self.evidence = None;
-        self.doubted_at = None;
+        self.doubt = None;
         self.ended_at = None;
         self.started_at.get_or_insert_with(|| moment.clone());
         self.intent = Some(Box::new(Intent {
@@ -297,8 +309,7 @@ impl StepState {
         self.forget_ask();
         self.settle_doubt();
         self.fault = None;
-        self.evidence = None;
-        self.doubted_at = None;
+        self.doubt = None;
         self.started_at.get_or_insert_with(|| moment.clone());
         self.ended_at = Some(moment.clone());
     }

@@ -65,6 +65,13 @@ pub struct OutlineStep {
     pub read: Vec<String>,
 }
 
+impl OutlineStep {
+    /// Whether its failure keeps the run from nothing: it may fail, or what it lies in may.
+    pub fn may_fail(&self) -> bool {
+        self.allow_failure || self.covered
+    }
+}
+
 fn is_zero(seconds: &u64) -> bool {
     *seconds == 0
 }

@@ -133,8 +133,7 @@ struct Writer {
 
 impl Writer {
     fn new(outline: &Outline) -> Self {
-        let allowed =
-            outline.steps.iter().filter(|step| step.allow_failure || step.covered).map(|step| step.address.clone());
+        let allowed = outline.steps.iter().filter(|step| step.may_fail()).map(|step| step.address.clone());
         Self {
             chronicle: Chronicle::default(),
             state: RunState::default(),

@@ -79,6 +79,9 @@ const TABLE_HEADS: [(&str, bool); 6] = [
 /// So many steps of a way are named.
 const MOST_LEGS: usize = 50;
 
+/// So many open matters are listed one by one.
+const MOST_OPEN: usize = 50;
+
 /// Writes the report down.
 pub fn write(report: &Postmortem, format: Format, out: &mut dyn Write) -> io::Result<()> {
     match format {

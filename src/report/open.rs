@@ -12,7 +12,7 @@ use crate::model::{Address, RunStatus, Status};
 use crate::view::commands::who_now;
 use crate::view::json::removal;
 use crate::view::words::{count, stamp};
-use crate::view::{RunView, StepView, derive, tell};
+use crate::view::{RunView, StepView, derive, recorded, tell};
 
 /// Something that somebody has to know or do.
 #[derive(Debug, PartialEq, Serialize)]
@@ -82,9 +82,10 @@ fn before_the_end(view: &RunView) -> Vec<Open> {
         };
         Open { step: Some(step.address.clone()), what: how.into(), command: None }
     }));
-    open.extend(view.recorded.iter().map(|answer| {
-        let what = format!("recorded, takes effect at resume: {} says {}", answer.who.name, tell::said(answer));
-        Open { step: answer.verb.step().cloned(), what, command: Some(view.commands.resume()) }
+    open.extend(view.recorded.iter().map(|answer| Open {
+        step: answer.verb.step().cloned(),
+        what: recorded(answer),
+        command: Some(view.commands.resume()),
     }));
     open
 }
@@ -120,7 +121,7 @@ fn why(view: &RunView, step: &StepView) -> String {
     match (step.status, &state.ask, &state.fault) {
         (Status::Waiting, Some(asked), _) => format!("asks {} since {}", who_now(asked), stamp(asked.since.at)),
         (Status::Unknown, ..) => {
-            format!("nobody can tell whether it happened: {}", state.evidence.as_deref().unwrap_or_default())
+            format!("nobody can tell whether it happened: {}", state.evidence().unwrap_or_default())
         }
         (status, _, Some(fault)) => format!("is {}: {fault}", status.word()),
         (status, ..) => format!("is {}", status.word()),

@@ -110,17 +110,12 @@ impl Postmortem {
 
     /// Whether anything went wrong, also where the record of it is lost and only what was folded since tells of it.
     pub fn has_trouble(&self) -> bool {
-        let is_trouble = |step: &StepState| step.fault.is_some() || step.evidence.is_some();
-        !self.failures.is_empty() || self.steps.view().state.steps.values().any(is_trouble)
+        !self.failures.is_empty() || self.steps.view().state.steps.values().any(StepState::is_trouble)
     }
 
     /// Failures of steps that stand well now, or wait for nobody.
     pub fn dealt_with(&self) -> Vec<&Failure> {
-        let is_trouble = |step: &Address| {
-            let state = self.steps.view().state.step(step);
-            state.fault.is_some() || state.evidence.is_some()
-        };
-        self.failures.iter().filter(|it| !is_trouble(&it.step)).collect()
+        self.failures.iter().filter(|it| !self.steps.view().state.step(&it.step).is_trouble()).collect()
     }
 
     fn of(view: RunView, mut chronicle: Chronicle) -> Self {

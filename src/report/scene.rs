@@ -96,7 +96,8 @@ impl Scene {
             self.begin(state);
         }
         let grows = |record: &Record| matches!(record.event, Event::StepOpened { list: Some(_), .. });
-        if (is_new || records.iter().any(grows))
+        let has_grown = is_new && state.steps.values().any(|step| step.list.is_some());
+        if (has_grown || records.iter().any(grows))
             && let Some(Ok(grown)) =
                 self.work.parent().map(|run| read::outline(&RunDir { path: run.into() }, Some(state)))
         {
@@ -154,8 +155,9 @@ impl Scene {
         self.notable.insert(step.clone(), notable);
     }
 
-    /// At most `height` lines: the header, what people are asked, what went wrong, what is under way.
-    pub fn lines(&self, now: Timestamp, height: usize) -> Vec<String> {
+    /// What `height` rows hold: the header, what people are asked, what went wrong, what is under way. `rows` says how many a line
+    /// takes.
+    pub fn lines(&self, now: Timestamp, height: usize, rows: impl Fn(&String) -> usize) -> Vec<String> {
         let mut steps: Vec<(&Address, &Notable)> = self.notable.iter().collect();
         steps.sort_by_key(|(_, it)| rank(it.status));
         let mut lines = vec![self.header(now)];
@@ -163,11 +165,14 @@ impl Scene {
             Some(how) => Some(format!("  {how}; go on: {}", self.commands.resume())),
             None => self.next(),
         };
-        let height = height - usize::from(next.is_some());
+        let height = height.saturating_sub(next.iter().map(&rows).sum());
+        let mut used: usize = lines.iter().map(&rows).sum();
         let mut hidden = 0;
         for (step, it) in steps {
             let own = self.step_lines(step, it, now);
-            if lines.len() + own.len() < height {
+            let taken: usize = own.iter().map(&rows).sum();
+            if used + taken < height {
+                used += taken;
                 lines.extend(own);
             } else {
                 hidden += 1;
@@ -327,7 +332,7 @@ mod tests {
     fn scene(run: &Golden, height: usize) -> Vec<String> {
         let mut scene = Scene::new(&run.outline, &run.dir.work(), Commands::new(run.id()), Paint::default());
         scene.update(&run.records, &run.state);
-        scene.lines(run.now.at, height)
+        scene.lines(run.now.at, height, |_| 1)
     }
 
     #[test]
@@ -366,7 +371,7 @@ mod tests {
         let records = run.records[run.records.len() - 2..].to_vec();
         let mut scene = Scene::new(&run.outline, &run.dir.work(), Commands::new(run.id()), Paint::default());
         scene.update(&records, &run.state);
-        assert!(scene.lines(run.now.at, 20)[1].contains("running   copy"));
+        assert!(scene.lines(run.now.at, 20, |_| 1)[1].contains("running   copy"));
     }
 
     #[test]

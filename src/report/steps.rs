@@ -195,7 +195,7 @@ impl Steps {
             blocked_by: step.blocked_by.as_ref(),
             outputs: state.outputs.as_ref(),
             fault: state.fault.as_deref(),
-            evidence: state.evidence.as_deref(),
+            evidence: state.evidence(),
             finally: step.finally,
             is_group: step.is_group,
         }
@@ -235,6 +235,11 @@ impl<'a> StepReport<'a> {
     /// What people call it; nothing where that is its address.
     pub fn called(&self) -> Option<&str> {
         (self.name != self.id.as_str()).then_some(self.name)
+    }
+
+    /// How long it was worked on; nothing where it never was.
+    pub fn worked(&self) -> String {
+        if self.worked_ms > 0 { span(self.worked_ms) } else { String::new() }
     }
 
     pub fn duration(&self) -> String {

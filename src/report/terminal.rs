@@ -163,10 +163,7 @@ fn lock(scene: &Mutex<Scene>) -> MutexGuard<'_, Scene> {
 fn fitting(scene: &Scene, height: usize, width: usize) -> Vec<String> {
     let room = (height / 2).max(4);
     let rows = |line: &String| if is_to_be_copied(line) { measure_text_width(line).div_ceil(width.max(1)) } else { 1 };
-    let now = Timestamp::now();
-    let fits = |lines: &Vec<String>| lines.iter().map(rows).sum::<usize>() <= room;
-    let drawn = (4..=room).rev().map(|most| scene.lines(now, most)).find(fits);
-    drawn.unwrap_or_else(|| scene.lines(now, 4))
+    scene.lines(Timestamp::now(), room, rows)
 }
 
 fn is_to_be_copied(line: &str) -> bool {

@@ -27,6 +27,9 @@ pub struct Commands {
 pub struct Way {
     /// What choosing it says or does.
     pub means: &'static str,
+    pub verb: &'static str,
+    /// Whether outputs have to be filled in before it can be said.
+    pub wants_outputs: bool,
     pub command: String,
 }
 
@@ -79,11 +82,11 @@ impl Commands {
 
     /// What a person can say to a step that cannot go on by itself, the likeliest first.
     pub fn ways(&self, step: &Address, state: &StepState, status: Status) -> Vec<Way> {
-        let way = |means, verb: &str, rest: &str| Way { means, command: self.about(verb, step, rest) };
+        let way = |means, verb, rest: &str| self.way(means, verb, step, rest, "");
         let because = " --because TEXT";
         let read = self.read.get(step).map(Vec::as_slice).unwrap_or_default();
-        let outputs: String = read.iter().map(|name| format!(" --output {}=VALUE", shell_word(name))).collect();
-        let done = |means, how: &str| way(means, "done", &format!("{how} --because TEXT{outputs}"));
+        let outputs = outputs(read);
+        let done = |means, how: &str| self.way(means, "done", step, &format!("{how}{because}"), &outputs);
         // Where its outputs are read, nothing goes on without them.
         let skip = read.is_empty().then(|| way("go on without it", "skip", because));
         match status {
@@ -109,24 +112,25 @@ impl Commands {
 
     /// What is left to do where an undo failed, also after the end of the run.
     pub fn take_back(&self, step: &Address) -> Way {
-        Way { means: "take it back again", command: self.about("undo", step, " --because TEXT") }
+        self.way("take it back again", "undo", step, " --because TEXT", "")
     }
 
     fn answers(&self, step: &Address, ask: &Ask) -> Vec<Way> {
-        let reject = Way { means: "no", command: self.about("reject", step, " --because TEXT") };
+        let because = " --because TEXT";
         let yes = match ask.what {
-            AskKind::Approval => Way {
-                means: "yes",
-                command: self.about("approve", step, &format!(" --code {}", shell_word(&ask.code))),
-            },
+            AskKind::Approval => self.way("yes", "approve", step, &format!(" --code {}", shell_word(&ask.code)), ""),
             AskKind::Task => {
                 let fields = ask.form.as_object().into_iter().flatten().filter(|(_, field)| is_required(field));
-                let outputs: String = fields.map(|(name, _)| format!(" --output {}=VALUE", shell_word(name))).collect();
-                Way { means: "it is done", command: self.about("done", step, &format!(" --because TEXT{outputs}")) }
+                self.way("it is done", "done", step, because, &outputs(fields.map(|(name, _)| name)))
             }
-            AskKind::Acknowledge => Way { means: "it was read", command: self.about("done", step, " --because TEXT") },
+            AskKind::Acknowledge => self.way("it was read", "done", step, because, ""),
         };
-        vec![yes, reject]
+        vec![yes, self.way("no", "reject", step, because, "")]
+    }
+
+    fn way(&self, means: &'static str, verb: &'static str, step: &Address, rest: &str, outputs: &str) -> Way {
+        let command = self.about(verb, step, &format!("{rest}{outputs}"));
+        Way { means, verb, wants_outputs: !outputs.is_empty(), command }
     }
 
     fn about(&self, verb: &str, step: &Address, rest: &str) -> String {
@@ -139,6 +143,11 @@ impl Commands {
             None => "regrow".into(),
         }
     }
+}
+
+/// Options that name outputs and leave their values open.
+fn outputs<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    names.into_iter().map(|name| format!(" --output {}=VALUE", shell_word(name))).collect()
 }
 
 fn is_required(field: &Value) -> bool {

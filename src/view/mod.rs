@@ -282,7 +282,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         blocked_by,
         pulse: None,
         survives: false,
-        allow_failure: step.allow_failure || step.covered,
+        allow_failure: step.may_fail(),
         finally: step.finally,
         owner: step.owner.clone(),
         in_place: step.in_place.clone(),
@@ -290,7 +290,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
     }
 }
 
-fn recorded(answer: &Answer) -> String {
+pub fn recorded(answer: &Answer) -> String {
     format!("recorded, takes effect at resume: {} says {}", answer.who.name, tell::said(answer))
 }
 

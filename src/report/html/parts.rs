@@ -4,18 +4,15 @@ use std::io;
 
 use maud::{Markup, html};
 
-use super::super::TABLE_HEADS;
 use super::super::postmortem::Postmortem;
 use super::super::steps::StepReport;
+use super::super::{MOST_LEGS, MOST_OPEN, TABLE_HEADS};
 use super::{Out, put, raw, state, table, ticked};
 use crate::model::Address;
 use crate::view::words::{clock, grouped, short, span, span_seconds, stamp};
 
 /// Longest value.
 const WIDEST: usize = 400;
-
-/// So many open matters are listed one by one.
-const MOST_OPEN: usize = 50;
 
 pub fn facts(report: &Postmortem) -> Markup {
     html! {
@@ -191,7 +188,7 @@ pub fn steps(report: &Postmortem, out: Out<'_>) -> io::Result<()> {
 }
 
 fn step_row(step: &StepReport<'_>) -> Vec<Markup> {
-    let worked = if step.worked_ms > 0 { span(step.worked_ms) } else { String::new() };
+    let worked = step.worked();
     let seconds = |seconds: u64| span_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
     let late = step.lateness();
     vec![
@@ -220,12 +217,12 @@ fn paths(report: &Postmortem) -> Markup {
             p { "No step has an estimate: the plan foresaw nothing." }
         }
         @if !plan.critical_path.is_empty() {
-            p { "Longest way by plan: " @for (at, step) in plan.critical_path.iter().take(super::super::MOST_LEGS).enumerate() {
+            p { "Longest way by plan: " @for (at, step) in plan.critical_path.iter().take(MOST_LEGS).enumerate() {
                 @if at > 0 { " → " } (code(step))
             } (more(plan.critical_path.len())) }
         }
         @if !report.actual_path.is_empty() {
-            p { "Longest way as it went: " @for (at, leg) in report.actual_path.iter().take(super::super::MOST_LEGS).enumerate() {
+            p { "Longest way as it went: " @for (at, leg) in report.actual_path.iter().take(MOST_LEGS).enumerate() {
                 @if at > 0 { " → " }
                 @if leg.waited_ms >= 1000 { "(" (span(leg.waited_ms)) " between) → " }
                 (code(&leg.step)) " " (span(leg.took_ms))
@@ -235,7 +232,7 @@ fn paths(report: &Postmortem) -> Markup {
 }
 
 fn more(legs: usize) -> Markup {
-    let hidden = legs.saturating_sub(super::super::MOST_LEGS);
+    let hidden = legs.saturating_sub(MOST_LEGS);
     html! { @if hidden > 0 { " and " (grouped(hidden as u64)) " more" } }
 }
 

@@ -12,6 +12,7 @@ use super::open::Leftover;
 use super::picture::picture;
 use super::postmortem::Postmortem;
 use super::steps::{StepReport, TableReport};
+use super::{MOST_LEGS, MOST_OPEN};
 use crate::graph::draw;
 use crate::model::record::Mode;
 use crate::view::clean;
@@ -20,9 +21,6 @@ use text::{code, plain};
 
 /// Longest output in the report.
 const WIDEST: usize = 200;
-
-/// So many open matters are listed one by one.
-const MOST_OPEN: usize = 50;
 
 pub fn write(report: &Postmortem, out: &mut dyn Write) -> io::Result<()> {
     let sheet = &mut Sheet(out);
@@ -222,13 +220,13 @@ fn steps(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
         let changed = if report.plan.changed { ", as it was changed," } else { "" };
         out.line(format_args!("The plan{changed} foresaw {}.\n", seconds(estimate)))?;
     }
-    let more = |legs: usize| match legs.saturating_sub(super::MOST_LEGS) {
+    let more = |legs: usize| match legs.saturating_sub(MOST_LEGS) {
         0 => String::new(),
         hidden => format!(" and {} more", grouped(hidden as u64)),
     };
     let planned = &report.plan.critical_path;
     if !planned.is_empty() {
-        let way: Vec<String> = planned.iter().take(super::MOST_LEGS).map(|step| code(step.as_str())).collect();
+        let way: Vec<String> = planned.iter().take(MOST_LEGS).map(|step| code(step.as_str())).collect();
         out.line(format_args!("Longest way by plan: {}{}\n", way.join(" → "), more(planned.len())))?;
     }
     if !report.actual_path.is_empty() {
@@ -237,12 +235,12 @@ fn steps(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
                 if it.waited_ms >= 1000 { format!("({} between) → ", span(it.waited_ms)) } else { String::new() };
             format!("{waited}`{}` {}", it.step, span(it.took_ms))
         };
-        let way: Vec<String> = report.actual_path.iter().take(super::MOST_LEGS).map(leg).collect();
+        let way: Vec<String> = report.actual_path.iter().take(MOST_LEGS).map(leg).collect();
         out.line(format_args!("Longest way as it went: {}{}\n", way.join(" → "), more(report.actual_path.len())))?;
     }
     let row = |step: StepReport<'_>| {
         let remarks: Vec<String> = step.remarks().iter().map(|it| plain(it)).collect();
-        let worked = if step.worked_ms > 0 { span(step.worked_ms) } else { String::new() };
+        let worked = step.worked();
         vec![
             code(step.id.as_str()),
             step.state.word().into(),
