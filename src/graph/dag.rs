@@ -8,7 +8,7 @@
 //! each item is such a group. A member starts once its group is open, and the group has ended when all of them have. What lies
 //! under a group stands right behind it, so a range names all of it; when a graph grows, the numbers of nodes move.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -103,17 +103,20 @@ impl Graph {
 
     /// The graph of a runbook that was checked, with the steps of all that it includes; the error is a sentence.
     pub fn of(runbook: &Runbook) -> Result<Self, String> {
-        Self::sound(runbook).map(|graph| graph.written_out(runbook, false))
+        Self::sound(runbook, &mut HashSet::new()).map(|graph| graph.written_out(runbook, false))
     }
 
     /// The same with the steps of every list under it once, as they are written: `ID/STEP`.
     pub fn as_written(runbook: &Runbook) -> Result<Self, String> {
-        Self::sound(runbook).map(|graph| graph.written_out(runbook, true))
+        Self::sound(runbook, &mut HashSet::new()).map(|graph| graph.written_out(runbook, true))
     }
 
-    fn sound(runbook: &Runbook) -> Result<Self, String> {
+    /// The graph of a body whose own bodies are graphs, too. `seen`: those looked at already, by the place they have in memory.
+    fn sound(runbook: &Runbook, seen: &mut HashSet<*const Runbook>) -> Result<Self, String> {
         for book in runbook.all_steps().filter_map(|(_, step)| step.inside()) {
-            Self::sound(book)?;
+            if seen.insert(std::ptr::from_ref(book)) {
+                Self::sound(book, seen)?;
+            }
         }
         match Self::build(runbook) {
             (graph, defects) if defects.is_empty() => Ok(graph),

@@ -1,7 +1,6 @@
 //! A graph whose blocks and includes are groups of steps, and whose steps with `foreach` are groups of items.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::OnceLock;
 
 use super::dag::{ENDED, Edge, Graph, Member, Node, Role};
@@ -15,16 +14,11 @@ use crate::runbook::ast::{Foreach, OnItemFailure, Order, Runbook, Step};
 struct Parts(HashMap<*const Runbook, Graph>);
 
 impl Parts {
-    /// Without what is no graph, which nobody checked.
+    /// Of a body that was checked with what it lies in.
     fn of(&mut self, step: &Step, lists_too: bool) -> Option<&Graph> {
         let book = step.inside()?;
-        match self.0.entry(std::ptr::from_ref(book)) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(free) => {
-                let graph = if lists_too { Graph::as_written(book) } else { Graph::of(book) };
-                Some(free.insert(graph.ok()?))
-            }
-        }
+        let built = || Graph::build(book).0.written_out(book, lists_too);
+        Some(self.0.entry(std::ptr::from_ref(book)).or_insert_with(built))
     }
 }
 

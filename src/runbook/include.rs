@@ -140,20 +140,19 @@ pub fn written_out(book: &Runbook, most: usize) -> usize {
     count(book, most, &mut HashMap::new())
 }
 
-fn count<'a>(book: &'a Runbook, most: usize, known: &mut HashMap<&'a str, usize>) -> usize {
+/// `known`: of bodies that were counted, by the place they have in memory.
+fn count(book: &Runbook, most: usize, known: &mut HashMap<*const Runbook, usize>) -> usize {
     let mut steps: usize = 0;
     for (_, step) in book.all_steps() {
         steps += 1;
-        if let Some(part) = step.part() {
-            let inside = match known.get(part.key.as_str()) {
+        if let Some(book) = step.inside() {
+            let place = std::ptr::from_ref(book);
+            let inside = match known.get(&place) {
                 Some(known) => *known,
-                None => count(&part.book, most, known),
+                None => count(book, most, known),
             };
-            known.insert(&part.key, inside);
+            known.insert(place, inside);
             steps += inside;
-        }
-        if let Some(block) = &step.block {
-            steps += count(block, most, known);
         }
         if steps > most {
             return most + 1;

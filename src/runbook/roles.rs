@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::source::Span;
 use super::tree::Name;
 
@@ -65,6 +67,14 @@ impl Somebody {
 }
 
 impl Minimum {
+    /// As `manual.approval` has it: a number or `all`; one unless said.
+    pub fn said(value: &Value) -> Self {
+        match value {
+            Value::String(_) => Minimum::All,
+            count => Minimum::Count(count.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1)),
+        }
+    }
+
     /// How many that is where so many could be asked.
     pub fn of(self, people: usize) -> u32 {
         match self {

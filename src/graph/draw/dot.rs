@@ -1,6 +1,6 @@
 //! For Graphviz.
 
-use super::{Picture, Shown, cut, ends, is_only_order};
+use super::{Nest, Picture, Shown, cut, ends, is_only_order};
 use crate::runbook::ast::Ended;
 
 pub fn dot(picture: &Picture) -> String {
@@ -8,10 +8,11 @@ pub fn dot(picture: &Picture) -> String {
         "digraph runbook {{\n  label={};\n  labelloc=t;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
         quoted(&[&picture.title])
     );
-    boxes(picture, None, false, "  ", &mut text);
+    let nest = Nest { begin: &cluster, one: &box_of, end: "}" };
+    picture.boxes(&nest, None, false, "  ", &mut text);
     if picture.steps.iter().any(|step| step.finally) {
         text.push_str("  subgraph cluster_finally {\n    label=\"finally\";\n    style=dashed;\n");
-        boxes(picture, None, true, "    ", &mut text);
+        picture.boxes(&nest, None, true, "    ", &mut text);
         text.push_str("  }\n");
     }
     for (node, step) in picture.steps.iter().enumerate() {
@@ -21,22 +22,8 @@ pub fn dot(picture: &Picture) -> String {
 }
 
 /// A block is a cluster around its own box and those of its steps.
-fn boxes(picture: &Picture, within: Option<usize>, finally: bool, indent: &str, text: &mut String) {
-    for node in picture.inside(within, finally) {
-        let step = &picture.steps[node];
-        if !step.frame {
-            text.push_str(&box_of(node, step, indent));
-            continue;
-        }
-        let deeper = format!("{indent}  ");
-        text.push_str(&format!(
-            "{indent}subgraph cluster_n{node} {{\n{deeper}label={};\n",
-            quoted(&[&step.frame_name()])
-        ));
-        text.push_str(&box_of(node, step, &deeper));
-        boxes(picture, Some(node), finally, &deeper, text);
-        text.push_str(&format!("{indent}}}\n"));
-    }
+fn cluster(node: usize, step: &Shown, indent: &str) -> String {
+    format!("{indent}subgraph cluster_n{node} {{\n{indent}  label={};\n", quoted(&[&step.frame_name()]))
 }
 
 fn box_of(node: usize, step: &Shown, indent: &str) -> String {

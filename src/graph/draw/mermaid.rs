@@ -1,16 +1,17 @@
 //! For Mermaid, as wikis and forges draw it.
 
-use super::{Picture, Shown, cut, ends, is_only_order};
+use super::{Nest, Picture, Shown, cut, ends, is_only_order};
 use crate::runbook::ast::Ended;
 
 pub fn mermaid(picture: &Picture) -> String {
     // A JSON string is a YAML one.
     let title = serde_json::Value::from(escaped(&picture.title));
     let mut text = format!("---\ntitle: {title}\n---\nflowchart TD\n");
-    boxes(picture, None, false, "  ", &mut text);
+    let nest = Nest { begin: &subgraph, one: &box_of, end: "end" };
+    picture.boxes(&nest, None, false, "  ", &mut text);
     if picture.steps.iter().any(|step| step.finally) {
         text.push_str("  subgraph finally\n");
-        boxes(picture, None, true, "    ", &mut text);
+        picture.boxes(&nest, None, true, "    ", &mut text);
         text.push_str("  end\n");
     }
     for (node, step) in picture.steps.iter().enumerate() {
@@ -32,19 +33,8 @@ pub fn mermaid(picture: &Picture) -> String {
 }
 
 /// A block is a subgraph around its own box and those of its steps.
-fn boxes(picture: &Picture, within: Option<usize>, finally: bool, indent: &str, text: &mut String) {
-    for node in picture.inside(within, finally) {
-        let step = &picture.steps[node];
-        if !step.frame {
-            text.push_str(&box_of(node, step, indent));
-            continue;
-        }
-        let deeper = format!("{indent}  ");
-        text.push_str(&format!("{indent}subgraph s{node}[\"{}\"]\n", escaped(&step.frame_name())));
-        text.push_str(&box_of(node, step, &deeper));
-        boxes(picture, Some(node), finally, &deeper, text);
-        text.push_str(&format!("{indent}end\n"));
-    }
+fn subgraph(node: usize, step: &Shown, indent: &str) -> String {
+    format!("{indent}subgraph s{node}[\"{}\"]\n", escaped(&step.frame_name()))
 }
 
 /// How the boxes of a run look.

@@ -115,9 +115,25 @@ impl Picture {
         steps.filter(move |(_, step)| step.within == within && step.finally == finally).map(|(node, _)| node)
     }
 
-    /// How many frames a step lies in.
-    fn depth(&self, node: usize) -> usize {
-        std::iter::successors(self.steps[node].within, |node| self.steps[*node].within).count()
+    /// The frames a step lies in, the nearest first.
+    fn frames(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(self.steps[node].within, |node| self.steps[*node].within)
+    }
+
+    /// Writes every step that lies in `within` as its box, a frame with the boxes of what lies in it behind its own.
+    fn boxes(&self, nest: &Nest<'_>, within: Option<usize>, finally: bool, indent: &str, text: &mut String) {
+        for node in self.inside(within, finally) {
+            let step = &self.steps[node];
+            if !step.frame {
+                text.push_str(&(nest.one)(node, step, indent));
+                continue;
+            }
+            let deeper = format!("{indent}  ");
+            text.push_str(&(nest.begin)(node, step, indent));
+            text.push_str(&(nest.one)(node, step, &deeper));
+            self.boxes(nest, Some(node), finally, &deeper, text);
+            text.push_str(&format!("{indent}{}\n", nest.end));
+        }
     }
 
     pub fn json(&self) -> Value {
@@ -142,6 +158,13 @@ impl Picture {
             "estimate_seconds": self.estimate.map(|it| it.as_secs()),
         })
     }
+}
+
+/// How a format writes boxes in frames; each function is given the node, its step and the indentation.
+struct Nest<'a> {
+    begin: &'a dyn Fn(usize, &Shown, &str) -> String,
+    one: &'a dyn Fn(usize, &Shown, &str) -> String,
+    end: &'a str,
 }
 
 /// What there is to tell of a node, as written.

@@ -104,10 +104,7 @@ fn cluster(picture: &Picture, places: &[Place], width: usize) -> Markup {
 
 /// A frame around a block, where nothing else stands between its steps.
 fn frames(picture: &Picture, places: &[Place]) -> Markup {
-    let lies_in = |node: usize, frame: usize| {
-        node == frame
-            || std::iter::successors(picture.steps[node].within, |at| picture.steps[*at].within).any(|at| at == frame)
-    };
+    let lies_in = |node: usize, frame: usize| node == frame || picture.frames(node).any(|at| at == frame);
     let frame = |frame: usize| {
         let (inside, outside): (Vec<usize>, Vec<usize>) = (0..places.len()).partition(|node| lies_in(*node, frame));
         let least = |of: fn(&Place) -> usize| inside.iter().map(|node| of(&places[*node])).min().unwrap_or(0);

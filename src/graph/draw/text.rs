@@ -70,7 +70,7 @@ fn line(picture: &Picture, node: usize, first: bool, (id, kind): (usize, usize),
 
 /// What lies in a block stands further in.
 fn indented(picture: &Picture, node: usize) -> String {
-    format!("{}{}", "  ".repeat(picture.depth(node)), picture.steps[node].id)
+    format!("{}{}", "  ".repeat(picture.frames(node).count()), picture.steps[node].id)
 }
 
 fn need_text(picture: &Picture, need: usize, when: Option<&[Ended]>) -> String {

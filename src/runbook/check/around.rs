@@ -15,11 +15,6 @@ impl<'b, 'a> Names<'b, 'a> {
         Names { body: block, graph, outer: Some((self, node)), written, shapes, secret_vars, ..*self }
     }
 
-    /// Whether a step of that id stands around the block.
-    pub fn is_around(&self, id: &str) -> bool {
-        self.outer.is_some_and(|(outer, _)| outer.graph.find(id).is_some() || outer.is_around(id))
-    }
-
     /// The body in which a step of that id is seen: this one, or the nearest around it, with what of it looks there.
     pub(super) fn seen(&self, id: &str, site: &Site) -> Option<(&Names<'b, 'a>, usize, Site)> {
         match (self.graph.find(id), self.outer) {

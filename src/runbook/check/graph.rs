@@ -1,6 +1,6 @@
 //! Problems of the graph: ids, needs, rings.
 
-use super::names::Names;
+use super::names::{Names, Site};
 use crate::graph::{Defect, Graph};
 use crate::runbook::ast::Runbook;
 use crate::runbook::codes;
@@ -57,7 +57,7 @@ fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, around: Option<&Names<
                 let ids = runbook.all_steps().filter(|(finally, _)| *finally == graph.nodes[*node].finally);
                 ids.map(|(_, step)| step.id.as_str()).filter(|id| *id != step(*node).id).collect()
             };
-            if around.is_some_and(|names| names.graph.find(&need.step).is_some() || names.is_around(&need.step)) {
+            if around.is_some_and(|names| names.seen(&need.step, &Site::outputs()).is_some()) {
                 let message =
                     format!("step `{}` needs `{}`, which stands outside of the block", step(*node).id, need.step);
                 let help = format!("write `needs: [{}]` on the block: its steps start when it does", need.step);

@@ -5,7 +5,7 @@ use crate::runbook::ast::{Approval, Minimum, Runbook};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::source::Span;
-use crate::runbook::tree::{Name, Node, Tree};
+use crate::runbook::tree::{Name, Tree};
 
 /// Judges `responders`. What was wrong with the file itself was said when it was read.
 pub fn judge(runbook: &Runbook, report: &mut Report) {
@@ -30,12 +30,9 @@ pub fn manual_approval(runbook: &Runbook, with: &Tree, report: &mut Report) {
     };
     let from = names(&["from"]);
     let minimum = with.get("minimum");
-    let count = match minimum.map(|tree| &tree.node) {
-        Some(Node::Number(number)) => number.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
-        _ => 1,
-    };
+    let wanted = Minimum::said(&minimum.map(Tree::written).unwrap_or_default());
     let span = minimum.map_or(with.span, |tree| tree.span);
-    asked(runbook, &from, Minimum::Count(count), span, report);
+    asked(runbook, &from, wanted, span, report);
     wider(runbook, &from, &names(&["escalate_after", "to"]), report);
 }
 

@@ -158,45 +158,34 @@ pub static STEP: Keys = Keys {
     later: &["try", "under", "repair", "deadline", "not_before", "window", "drill"],
 };
 
-/// What can be said of an include as a whole. The rest belongs to the steps of the file, one by one.
-pub const ON_INCLUDE: &[&str] = &[
-    "id",
-    "name",
-    "include",
-    "with",
-    "needs",
-    "if",
-    "require",
-    "approval",
-    "owner",
-    "foreach",
-    "key",
-    "order",
-    "on_item_failure",
-    "max_parallel",
-    "verify",
-    "allow_failure",
-];
+/// What can be said of a body as a whole, beside what makes it one.
+macro_rules! on_body {
+    ($($own:literal),*) => {
+        &[
+            "id",
+            "name",
+            $($own,)*
+            "needs",
+            "if",
+            "require",
+            "approval",
+            "owner",
+            "foreach",
+            "key",
+            "order",
+            "on_item_failure",
+            "max_parallel",
+            "verify",
+            "allow_failure",
+        ]
+    };
+}
+
+/// What can be said of an include. The rest belongs to the steps of the file, one by one.
+pub const ON_INCLUDE: &[&str] = on_body!("include", "with");
 
 /// The same of a block.
-pub const ON_BLOCK: &[&str] = &[
-    "id",
-    "name",
-    "steps",
-    "outputs",
-    "needs",
-    "if",
-    "require",
-    "approval",
-    "owner",
-    "foreach",
-    "key",
-    "order",
-    "on_item_failure",
-    "max_parallel",
-    "verify",
-    "allow_failure",
-];
+pub const ON_BLOCK: &[&str] = on_body!("steps", "outputs");
 
 pub static OBJECTIVES: Keys = Keys {
     of: "`objectives`",
