@@ -8,7 +8,7 @@ use super::estate::{Estate, NODES};
 use super::health::Health;
 use super::names::{Names, OLD};
 use super::platform::{self, Platform, Table, connect};
-use super::rescue::{self, Call, Middle};
+use super::rescue::{self, Call};
 use super::tell::{Ending, number, step};
 use super::truth::Truth;
 use super::writer::{Memory, Writer};
@@ -64,10 +64,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     params.extend(names.params(&health));
     let call = Call { runbook: "runbooks/complete.yaml", params };
     let rows = truth.count(Table::Enrolments);
-    let middle = match stage.kills {
-        true => Some(Middle { watcher: connect(platform::superuser(&new)?).await?, rows }),
-        false => None,
-    };
+    let middle = stage.middle(&new, rows).await?;
     let rescue = rescue::perform(&program, &call, middle, stage.scratch).await?;
 
     step("What came of it");

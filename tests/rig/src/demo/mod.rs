@@ -34,7 +34,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use platform::{connect, superuser};
 use program::Program;
+use rescue::Middle;
 use tell::step;
 
 use crate::reaper::Watched;
@@ -88,6 +90,14 @@ impl Stage<'_> {
         let room = self.scratch.folder("restored")?;
         server.account().own(&room)?;
         Ok(room.join("data"))
+    }
+
+    /// Where the executor is killed: while so many rows are loaded into `server`.
+    async fn middle(&self, server: &Postgres, rows: usize) -> Result<Option<Middle>> {
+        if !self.kills {
+            return Ok(None);
+        }
+        Ok(Some(Middle { watcher: connect(superuser(server)?).await?, rows }))
     }
 
     /// Plays one disaster to its end and returns what is not as it must be.

@@ -9,7 +9,7 @@ use super::estate::{Estate, NODES, Node};
 use super::health::Health;
 use super::names::Names;
 use super::platform::{Platform, Table, owner};
-use super::rescue::{self, Call, Middle};
+use super::rescue::{self, Call};
 use super::tell::{Ending, number, step};
 use super::writer::Writer;
 use super::{Stage, damage};
@@ -55,10 +55,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     ]);
     params.extend(names.params(&health));
     let call = Call { runbook: "runbooks/partial.yaml", params };
-    let middle = match stage.kills {
-        true => Some(Middle { watcher: platform.as_superuser().await?, rows: before }),
-        false => None,
-    };
+    let middle = stage.middle(&platform.live, before).await?;
     let rescue = rescue::perform(&program, &call, middle, stage.scratch).await?;
 
     step("What came of it");

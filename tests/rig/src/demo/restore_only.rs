@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::names::{HOST, Names, OLD};
 use super::platform::{Platform, Table};
-use super::rescue::{self, Call, Middle};
+use super::rescue::{self, Call};
 use super::tell::{Ending, number, step};
 use super::writer::Writer;
 use super::{Stage, damage};
@@ -37,11 +37,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
         ("dns_server", names.dns.server()),
     ];
     let call = Call { runbook: "runbooks/restore-only.yaml", params };
-    let middle = if stage.kills {
-        Some(Middle { watcher: platform.as_superuser().await?, rows: loss.truth.count(Table::Enrolments) })
-    } else {
-        None
-    };
+    let middle = stage.middle(&platform.live, loss.truth.count(Table::Enrolments)).await?;
     let rescue = rescue::perform(&program, &call, middle, stage.scratch).await?;
 
     step("What came of it");

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod dns;
 pub mod moto;
+mod own;
 pub mod postgres;
 
 use std::io;

@@ -1,47 +1,16 @@
 //! Start and end of one `named` that is our own child.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use rustix::process::Signal;
 
 use super::config::Role;
 use super::relay::Relay;
 use super::{Dns, LOOPBACK, PATIENCE, SECONDARY};
-use crate::process::{Identity, wait_gone};
 use crate::servers::free_port;
-
-/// One server, ended on `Drop`.
-pub struct Named {
-    child: Child,
-    process: Option<Identity>,
-    log: PathBuf,
-}
-
-impl Named {
-    pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-}
-
-impl Drop for Named {
-    fn drop(&mut self) {
-        if let Some(process) = self.process {
-            process.signal(Signal::TERM);
-            if !wait_gone(&BTreeSet::from([process]), Duration::from_secs(5)) {
-                process.signal(Signal::KILL);
-            }
-        }
-        let _ = self.child.wait();
-    }
-}
+use crate::servers::own::Own;
 
 impl Dns {
     pub(super) fn start_on_free_port(&mut self) -> Result<()> {
@@ -71,25 +40,11 @@ impl Dns {
         Ok(self.relay.is_some())
     }
 
-    fn spawn(&self, role: Role) -> Result<Named> {
-        let log_path = self.home.join(role.name()).with_extension("log");
-        let log = File::create(&log_path)?;
-        let child = self
-            .account
-            .command(&self.program)
-            .args(["-g", "-n", "1", "-c"])
-            .arg(self.home.join(role.name()).join("named.conf"))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .process_group(0) // Ctrl-C is for the rig, which ends its servers in order.
-            .spawn()
-            .context("cannot run named")?;
-        let process = Identity::of(i32::try_from(child.id())?);
-        if let Some(process) = process {
-            self.scratch.record(process, Signal::TERM)?;
-        }
-        Ok(Named { child, process, log: log_path })
+    fn spawn(&self, role: Role) -> Result<Own> {
+        let log = self.home.join(role.name()).with_extension("log");
+        let mut named = self.account.command(&self.program);
+        named.args(["-g", "-n", "1", "-c"]).arg(self.home.join(role.name()).join("named.conf"));
+        Own::spawn(&mut named, log, &self.scratch)
     }
 
     fn wait_ready(&mut self, role: Role) -> Result<bool> {
@@ -98,7 +53,7 @@ impl Dns {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let named = self.servers.last_mut().context("not started")?;
-            let over = named.child.try_wait()?.is_some();
+            let over = named.is_over()?;
             let log = named.log();
             // It goes on without the sockets that it did not get.
             if log.contains("address in use") {

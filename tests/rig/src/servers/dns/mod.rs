@@ -19,13 +19,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::account::{Account, finish};
+use super::own::Own;
 use super::{Offer, Running};
 use crate::leftovers::Entry;
 use crate::scratch::Scratch;
 use crate::tools;
 
 use config::Role;
-use life::Named;
 use relay::Relay;
 
 pub const OFFER: Offer = Offer {
@@ -61,7 +61,7 @@ pub struct Dns {
     idle_secret: String,
     /// In the zone, so that nobody else's server is taken for ours.
     token: String,
-    servers: Vec<Named>,
+    servers: Vec<Own>,
     relay: Option<Relay>,
     scratch: Arc<Entry>,
 }
@@ -161,7 +161,7 @@ impl Dns {
 
     /// What the primary wrote of itself.
     pub fn log(&self) -> String {
-        self.servers.first().map(Named::log).unwrap_or_default()
+        self.servers.first().map(Own::log).unwrap_or_default()
     }
 }
 

@@ -6,19 +6,16 @@
 mod http;
 mod install;
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use rustix::process::Signal;
+use anyhow::{Result, bail, ensure};
 
+use super::own::Own;
 use super::{Offer, Running, free_port};
-use crate::process::{Identity, wait_gone};
+use crate::process::Identity;
 use crate::scratch::Scratch;
 use crate::tools;
 
@@ -45,8 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One server. Dropping it ends it.
 pub struct Moto {
-    child: Child,
-    process: Option<Identity>,
+    own: Own,
     port: u16,
 }
 
@@ -61,7 +57,7 @@ impl Moto {
         let python = install::python()?;
         let log = scratch.folder("moto")?.join("log");
         for _ in 0..10 {
-            if let Some(server) = Moto::try_start(scratch, &python, &log)? {
+            if let Some(server) = Moto::try_start(scratch, &python, log.clone())? {
                 return Ok(server);
             }
         }
@@ -69,29 +65,16 @@ impl Moto {
     }
 
     /// None if the port was taken meanwhile.
-    fn try_start(scratch: &Scratch, python: &Path, log: &Path) -> Result<Option<Moto>> {
+    fn try_start(scratch: &Scratch, python: &Path, log: PathBuf) -> Result<Option<Moto>> {
         let port = free_port()?;
-        let out = File::create(log)?;
-        let child = Command::new(python)
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
-            .env_clear()
-            .env("LANG", "C.UTF-8")
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out)
-            .process_group(0) // Ctrl-C is for the rig, which ends its servers in order.
-            .spawn()
-            .context("cannot run moto")?;
-        let process = Identity::of(i32::try_from(child.id())?);
-        let mut server = Moto { child, process, port };
-        if let Some(process) = process {
-            scratch.record(process, Signal::TERM)?;
-        }
+        let mut moto = Command::new(python);
+        moto.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
+        moto.env_clear().env("LANG", "C.UTF-8").current_dir("/");
+        let mut server = Moto { own: Own::spawn(&mut moto, log, &scratch.entry())?, port };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let over = server.child.try_wait()?.is_some();
-            let said = fs::read_to_string(log).unwrap_or_default();
+            let over = server.own.is_over()?;
+            let said = server.own.log();
             if over {
                 ensure!(said.contains("in use"), "moto did not start:\n{said}");
                 return Ok(None);
@@ -124,7 +107,7 @@ impl Moto {
     }
 
     pub fn process(&self) -> Option<Identity> {
-        self.process
+        self.own.process()
     }
 }
 
@@ -134,17 +117,5 @@ impl Running for Named {
         let credentials = [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", KEY), ("AWS_REGION", REGION)];
         let credentials = credentials.map(|(name, value)| (name.to_string(), value.to_string()));
         std::iter::once(endpoint).chain(credentials).collect()
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        if let Some(process) = self.process {
-            process.signal(Signal::TERM);
-            if !wait_gone(&BTreeSet::from([process]), Duration::from_secs(5)) {
-                process.signal(Signal::KILL);
-            }
-        }
-        let _ = self.child.wait();
     }
 }
