@@ -131,7 +131,7 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
         return Err(edited(context, dir, &saved));
     }
     let difference = difference_of(context, dir, &saved, &loaded)?;
-    let state = refuse_what_is_begun(context, dir, &difference)?;
+    let (state, steps) = refuse_what_is_begun(context, dir, &difference)?;
     let mut binding = saved.binding();
     // A list that no item was taken from is read again.
     binding.items.retain(|step, _| state.step(step).opened);
@@ -139,7 +139,6 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     for (name, value) in new_params(context, &saved, &loaded)? {
         binding.params.insert(name, value);
     }
-    let steps = instances(&grown(context, dir, &state)?, &difference)?;
     let mut plan = Plan::bind(loaded.runbook, &texts.digest(), binding, kinds::find)?;
     let who = person(args.going.name.as_deref());
     plan.amendment = Some(amendment(&plan, who, steps));
@@ -148,16 +147,12 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     Ok(())
 }
 
-/// The plan that is executed so far.
-fn grown(context: &Context, dir: &RunDir, state: &RunState) -> Result<Plan, Failure> {
-    let mut plan = resume::bound(context, dir)?;
-    plan.grow(state);
-    Ok(plan)
-}
+/// Steps of the run, each with how it differs.
+type Touched<'a> = Vec<(Address, &'a StepChange)>;
 
 /// Each step that differs, as it is written, and at every item of the run.
-fn instances<'a>(plan: &Plan, difference: &'a Difference) -> Result<Vec<(Address, &'a StepChange)>, Failure> {
-    let mut touched: Vec<(Address, &StepChange)> = Vec::new();
+fn instances<'a>(plan: &Plan, difference: &'a Difference) -> Result<Touched<'a>, Failure> {
+    let mut touched: Touched<'_> = Vec::new();
     for step in &difference.steps {
         let written: Address = step.id.parse().map_err(Failure::usage)?;
         let nodes = (0..plan.len()).map(|node| plan.address(node));
@@ -168,20 +163,27 @@ fn instances<'a>(plan: &Plan, difference: &'a Difference) -> Result<Vec<(Address
     Ok(touched)
 }
 
-fn refuse_what_is_begun(context: &Context, dir: &RunDir, difference: &Difference) -> Result<RunState, Failure> {
+/// Where the run stands, and what of it differs.
+fn refuse_what_is_begun<'a>(
+    context: &Context,
+    dir: &RunDir,
+    difference: &'a Difference,
+) -> Result<(RunState, Touched<'a>), Failure> {
     let recovered = match recover(&Folder::new(&dir.path)) {
         Ok(recovered) => recovered,
-        Err(JournalError::Missing) => return Ok(RunState::default()),
+        Err(JournalError::Missing) => {
+            return Ok((RunState::default(), instances(&resume::bound(context, dir)?, difference)?));
+        }
         Err(error) => return Err(error.into()),
     };
     if recovered.state.ended.is_some() {
         return Err(Failure::usage(format!("run `{}` has ended; nothing of its plan changes any more", dir.id())));
     }
-    let plan = grown(context, dir, &recovered.state)?;
+    let plan = resume::grown(context, dir, &recovered.state)?;
     let touched = instances(&plan, difference)?;
     let begun = begun(&plan, &recovered, touched.iter().map(|(address, _)| address));
     if begun.is_empty() {
-        return Ok(recovered.state);
+        return Ok((recovered.state, touched));
     }
     let message = "steps that were started are not what they were; nothing was taken over";
     let mut failure = Failure::usage(message).code("RG8003");
@@ -204,7 +206,7 @@ fn new_params(
         .map_err(|problems| check::refused(context, &saved.runbook, &problems))
 }
 
-fn amendment(plan: &Plan, who: crate::model::Person, steps: Vec<(Address, &StepChange)>) -> Amendment {
+fn amendment(plan: &Plan, who: crate::model::Person, steps: Touched<'_>) -> Amendment {
     let (mut changed, mut gone) = (Vec::new(), Vec::new());
     for (address, step) in steps {
         let list = if step.change == Change::Gone { &mut gone } else { &mut changed };

@@ -113,9 +113,8 @@ fn what_an_abort_does(view: &RunView) -> Vec<String> {
 /// Shows what an undo takes back and what stays, and asks.
 fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs) -> Result<u8, Failure> {
     let dir = context.run_to_change(args.run.as_deref())?;
-    let mut plan = resume::bound(context, &dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
-    plan.grow(&state);
+    let plan = resume::grown(context, &dir, &state)?;
     let step = step.map(address).transpose()?;
     let find = |step: &Address| {
         plan.find(step).ok_or_else(|| Failure::usage(format!("there is no step `{step}` in run `{}`", dir.id())))
@@ -236,9 +235,8 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
 /// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`, behind what
 /// is recorded already.
 fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Failure> {
-    let mut plan = resume::bound(context, dir)?;
     let state = recover(&Folder::new(&dir.path))?.state;
-    plan.grow(&state);
+    let plan = resume::grown(context, dir, &state)?;
     let resume = Commands::new(dir.id()).at(context.said_state()).resume();
     // Nobody goes on with a run that has ended: what may still be said is written down now.
     let acts = matches!(answer.verb, Verb::Abort | Verb::Undo { .. } | Verb::Cleanup) || state.ended.is_some();

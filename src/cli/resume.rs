@@ -61,6 +61,13 @@ pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
+/// The same as it is executed by now, with the items of lists that opened since.
+pub fn grown(context: &Context, dir: &RunDir, state: &RunState) -> Result<Plan, Failure> {
+    let mut plan = bound(context, dir)?;
+    plan.grow(state);
+    Ok(plan)
+}
+
 /// Takes the run's lock to do what `abort`, `undo` and `cleanup` say, and leaves again.
 pub fn act(context: &Context, dir: &RunDir, plan: Plan, before: &RunState, answer: Answer) -> Result<u8, Failure> {
     let needed = secrets::needed(&plan, touched(&plan, before, &answer.verb));

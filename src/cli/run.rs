@@ -50,7 +50,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let secrets = open_secrets(&plan)?;
     let changes = super::plan::preflight(&plan, &secrets)?;
     let who = person(args.going.name.as_deref());
-    if let Some(short) = without_starter(&plan, &who.name).into_iter().next() {
+    if let Some(short) = without_starter(&plan, &who.name) {
         return Err(Failure::usage(short)
             .code(codes::TOO_FEW_PEOPLE)
             .hint(format!("let somebody else start it, with `--as NAME`; it would be started by {}", who.name)));

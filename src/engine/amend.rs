@@ -4,7 +4,7 @@
 //! before all else, so a crash in between is made up for.
 
 use super::doubt::{self, Lost};
-use crate::journal::{Recovered, Tail};
+use crate::journal::Recovered;
 use crate::model::record::{AskKind, Event};
 use crate::model::{Address, RunState, Status};
 use crate::plan::Plan;
@@ -12,10 +12,8 @@ use crate::plan::Plan;
 /// Those of `steps` that are begun, or may be: the end of a damaged journal can hide it. `plan` is the one before the change.
 pub fn begun<'a>(plan: &Plan, recovered: &Recovered, steps: impl Iterator<Item = &'a Address>) -> Vec<&'a Address> {
     let mut state = recovered.state.clone();
-    match recovered.tail {
-        Tail::Clean | Tail::Torn { .. } => {}
-        Tail::Doubtful { .. } => doubt::mark(plan, &mut state, "", Lost::OneWrite),
-        Tail::Lost { .. } => doubt::mark(plan, &mut state, "", Lost::Segment),
+    if let Some(lost) = Lost::behind(&recovered.tail) {
+        doubt::mark(plan, &mut state, "", lost);
     }
     steps.filter(|step| state.step(step).is_begun()).collect()
 }

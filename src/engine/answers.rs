@@ -235,7 +235,7 @@ fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
 
 fn extend(plan: &Plan, state: &RunState, step: &Address, by_ms: u64) -> Judgement {
     let node = node_of(plan, step)?;
-    if !late::has_time(plan, node) {
+    if late::time_of(plan, node).is_none() {
         let why = "only work that lives on when its `timeout` is over can be given more";
         return Err(format!("`{step}` cannot be given more time: {why}"));
     }

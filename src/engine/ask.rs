@@ -174,7 +174,7 @@ pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, de
     let judged = intent::inputs(plan, state, node).and_then(|it| by_hand::judge_form(&it).map(|()| it));
     let inputs = match judged {
         Ok(inputs) => inputs,
-        Err(fault) => return decision.events.push(Event::StepFailed { step: address.clone(), fault }),
+        Err(fault) => return decision.fail(plan, node, fault),
     };
     let is_human = plan.effects[node] == Effect::Human;
     let has_hands = is_human || (live.working() < plan.concurrency && live.has_room);
@@ -230,15 +230,11 @@ pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Even
     };
     let (from, by_starter) = (names("from"), inputs.get("by_starter").and_then(Value::as_bool).unwrap_or(true));
     let people = contacts(plan, state, &from, by_starter);
-    let minimum = match &inputs["minimum"] {
-        Value::String(_) => Minimum::All,
-        count => Minimum::Count(count.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1)),
-    };
     let ask = Ask {
         what,
         code: code(plan, state, node, "", inputs, &shown),
         shown,
-        minimum: minimum.of(people.len()),
+        minimum: Minimum::said(&inputs["minimum"]).of(people.len()),
         people: named(people, &from),
         from,
         by_starter,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::group;
 use crate::graph::Edge;
+use crate::journal::Tail;
 use crate::kind::Role;
 use crate::model::step::StepState;
 use crate::model::{RunState, Status};
@@ -20,6 +21,17 @@ pub enum Lost {
     OneWrite,
     /// Any number of writes: nobody knows how far the run had come.
     Segment,
+}
+
+impl Lost {
+    /// What the tail of a journal leaves in doubt; nothing where it is whole, or a write was cut.
+    pub fn behind(tail: &Tail) -> Option<Self> {
+        match tail {
+            Tail::Clean | Tail::Torn { .. } => None,
+            Tail::Doubtful { .. } => Some(Self::OneWrite),
+            Tail::Lost { .. } => Some(Self::Segment),
+        }
+    }
 }
 
 /// Marks what may have begun, so that the doubt stands in the head of the next segment.

@@ -60,7 +60,7 @@ pub fn write(plan: &Plan, state: &RunState, live: &mut Live, node: usize, inputs
     match ledger(plan, state, node, creates) {
         Ok(entries) => decision.events.extend(entries.into_iter().map(|entry| Event::LedgerAdded { entry })),
         Err(fault) => {
-            decision.events.push(Event::StepFailed { step: plan.address(node).clone(), fault });
+            decision.fail(plan, node, fault);
             return;
         }
     }

@@ -1,22 +1,24 @@
 //! Work that is not ended when its time is up, because ending it would do harm: it is late, and goes on.
 
+use std::time::Duration;
+
 use super::decide::Decision;
 use crate::model::record::Event;
 use crate::model::time::Moment;
 use crate::model::{RunState, Status};
 use crate::plan::Plan;
 
-/// Whether more time means anything to a step.
-pub fn has_time(plan: &Plan, node: usize) -> bool {
-    plan.kinds[node].lives_on() && !plan.is_group(node) && plan.step(node).timeout.is_some()
+/// The time of a step after which it is late and not ended: only then more of it means anything.
+pub fn time_of(plan: &Plan, node: usize) -> Option<Duration> {
+    plan.step(node).timeout.filter(|_| plan.kinds[node].lives_on() && !plan.is_group(node))
 }
 
 pub fn decide(plan: &Plan, state: &RunState, now: &Moment, decision: &mut Decision) {
-    for node in (0..plan.len()).filter(|node| plan.kinds[*node].lives_on() && !plan.is_group(*node)) {
+    for (node, timeout) in (0..plan.len()).filter_map(|node| Some((node, time_of(plan, node)?))) {
         let address = plan.address(node);
-        let Some(timeout) = plan.step(node).timeout.filter(|_| state.status(address) == Status::Running) else {
+        if state.status(address) != Status::Running {
             continue;
-        };
+        }
         let step = state.step(address);
         // A phase that was reached waits for us or for a person, and for neither there is a time.
         let Some(intent) = step.intent.as_ref().filter(|_| step.reached.is_none()) else { continue };

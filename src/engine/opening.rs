@@ -17,7 +17,8 @@ pub struct Opening<D: Disk> {
     pub first: Vec<Event>,
 }
 
-/// Adds to the plan what the run has worked out since. `started` is the first record of a run without a journal; `here` says who executes from now on.
+/// Adds to the plan what the run has worked out since. `started` is the first record of a run without a journal; `here` says who
+/// executes from now on.
 pub fn open<D: Disk>(
     mut disk: D,
     plan: &mut Plan,
@@ -28,8 +29,7 @@ pub fn open<D: Disk>(
     let (mut state, doubt) = match recover(&disk) {
         Ok(recovered) => {
             let doubt = keep_aside(&mut disk, &recovered)?;
-            let lost = if let Tail::Lost { .. } = recovered.tail { Lost::Segment } else { Lost::OneWrite };
-            (recovered.state, doubt.map(|event| (event, lost)))
+            (recovered.state, doubt.zip(Lost::behind(&recovered.tail)))
         }
         Err(JournalError::Missing) => (RunState::default(), None),
         Err(error) => return Err(error),

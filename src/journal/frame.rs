@@ -49,10 +49,11 @@ pub fn is_newer(bytes: &[u8]) -> bool {
         let (magic, rest) = line.strip_prefix(b"RG")?.split_at_checked(1)?;
         (magic[0].is_ascii_digit() && rest.first() == Some(&b' ')).then_some(magic[0])
     };
+    let ours = MAGIC.as_bytes()[MAGIC.len() - 1];
     let mut versions = bytes.split(|byte| *byte == b'\n').filter_map(version).peekable();
-    versions.next_if(|version| *version > b'1').is_some()
+    versions.next_if(|version| *version > ours).is_some()
         && versions.peek().is_some()
-        && versions.all(|version| version > b'1')
+        && versions.all(|version| version > ours)
 }
 
 pub fn hash(payload: &[u8]) -> String {

@@ -1,7 +1,6 @@
 //! Who is wanted for a run, by role, and who there is.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::Plan;
 use crate::model::Address;
@@ -56,12 +55,12 @@ impl Staffing {
     }
 }
 
-/// Approvals that exclude who started the run, and want more people than are left without `starter`: they would wait for
-/// ever. One line each.
-pub fn without_starter(plan: &Plan, starter: &str) -> Vec<String> {
+/// What is missing for an approval that excludes who started the run, and wants more people than are left without `starter`: it
+/// would wait for ever.
+pub fn without_starter(plan: &Plan, starter: &str) -> Option<String> {
     let book = &plan.runbook;
     if book.people.is_empty() {
-        return Vec::new();
+        return None;
     }
     let short = |(address, from, minimum): (&Address, Vec<String>, Minimum)| {
         let others = book.holders(&from).filter(|(name, _)| *name != starter).count();
@@ -71,8 +70,8 @@ pub fn without_starter(plan: &Plan, starter: &str) -> Vec<String> {
             .is_ok_and(|wanted| wanted > others)
             .then(|| format!("`{address}` wants {wanted} of {roles}, not counting who started; there are {others}"))
     };
-    let nodes = (0..plan.len()).filter(|node| !plan.is_left_out(*node));
-    nodes.filter_map(|node| asks_others(plan, node)).filter_map(short).collect()
+    let mut nodes = (0..plan.len()).filter(|node| !plan.is_left_out(*node));
+    nodes.find_map(|node| asks_others(plan, node).and_then(short))
 }
 
 /// Whom a step asks, if who started the run may not answer. As far as the runbook's text tells.
@@ -87,11 +86,7 @@ fn asks_others(plan: &Plan, node: usize) -> Option<(&Address, Vec<String>, Minim
         return None;
     }
     let from = with["from"].as_array().into_iter().flatten().filter_map(|role| role.as_str().map(str::to_string));
-    let minimum = match &with["minimum"] {
-        Value::String(word) if word == "all" => Minimum::All,
-        count => Minimum::Count(count.as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1)),
-    };
-    Some((address, from.collect(), minimum))
+    Some((address, from.collect(), Minimum::said(&with["minimum"])))
 }
 
 impl Post {
