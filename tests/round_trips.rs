@@ -82,8 +82,9 @@ fn fault() -> impl Strategy<Value = Fault> {
 
 fn event() -> impl Strategy<Value = Event> {
     let person = || (".{1,9}", any::<u32>()).prop_map(|(name, uid)| Person { name, uid, terminal: None });
-    let done = (address(), outputs(), any::<[bool; 3]>()).prop_map(|(step, outputs, [adopted, by_hand, verify])| {
-        Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify }))
+    let done = (address(), outputs(), any::<[bool; 3]>(), prop::option::of(fault()));
+    let done = done.prop_map(|(step, outputs, [adopted, by_hand, verify], despite)| {
+        Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify, despite }))
     });
     let intended =
         (address(), value(), value(), 1u32..9, "[a-z]{0,4}").prop_map(|(step, inputs, prior, attempt, phase)| {

@@ -152,7 +152,7 @@ fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Val
     super::by_hand::check(plan, node, state, outputs)?;
     let verify = !plan.step(node).verify.is_empty() && !unverified;
     let succeeded =
-        StepSucceeded { step: step.clone(), outputs: outputs.clone(), adopted: false, by_hand: true, verify };
+        StepSucceeded { step: step.clone(), outputs: outputs.clone(), adopted: false, by_hand: true, verify, despite: None };
     Ok(vec![Event::StepSucceeded(Box::new(succeeded))])
 }
 
@@ -254,7 +254,7 @@ fn prove_again(state: &RunState, step: &Address) -> Event {
     let known = state.step(step);
     let outputs = known.outputs.clone().unwrap_or_default();
     let again =
-        StepSucceeded { step: step.clone(), outputs, adopted: known.adopted, by_hand: known.by_hand, verify: true };
+        StepSucceeded { step: step.clone(), outputs, adopted: known.adopted, by_hand: known.by_hand, verify: true, despite: None };
     Event::StepSucceeded(Box::new(again))
 }
 

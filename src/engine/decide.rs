@@ -17,6 +17,7 @@ use super::intent;
 use super::late;
 use super::live::{Known, Live};
 use super::retry;
+use super::tries;
 use super::undo;
 use crate::kind::Role;
 use crate::model::record::{Event, SkipReason, StepSucceeded};
@@ -62,6 +63,11 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
     // Before all else: an ended run can still be taken back and cleaned up.
     cleanup::decide(plan, state, live, &mut decision);
     if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() || live.errand {
+        return decision;
+    }
+    // A way that fails before another one is no failure of the run.
+    tries::decide(plan, state, live, &mut decision);
+    if !decision.events.is_empty() {
         return decision;
     }
     if let Some(how) = ending::forced(plan, state, live) {
@@ -283,7 +289,8 @@ pub(super) fn go_on(
 pub(super) fn done_at_once(plan: &Plan, node: usize, outputs: crate::kind::Outputs) -> Event {
     let verify = !plan.step(node).verify.is_empty() && !plan.is_list(node);
     let step = plan.address(node).clone();
-    Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted: false, by_hand: false, verify }))
+    let (adopted, by_hand, despite) = (false, false, None);
+    Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify, despite }))
 }
 
 /// Whether an attempt that has an intent must be looked for before it is started again (G5).

@@ -33,6 +33,8 @@ pub struct Frontier {
     /// Nodes that keep others under their lock from starting.
     holders: BTreeSet<usize>,
     groups: HashMap<usize, Tally>,
+    /// Those of them in which one way has to succeed.
+    tries: Vec<usize>,
     /// The members of each group that are groups themselves, open and not at their end.
     begun: HashMap<usize, BTreeSet<usize>>,
     /// Nodes that have neither ended nor are blocked.
@@ -47,6 +49,8 @@ impl Frontier {
         let mut members: HashMap<usize, usize> = HashMap::new();
         outline.steps.iter().filter_map(|step| step.group).for_each(|group| *members.entry(group).or_default() += 1);
         let groups = outline.steps.iter().enumerate().filter(|(_, step)| step.members.is_some());
+        let tries = |(node, step): (usize, &OutlineStep)| (step.kind == "try" && !step.list).then_some(node);
+        let tries = outline.steps.iter().enumerate().filter_map(tries).collect();
         let tally = |node: usize, list: bool| Tally::new(members.get(&node).copied().unwrap_or(0), !list);
         let groups = groups.map(|(node, step)| (node, tally(node, step.list)));
         let mut frontier = Self {
@@ -54,6 +58,7 @@ impl Frontier {
             movable: BTreeSet::new(),
             holders: BTreeSet::new(),
             groups: groups.collect(),
+            tries,
             begun: HashMap::new(),
             open: outline.len() - finally,
             open_finally: finally,
@@ -129,6 +134,10 @@ impl Frontier {
             (true, false) => *open += 1,
             _ => {}
         }
+    }
+
+    pub fn tries(&self) -> &[usize] {
+        &self.tries
     }
 
     pub fn movable(&self) -> Vec<usize> {
@@ -242,7 +251,8 @@ enum Verdict {
 
 fn verdict(status: Status, when: Option<&[Ended]>, allow_failure: bool) -> Verdict {
     let ended = match status {
-        Status::Succeeded | Status::Superseded => Ended::Succeeded,
+        Status::Succeeded => Ended::Succeeded,
+        Status::Superseded => Ended::Superseded,
         Status::Skipped => Ended::Skipped,
         Status::Failed => Ended::Failed,
         Status::Blocked => Ended::Blocked,
@@ -258,7 +268,7 @@ fn verdict(status: Status, when: Option<&[Ended]>, allow_failure: bool) -> Verdi
         | Status::Unknown
         | Status::Undoing => return Verdict::Open,
     };
-    let well = matches!(ended, Ended::Succeeded | Ended::Skipped);
+    let well = matches!(ended, Ended::Succeeded | Ended::Skipped | Ended::Superseded);
     let satisfied = match when {
         Some(when) => when.contains(&ended),
         None => well || (allow_failure && ended == Ended::Failed),

@@ -37,6 +37,7 @@ pub mod opening;
 mod people;
 mod react;
 mod retry;
+mod tries;
 pub mod undo;
 pub mod world;
 

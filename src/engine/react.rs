@@ -143,8 +143,8 @@ fn ended(
         Ok(Next::Done(outputs)) => {
             live.looked.remove(&node);
             let verify = !plan.step(node).verify.is_empty();
-            let by_hand = false;
-            vec![Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify }))]
+            let (by_hand, despite) = (false, None);
+            vec![Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify, despite }))]
         }
         Ok(Next::Phase { phase, facts, shown, creates }) => {
             live.looked.remove(&node);
@@ -187,14 +187,8 @@ fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, luck: &Luck)
         return Event::RetryScheduled { step, fault, delay_ms };
     }
     if runbook_step.succeeds_if_verified && began && !runbook_step.verify.is_empty() {
-        let outputs = crate::kind::Outputs::new();
-        return Event::StepSucceeded(Box::new(StepSucceeded {
-            step,
-            outputs,
-            adopted: false,
-            by_hand: false,
-            verify: true,
-        }));
+        let (outputs, adopted, by_hand, verify, despite) = (Default::default(), false, false, true, Some(fault));
+        return Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify, despite }));
     }
     Event::StepFailed { step, fault }
 }

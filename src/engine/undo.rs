@@ -33,7 +33,13 @@ pub fn preview(plan: &Plan, state: &RunState, step: Option<usize>) -> Preview {
     let mut preview = Preview::default();
     for node in nodes {
         let step = state.step(plan.address(node));
-        if step.intent.is_none() || step.status == Status::Undone || !may_have_changed(plan, node) {
+        // A way of a `try` that gave way was taken back then, if it can be.
+        let is_back = match step.status {
+            Status::Undone => true,
+            Status::Superseded => step.undo.is_some(),
+            _ => false,
+        };
+        if step.intent.is_none() || is_back || !may_have_changed(plan, node) {
             continue;
         }
         let list = if plan.step(node).undo.is_some() { &mut preview.steps } else { &mut preview.stay };
@@ -42,7 +48,7 @@ pub fn preview(plan: &Plan, state: &RunState, step: Option<usize>) -> Preview {
     preview
 }
 
-fn may_have_changed(plan: &Plan, node: usize) -> bool {
+pub(super) fn may_have_changed(plan: &Plan, node: usize) -> bool {
     use crate::model::Effect;
     !matches!(plan.effects[node], Effect::Read | Effect::Human)
 }
@@ -73,6 +79,13 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         decision.events.push(Event::UndoWithheld { step: step.clone(), by });
         return true;
     }
+    take_back(plan, state, live, node, decision);
+    true
+}
+
+/// Undoes one step, perhaps once more after a crash.
+pub(super) fn take_back(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
+    let step = plan.address(node);
     match command(plan, state, node) {
         Ok((undo, command)) => {
             if state.status(step) != Status::Undoing {
@@ -83,7 +96,6 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         }
         Err(fault) => decision.events.push(Event::UndoFailed { step: step.clone(), fault }),
     }
-    true
 }
 
 /// What needed a step and is still there: then nothing is taken away beneath it.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::dag::{ENDED, Edge, Graph, Member, Node, Role};
 use super::order::order;
 use crate::model::Address;
-use crate::runbook::ast::{Foreach, OnItemFailure, Order, Runbook, Step};
+use crate::runbook::ast::{Ended, Foreach, OnItemFailure, Order, Runbook, Step};
 
 /// The graphs of bodies, by the place they have in memory: the same file may be included many times, the same block be done for
 /// many items.
@@ -17,7 +17,11 @@ impl Parts {
     /// Of a body that was checked with what it lies in.
     fn of(&mut self, step: &Step, lists_too: bool) -> Option<&Graph> {
         let book = step.inside()?;
-        let built = || Graph::build(book).0.written_out(book, lists_too);
+        let built = || {
+            let written = Graph::build(book).0;
+            let written = if step.tries { written.one_after_another() } else { written };
+            written.written_out(book, lists_too)
+        };
         Some(self.0.entry(std::ptr::from_ref(book)).or_insert_with(built))
     }
 }
@@ -36,6 +40,15 @@ impl Graph {
             let Some(foreach) = &step.foreach else { return };
             add_items(nodes, foreach, &keys(&at.address).unwrap_or_default(), parts.of(step, false));
         })
+    }
+
+    /// The ways of a `try`: each begins once all before it gave way, or were left out.
+    fn one_after_another(mut self) -> Self {
+        let gave_way = Some(vec![Ended::Superseded, Ended::Skipped]);
+        for (node, at) in self.nodes.iter_mut().enumerate() {
+            at.needs = (0..node).map(|before| (before, gave_way.clone())).collect();
+        }
+        self
     }
 
     /// The steps of the blocks and of the files that the runbook includes, each behind what it is the body of. `lists_too`: also
@@ -125,7 +138,7 @@ fn add_items(nodes: &mut Vec<Node>, foreach: &Foreach, keys: &[String], part: Op
 }
 
 /// How the item before has to have ended.
-fn after(on_failure: OnItemFailure) -> Option<Vec<crate::runbook::ast::Ended>> {
+fn after(on_failure: OnItemFailure) -> Option<Vec<Ended>> {
     match on_failure {
         OnItemFailure::Stop => None,
         OnItemFailure::Isolate => Some(ENDED.to_vec()),

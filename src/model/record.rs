@@ -143,6 +143,10 @@ pub enum Event {
         step: Address,
         why: SkipReason,
     },
+    /// A way of a `try` that did not succeed, after what it left behind was taken back where that can be: the next one's turn.
+    StepSuperseded {
+        step: Address,
+    },
     /// A person sent it back: `retry` keeps the generation, `rerun` raises it.
     StepReopened {
         step: Address,
@@ -235,6 +239,7 @@ impl Event {
             | Event::StepExtended { step, .. }
             | Event::StepDoubted { step, .. }
             | Event::StepSkipped { step, .. }
+            | Event::StepSuperseded { step }
             | Event::StepReopened { step, .. }
             | Event::UndoIntended { step, .. }
             | Event::StepUndone { step, .. }
@@ -348,6 +353,9 @@ pub struct StepSucceeded {
     /// Its `verify` follows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verify: bool,
+    /// Its call failed, and under `succeeds_if: verify` only the proofs count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub despite: Option<Fault>,
 }
 
 /// One proof under `verify`.

@@ -134,6 +134,7 @@ pub fn next(status: Status, event: &Event) -> Status {
         Event::StepExtended { .. } => Status::Running,
         Event::StepDoubted { .. } => Status::Unknown,
         Event::StepSkipped { .. } => Status::Skipped,
+        Event::StepSuperseded { .. } => Status::Superseded,
         Event::UndoIntended { .. } => Status::Undoing,
         Event::StepUndone { .. } => Status::Undone,
         Event::UndoFailed { .. } => Status::Failed,

@@ -106,8 +106,16 @@ fn as_far_as_known(tree: &Tree, scope: &RunScope<'_>) -> Value {
 
 /// Its steps are told one by one.
 fn of_body(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
-    let outputs = plan.step(node).inside().map(|book| book.outputs.keys().cloned().collect()).unwrap_or_default();
+    let outputs = match plan.graph.members(node).map(|way| outputs(plan, way)).reduce(common) {
+        Some(of_ways) if plan.step(node).tries => of_ways,
+        _ => plan.step(node).inside().map(|book| book.outputs.keys().cloned().collect()).unwrap_or_default(),
+    };
     StepForecast { known: None, outputs, ..of_step(plan, scope, later, node, verdict) }
+}
+
+/// What ways of a `try` both put out.
+fn common(one: Vec<String>, other: Vec<String>) -> Vec<String> {
+    one.into_iter().filter(|output| other.contains(output)).collect()
 }
 
 /// Only its items do something.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::Plan;
 use super::scope::RunScope;
 use crate::kind::{Kind, Role};
-use crate::model::{Effect, Fault, RunState};
+use crate::model::{Effect, Fault, RunState, Status};
 use crate::runbook::ast::{ParamSpec, ParamType, Part};
 use crate::runbook::catalog::{Late, Shape};
 use crate::runbook::codes;
@@ -84,8 +84,19 @@ fn value(plan: &Plan, state: &RunState, include: usize, name: &str, spec: &Param
     Ok(if is_now { Some(plan.started_at.to_string().into()) } else { value })
 }
 
+/// The way of a `try` that succeeded.
+pub fn winner(plan: &Plan, state: &RunState, node: usize) -> Option<usize> {
+    let tries = plan.is_body(node) && plan.step(node).tries;
+    plan.graph.members(node).filter(|_| tries).find(|way| state.status(plan.address(*way)) == Status::Succeeded)
+}
+
 /// What the file puts out. What has no value, because the step it comes from was skipped, is left out: who reads it is told.
 pub fn outputs(plan: &Plan, state: &RunState, body: usize) -> Result<Map<String, Value>, Fault> {
+    if plan.step(body).tries {
+        let missing = || Fault::new("RG5014", "none of its ways was taken: all of them were left out");
+        let winner = winner(plan, state, body).ok_or_else(missing)?;
+        return Ok(state.step(plan.address(winner)).outputs.clone().unwrap_or_default());
+    }
     let mut outputs = Map::new();
     for (name, tree) in plan.step(body).inside().iter().flat_map(|book| &book.outputs) {
         match tree.render(&RunScope::inside(plan, state, body)) {
@@ -99,6 +110,9 @@ pub fn outputs(plan: &Plan, state: &RunState, body: usize) -> Result<Map<String,
 
 /// One of them.
 pub fn output(plan: &Plan, state: &RunState, body: usize, name: &str, rest: &[&str]) -> Option<Value> {
+    if let Some(way) = winner(plan, state, body) {
+        return dig(state.step(plan.address(way)).outputs.as_ref()?.get(name)?, rest).cloned();
+    }
     let tree: &Tree = plan.step(body).inside()?.outputs.get(name)?;
     let value = tree.render(&RunScope::inside(plan, state, body)).ok()?;
     dig(&value, rest).cloned()

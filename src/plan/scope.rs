@@ -129,6 +129,7 @@ impl RunScope<'_> {
             ["outputs", name, rest @ ..] if has_outputs => at(step.outputs.as_ref()?, name, rest),
             ["outputs"] if has_outputs => Some(Value::Object(step.outputs.clone()?)),
             ["items", rest @ ..] => dig(&self.items(node)?, rest).cloned(),
+            ["winner"] => Some(self.plan.step(include::winner(self.plan, self.state, node)?).id.clone().into()),
             ["started_at"] => Some(step.started_at.as_ref()?.at.to_string().into()),
             ["ended_at"] => Some(step.ended_at.as_ref()?.at.to_string().into()),
             _ => None,

@@ -74,7 +74,7 @@ pub struct Decision {
 pub struct Failure {
     pub at: Timestamp,
     pub step: Address,
-    /// `failed`, `retried` (it was tried again by itself), `unproven`, `undo_failed`, `unknown`.
+    /// `failed`, `retried` (it was tried again by itself), `overruled` (only its proofs count), `unproven`, `undo_failed`, `unknown`.
     pub how: &'static str,
     /// Absent where nobody could tell what happened.
     pub code: Option<String>,
@@ -213,6 +213,9 @@ impl Writer {
             Event::ExecutorStarted { who, .. } => self.executor_started(record.at, &who.name),
             Event::StepFailed { step, fault } => self.failed(record.at, step, "failed", fault),
             Event::RetryScheduled { step, fault, .. } => self.failed(record.at, step, "retried", fault),
+            Event::StepSucceeded(it) => {
+                it.despite.iter().for_each(|fault| self.failed(record.at, &it.step, "overruled", fault));
+            }
             Event::StepUnproven { step, fault, .. } => self.failed(record.at, step, "unproven", fault),
             Event::UndoFailed { step, fault } => self.failed(record.at, step, "undo_failed", fault),
             Event::StepDoubted { step, evidence } => {

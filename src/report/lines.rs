@@ -169,6 +169,7 @@ fn worth(event: &Event) -> Volume {
         | Event::StepVerified { .. }
         | Event::RetryScheduled { .. }
         | Event::StepSkipped { .. }
+        | Event::StepSuperseded { .. }
         | Event::StepReopened { .. }
         | Event::StepExtended { .. }
         | Event::UndoIntended { .. }

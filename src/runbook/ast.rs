@@ -128,7 +128,7 @@ pub enum SecretSpec {
 pub struct Step {
     pub id: String,
     pub name: Option<Box<Tree>>,
-    /// The word after `uses:`; `run` for `run: |`; `include` for an include, `block` for a block.
+    /// The word after `uses:`; `run` for `run: |`; `include` for an include, `block` for a block, `try` for a `try`.
     pub kind: String,
     /// A map; null if it could not be read, which is a problem of its own.
     pub with: Tree,
@@ -141,6 +141,8 @@ pub struct Step {
     pub include: Option<Box<Include>>,
     /// Done by the steps that are written in it: a runbook of `steps` and `outputs` alone.
     pub block: Option<Box<Runbook>>,
+    /// Those steps are ways to the same thing: one has to succeed.
+    pub tries: bool,
     pub require: Vec<Requirement>,
     pub retry: Retry,
     /// Covers one attempt.
@@ -185,6 +187,8 @@ pub enum Ended {
     Failed,
     Blocked,
     Undone,
+    /// A way of a `try` that did not succeed and gave way to the next.
+    Superseded,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -45,6 +45,7 @@ codes! {
     INCLUDE_RING "RG0214" "Files include one another in a ring"
     NOT_ON_INCLUDE "RG0215" "A key that cannot stand on an include"
     NOT_ON_BLOCK "RG0216" "A key that cannot stand on a block"
+    NOT_IN_TRY "RG0217" "What cannot stand on a `try`, or on one of its ways"
 
     TEMPLATE_SYNTAX "RG0301" "A template that cannot be read"
     TEMPLATE_FORBIDDEN "RG0302" "A template where none is allowed"

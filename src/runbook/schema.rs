@@ -147,8 +147,7 @@ fn step(kinds: &[&dyn KindFace]) -> Value {
     let steps: Vec<_> = kinds.iter().filter(|kind| kind.is_step()).collect();
     let mut schema = fields(&keys::STEP);
     schema["properties"]["uses"]["enum"] = steps.iter().map(|kind| kind.name()).collect();
-    schema["oneOf"] =
-        json!([{"required": ["uses"]}, {"required": ["run"]}, {"required": ["steps"]}, {"required": ["include"]}]);
+    schema["oneOf"] = ["uses", "run", "steps", "try", "include"].map(|key| json!({"required": [key]})).to_vec().into();
     schema["dependencies"] = json!({"succeeds_if": ["verify"], "outputs": ["steps"]});
     let mut rules: Vec<Value> = steps.iter().map(|kind| chosen("uses", **kind, body(**kind))).collect();
     if let Some(run) = steps.iter().find(|kind| kind.name() == "run") {
@@ -157,7 +156,7 @@ fn step(kinds: &[&dyn KindFace]) -> Value {
             json!({"allOf": [reference(&with_name(**run)), {"properties": {"script": false, "command": false}}]});
         rules.push(json!({"if": {"required": ["run"]}, "then": short}));
     }
-    for (key, taken) in [("include", keys::ON_INCLUDE), ("steps", keys::ON_BLOCK)] {
+    for (key, taken) in [("include", keys::ON_INCLUDE), ("steps", keys::ON_BLOCK), ("try", keys::ON_TRY)] {
         let elsewhere = keys::STEP.names().filter(|name| !taken.contains(name));
         let elsewhere: Map<String, Value> = elsewhere.map(|name| (name.into(), json!(false))).collect();
         rules.push(json!({"if": {"required": [key]}, "then": {"properties": elsewhere}}));

@@ -89,6 +89,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::StepExtended { by_ms, .. } => step_extended(*by_ms),
         Event::StepDoubted { evidence, .. } => step_doubted(evidence),
         Event::StepSkipped { step, why } => format!("is skipped: {}", why_skipped(step, why)),
+        Event::StepSuperseded { .. } => "gives way to the next".into(),
         Event::StepReopened { generation, .. } => step_reopened(*generation),
         Event::UndoIntended { undo, .. } => undo_intended(undo),
         Event::StepUndone { facts, .. } => step_undone(facts),
@@ -202,13 +203,15 @@ fn step_succeeded(it: &StepSucceeded, state: &RunState) -> String {
     let how = match (it.by_hand, it.adopted, it.verify) {
         (true, _, _) => "is done by hand",
         (_, true, _) => "was done by an earlier executor",
+        (_, _, true) if it.despite.is_some() => "failed, and its proofs decide now",
         (_, _, true) => "has done its work and is proven now",
         _ => "succeeded",
     };
     let took = if it.by_hand { String::new() } else { took(&it.step, state) };
     let outputs = key_outputs(&it.outputs);
     let outputs = if outputs.is_empty() { outputs } else { format!(": {outputs}") };
-    format!("{how}{took}{outputs}")
+    let failure = it.despite.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();
+    format!("{how}{took}{outputs}{failure}")
 }
 
 /// ` in 3m12s`, from its first start to its end.

@@ -245,6 +245,7 @@ pub fn succeeded(id: &str, outputs: Value) -> Event {
         adopted: false,
         by_hand: false,
         verify: false,
+        despite: None,
     }))
 }
 

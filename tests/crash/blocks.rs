@@ -15,13 +15,20 @@ case "$1" in
 list) printf 'names=[' >> "$REGROW_OUTPUT"; for i in $(seq 1 "$(cat "$here/count")"); do
     test "$i" = 1 || printf ','; printf '"i%02d"' "$i"; done >> "$REGROW_OUTPUT"; echo ']' >> "$REGROW_OUTPUT"; exit ;;
 state) echo "state=$2-up" >> "$REGROW_OUTPUT"; exit ;;
+look) grep -q " $2\$" "$here/effects"; exit ;;
 position) test -e "$here/answer-$2"; cat "$here/answer-$2" >> "$REGROW_OUTPUT"; exit ;;
 esac
+test ! -e "$here/lost-$1-$2"
 echo "$1 $2" >> "$here/effects"
+while test -e "$here/slow-$1-$2"; do sleep 0.05; done
+case "$1" in
+attach) echo "state=attached" >> "$REGROW_OUTPUT" ;;
+copy) echo "state=copied" >> "$REGROW_OUTPUT" ;;
+esac
 test ! -e "$here/broken-$1-$2"
 "#;
 
-fn place(example: &str) -> Place {
+pub fn place(example: &str) -> Place {
     let place = Place::new("steps: []");
     let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/examples").join(example);
     place.write("book.yaml", &fs::read_to_string(text).unwrap());
@@ -31,7 +38,7 @@ fn place(example: &str) -> Place {
     place
 }
 
-fn line(place: &Place, params: &str) -> String {
+pub fn line(place: &Place, params: &str) -> String {
     format!("run book.yaml --yes --no-wait --run-id run1 --param tool={} {params}", place.path("site").display())
 }
 
@@ -126,7 +133,7 @@ fn the_furthest_host_is_chosen_only_if_all_answer_with_one_history() {
 }
 
 /// Killed before its k-th sync, for every k; then resumed.
-fn killed_at_every_commit(make: impl Fn() -> Place, params: &str, wanted: &[&str]) {
+pub fn killed_at_every_commit(make: impl Fn() -> Place, params: &str, wanted: &[&str]) {
     for k in 1.. {
         assert!(k < 200, "it syncs without an end");
         let place = make();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::names::{Names, Site};
+use super::names::{Names, Site, put_out};
 use super::{nearest, secrets, types};
 use crate::runbook::ast::{ParamSpec, Part, Runbook};
 use crate::runbook::catalog::{Catalog, Late, OutputType, Shape};
@@ -189,6 +189,19 @@ pub fn shape(book: Option<&Runbook>) -> Shape {
     let Some(book) = book else { return Shape::Open };
     // A value of any type: a connection is what may be text or a map, and nothing is said against it.
     Shape::Closed(book.outputs.keys().map(|name| (name.clone(), OutputType::Connection)).collect())
+}
+
+/// What others may read of a `try`: what each of its ways puts out.
+pub fn shape_of_ways(ways: Option<&Runbook>, catalog: &dyn Catalog) -> Shape {
+    let shapes = ways.into_iter().flat_map(|ways| put_out(ways, catalog).1);
+    let common = shapes.reduce(|common, shape| match (common, shape) {
+        (Shape::Closed(common), Shape::Closed(shape)) => {
+            let same = |(name, kind): &(String, OutputType)| shape.get(name) == Some(kind);
+            Shape::Closed(common.into_iter().filter(same).collect())
+        }
+        _ => Shape::Open,
+    });
+    common.unwrap_or(Shape::Open)
 }
 
 /// Whether a step of a file or a block changes the world.

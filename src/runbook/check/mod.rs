@@ -91,7 +91,10 @@ fn body<'a>(names: &Names<'_, 'a>, inside: &mut Vec<(&'a Part, Given)>, report: 
             body(&names.within(node, block, &graph), inside, report);
         }
     }
-    graph::forgotten_needs(names, report);
+    // Ways of a `try` follow one another as they are written.
+    if names.outer.is_none_or(|(outer, node)| !outer.step(node).tries) {
+        graph::forgotten_needs(names, report);
+    }
     include::outputs(names, report);
 }
 

@@ -248,8 +248,11 @@ impl<'b, 'a> Names<'b, 'a> {
         } else if field == "items" {
             let message = format!("step `{id}` has no items: it has no `foreach`");
             report.error_help(codes::UNKNOWN_NAME, reference.span, message, nearest(field, OF_STEP.iter().copied()));
+        } else if field == "winner" && self.step(other).tries {
+            // One word, which says which way it was.
         } else if field == "winner" {
-            report.error(codes::VALUE_LATER, reference.span, format!("`steps.{id}.{field}` is not in this version"));
+            let message = format!("step `{id}` has no winner: it has no `try`");
+            report.error_help(codes::UNKNOWN_NAME, reference.span, message, nearest(field, OF_STEP.iter().copied()));
         } else if !OF_STEP.contains(&field.as_str()) {
             let message = format!("`steps.{id}` has no `{field}`");
             let help = match &self.shapes[other] {
@@ -323,6 +326,7 @@ impl<'b, 'a> Names<'b, 'a> {
                 format!("declare it: `with: {{ outputs: {{ {name}: {{ type: string }} }} }}`")
             }
             (true, "include") => "the file has no `outputs`; add them: `outputs: { NAME: \"{{ … }}\" }`".into(),
+            (_, "try") => "a `try` puts out what each of its ways puts out".into(),
             (true, "block") => "the block has no `outputs`; add them: `outputs: { NAME: \"{{ … }}\" }`".into(),
             (true, kind) => format!("`{kind}` puts nothing out"),
             (false, _) => nearest(name, outputs.keys().map(String::as_str)),
@@ -336,6 +340,7 @@ pub(super) fn put_out(body: &Runbook, catalog: &dyn Catalog) -> (Vec<Value>, Vec
     let steps: Vec<&Step> = body.all_steps().map(|(_, step)| step).collect();
     let written: Vec<Value> = steps.iter().map(|step| step.with.written()).collect();
     let shape = |(step, value): (&&Step, &Value)| match (step.is_body(), catalog.kind(&step.kind)) {
+        (true, _) if step.tries => include::shape_of_ways(step.inside(), catalog),
         (true, _) => include::shape(step.inside()),
         (false, Some(kind)) => kind.outputs(&Late { value }),
         (false, None) => Shape::Open,

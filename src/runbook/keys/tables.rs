@@ -97,6 +97,11 @@ pub static STEP: Keys = Keys {
             "A block: steps that belong together, `ID/STEP`; with `foreach` once an item, `ID:KEY/STEP`. They see all names of the runbook.",
         ),
         may("outputs", Form::Named(&Form::Any), "What others see of a block, made of what its steps put out."),
+        may(
+            "try",
+            Form::Filled(&Form::Step),
+            "Ways to the same thing, `ID/WAY`, one after the other until one succeeds; what it puts out the step puts out.",
+        ),
         may("if", Form::Condition, "One expression, true or false; if false the step is skipped."),
         may(
             "foreach",
@@ -155,7 +160,7 @@ pub static STEP: Keys = Keys {
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
     ],
-    later: &["try", "under", "repair", "deadline", "not_before", "window", "drill"],
+    later: &["under", "repair", "deadline", "not_before", "window", "drill"],
 };
 
 /// What can be said of a body as a whole, beside what makes it one.
@@ -186,6 +191,12 @@ pub const ON_INCLUDE: &[&str] = on_body!("include", "with");
 
 /// The same of a block.
 pub const ON_BLOCK: &[&str] = on_body!("steps", "outputs");
+
+/// The same of a `try`.
+pub const ON_TRY: &[&str] = on_body!("try");
+
+/// What cannot be said of one of its ways: each is one step, tried if those before it have not succeeded.
+pub const NOT_ON_WAY: &[&str] = &["needs", "foreach", "steps", "include", "try", "allow_failure"];
 
 pub static OBJECTIVES: Keys = Keys {
     of: "`objectives`",

@@ -46,7 +46,7 @@ pub fn spread(runbook: &mut Tree) {
 /// The steps of a block are steps of this file; the block itself does nothing of its own.
 fn fill_block(block: &mut Tree, defaults: &Tree) {
     let Node::Map(fields) = &mut block.node else { return };
-    for list in fields.iter_mut().filter(|entry| entry.key.text == "steps") {
+    for list in fields.iter_mut().filter(|entry| matches!(entry.key.text.as_str(), "steps" | "try")) {
         let Node::List(steps) = &mut list.value.node else { continue };
         steps.iter_mut().for_each(|step| fill(step, defaults));
     }
@@ -57,7 +57,7 @@ fn fill(step: &mut Tree, defaults: &Tree) {
     if step.get("include").is_some() {
         return;
     }
-    if step.get("steps").is_some() {
+    if step.get("steps").is_some() || step.get("try").is_some() {
         return fill_block(step, defaults);
     }
     let kind = match step.get("uses") {

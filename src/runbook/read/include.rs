@@ -1,5 +1,7 @@
 //! Steps that are done by others: an `include` stands for the steps of another file, a block holds them itself.
 
+use indexmap::IndexMap;
+
 use super::fields::Fields;
 use super::{params, scalars, top};
 use crate::runbook::ast::{Include, Runbook};
@@ -8,27 +10,33 @@ use crate::runbook::diagnostic::Report;
 use crate::runbook::keys;
 use crate::runbook::tree::{Name, Node, Tree};
 
-/// Takes from an include or a block what cannot stand on it, and says so.
+/// Takes from an include, a block or a `try` what cannot stand on it, and says so.
 pub fn only(mut tree: Tree, report: &mut Report) -> Tree {
     let has = |key: &str| tree.get(key).is_some_and(|value| !value.is_null());
-    let (code, what, taken, whose) = match (has("include"), has("steps")) {
-        (true, _) => (codes::NOT_ON_INCLUDE, "an include", keys::ON_INCLUDE, "the steps of the file"),
-        (false, true) => (codes::NOT_ON_BLOCK, "a block", keys::ON_BLOCK, "its steps"),
-        (false, false) => return tree,
+    let (code, what, taken, whose) = match (has("include"), has("steps"), has("try")) {
+        (true, ..) => (codes::NOT_ON_INCLUDE, "an include", keys::ON_INCLUDE, "the steps of the file"),
+        (false, true, _) => (codes::NOT_ON_BLOCK, "a block", keys::ON_BLOCK, "its steps"),
+        (false, false, true) => (codes::NOT_IN_TRY, "a `try`", keys::ON_TRY, "its ways"),
+        (false, false, false) => return tree,
     };
+    let has_ways = code == codes::NOT_IN_TRY;
     let Node::Map(entries) = &mut tree.node else { return tree };
     entries.retain(|entry| {
         let key = entry.key.text.as_str();
         let misplaced = keys::STEP.knows(key) && !taken.contains(&key);
         match key {
             _ if !misplaced => {}
-            "uses" | "run" | "steps" => {
-                let message = "a step has one of `uses`, `run`, `steps` and `include`";
+            "uses" | "run" | "steps" | "try" => {
+                let message = "a step has one of `uses`, `run`, `steps`, `try` and `include`";
                 report.error_help(codes::ONE_OF, entry.key.span, message, "take the others away");
             }
             "with" => {
-                let message = "`with` cannot stand on a block: its steps see the names of the runbook";
+                let message = format!("`with` cannot stand on {what}: its steps see the names of the runbook");
                 report.error_help(code, entry.key.span, message, "read `params`, `vars` and `item` in the steps");
+            }
+            "outputs" if has_ways => {
+                let message = "`outputs` cannot stand on a `try`: it puts out what the way that succeeds puts out";
+                report.error_help(code, entry.key.span, message, "take it away; every way gives the same outputs");
             }
             "outputs" => {
                 let message = "`outputs` cannot stand on an include: the file says what it shows";
@@ -58,6 +66,38 @@ pub fn block(fields: &mut Fields, report: &mut Report) -> Option<Runbook> {
     };
     let steps = top::filled(steps, report);
     Some(Runbook::of_steps(steps, outputs.map(|entry| top::values(entry, "outputs", report)).unwrap_or_default()))
+}
+
+/// The ways of a `try`. What each puts out is what the step puts out.
+pub fn ways(fields: &mut Fields, report: &mut Report) -> Option<Runbook> {
+    let mut entry = fields.take("try")?;
+    let at = entry.key.span;
+    if let Node::List(ways) = &mut entry.value.node {
+        if ways.len() == 1 {
+            let message = "a `try` with one way has nothing to try after it";
+            report.error_help(codes::MISSING_FIELD, at, message, "add another way, or write the step without `try`");
+        }
+        ways.iter_mut().for_each(|way| only_a_way(way, report));
+    }
+    Some(Runbook::of_steps(top::filled(entry, report), IndexMap::new()))
+}
+
+fn only_a_way(way: &mut Tree, report: &mut Report) {
+    let Node::Map(entries) = &mut way.node else { return };
+    entries.retain(|entry| {
+        let key = entry.key.text.as_str();
+        let misplaced = keys::NOT_ON_WAY.contains(&key);
+        if misplaced {
+            let help = match key {
+                "needs" => "they follow one another as they are written; write `needs:` on the `try`",
+                "allow_failure" => "a way may always fail; write it on the `try` if all of them may",
+                _ => "each way is one step, with `uses` or `run`",
+            };
+            let message = format!("`{key}` cannot stand on a way of a `try`");
+            report.error_help(codes::NOT_IN_TRY, entry.key.span, message, help);
+        }
+        !misplaced
+    });
 }
 
 fn listed(keys: &[&str]) -> String {

@@ -11,22 +11,23 @@ use crate::runbook::tree::{Entry, Name, Node, Tree};
 const ID_HELP: &str = "ids are a-z, 0-9, `_` and `-`, begin with a letter and have at most 63 characters";
 
 pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
-    // What is not in this version has no `uses`, and that is no second problem.
-    let later = tree.get("try").is_some();
     let tree = include::only(tree, report);
     let mut fields = Fields::open(tree, None, &keys::STEP, report)?;
     let id = fields.require("id", report).and_then(|entry| id(&entry, report));
     let start = fields.span;
     let needs_span = fields.key_span("needs");
-    let steps_span = fields.key_span("steps");
+    let (steps_span, try_span) = (fields.key_span("steps"), fields.key_span("try"));
     let include = include::read(&mut fields, report);
     let block = include::block(&mut fields, report);
-    let others = match (&include, &block) {
-        (Some(include), _) => Some(Name { text: "include".into(), span: include.path.span }),
-        (None, Some(_)) => Some(Name { text: "block".into(), span: steps_span.unwrap_or(start) }),
-        (None, None) => None,
+    let ways = include::ways(&mut fields, report);
+    let tries = ways.is_some();
+    let others = match (&include, &block, tries) {
+        (Some(include), ..) => Some(Name { text: "include".into(), span: include.path.span }),
+        (None, Some(_), _) => Some(Name { text: "block".into(), span: steps_span.unwrap_or(start) }),
+        (None, None, true) => Some(Name { text: "try".into(), span: try_span.unwrap_or(start) }),
+        (None, None, false) => None,
     };
-    let body = body(&mut fields, others, later, report);
+    let body = body(&mut fields, others, report);
     let (kind, with) = body.unwrap_or_else(|| (Name { text: String::new(), span: start }, Tree::empty_map(start)));
     let id = id.unwrap_or(Name { text: String::new(), span: start });
     let step = Step {
@@ -35,7 +36,8 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
         condition: fields.take("if").and_then(|entry| scalars::condition(&entry, report)).map(Box::new),
         foreach: foreach::read(&mut fields, report).map(Box::new),
         include: include.map(Box::new),
-        block: block.map(Box::new),
+        block: block.or(ways).map(Box::new),
+        tries,
         require: fields.take("require").map(|entry| policy::requirements(entry, report)).unwrap_or_default(),
         retry: fields.take("retry").map(|entry| policy::retry(entry, report)).unwrap_or_default(),
         timeout: fields.take("timeout").and_then(|entry| scalars::duration(&entry, report)),
@@ -77,7 +79,7 @@ fn id(entry: &Entry, report: &mut Report) -> Option<Name> {
 }
 
 /// What the step does: `uses` with `with`, or `run`, which is short for it, or what `others` do.
-fn body(fields: &mut Fields, others: Option<Name>, later: bool, report: &mut Report) -> Option<(Name, Tree)> {
+fn body(fields: &mut Fields, others: Option<Name>, report: &mut Report) -> Option<(Name, Tree)> {
     let (uses, run) = (fields.take("uses"), fields.take("run"));
     let with = fields.take("with");
     if let (Some(_), Some(run)) = (&uses, &run) {
@@ -88,15 +90,8 @@ fn body(fields: &mut Fields, others: Option<Name>, later: bool, report: &mut Rep
         (Some(uses), ..) => Name { text: scalars::text(uses, report)?, span: uses.value.span },
         (None, Some(run), None) => Name { text: "run".into(), span: run.key.span },
         (None, None, None) => {
-            if !later {
-                let message = "a step lacks what it does";
-                report.error_help(
-                    codes::ONE_OF,
-                    fields.span,
-                    message,
-                    "add `uses: KIND` with `with:`, or `run:` with a script; a block has `steps:`",
-                );
-            }
+            let help = "add `uses: KIND` with `with:`, or `run:` with a script; a block has `steps:`";
+            report.error_help(codes::ONE_OF, fields.span, "a step lacks what it does", help);
             return None;
         }
     };

@@ -96,10 +96,11 @@ pub fn steps(top: &mut Fields, report: &mut Report) -> Vec<Step> {
 
 /// A list of steps with one in it.
 pub fn filled(entry: Entry, report: &mut Report) -> Vec<Step> {
-    let at = scalars::place(&entry.value, Some(&entry.key));
+    let key = entry.key.clone();
+    let at = scalars::place(&entry.value, Some(&key));
     let Some(list) = scalars::list(entry, report) else { return Vec::new() };
     if list.is_empty() {
-        report.error(codes::MISSING_FIELD, at, "`steps` holds no step");
+        report.error(codes::MISSING_FIELD, at, format!("`{}` holds no step", key.text));
     }
     each(list, report)
 }

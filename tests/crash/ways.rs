@@ -1,0 +1,122 @@
+//! The example runbooks with a second way, for real: by the first, by the second, by none, and killed at every commit.
+
+use std::fs;
+
+use super::blocks::{killed_at_every_commit, line, place};
+
+const STORE: &str = "--param store=media";
+
+#[test]
+fn the_first_way_that_works_is_the_only_one_taken() {
+    let place = place("second-way.yaml");
+    place.regrow(&line(&place, STORE)).ends(0);
+    assert_eq!(place.read("effects"), "attach media\n");
+    let state = |id: &str| place.step_state(id);
+    assert_eq!((state("restore/snapshot"), state("restore/backup")), ("succeeded".into(), "skipped".into()));
+    let told = place.regrow("events run1 --json").ends(0).stdout;
+    assert!(told.contains("media is attached, by way of the snapshot"), "{told}");
+    place.regrow("verify-log run1").ends(0);
+}
+
+#[test]
+fn a_way_that_fails_is_taken_back_before_the_next_begins() {
+    for abort in ["", "--on-failure abort"] {
+        let place = place("second-way.yaml");
+        place.write("broken-attach-media", "");
+        place.regrow(&line(&place, &format!("{STORE} {abort}"))).ends(0);
+        assert_eq!(place.read("effects"), "attach media\ndetach media\ncopy media\n");
+        let state = |id: &str| place.step_state(id);
+        assert_eq!((state("restore/snapshot"), state("restore/backup")), ("superseded".into(), "succeeded".into()));
+        let told = place.regrow("events run1 --json").ends(0).stdout;
+        assert!(told.contains("media is copied, by way of the backup"), "{told}");
+        let undo = place.regrow("undo run1 --all --json");
+        assert!(!undo.stdout.contains("detach"), "{undo:#?}");
+    }
+}
+
+#[test]
+fn if_no_way_works_the_last_one_is_what_a_person_tries_again() {
+    let place = place("second-way.yaml");
+    ["attach", "copy"].iter().for_each(|what| place.write(&format!("broken-{what}-media"), ""));
+    place.regrow(&line(&place, STORE)).ends(1);
+    let state = |id: &str| place.step_state(id);
+    assert_eq!((state("restore"), state("restore/snapshot")), ("failed".into(), "superseded".into()));
+    assert_eq!((state("restore/backup"), state("tell")), ("failed".into(), "blocked".into()));
+    fs::remove_file(place.path("broken-copy-media")).unwrap();
+    place.regrow("retry restore").ends(0);
+    place.regrow("resume run1 --no-wait").ends(0);
+    assert_eq!(place.read("effects"), "attach media\ndetach media\ncopy media\ncopy media\n");
+}
+
+#[test]
+fn a_way_that_cannot_be_taken_back_holds_the_others_until_a_person_decides() {
+    let place = place("second-way.yaml");
+    ["attach", "detach"].iter().for_each(|what| place.write(&format!("broken-{what}-media"), ""));
+    place.regrow(&line(&place, STORE)).ends(1);
+    assert_eq!(place.read("effects"), "attach media\ndetach media\n");
+    let state = |id: &str| place.step_state(id);
+    assert_eq!((state("restore/snapshot"), state("restore/backup")), ("failed".into(), "blocked".into()));
+    place.regrow("skip restore/snapshot --because detached-by-hand").ends(0);
+    place.regrow("resume run1 --no-wait").ends(0);
+    assert_eq!(place.read("effects"), "attach media\ndetach media\ncopy media\n");
+    assert_eq!(place.state(), "succeeded");
+}
+
+#[test]
+fn a_way_nobody_can_tell_the_end_of_holds_the_others() {
+    let place = place("second-way.yaml");
+    let text = place.read("book.yaml");
+    place.write("book.yaml", &text.replacen("effect: convergent", "probe: [sh, -c, 'exit 3']", 1));
+    place.write("slow-attach-media", "");
+    let run = place.start(&line(&place, STORE));
+    place.until_effects(1);
+    run.cut_power();
+    place.regrow("resume run1 --no-wait").ends(4);
+    assert_eq!((place.step_state("restore/snapshot"), place.read("effects")), ("unknown".into(), "attach media\n".into()));
+    place.regrow("retry restore/snapshot --because it-is-not-attached").ends(0);
+    fs::remove_file(place.path("slow-attach-media")).unwrap();
+    place.regrow("resume run1 --no-wait").ends(0);
+    assert_eq!(place.step_state("restore/backup"), "skipped");
+}
+
+#[test]
+fn a_restore_by_the_first_way_is_killed_at_every_commit() {
+    killed_at_every_commit(|| place("second-way.yaml"), STORE, &["attach media"]);
+}
+
+#[test]
+fn a_restore_by_the_second_way_is_killed_at_every_commit() {
+    let make = || {
+        let place = place("second-way.yaml");
+        place.write("broken-attach-media", "");
+        place
+    };
+    killed_at_every_commit(make, STORE, &["attach media", "copy media", "detach media"]);
+}
+
+const SERVICE: &str = "--param service=mail";
+
+#[test]
+fn a_call_that_fails_although_it_worked_succeeds_by_its_proof_and_one_that_did_not_work_does_not() {
+    let place = place("worked-anyway.yaml");
+    place.write("broken-enable-mail", "");
+    place.regrow(&line(&place, SERVICE)).ends(0);
+    assert_eq!((place.step_state("enable"), place.read("effects")), ("succeeded".into(), "enable mail\n".into()));
+    let report = place.regrow("report run1 --format markdown").ends(0).stdout;
+    assert!(report.contains("RG2011 the command ended with exit code 1"), "the failure stays visible: {report}");
+    let lost = self::place("worked-anyway.yaml");
+    lost.write("book.yaml", &lost.read("book.yaml").replace("within: 30s", "within: 1s"));
+    lost.write("lost-enable-mail", "");
+    lost.regrow(&line(&lost, SERVICE)).ends(1);
+    assert_eq!(lost.step_state("enable"), "unproven");
+}
+
+#[test]
+fn a_call_that_fails_although_it_worked_is_killed_at_every_commit() {
+    let make = || {
+        let place = place("worked-anyway.yaml");
+        place.write("broken-enable-mail", "");
+        place
+    };
+    killed_at_every_commit(make, SERVICE, &["enable mail"]);
+}
