@@ -46,7 +46,7 @@ pub struct Entry {
     pub at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<Address>,
-    pub text: String,
+    pub text: Box<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -225,8 +225,10 @@ impl Writer {
             _ => {}
         }
         if is_worth_a_line(&record.event) {
-            let text = clean::word(&line(record, &self.state, &self.book));
-            let step = record.event.step().cloned();
+            let text = clean::word(&line(record, &self.state, &self.book)).into();
+            // The state's own: an address is in the memory once, however many lines name it.
+            let step = record.event.step().and_then(|step| self.state.steps.get_key_value(step));
+            let step = step.map(|(step, _)| step.clone());
             self.chronicle.timeline.push(Entry { seq: record.seq.0, at: record.at, step, text });
         }
     }
