@@ -103,7 +103,12 @@ fn event() -> impl Strategy<Value = Event> {
                 changes,
             }))
         });
-    let check = (".{0,9}", any::<bool>(), ".{0,20}").prop_map(|(probe, passed, text)| Check { probe, passed, text });
+    let check = (".{0,9}", any::<bool>(), ".{0,20}", outputs()).prop_map(|(probe, passed, text, compared)| Check {
+        probe,
+        passed,
+        text,
+        compared,
+    });
     let answer = (person(), address(), outputs(), prop::option::of(".{0,20}"), moment()).prop_map(
         |(who, step, outputs, because, at)| {
             let verb = Verb::Done { step, outputs, unverified: false };

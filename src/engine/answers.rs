@@ -151,8 +151,14 @@ fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Val
     }
     super::by_hand::check(plan, node, state, outputs)?;
     let verify = !plan.step(node).verify.is_empty() && !unverified;
-    let succeeded =
-        StepSucceeded { step: step.clone(), outputs: outputs.clone(), adopted: false, by_hand: true, verify, despite: None };
+    let succeeded = StepSucceeded {
+        step: step.clone(),
+        outputs: outputs.clone(),
+        adopted: false,
+        by_hand: true,
+        verify,
+        despite: None,
+    };
     Ok(vec![Event::StepSucceeded(Box::new(succeeded))])
 }
 
@@ -180,7 +186,7 @@ fn retry(plan: &Plan, state: &RunState, step: &Address, because: &str) -> Judgem
             retry_among(plan, state, group::members(plan, node), because)
         }
         Status::Failed | Status::Undone => Ok(vec![reopened(state, step, 0)]),
-        Status::Unproven => Ok(vec![prove_again(state, step)]),
+        Status::Unproven => Ok(prove_again(plan, state, node)),
         Status::Unknown if because.is_empty() => {
             Err(format!("`retry {step}` says that it did not happen; give the reason: --because TEXT"))
         }
@@ -196,12 +202,11 @@ fn retry_all(plan: &Plan, state: &RunState) -> Judgement {
 /// Those of the nodes that failed; with a reason also what a person says did not happen.
 fn retry_among(plan: &Plan, state: &RunState, nodes: Range<usize>, because: &str) -> Judgement {
     let events: Vec<Event> = nodes
-        .map(|node| plan.address(node))
-        .filter_map(|step| match state.status(step) {
-            Status::Failed => Some(reopened(state, step, 0)),
-            Status::Unproven => Some(prove_again(state, step)),
-            Status::Unknown if !because.is_empty() => Some(reopened(state, step, 0)),
-            _ => None,
+        .flat_map(|node| match (state.status(plan.address(node)), plan.address(node)) {
+            (Status::Failed, step) => vec![reopened(state, step, 0)],
+            (Status::Unproven, _) => prove_again(plan, state, node),
+            (Status::Unknown, step) if !because.is_empty() => vec![reopened(state, step, 0)],
+            _ => Vec::new(),
         })
         .collect();
     if events.is_empty() { Err("no step has failed".into()) } else { Ok(events) }
@@ -250,11 +255,27 @@ fn reopened(state: &RunState, step: &Address, raise: u32) -> Event {
 }
 
 /// The outcome is kept, only its proof is taken again.
-fn prove_again(state: &RunState, step: &Address) -> Event {
+/// A list is looked at item by item, and closes anew.
+fn prove_again(plan: &Plan, state: &RunState, node: usize) -> Vec<Event> {
+    if !plan.is_list(node) {
+        return vec![proven_anew(state, plan.address(node))];
+    }
+    let items = plan.graph.members(node).map(|item| plan.address(item));
+    let proven = items.filter(|item| state.status(item) == Status::Succeeded).map(|item| proven_anew(state, item));
+    proven.chain([reopened(state, plan.address(node), 0)]).collect()
+}
+
+fn proven_anew(state: &RunState, step: &Address) -> Event {
     let known = state.step(step);
     let outputs = known.outputs.clone().unwrap_or_default();
-    let again =
-        StepSucceeded { step: step.clone(), outputs, adopted: known.adopted, by_hand: known.by_hand, verify: true, despite: None };
+    let again = StepSucceeded {
+        step: step.clone(),
+        outputs,
+        adopted: known.adopted,
+        by_hand: known.by_hand,
+        verify: true,
+        despite: None,
+    };
     Event::StepSucceeded(Box::new(again))
 }
 

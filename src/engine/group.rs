@@ -10,8 +10,9 @@ use super::decide::{Decision, done_at_once};
 use crate::kind::Outputs;
 use crate::model::record::Event;
 use crate::model::step::Asked;
-use crate::model::{Item, RunState, Status};
+use crate::model::{Fault, Item, RunState, Status};
 use crate::plan::{Plan, include, items};
+use crate::runbook::expect::same;
 
 /// How the members of a group stand, by number.
 #[derive(Clone, Debug, Default)]
@@ -156,11 +157,34 @@ fn open_body(plan: &Plan, node: usize, decision: &mut Decision) {
 
 /// An open group whose members have all ended well.
 pub fn close(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision) {
+    if let Some(fault) = differing(plan, state, node) {
+        let step = plan.address(node).clone();
+        return decision.events.push(Event::StepUnproven { step, checks: Vec::new(), fault });
+    }
     let outputs = if plan.is_body(node) { include::outputs(plan, state, node) } else { Ok(Outputs::new()) };
     match outputs {
         Ok(outputs) => decision.events.push(done_at_once(plan, node, outputs)),
         Err(fault) => decision.fail(plan, node, fault),
     }
+}
+
+/// Items of which the proofs found what is not the same over all of them, though it has to be.
+fn differing(plan: &Plan, state: &RunState, node: usize) -> Option<Fault> {
+    let proofs = plan.step(node).verify.iter().enumerate().filter(|_| plan.is_list(node));
+    let mut across = proofs.filter(|(_, proof)| proof.expect.is_across_items()).flat_map(|(at, proof)| {
+        let of_item = |member| state.step(plan.address(member)).checks.get(at).map(|check| &check.compared);
+        let items = plan.graph.members(node).filter_map(move |member| Some((plan.item(member)?, of_item(member)?)));
+        let items: Vec<(&Item, &Outputs)> = items.collect();
+        let names: Vec<&String> = items.first().map(|(_, first)| first.keys().collect()).unwrap_or_default();
+        let values = move |name: &String| items.iter().map(|(item, found)| (*item, found.get(name).unwrap_or(&Value::Null))).collect::<Vec<_>>();
+        names.into_iter().map(move |name| (proof, name, values(name)))
+    });
+    let (proof, name, values) = across.find(|(.., values)| values.windows(2).any(|two| !same(two[0].1, two[1].1)))?;
+    let fault = Fault::new("RG5015", format!("the items differ in `{name}` of `{}`", proof.probe));
+    let mut fault =
+        fault.hint("correct the items that differ, then `regrow retry` of this step looks at all of them again");
+    fault.causes = values.iter().map(|(item, value)| format!("{}: {value}", item.key)).collect();
+    Some(fault)
 }
 
 /// The steps of a body, one line each.

@@ -365,6 +365,9 @@ pub struct Check {
     pub passed: bool,
     /// What was expected and what was seen.
     pub text: String,
+    /// What has to be the same over all items of the step, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub compared: Map<String, Value>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -46,6 +46,8 @@ pub enum Operator {
     Not,
     /// That nobody answers: the main value is `"refused"`, or false where it says whether somebody does (`tcp.connect`).
     Refused,
+    /// That every item of the step's `foreach` has the same: judged once all of them have it ([`Expect::across`]).
+    SameAcrossItems,
 }
 
 impl Operator {
@@ -60,6 +62,7 @@ impl Operator {
         ("any", Operator::Any),
         ("not", Operator::Not),
         ("refused", Operator::Refused),
+        ("same_across_items", Operator::SameAcrossItems),
     ];
 
     pub fn parse(word: &str) -> Option<Self> {
@@ -70,6 +73,9 @@ impl Operator {
         Self::ALL.iter().find(|(_, operator)| *operator == self).map_or("", |(word, _)| word)
     }
 }
+
+/// The main value where parts have names.
+const MAIN: &str = "value";
 
 /// The main value of a probe that nobody answered.
 pub const REFUSED: &str = "refused";
@@ -85,6 +91,22 @@ impl Expect {
             broken.extend(of_part.into_iter().map(|text| format!("`{}` {text}", name.text)));
         }
         Ok(broken)
+    }
+
+    /// What is compared over all items, by the name of the part; `value` for the main value.
+    pub fn across(&self, main: &Value, parts: &Map<String, Value>) -> Map<String, Value> {
+        let is_compared = |tests: &[Test]| tests.iter().any(|test| test.operator == Operator::SameAcrossItems);
+        let main = is_compared(&self.main).then(|| (MAIN.to_string(), main.clone()));
+        let parts = self
+            .parts
+            .iter()
+            .filter(|(_, tests)| is_compared(tests))
+            .map(|(name, _)| (name.text.clone(), parts.get(&name.text).cloned().unwrap_or_default()));
+        main.into_iter().chain(parts).collect()
+    }
+
+    pub fn is_across_items(&self) -> bool {
+        !self.across(&Value::Null, &Map::new()).is_empty()
     }
 
     pub fn trees(&self) -> Vec<&Tree> {
@@ -174,6 +196,7 @@ fn compare(operator: Operator, found: &Value, want: &Value) -> bool {
             want.as_array().is_some_and(|all| all.iter().all(|part| compare(Operator::Contains, found, part)))
         }
         Operator::Any => want.as_array().is_some_and(|any| any.iter().any(|one| same(found, one))),
+        Operator::SameAcrossItems => true,
         Operator::Refused => want.as_bool() == Some(found.as_str() == Some(REFUSED) || *found == Value::Bool(false)),
     }
 }
@@ -186,7 +209,7 @@ fn number(value: &Value) -> Value {
     }
 }
 
-fn same(a: &Value, b: &Value) -> bool {
+pub fn same(a: &Value, b: &Value) -> bool {
     a == b || order(&number(a), &number(b)) == Some(Ordering::Equal)
 }
 

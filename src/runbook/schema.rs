@@ -295,6 +295,7 @@ fn operand(operator: Operator) -> Value {
         Operator::AtLeast | Operator::AtMost => json!({"type": ["number", "string"]}),
         Operator::Matches => json!({"type": "string"}),
         Operator::All | Operator::Any => json!({"anyOf": [many, reference("tests"), reference("template")]}),
+        Operator::SameAcrossItems => json!({"const": true}),
         Operator::Refused => or_template(json!({"type": "boolean"})),
         Operator::Equals | Operator::Contains | Operator::Not => json!({}),
     }

@@ -325,8 +325,12 @@ pub fn ok() -> Golden {
     let Event::StepSucceeded(mut done) = succeeded("load", tables()) else { unreachable!() };
     done.verify = true;
     run.add(Event::StepSucceeded(done)).wait(2);
-    let check =
-        Check { probe: "postgres.query".into(), passed: true, text: "`select count(*)` is 412, at least 412".into() };
+    let check = Check {
+        probe: "postgres.query".into(),
+        passed: true,
+        text: "`select count(*)` is 412, at least 412".into(),
+        compared: Map::new(),
+    };
     run.add(Event::StepVerified { step: at("load"), checks: vec![check] });
     run.add(Event::StepSkipped { step: at("tell"), why: SkipReason::Condition });
     run.add(Event::NoteAdded { text: "customers were told".into(), who: person("cleo") });

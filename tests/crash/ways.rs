@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::blocks::{killed_at_every_commit, line, place};
+use super::support::Place;
 
 const STORE: &str = "--param store=media";
 
@@ -72,7 +73,10 @@ fn a_way_nobody_can_tell_the_end_of_holds_the_others() {
     place.until_effects(1);
     run.cut_power();
     place.regrow("resume run1 --no-wait").ends(4);
-    assert_eq!((place.step_state("restore/snapshot"), place.read("effects")), ("unknown".into(), "attach media\n".into()));
+    assert_eq!(
+        (place.step_state("restore/snapshot"), place.read("effects")),
+        ("unknown".into(), "attach media\n".into())
+    );
     place.regrow("retry restore/snapshot --because it-is-not-attached").ends(0);
     fs::remove_file(place.path("slow-attach-media")).unwrap();
     place.regrow("resume run1 --no-wait").ends(0);
@@ -92,6 +96,36 @@ fn a_restore_by_the_second_way_is_killed_at_every_commit() {
         place
     };
     killed_at_every_commit(make, STORE, &["attach media", "copy media", "detach media"]);
+}
+
+#[test]
+fn items_that_have_to_be_alike_are_compared_once_all_have_answered() {
+    let place = Place::new(
+        r#"steps:
+  - id: upgrade
+    needs: []
+    foreach: [db1, db2, db3]
+    run: "true"
+    verify:
+      - probe: command
+        with: { command: [cat, "version-{{ item }}"] }
+        expect: { equals: 0, stdout: { matches: "^1", same_across_items: true } }
+  - { id: tell, needs: [upgrade], run: "echo told >> effects" }
+"#,
+    );
+    [("db1", "16.2"), ("db2", "16.2"), ("db3", "15.9")]
+        .iter()
+        .for_each(|(host, version)| place.write(&format!("version-{host}"), version));
+    let said = place.run("--no-wait").ends(1);
+    assert_eq!((place.step_state("upgrade"), place.step_state("upgrade:db3")), ("unproven".into(), "succeeded".into()));
+    let fault = &place.step("upgrade")["fault"];
+    assert_eq!((&fault["code"], fault["causes"][2].as_str()), (&"RG5015".into(), Some("db3: \"15.9\"")));
+    assert!(said.stderr.contains("db1: \"16.2\""), "{said:#?}");
+    place.write("version-db3", "16.2");
+    place.regrow("retry upgrade").ends(0);
+    place.regrow("resume --no-wait").ends(0);
+    assert_eq!(place.read("effects"), "told\n");
+    place.regrow("verify-log").ends(0);
 }
 
 const SERVICE: &str = "--param service=mail";

@@ -268,7 +268,12 @@ impl Outside {
             None => (1, 0),
         };
         let passed = proven > wanted;
-        let checks = vec![Check { probe: "sim.probe".into(), passed, text: "as the script says".into() }];
+        let checks = vec![Check {
+            probe: "sim.probe".into(),
+            passed,
+            text: "as the script says".into(),
+            compared: Default::default(),
+        }];
         let fault = (!passed).then(|| Fault::new("SIM3", "not proven"));
         Happening::Verified { step: step.clone(), checks, fault }
     }

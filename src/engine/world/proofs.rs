@@ -23,7 +23,7 @@ pub async fn prove(
     for proof in proofs {
         let check = match find_kind(&proof.proof.probe) {
             Some(kind) => hold(cx, kind, proof).await,
-            None => Check { probe: proof.proof.probe.clone(), passed: false, text: "there is no such probe".into() },
+            None => check(proof, Seen { passed: false, text: "there is no such probe".into(), ..Seen::default() }),
         };
         checks.push(check);
     }
@@ -43,33 +43,49 @@ async fn hold(cx: &ReadCx, kind: &'static dyn AnyKind, proof: &RenderedProof) ->
     let began = Instant::now();
     let mut since: Option<Instant> = None;
     loop {
-        let (passed, text) = ask(cx, kind, proof).await;
+        let seen = ask(cx, kind, proof).await;
         let held = since.get_or_insert_with(Instant::now).elapsed();
-        if passed && held >= stable {
-            return Check { probe: proof.proof.probe.clone(), passed, text };
+        if seen.passed && held >= stable {
+            return check(proof, seen);
         }
-        if !passed {
+        if !seen.passed {
             since = None;
             if began.elapsed() >= within {
-                return Check { probe: proof.proof.probe.clone(), passed, text };
+                return check(proof, seen);
             }
         }
         tokio::time::sleep(ASK_EVERY).await;
     }
 }
 
-async fn ask(cx: &ReadCx, kind: &'static dyn AnyKind, proof: &RenderedProof) -> (bool, String) {
+/// What one look gave.
+#[derive(Default)]
+struct Seen {
+    passed: bool,
+    text: String,
+    compared: Outputs,
+}
+
+fn check(proof: &RenderedProof, seen: Seen) -> Check {
+    let Seen { passed, text, compared } = seen;
+    Check { probe: proof.proof.probe.clone(), passed, text, compared }
+}
+
+async fn ask(cx: &ReadCx, kind: &'static dyn AnyKind, proof: &RenderedProof) -> Seen {
+    let failed = |text: String| Seen { text, ..Seen::default() };
     let answer = tokio::time::timeout(LONGEST, kind.watch(cx, &proof.op)).await;
     let outputs = match answer {
         Ok(Ok(Next::Done(outputs))) => outputs,
-        Ok(Ok(Next::Phase { .. })) => return (false, "the probe did not end".into()),
+        Ok(Ok(Next::Phase { .. })) => return failed("the probe did not end".into()),
         Ok(Err(fault)) => {
             let causes: String = fault.causes.iter().map(|cause| format!(": {cause}")).collect();
-            return (false, format!("{fault}{causes}"));
+            return failed(format!("{fault}{causes}"));
         }
-        Err(_) => return (false, "no answer within a minute".into()),
+        Err(_) => return failed("no answer within a minute".into()),
     };
-    judge(&kind.main_value(&outputs), &outputs, proof)
+    let main = kind.main_value(&outputs);
+    let (passed, text) = judge(&main, &outputs, proof);
+    Seen { passed, text, compared: proof.proof.expect.across(&main, &outputs) }
 }
 
 fn judge(main: &Value, outputs: &Outputs, proof: &RenderedProof) -> (bool, String) {

@@ -62,9 +62,8 @@ fn expect(entry: Entry, report: &mut Report) -> Expect {
         // Operators win over parts of the same name; a part is known by the mapping behind it.
         if let Some(operator) = Operator::parse(&entry.key.text) {
             expect.main.extend(operator_test(operator, entry, report));
-        } else if later(&entry.key, report) {
         } else if let Node::Map(inner) = entry.value.node {
-            let tests = inner.into_iter().filter_map(|entry| test(entry, report)).collect();
+            let tests = inner.into_iter().filter_map(|entry| test(entry, false, report)).collect();
             expect.parts.push((entry.key, tests));
         } else {
             unknown(&entry.key, report);
@@ -73,25 +72,20 @@ fn expect(entry: Entry, report: &mut Report) -> Expect {
     expect
 }
 
-fn later(key: &Name, report: &mut Report) -> bool {
-    let later = key.text == "same_across_items";
-    if later {
-        report.error(codes::VALUE_LATER, key.span, "`same_across_items` is not in this version");
-    }
-    later
-}
-
 fn unknown(key: &Name, report: &mut Report) {
     let words: Vec<&str> = Operator::ALL.iter().map(|(word, _)| *word).collect();
     let help = suggest::help(&key.text, words).unwrap_or_default();
     report.error_help(codes::UNKNOWN_OPERATOR, key.span, format!("`expect` has no operator `{}`", key.text), help);
 }
 
-fn test(entry: Entry, report: &mut Report) -> Option<Test> {
-    if later(&entry.key, report) {
-        return None;
-    }
+/// `nested`: under `not`, `all` or `any`.
+fn test(entry: Entry, nested: bool, report: &mut Report) -> Option<Test> {
     match Operator::parse(&entry.key.text) {
+        Some(Operator::SameAcrossItems) if nested => {
+            let help = "write it beside `not`, `all` and `any`";
+            report.error_help(codes::NOT_ALLOWED, entry.key.span, "`same_across_items` cannot be nested", help);
+            None
+        }
         Some(operator) => operator_test(operator, entry, report),
         None => {
             unknown(&entry.key, report);
@@ -102,7 +96,7 @@ fn test(entry: Entry, report: &mut Report) -> Option<Test> {
 
 fn tests(tree: Tree, report: &mut Report) -> Vec<Test> {
     match tree.node {
-        Node::Map(entries) => entries.into_iter().filter_map(|entry| test(entry, report)).collect(),
+        Node::Map(entries) => entries.into_iter().filter_map(|entry| test(entry, true, report)).collect(),
         _ => Vec::new(),
     }
 }
@@ -134,7 +128,7 @@ fn fits(operator: Operator, entry: &Entry, report: &mut Report) -> bool {
         false
     };
     match (operator, &entry.value.node) {
-        _ if is_template => true,
+        _ if is_template && operator != Operator::SameAcrossItems => true,
         (Operator::Between, Node::List(items)) if items.len() == 2 => range_fits(entry, items, report),
         (Operator::Between, _) => wrong("a list of two, the least and the most", report),
         (Operator::AtLeast | Operator::AtMost, _) if is_limit(&entry.value) => true,
@@ -143,6 +137,8 @@ fn fits(operator: Operator, entry: &Entry, report: &mut Report) -> bool {
         (Operator::Matches, _) => wrong("text: a regular expression", report),
         (Operator::All | Operator::Any, Node::List(_)) => true,
         (Operator::All | Operator::Any, _) => wrong("a list", report),
+        (Operator::SameAcrossItems, Node::Bool(true)) => true,
+        (Operator::SameAcrossItems, _) => wrong("`true`", report),
         (Operator::Refused, Node::Bool(_)) => true,
         (Operator::Refused, _) => wrong("`true` or `false`", report),
         (Operator::Equals | Operator::Contains | Operator::Not, _) => true,
@@ -155,7 +151,7 @@ const LIMIT: &str = "a number, a timestamp or a duration";
 fn is_limit(tree: &Tree) -> bool {
     let text = match &tree.node {
         Node::Number(_) => return true,
-        Node::Text(text) => text.trim(),
+        Node::Text(text) => text,
         // Known when it is looked at.
         Node::Template(_) => return true,
         _ => return false,

@@ -63,6 +63,11 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
         span: id.span,
         id: id.text,
     };
+    if let (None, Some(proof)) = (&step.foreach, step.verify.iter().find(|proof| proof.expect.is_across_items())) {
+        let message = "`same_across_items` needs items to compare";
+        let help = "write it in the `verify` of the step that has `foreach`";
+        report.error_help(codes::MISSING_FIELD, proof.expect.span, message, help);
+    }
     if step.succeeds_if_verified && step.verify.is_empty() {
         report.error_help(codes::MISSING_FIELD, step.span, "`succeeds_if: verify` needs a `verify`", "add `verify:`");
     }
