@@ -37,6 +37,7 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
             say(context, Verb::Retry { step }, answer)
         }
         Command::Rerun { step, answer } => say(context, Verb::Rerun { step: address(&step)? }, answer),
+        Command::Start { step, answer } => say(context, Verb::Start { step: address(&step)? }, answer),
         Command::Extend { step, duration, answer } => {
             let by_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
             say(context, Verb::Extend { step: address(&step)?, by_ms }, answer)

@@ -23,6 +23,7 @@ use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::items::Items;
 use crate::plan::schedule::{self, Foreseen};
 use crate::plan::scope::RunScope;
+use crate::plan::times::Times;
 use crate::plan::{Binding, Plan, include};
 use crate::provider::vault;
 use crate::runbook::ast::{Runbook, SecretSpec};
@@ -164,7 +165,7 @@ fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
     let outline = &plan.outline.steps[step.node];
     let needs = plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).to_string());
     let changes = looks.get(&step.node).and_then(|look| look.as_ref().ok()).map(|look| look.changes.clone());
-    json!({
+    let mut shown = json!({
         "id": outline.address,
         "kind": outline.kind,
         "effect": outline.effect,
@@ -175,7 +176,11 @@ fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
         "changes": changes.unwrap_or_default(),
         "in_place": plan.step(step.node).in_place.as_ref().map(|said| json!({"because": said.because, "safety_copy": said.safety_copy})),
         "estimate_seconds": outline.estimate_seconds,
-    })
+    });
+    if let Value::Object(shown) = &mut shown {
+        shown.extend(Times::of(plan, step.node, Timestamp::now()).json());
+    }
+    shown
 }
 
 /// What will be changed: as the kinds foresee it, and what they found they would make.
@@ -279,6 +284,8 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
     let mut lines =
         vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
     lines.extend(outline.in_place.iter().map(|said| format!("    IN PLACE, {said}")));
+    let now = Timestamp::now();
+    lines.extend(Times::of(plan, step.node, now).lines(now).iter().map(|line| format!("    {line}")));
     for (name, input) in &step.inputs {
         let text = match (input.get("value"), input.get("predicted"), input.get("unknown")) {
             (Some(value), ..) => one_line(value),

@@ -17,6 +17,7 @@ use super::intent;
 use super::late;
 use super::live::{Known, Live};
 use super::retry;
+use super::time;
 use super::undo;
 use crate::kind::Role;
 use crate::model::record::{Event, SkipReason, StepSucceeded};
@@ -68,7 +69,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         decision.events.push(Event::EndingBegan { how });
         return decision;
     }
-    late::decide(plan, state, now, &mut decision);
+    late::decide(plan, state, live, now, &mut decision);
     let may_start = !live.stopping && !state.paused;
     for node in live.frontier.movable() {
         if live.busy.contains(&node) || !ending::is_turn(plan, state, live, node) {
@@ -76,8 +77,8 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         }
         match live.frontier.statuses[node] {
             Status::Pending if may_start => consider(plan, state, live, now, node, &mut decision),
-            Status::Waiting if may_start => ask::consider(plan, state, live, now, node, &mut decision),
-            Status::Running if plan.is_group(node) => group::close(plan, state, node, &mut decision),
+            Status::Waiting if may_start => wait(plan, state, live, now, node, &mut decision),
+            Status::Running | Status::Late if plan.is_group(node) => group::close(plan, state, node, &mut decision),
             Status::Running | Status::Late => go_on(plan, state, live, node, may_start, &mut decision),
             Status::Verifying => intent::verify(plan, state, live, node, &mut decision),
             _ => {}
@@ -87,6 +88,14 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         ending::decide(plan, state, live, &mut decision);
     }
     decision
+}
+
+/// A step that waits: for its time, or for people.
+fn wait(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usize, decision: &mut Decision) {
+    match &state.step(plan.address(node)).wait {
+        Some(_) => drop(time::may_begin(plan, state, node, now, decision)),
+        None => ask::consider(plan, state, live, now, node, decision),
+    }
 }
 
 /// A step that has no intent on disk.
@@ -105,7 +114,10 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
     }
     // What is asked of each item is not asked of all of them.
     if plan.is_list(node) {
-        return group::consider_list(plan, state, node, decision);
+        if time::may_begin(plan, state, node, now, decision) {
+            group::consider_list(plan, state, node, decision);
+        }
+        return;
     }
     if plan.is_body(node) && !has_room(plan, live, node, decision) {
         return;
@@ -114,6 +126,9 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
         Ok(true) => {}
         Ok(false) => return skip(plan, node, SkipReason::Condition, decision),
         Err(fault) => return decision.fail(plan, node, fault),
+    }
+    if !time::may_begin(plan, state, node, now, decision) {
+        return;
     }
     if plan.is_body(node) {
         return match include::judge(plan, state, node) {

@@ -20,6 +20,7 @@ pub mod status;
 pub mod step;
 pub mod text;
 pub mod time;
+pub mod wait;
 
 pub use amendment::Amendment;
 pub use answer::{Answer, Person, Verb};
@@ -31,3 +32,4 @@ pub use pulse::Pulse;
 pub use record::{Event, Record};
 pub use run::RunState;
 pub use status::{RunStatus, Status};
+pub use wait::Wait;

@@ -14,6 +14,7 @@ use super::ids::{Address, OpId, RunId, Seq};
 use super::item::Item;
 use super::ledger::{Kept, LedgerEntry, Made};
 use super::time::Moment;
+use super::wait::Wait;
 
 pub use super::ask::{Ask, AskKind, Contact, Escalation};
 
@@ -125,9 +126,25 @@ pub enum Event {
         fault: Fault,
         delay_ms: u64,
     },
-    /// Still going on beyond its timeout, and not to be killed.
+    /// Its time has not come. Nobody is asked.
+    WaitBegan {
+        step: Address,
+        wait: Wait,
+    },
+    /// Its time has come, or a person lets it start before.
+    WaitEnded {
+        step: Address,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        early: bool,
+        /// An approval of it stands.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        approved: bool,
+    },
+    /// Still going on beyond its timeout, and not to be killed; or not at its end when its deadline is over.
     StepLate {
         step: Address,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deadline: bool,
     },
     /// A person gives it more time, counted from now.
     StepExtended {
@@ -231,7 +248,9 @@ impl Event {
             | Event::StepUnproven { step, .. }
             | Event::StepFailed { step, .. }
             | Event::RetryScheduled { step, .. }
-            | Event::StepLate { step }
+            | Event::WaitBegan { step, .. }
+            | Event::WaitEnded { step, .. }
+            | Event::StepLate { step, .. }
             | Event::StepExtended { step, .. }
             | Event::StepDoubted { step, .. }
             | Event::StepSkipped { step, .. }

@@ -118,6 +118,9 @@ fn after_the_end(view: &RunView) -> Vec<Open> {
 /// What keeps a step.
 fn why(view: &RunView, step: &StepView) -> String {
     let state = view.state_of(step);
+    if let Some(it) = &state.wait {
+        return format!("waits {}", it.wait);
+    }
     match (step.status, &state.ask, &state.fault) {
         (Status::Waiting, Some(asked), _) => format!("asks {} since {}", who_now(asked), stamp(asked.since.at)),
         (Status::Unknown, ..) => {

@@ -14,6 +14,7 @@ use super::expect::Expect;
 use super::source::Span;
 use super::template::Condition;
 use super::tree::{Name, Tree};
+use super::window::Window;
 
 pub use super::foreach::{Foreach, OnItemFailure, Order};
 pub use super::roles::{Approval, Escalation, Minimum, Responder, Somebody};
@@ -145,6 +146,12 @@ pub struct Step {
     pub retry: Retry,
     /// Covers one attempt.
     pub timeout: Option<Duration>,
+    /// From its start to its end, with all attempts, and all of a list or body.
+    pub deadline: Option<Duration>,
+    /// A time, or an expression that gives one: it does not start before.
+    pub not_before: Option<Box<Tree>>,
+    /// It starts only in one of these; empty: at any time.
+    pub window: Vec<Window>,
     pub approval: Option<Box<Approval>>,
     pub verify: Vec<Proof>,
     /// `succeeds_if: verify`: the call's own failure does not count.

@@ -31,6 +31,7 @@ mod testkit;
 mod tests;
 pub mod tree;
 pub mod vars;
+pub mod window;
 mod yaml;
 
 use std::collections::BTreeMap;

@@ -101,6 +101,8 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "adopted": state.adopted,
         "progress": progress,
         "asks": asks(view, step),
+        "waits": waits(view, step),
+        "overdue_since": state.overdue.as_ref().map(|it| it.at),
         "outputs": state.outputs,
         "fault": state.fault.as_deref().map(fault),
         "evidence": state.evidence(),
@@ -117,7 +119,7 @@ fn asks(view: &RunView, step: &StepView) -> Value {
     let command = ways.first().map(|way| &way.command);
     match (&state.ask, step.status) {
         _ if view.state.ended.is_some() => Value::Null,
-        (Some(asked), StepStatus::Waiting) => json!({
+        (Some(asked), StepStatus::Waiting) if state.wait.is_none() => json!({
             "who": who_now(asked),
             "since": asked.since.at,
             "what": asked.ask.shown.join("\n"),
@@ -146,6 +148,19 @@ fn asks(view: &RunView, step: &StepView) -> Value {
         }),
         _ => Value::Null,
     }
+}
+
+/// Until when it waits for its time; `null` where it does not.
+fn waits(view: &RunView, step: &StepView) -> Value {
+    let state = view.state_of(step);
+    let Some(it) = state.wait.as_ref().filter(|_| view.state.ended.is_none()) else { return Value::Null };
+    let ways = view.commands.ways(&step.address, state, step.status);
+    json!({
+        "until": it.wait.until,
+        "window": it.wait.window,
+        "since": it.since.at,
+        "command": ways.first().map(|way| &way.command),
+    })
 }
 
 fn fault(fault: &Fault) -> Value {

@@ -85,7 +85,9 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::StepUnproven { checks, fault, .. } => step_unproven(checks, fault),
         Event::StepFailed { step, fault } => step_failed(step, fault, state, book),
         Event::RetryScheduled { fault, delay_ms, .. } => retry_scheduled(fault, *delay_ms),
-        Event::StepLate { .. } => step_late(),
+        Event::WaitBegan { wait, .. } => format!("waits {wait}"),
+        Event::WaitEnded { early, .. } => wait_ended(*early),
+        Event::StepLate { deadline, .. } => step_late(*deadline),
         Event::StepExtended { by_ms, .. } => step_extended(*by_ms),
         Event::StepDoubted { evidence, .. } => step_doubted(evidence),
         Event::StepSkipped { step, why } => format!("is skipped: {}", why_skipped(step, why)),
@@ -245,8 +247,13 @@ fn retry_scheduled(fault: &Fault, delay_ms: u64) -> String {
     format!("is tried again in {}: {fault}", span(delay_ms))
 }
 
-fn step_late() -> String {
-    "takes longer than its timeout, goes on and is watched".into()
+fn wait_ended(early: bool) -> String {
+    if early { "may start before its time".into() } else { "may start: its time has come".into() }
+}
+
+fn step_late(deadline: bool) -> String {
+    let time = if deadline { "deadline" } else { "timeout" };
+    format!("takes longer than its {time}, goes on and is watched")
 }
 
 fn step_extended(by_ms: u64) -> String {

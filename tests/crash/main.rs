@@ -23,4 +23,5 @@ mod terminal;
 mod terraform;
 mod terraform_crashes;
 mod terraform_states;
+mod times;
 mod words;

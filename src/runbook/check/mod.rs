@@ -17,6 +17,7 @@ mod schema;
 mod secret_vars;
 mod secrets;
 mod steps;
+mod time;
 mod types;
 mod values;
 

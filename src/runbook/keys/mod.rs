@@ -5,7 +5,7 @@ mod tables;
 
 pub use tables::{
     APPROVAL, CREATES, DEFAULTS, ESCALATION, IN_PLACE, ITEMS, NEED, OBJECTIVES, ON_BLOCK, ON_INCLUDE, PARAM, PART,
-    PERSON, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP, TEMPORARY, TOP,
+    PERSON, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP, TEMPORARY, TOP, WINDOW,
 };
 
 use super::ast::{Backoff, Ended, Minimum, OnItemFailure, Order, RunbookSeverity};
@@ -46,6 +46,10 @@ pub enum Form {
     DurationOrZero,
     /// A duration or a template that gives one.
     Estimate,
+    /// A timestamp or a template that gives one.
+    Moment,
+    /// The time of a clock; `24:00` is the end of a day.
+    Clock,
     /// One boolean expression.
     Condition,
     RetryOn,

@@ -4,6 +4,7 @@ use super::{
     BACKOFFS, ENDS, Form, Key, Keys, MINIMUMS, ON_ITEM_FAILURE, ORDERS, SECRET_SOURCES, SEVERITIES, SUCCEEDS_IF,
 };
 use crate::runbook::ast::ParamType;
+use crate::runbook::window::DAYS;
 
 const fn may(name: &'static str, form: Form, about: &'static str) -> Key {
     Key { name, required: false, form, about }
@@ -126,6 +127,21 @@ pub static STEP: Keys = Keys {
             "How often to try. An unknown outcome is never tried again by itself.",
         ),
         may("timeout", Form::Duration, "How long one attempt may take."),
+        may(
+            "deadline",
+            Form::Duration,
+            "How long it may take from its start to its end, with all attempts, items and steps in it. Beyond it is late: it goes on, and people are told.",
+        ),
+        may(
+            "not_before",
+            Form::Moment,
+            "It waits until then: a time, or one expression such as `(time_add steps.x.ended_at \"1h\")`.",
+        ),
+        may(
+            "window",
+            Form::OneOrList(&Form::Fields(&WINDOW)),
+            "The hours in which it may start; outside of them it waits, or a person starts it: `regrow start STEP --because TEXT`.",
+        ),
         may("approval", Form::Fields(&APPROVAL), "People agree to what the step shows before it changes anything."),
         may("verify", Form::OneOrList(&Form::Proof), "Proofs that what the step did is so."),
         may(
@@ -155,7 +171,7 @@ pub static STEP: Keys = Keys {
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
     ],
-    later: &["try", "under", "repair", "deadline", "not_before", "window", "drill"],
+    later: &["try", "under", "repair", "drill"],
 };
 
 /// What can be said of a body as a whole, beside what makes it one.
@@ -169,6 +185,9 @@ macro_rules! on_body {
             "if",
             "require",
             "approval",
+            "deadline",
+            "not_before",
+            "window",
             "owner",
             "foreach",
             "key",
@@ -337,6 +356,21 @@ pub static PROOF: Keys = Keys {
 pub static TEMPORARY: Keys = Keys {
     of: "`temporary`",
     known: &[may("keep_for", Form::Duration, "Younger than this it stays, and is named.")],
+    later: &[],
+};
+
+pub static WINDOW: Keys = Keys {
+    of: "`window`",
+    known: &[
+        may("from", Form::Clock, "When it opens: `\"22:00\"`; midnight unless said."),
+        may("to", Form::Clock, "When it closes, on the day after if that is before `from`; midnight unless said."),
+        may(
+            "days",
+            Form::OneOrList(&Form::Words(|| words(DAYS))),
+            "The days on which it opens; every day unless said.",
+        ),
+        may("zone", Form::Text, "The time zone of these hours: `Europe/Berlin`; UTC unless said."),
+    ],
     later: &[],
 };
 

@@ -13,6 +13,7 @@ mod policy;
 mod scalars;
 mod script;
 mod step;
+mod time;
 mod top;
 
 pub use include::part;
