@@ -29,6 +29,7 @@ use crate::provider::vault;
 use crate::runbook::ast::{Runbook, SecretSpec};
 use crate::runbook::catalog::Late;
 use crate::runbook::duration;
+use crate::runbook::tell::Tell;
 use crate::runbook::template::{Secrets, open};
 use crate::view::page::Page;
 use crate::view::{history, words};
@@ -157,8 +158,13 @@ fn to_json(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Value {
         "critical_path": path.iter().map(id).collect::<Vec<_>>(),
         "estimate_seconds": foreseen.map(|foreseen| foreseen.seconds),
         "bound_seconds": foreseen.map(|foreseen| foreseen.bound),
+        "tells": plan.runbook.tell.iter().map(tell_json).collect::<Vec<_>>(),
         "findings": findings(plan, looks),
     })
+}
+
+fn tell_json(tell: &Tell) -> Value {
+    json!({"to": tell.label(), "when": tell.when, "repeat_seconds": tell.repeat.map(|it| it.as_secs())})
 }
 
 fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
@@ -246,6 +252,7 @@ fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
     let path: Vec<String> = path.iter().map(|node| format!("`{}`", plan.address(*node))).collect();
     lines.push(format!("longest way: {}", path.join(" → ")));
     lines.extend(schedule::foresee(&plan.outline, plan.concurrency).map(|foreseen| estimate(plan, foreseen)));
+    lines.extend(plan.runbook.tell.iter().map(|tell| format!("tells: {}", tell.words())));
     lines.push("nothing was changed".to_string());
     lines
 }

@@ -37,6 +37,7 @@ pub fn text(view: &RunView, paint: Paint, all: bool) -> Page {
     steps(view, paint, all, &mut out);
     todos(view, paint, &mut out);
     recorded(view, &mut out);
+    told(view, paint, &mut out);
     ledger(view, &mut out);
     next(view, paint, &mut out);
     out
@@ -197,6 +198,17 @@ pub fn question(view: &RunView, step: &StepView) -> String {
             Some(fault) => format!("failed: {fault}"),
             None => "failed".into(),
         },
+    }
+}
+
+/// Those who cannot be told what goes on.
+fn told(view: &RunView, paint: Paint, out: &mut Page) {
+    let failing = view.state.told.iter().filter_map(|told| Some((&told.to, told.failing.as_ref()?)));
+    for (to, failing) in failing {
+        out.gap();
+        let (note, since) = (paint.alarm("note:"), clock(failing.since.at));
+        out.line(format_args!("{note} `{to}` CANNOT BE TOLD since {since}: {}", failing.fault));
+        failing.fault.causes.iter().for_each(|cause| out.quote("  because: ", cause));
     }
 }
 

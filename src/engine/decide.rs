@@ -17,6 +17,7 @@ use super::intent;
 use super::late;
 use super::live::{Known, Live};
 use super::retry;
+use super::tell;
 use super::time;
 use super::undo;
 use crate::kind::Role;
@@ -37,6 +38,8 @@ pub struct Decision {
     pub wake_in: Option<u64>,
     /// Milliseconds until a question goes to more people. Nobody stays for that alone.
     pub remind_in: Option<u64>,
+    /// Somebody outside has news coming: worth a moment before this executor leaves.
+    pub owes: bool,
     /// Nodes that people begin with these records: nobody of this executor is busy with them.
     pub asked: BTreeSet<usize>,
     /// Items that are bodies and open with these records.
@@ -60,6 +63,7 @@ impl Decision {
 /// The engine's one decision. Marks in `live` what it gives out commands for.
 pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> Decision {
     let mut decision = Decision::default();
+    tell::decide(plan, state, live, now, &mut decision);
     // Before all else: an ended run can still be taken back and cleaned up.
     cleanup::decide(plan, state, live, &mut decision);
     if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() || live.errand {

@@ -37,6 +37,7 @@ pub mod opening;
 mod people;
 mod react;
 mod retry;
+pub mod tell;
 mod time;
 pub mod undo;
 pub mod world;

@@ -20,6 +20,7 @@ pub mod status;
 pub mod step;
 pub mod text;
 pub mod time;
+pub mod told;
 pub mod wait;
 
 pub use amendment::Amendment;

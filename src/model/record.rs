@@ -205,6 +205,17 @@ pub enum Event {
         failed: Vec<String>,
     },
 
+    /// Somebody outside was told all that was so by the record `upto`; or could not be.
+    Told {
+        /// Which of `tell`, from 0.
+        entry: usize,
+        /// In words that give no secret away.
+        to: String,
+        upto: Seq,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Fault>,
+    },
+
     AnswerAccepted {
         answer: Answer,
     },
@@ -270,6 +281,7 @@ impl Event {
             | Event::LedgerRemoved { .. }
             | Event::CleanupBegan
             | Event::CleanupEnded { .. }
+            | Event::Told { .. }
             | Event::AnswerAccepted { .. }
             | Event::AnswerRefused { .. }
             | Event::RunPaused

@@ -152,6 +152,7 @@ pub fn next(status: Status, event: &Event) -> Status {
         | Event::LedgerRemoved { .. }
         | Event::CleanupBegan
         | Event::CleanupEnded { .. }
+        | Event::Told { .. }
         | Event::AnswerAccepted { .. }
         | Event::AnswerRefused { .. }
         | Event::RunPaused

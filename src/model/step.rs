@@ -205,6 +205,11 @@ impl StepState {
         self.ask.as_ref().is_some_and(|asked| asked.ask.what == AskKind::Approval && enough(asked))
     }
 
+    /// Whether people are asked whose answers are still missing.
+    pub fn is_asked(&self) -> bool {
+        self.ask.is_some() && self.wait.is_none() && !self.is_approved()
+    }
+
     /// Whether anything of it was begun or decided: the runbook may not change it any more (G13). A question to people
     /// begins nothing.
     pub fn is_begun(&self) -> bool {

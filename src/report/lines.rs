@@ -154,6 +154,7 @@ fn worth(event: &Event) -> Volume {
         | Event::StepDoubted { .. }
         | Event::StepLate { .. }
         | Event::UndoFailed { .. }
+        | Event::Told { fault: Some(_), .. }
         | Event::UndoWithheld { .. }
         | Event::TailDoubted { .. }
         | Event::PlanChanged(_)
@@ -188,6 +189,7 @@ fn worth(event: &Event) -> Volume {
         Event::SegmentOpened { .. }
         | Event::ExecutorStarted { .. }
         | Event::PhaseReached { .. }
+        | Event::Told { fault: None, .. }
         | Event::LedgerAdded { .. } => Volume::Verbose,
     }
 }

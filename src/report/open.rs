@@ -54,6 +54,11 @@ pub fn open(view: &RunView) -> Vec<Open> {
             None,
         )
     }));
+    open.extend(view.state.told.iter().filter_map(|told| {
+        let failing = told.failing.as_ref()?;
+        let what = format!("`{}` could not be told since {}: {}", told.to, stamp(failing.since.at), failing.fault);
+        Some(of_run(what, None))
+    }));
     open
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Number, Value};
 
 use super::expect::Expect;
 use super::source::Span;
+use super::tell::Tell;
 use super::template::Condition;
 use super::tree::{Name, Tree};
 use super::window::Window;
@@ -34,6 +35,8 @@ pub struct Runbook {
     pub people: IndexMap<String, Somebody>,
     pub params: IndexMap<String, ParamSpec>,
     pub secrets: IndexMap<String, SecretSpec>,
+    /// Who is told of what.
+    pub tell: Vec<Tell>,
     /// See [`super::vars::resolve`].
     pub vars: IndexMap<String, Tree>,
     /// In the order of the file.
@@ -348,6 +351,7 @@ impl Runbook {
             people: IndexMap::new(),
             params: IndexMap::new(),
             secrets: IndexMap::new(),
+            tell: Vec::new(),
             vars: IndexMap::new(),
             steps,
             finally: Vec::new(),

@@ -24,6 +24,7 @@ pub mod roles;
 pub mod schema;
 pub mod source;
 pub mod suggest;
+pub mod tell;
 pub mod template;
 #[cfg(test)]
 mod testkit;

@@ -68,6 +68,10 @@ impl Commands {
         format!("{} undo --because TEXT --run {}", self.program(), self.run)
     }
 
+    pub fn status(&self) -> String {
+        format!("{} status {}", self.program(), self.run)
+    }
+
     pub fn report(&self) -> String {
         format!("{} report {}", self.program(), self.run)
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::commands::{Commands, what, who_now};
 use super::{RunView, StepView, derive};
 use crate::model::ledger::LedgerEntry;
+use crate::model::told::Told;
 use crate::model::{Fault, Status as StepStatus};
 
 /// The object of `status --json`. It is written step by step: ten thousand steps as one tree take more memory than all
@@ -60,9 +61,20 @@ fn all_but_steps(view: &RunView) -> Value {
         "steps": null,
         "holds": [],
         "ledger": view.state.ledger.iter().map(|it| ledger(view, it)).collect::<Vec<_>>(),
+        "told": view.state.told.iter().map(told).collect::<Vec<_>>(),
         "recorded": view.recorded_of_run(),
         "readable": view.is_whole,
         "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
+    })
+}
+
+/// Somebody outside.
+fn told(told: &Told) -> Value {
+    json!({
+        "to": told.to,
+        "at": told.at.as_ref().map(|it| it.at),
+        "failing_since": told.failing.as_ref().map(|it| it.since.at),
+        "fault": told.failing.as_ref().map(|it| fault(&it.fault)),
     })
 }
 

@@ -19,6 +19,7 @@ pub mod paint;
 pub mod read;
 pub mod summary;
 pub mod tell;
+pub mod telling;
 #[cfg(test)]
 pub mod testing;
 pub mod words;

@@ -101,6 +101,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::LedgerRemoved { entry_kind, id } => ledger_removed(entry_kind, id),
         Event::CleanupBegan => cleanup_began(),
         Event::CleanupEnded { kept, failed } => cleanup_ended(kept, failed),
+        Event::Told { to, fault, .. } => told(to, fault.as_ref()),
         Event::AnswerAccepted { answer } => answer_accepted(answer),
         Event::AnswerRefused { answer, reason, .. } => answer_refused(answer, reason),
         Event::RunPaused => run_paused(),
@@ -333,6 +334,13 @@ pub fn kept_because(kept: &Kept) -> String {
     let until = kept.until.map(|until| format!(" until {}", stamp(until))).unwrap_or_default();
     let needed = kept.needed_by.as_ref().map(|step| format!(", `{step}` may still need it")).unwrap_or_default();
     format!("{} stays{until}{needed}", kept.what)
+}
+
+fn told(to: &str, fault: Option<&Fault>) -> String {
+    match fault {
+        None => format!("`{to}` is told"),
+        Some(fault) => format!("`{to}` CANNOT BE TOLD, and is tried again: {fault}"),
+    }
 }
 
 fn answer_accepted(answer: &Answer) -> String {

@@ -17,6 +17,7 @@ mod schema;
 mod secret_vars;
 mod secrets;
 mod steps;
+mod tell;
 mod time;
 mod types;
 mod values;
@@ -66,6 +67,7 @@ impl<'a> Checker<'a> {
         params::judge(&names, &mut report);
         if given.is_none() {
             people::judge(book, &mut report);
+            tell::judge(&names, &mut report);
         }
         let mut inside = Vec::new();
         body(&names, &mut inside, &mut report);

@@ -3,6 +3,7 @@
 use super::{
     BACKOFFS, ENDS, Form, Key, Keys, MINIMUMS, ON_ITEM_FAILURE, ORDERS, SECRET_SOURCES, SEVERITIES, SUCCEEDS_IF,
 };
+use crate::model::told::Matter;
 use crate::runbook::ast::ParamType;
 use crate::runbook::window::DAYS;
 
@@ -38,11 +39,22 @@ pub static TOP: Keys = Keys {
         may("params", Form::Named(&Form::Param), "What is asked of whoever starts a run."),
         may("secrets", Form::Named(&Form::Secret), "Where secrets are read from; their values never stand here."),
         may("vars", Form::Named(&Form::Any), "Values with a name, made of parameters, secrets and `env.NAME`."),
+        may("tell", Form::List(&Form::Fields(&TELL)), "Who is woken by a web hook, and when."),
         may("defaults", Form::Fields(&DEFAULTS), "What steps that do not say it are given, field by field."),
         must("steps", Form::Filled(&Form::Step), "The work. Only `needs` makes an order."),
         may("finally", Form::List(&Form::Step), "Steps of the end, whatever became of the others."),
     ],
-    later: &["holds", "tell", "drill"],
+    later: &["holds", "drill"],
+};
+
+pub static TELL: Keys = Keys {
+    of: "an entry of `tell`",
+    known: &[
+        must("when", Form::OneOrList(&Form::Words(|| words(Matter::ALL))), "What they are told of."),
+        must("to", Form::TemplatedText, "The address of the web hook; it may be a secret, and is never shown."),
+        may("repeat", Form::Duration, "They are told again after so long, for as long as it is so."),
+    ],
+    later: &[],
 };
 
 pub static PART: Keys = Keys {

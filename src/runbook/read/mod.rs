@@ -13,6 +13,7 @@ mod policy;
 mod scalars;
 mod script;
 mod step;
+mod tell;
 mod time;
 mod top;
 
