@@ -4,6 +4,7 @@
 
 mod around;
 mod conditions;
+mod expanded;
 mod foreach;
 mod graph;
 mod in_place;
@@ -61,6 +62,7 @@ impl<'a> Checker<'a> {
         let mut report = Report::new(source);
         let (graph, defects) = Graph::build(book);
         graph::too_many(book, &mut report);
+        expanded::judge(book, &mut report);
         graph::judge(book, &graph, &defects, None, &mut report);
         let names = Names::new(book, &graph, self.catalog, given, &self.loaded.runbook);
         judge_vars(book, &names, &mut report);
