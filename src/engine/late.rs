@@ -37,7 +37,8 @@ pub fn decide(plan: &Plan, state: &RunState, live: &Live, now: &Moment, decision
         let address = plan.address(node);
         let step = state.step(address);
         let Some(started) = step.started_at.as_ref().filter(|_| step.overdue.is_none()) else { continue };
-        if live.frontier.statuses[node].is_settled() {
+        let status = live.frontier.statuses[node];
+        if status.is_settled() || status == Status::Undoing {
             continue;
         }
         match left(deadline, started, step.granted.as_deref(), now) {

@@ -16,6 +16,7 @@ pub mod pulse;
 pub mod record;
 pub mod run;
 pub mod secret;
+pub mod started;
 pub mod status;
 pub mod step;
 pub mod text;

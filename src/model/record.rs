@@ -10,11 +10,13 @@ use serde_json::{Map, Value};
 use super::amendment::Amendment;
 use super::answer::{Answer, Person};
 use super::fault::Fault;
-use super::ids::{Address, OpId, RunId, Seq};
+use super::ids::{Address, OpId, Seq};
 use super::item::Item;
 use super::ledger::{Kept, LedgerEntry, Made};
 use super::time::Moment;
 use super::wait::Wait;
+
+pub use super::started::{Mode, OnFailure, RunStarted};
 
 pub use super::ask::{Ask, AskKind, Contact, Escalation};
 
@@ -291,45 +293,6 @@ impl Event {
             | Event::RunEnded { .. } => None,
         }
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunStarted {
-    pub run: RunId,
-    pub runbook: String,
-    pub title: String,
-    pub severity: String,
-    pub mode: Mode,
-    /// Of the resolved plan: runbook, parameters, choices (G13).
-    pub digest: String,
-    pub params: Map<String, Value>,
-    pub objectives: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outage_began: Option<Timestamp>,
-    pub on_failure: OnFailure,
-    pub concurrency: usize,
-    pub who: Person,
-    /// Left out on request, with the reason.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub skipped: Vec<Address>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub because: Option<String>,
-    /// Release that wrote it.
-    pub regrow: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    Real,
-    Drill,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnFailure {
-    Pause,
-    Abort,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

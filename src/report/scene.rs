@@ -164,7 +164,7 @@ impl Scene {
     /// takes.
     pub fn lines(&self, now: Timestamp, height: usize, rows: impl Fn(&String) -> usize) -> Vec<String> {
         let mut steps: Vec<(&Address, &Notable)> = self.notable.iter().collect();
-        steps.sort_by_key(|(_, it)| it.rank());
+        steps.sort_by_key(|(_, it)| rank(it));
         let mut lines = vec![self.header(now)];
         let next = match &self.paused {
             Some(how) => Some(format!("  {how}; go on: {}", self.commands.resume())),
@@ -324,18 +324,15 @@ fn is_notable(status: Status) -> bool {
     }
 }
 
-impl Notable {
-    /// What needs a person comes first.
-    fn rank(&self) -> u8 {
-        match self.status {
-            Status::Waiting if self.waits.is_some() => 5,
-            Status::Waiting => 0,
-            Status::Unknown => 1,
-            Status::Failed | Status::Unproven => 2,
-            Status::Late => 3,
-            _ if self.overdue => 3,
-            _ => 4,
-        }
+/// What needs a person comes first.
+fn rank(it: &Notable) -> u8 {
+    match it.status {
+        Status::Waiting if it.waits.is_some() => 5,
+        Status::Waiting => 0,
+        Status::Unknown => 1,
+        Status::Failed | Status::Unproven => 2,
+        status if status == Status::Late || it.overdue => 3,
+        _ => 4,
     }
 }
 

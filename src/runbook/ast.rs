@@ -18,6 +18,7 @@ use super::tree::{Name, Tree};
 use super::window::Window;
 
 pub use super::foreach::{Foreach, OnItemFailure, Order};
+pub use super::objectives::{Objectives, Rpo};
 pub use super::roles::{Approval, Escalation, Minimum, Responder, Somebody};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -69,22 +70,6 @@ pub enum RunbookSeverity {
     Complete,
     Partial,
     RestoreOnly,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Objectives {
-    /// Longest time to recover.
-    pub rto: Option<Duration>,
-    /// Longest stretch of data that may be lost.
-    pub rpo: Rpo,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Rpo {
-    #[default]
-    Unsaid,
-    All(Duration),
-    ByStore(IndexMap<String, Duration>),
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -17,6 +17,7 @@ pub mod expect;
 mod foreach;
 pub mod include;
 pub mod keys;
+mod objectives;
 pub mod params;
 pub mod people;
 mod read;

@@ -109,7 +109,7 @@ impl Commands {
                 let again = way("try again", "retry", "");
                 [again, done("done by hand", "")].into_iter().chain(skip).collect()
             }
-            Status::Late | Status::Running | Status::Verifying if state.overdue.is_some() => {
+            Status::Late | Status::Running | Status::Verifying | Status::Pending if state.overdue.is_some() => {
                 vec![way("give it more time", "extend", " 30m")]
             }
             Status::Late => vec![way("give it more time", "extend", " 30m")],

@@ -2,11 +2,13 @@
 //! here, and the JSON schema for editors is made of it.
 
 mod tables;
+mod times;
 
 pub use tables::{
     APPROVAL, CREATES, DEFAULTS, ESCALATION, IN_PLACE, ITEMS, NEED, OBJECTIVES, ON_BLOCK, ON_INCLUDE, PARAM, PART,
-    PERSON, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP, TELL, TEMPORARY, TOP, WINDOW,
+    PERSON, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP, TEMPORARY, TOP,
 };
+pub use times::{TELL, WINDOW};
 
 use super::ast::{Backoff, Ended, Minimum, OnItemFailure, Order, RunbookSeverity};
 

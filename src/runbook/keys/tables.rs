@@ -1,21 +1,20 @@
 //! The mappings of the language, each key once.
 
+use super::times::{TELL, WINDOW};
 use super::{
     BACKOFFS, ENDS, Form, Key, Keys, MINIMUMS, ON_ITEM_FAILURE, ORDERS, SECRET_SOURCES, SEVERITIES, SUCCEEDS_IF,
 };
-use crate::model::told::Matter;
 use crate::runbook::ast::ParamType;
-use crate::runbook::window::DAYS;
 
-const fn may(name: &'static str, form: Form, about: &'static str) -> Key {
+pub(super) const fn may(name: &'static str, form: Form, about: &'static str) -> Key {
     Key { name, required: false, form, about }
 }
 
-const fn must(name: &'static str, form: Form, about: &'static str) -> Key {
+pub(super) const fn must(name: &'static str, form: Form, about: &'static str) -> Key {
     Key { name, required: true, form, about }
 }
 
-fn words<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
+pub(super) fn words<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
     table.iter().map(|(word, _)| *word).collect()
 }
 
@@ -45,16 +44,6 @@ pub static TOP: Keys = Keys {
         may("finally", Form::List(&Form::Step), "Steps of the end, whatever became of the others."),
     ],
     later: &["holds", "drill"],
-};
-
-pub static TELL: Keys = Keys {
-    of: "an entry of `tell`",
-    known: &[
-        must("when", Form::OneOrList(&Form::Words(|| words(Matter::ALL))), "What they are told of."),
-        must("to", Form::TemplatedText, "The address of the web hook; it may be a secret, and is never shown."),
-        may("repeat", Form::Duration, "They are told again after so long, for as long as it is so."),
-    ],
-    later: &[],
 };
 
 pub static PART: Keys = Keys {
@@ -368,21 +357,6 @@ pub static PROOF: Keys = Keys {
 pub static TEMPORARY: Keys = Keys {
     of: "`temporary`",
     known: &[may("keep_for", Form::Duration, "Younger than this it stays, and is named.")],
-    later: &[],
-};
-
-pub static WINDOW: Keys = Keys {
-    of: "`window`",
-    known: &[
-        may("from", Form::Clock, "When it opens: `\"22:00\"`; midnight unless said."),
-        may("to", Form::Clock, "When it closes, on the day after if that is before `from`; midnight unless said."),
-        may(
-            "days",
-            Form::OneOrList(&Form::Words(|| words(DAYS))),
-            "The days on which it opens; every day unless said.",
-        ),
-        may("zone", Form::Text, "The time zone of these hours: `Europe/Berlin`; UTC unless said."),
-    ],
     later: &[],
 };
 
