@@ -37,6 +37,7 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
             say(context, Verb::Retry { step }, answer)
         }
         Command::Rerun { step, answer } => say(context, Verb::Rerun { step: address(&step)? }, answer),
+        Command::Start { step, answer } => say(context, Verb::Start { step: address(&step)? }, answer),
         Command::Extend { step, duration, answer } => {
             let by_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
             say(context, Verb::Extend { step: address(&step)?, by_ms }, answer)
@@ -204,12 +205,14 @@ pub fn deliver(dir: &RunDir, answer: &Answer) -> Result<(), Failure> {
 fn verdict(context: &Context, dir: &RunDir, answer: &Answer) -> Result<u8, Failure> {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
+        // Looked at first: what an executor judged before it left is in what is read then.
+        let has_left = !lease::is_held(&dir.path);
         let state = recover(&Folder::new(&dir.path))?.state;
         match state.judged(&answer.id).map(Judged::refusal) {
             Some(None) => return accepted(context, dir, answer, &state),
             Some(Some(refusal)) => return Err(refusal.into()),
             // It left without a look at it, which the next executor has.
-            None if !lease::is_held(&dir.path) => break,
+            None if has_left => break,
             None => std::thread::sleep(Duration::from_millis(50)),
         }
     }

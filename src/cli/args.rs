@@ -149,6 +149,12 @@ pub enum AnswerCommand {
         #[command(flatten)]
         answer: AnswerArgs,
     },
+    /// Start a step before its time, which it waits for
+    Start {
+        step: String,
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
     /// Give work that is late more time, counted from now
     Extend {
         step: String,

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::context::Context;
 use super::{Failure, exit, looking, status};
 use crate::engine::Halt;
-use crate::engine::world::Audience;
+use crate::engine::world::{Audience, Compose};
 use crate::journal::lease;
 use crate::journal::store::{RunDir, make_private};
 use crate::journal::{Folder, replay};
@@ -22,7 +23,7 @@ use crate::report::lines::Volume;
 use crate::report::terminal::{self, Look};
 use crate::report::{self, Format};
 use crate::view::derive::needs_attention;
-use crate::view::{Commands, Observer, RunView, follow, words};
+use crate::view::{Commands, Observer, RunView, follow, telling, words};
 
 /// A display in the engine's eyes.
 struct Display(Box<dyn Observer>);
@@ -62,6 +63,16 @@ fn display(context: &Context, dir: &RunDir, outline: &Outline) -> Box<dyn Observ
     let work = dir.work();
     let commands = Commands::new(dir.id()).at(context.said_state()).knowing(outline);
     terminal::observer(&Look { outline, work: &work, commands, volume, colour: context.color })
+}
+
+/// What somebody outside is told of the run as it stands on disk.
+pub fn compose(context: &Context, dir: &RunDir) -> Compose {
+    let (dir, state) = (dir.clone(), context.said_state());
+    Arc::new(move |when| {
+        let mut view = RunView::load(&dir, Timestamp::now());
+        view.commands = view.commands.at(state.clone());
+        telling::body(&view, when)
+    })
 }
 
 /// What `report.write` does: the formats it names, also into a folder beside the run's own.

@@ -23,11 +23,13 @@ use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::items::Items;
 use crate::plan::schedule::{self, Foreseen};
 use crate::plan::scope::RunScope;
+use crate::plan::times::Times;
 use crate::plan::{Binding, Plan, include};
 use crate::provider::vault;
 use crate::runbook::ast::{Runbook, SecretSpec};
 use crate::runbook::catalog::Late;
 use crate::runbook::duration;
+use crate::runbook::tell::Tell;
 use crate::runbook::template::{Secrets, open};
 use crate::view::page::Page;
 use crate::view::{history, words};
@@ -156,15 +158,20 @@ fn to_json(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Value {
         "critical_path": path.iter().map(id).collect::<Vec<_>>(),
         "estimate_seconds": foreseen.map(|foreseen| foreseen.seconds),
         "bound_seconds": foreseen.map(|foreseen| foreseen.bound),
+        "tells": plan.runbook.tell.iter().map(tell_json).collect::<Vec<_>>(),
         "findings": findings(plan, looks),
     })
+}
+
+fn tell_json(tell: &Tell) -> Value {
+    json!({"to": tell.label(), "when": tell.when, "repeat_seconds": tell.repeat.map(|it| it.as_secs())})
 }
 
 fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
     let outline = &plan.outline.steps[step.node];
     let needs = plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).to_string());
     let changes = looks.get(&step.node).and_then(|look| look.as_ref().ok()).map(|look| look.changes.clone());
-    json!({
+    let mut shown = json!({
         "id": outline.address,
         "kind": outline.kind,
         "effect": outline.effect,
@@ -175,7 +182,11 @@ fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
         "changes": changes.unwrap_or_default(),
         "in_place": plan.step(step.node).in_place.as_ref().map(|said| json!({"because": said.because, "safety_copy": said.safety_copy})),
         "estimate_seconds": outline.estimate_seconds,
-    })
+    });
+    if let Value::Object(shown) = &mut shown {
+        shown.extend(Times::of(plan, step.node, Timestamp::now()).json());
+    }
+    shown
 }
 
 /// What will be changed: as the kinds foresee it, and what they found they would make.
@@ -241,6 +252,7 @@ fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
     let path: Vec<String> = path.iter().map(|node| format!("`{}`", plan.address(*node))).collect();
     lines.push(format!("longest way: {}", path.join(" → ")));
     lines.extend(schedule::foresee(&plan.outline, plan.concurrency).map(|foreseen| estimate(plan, foreseen)));
+    lines.extend(plan.runbook.tell.iter().map(|tell| format!("tells: {}", tell.words())));
     lines.push("nothing was changed".to_string());
     lines
 }
@@ -279,6 +291,8 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
     let mut lines =
         vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
     lines.extend(outline.in_place.iter().map(|said| format!("    IN PLACE, {said}")));
+    let now = Timestamp::now();
+    lines.extend(Times::of(plan, step.node, now).lines(now).iter().map(|line| format!("    {line}")));
     for (name, input) in &step.inputs {
         let text = match (input.get("value"), input.get("predicted"), input.get("unknown")) {
             (Some(value), ..) => one_line(value),

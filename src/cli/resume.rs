@@ -5,6 +5,7 @@ use super::context::{Context, person};
 use super::run::{self, Engaged};
 use super::{Failure, amend, answer, cleanup, exit, follow};
 use crate::engine::errand::{is_errand, touched};
+use crate::engine::tell;
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, recover};
 use crate::kinds;
@@ -25,7 +26,7 @@ pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
 pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: Option<u16>) -> Result<u8, Failure> {
     let mut plan = bound(context, dir)?;
     match recover(&Folder::new(&dir.path)) {
-        Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&recovered.state) => {
+        Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&plan, &recovered.state) => {
             return Ok(follow::ended(context, dir));
         }
         Ok(_) | Err(JournalError::Missing) => {}
@@ -39,9 +40,11 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     run::execute(context, dir, plan, started, Engaged { who, secrets, no_wait: going.no_wait })
 }
 
-/// An undo or a clean-up after the end is all that moves an ended run.
-fn has_work_left(state: &RunState) -> bool {
-    state.is_cleaning_up() || state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
+/// An undo, a clean-up, and a word of its end that is owed to somebody are all that moves an ended run.
+fn has_work_left(plan: &Plan, state: &RunState) -> bool {
+    tell::is_owed(plan, state)
+        || state.is_cleaning_up()
+        || state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
 }
 
 /// The plan of a run, from the copy in its folder, as it was before the first record.

@@ -103,6 +103,7 @@ pub fn execute_with(
             secrets: engaged.secrets.clone(),
             audience: if tells_at_the_end { Vec::new() } else { follow::audience(context, dir, &plan.outline) },
             write_report: follow::write_report,
+            compose: follow::compose(context, dir),
             find_kind: kinds::find,
             no_wait,
             answers: std::mem::take(&mut answers),

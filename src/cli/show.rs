@@ -94,6 +94,11 @@ fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut Page) {
     let took = if step.status.is_settled() { "took" } else { "so far" };
     view.duration_of(step).into_iter().for_each(|span| fact(took, span));
     step.pulse.iter().for_each(|pulse| fact("progress", progress(pulse)));
+    state.wait.iter().for_each(|it| fact("waits", format!("{} (since {})", it.wait, stamp(it.since.at))));
+    if state.early {
+        fact("early", "yes: a person let it start before its time".into());
+    }
+    state.overdue.iter().for_each(|it| fact("deadline", format!("over since {}", stamp(it.at))));
     if state.attempts > 0 {
         fact("attempts", format!("{}, generation {}", state.attempts, state.generation));
     }

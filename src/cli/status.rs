@@ -4,6 +4,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::looking::{self, print, print_json};
 use crate::model::record::Mode;
+use crate::model::step::StepState;
 use crate::model::{RunStatus, Status};
 use crate::view::commands::{who_now, whom};
 use crate::view::page::Page;
@@ -36,6 +37,7 @@ pub fn text(view: &RunView, paint: Paint, all: bool) -> Page {
     steps(view, paint, all, &mut out);
     todos(view, paint, &mut out);
     recorded(view, &mut out);
+    told(view, paint, &mut out);
     ledger(view, &mut out);
     next(view, paint, &mut out);
     out
@@ -121,6 +123,8 @@ fn remark(view: &RunView, step: &StepView) -> String {
         let word = if step.survives { "goes on without an executor" } else { "no process of ours works on it" };
         parts.push(word.into());
     }
+    parts.extend(view.is_overdue(step).then(|| "BEYOND ITS DEADLINE".into()));
+    parts.extend(state.wait.iter().filter(|_| view.state.ended.is_none()).map(|it| format!("waits {}", it.wait)));
     parts.extend(state.by_hand.then(|| "by hand".into()));
     parts.extend(state.adopted.then(|| "adopted".into()));
     parts.extend(step.blocked_by.as_ref().map(|need| format!("by `{need}`")));
@@ -176,7 +180,7 @@ fn recorded(view: &RunView, out: &mut Page) {
 pub fn question(view: &RunView, step: &StepView) -> String {
     let state = view.state_of(step);
     match (&state.ask, step.status) {
-        (Some(asked), Status::Waiting) => {
+        (Some(asked), Status::Waiting) if state.wait.is_none() => {
             let approved = if state.approved_by.is_empty() {
                 String::new()
             } else {
@@ -184,15 +188,37 @@ pub fn question(view: &RunView, step: &StepView) -> String {
             };
             format!("asks {}, since {}{approved}", who_now(asked), clock(asked.since.at))
         }
+        _ if state.wait.is_some() => waits(state),
         (_, Status::Unknown) => "is unknown: did it happen?".into(),
         (_, Status::Unproven) => "is not proven".into(),
         (_, Status::Undone) => "was taken back".into(),
+        _ if view.is_overdue(step) => overdue(state),
         (_, Status::Late) => "is late: it goes on and is watched".into(),
         _ => match &state.fault {
             Some(fault) => format!("failed: {fault}"),
             None => "failed".into(),
         },
     }
+}
+
+/// Those who cannot be told what goes on.
+fn told(view: &RunView, paint: Paint, out: &mut Page) {
+    let failing = view.state.told.iter().filter_map(|told| Some((&told.to, told.failing.as_ref()?)));
+    for (to, failing) in failing {
+        out.gap();
+        let (note, since) = (paint.alarm("note:"), clock(failing.since.at));
+        out.line(format_args!("{note} `{to}` CANNOT BE TOLD since {since}: {}", failing.fault));
+        failing.fault.causes.iter().for_each(|cause| out.quote("  because: ", cause));
+    }
+}
+
+fn waits(state: &StepState) -> String {
+    state.wait.as_ref().map_or_else(String::new, |it| format!("waits {}", it.wait))
+}
+
+fn overdue(state: &StepState) -> String {
+    let since = state.overdue.as_ref().map(|it| format!(" since {}", clock(it.at))).unwrap_or_default();
+    format!("is beyond its deadline{since}; it goes on and is watched")
 }
 
 fn ledger(view: &RunView, out: &mut Page) {

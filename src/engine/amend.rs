@@ -25,7 +25,7 @@ pub fn records(plan: &Plan, state: &RunState) -> Vec<Event> {
     let is_void = |address: &Address| {
         let step = state.step(address);
         let approval = step.ask.as_ref().is_some_and(|asked| asked.ask.what == AskKind::Approval);
-        let open = step.status == Status::Waiting && !step.is_begun();
+        let open = step.status == Status::Waiting && step.ask.is_some() && !step.is_begun();
         open && (approval || amendment.changed.contains(address)) && !amendment.gone.contains(address)
     };
     let void = state.steps.keys().filter(|step| is_void(step));

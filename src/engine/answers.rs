@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::{group, late, people, undo};
+use super::{group, late, people, time, undo};
 use crate::kind::Role;
 use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
@@ -40,6 +40,7 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         Verb::Retry { step: Some(step) } => retry(plan, state, step, because),
         Verb::Retry { step: None } => retry_all(plan, state),
         Verb::Rerun { step } => rerun(plan, state, step),
+        Verb::Start { step } => time::start(plan, state, node_of(plan, step)?),
         Verb::Extend { step, by_ms } => extend(plan, state, step, *by_ms),
         Verb::Pause => Ok(vec![Event::RunPaused]),
         Verb::Resume if state.paused => Ok(vec![Event::RunUnpaused]),
@@ -84,6 +85,7 @@ fn needs_reason(verb: &Verb) -> bool {
         | Verb::Done { .. }
         | Verb::Skip { .. }
         | Verb::Rerun { .. }
+        | Verb::Start { .. }
         | Verb::Pause
         | Verb::Abort
         | Verb::Undo { .. } => true,
@@ -240,12 +242,15 @@ fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
 
 fn extend(plan: &Plan, state: &RunState, step: &Address, by_ms: u64) -> Judgement {
     let node = node_of(plan, step)?;
-    if late::time_of(plan, node).is_none() {
-        let why = "only work that lives on when its `timeout` is over can be given more";
+    let has_deadline = late::deadline_of(plan, node).is_some();
+    if late::time_of(plan, node).is_none() && !has_deadline {
+        let why = "only work that lives on when its `timeout` is over, and what has a `deadline`, can be given more";
         return Err(format!("`{step}` cannot be given more time: {why}"));
     }
+    let began = has_deadline && state.step(step).started_at.is_some();
     match state.status(step) {
         Status::Running | Status::Late => Ok(vec![Event::StepExtended { step: step.clone(), by_ms }]),
+        status if began && !status.is_settled() => Ok(vec![Event::StepExtended { step: step.clone(), by_ms }]),
         status => Err(format!("`{step}` is {}; only what is under way can be given more time", status.word())),
     }
 }

@@ -17,6 +17,7 @@ use super::group;
 use super::intent;
 use super::live::Live;
 use super::people::contacts;
+use super::time;
 use crate::kind::Role;
 use crate::model::record::{Ask, AskKind, Contact, Escalation, Event, StepIntended};
 use crate::model::step::Reached;
@@ -143,6 +144,11 @@ pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, no
     let Some(asked) = &step.ask else { return };
     if !step.is_approved() {
         return escalation::consider(plan.address(node), asked, now, decision);
+    }
+    // Agreed to now, it may be its time no more. What is under way goes on.
+    let starts = step.reached.is_none() && plan.kinds[node].role() != Role::Intrinsic;
+    if starts && !time::may_begin(plan, state, node, now, decision) {
+        return;
     }
     if plan.is_group(node) {
         return group::agreed(plan, state, node, asked, decision);

@@ -6,7 +6,8 @@ use crate::kind::{Found, Next, Outputs, Prepared, RawOp, Undone};
 use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{Check, Record};
 use crate::model::time::Moment;
-use crate::model::{Address, Answer, Fault, RunState};
+use crate::model::told::Matter;
+use crate::model::{Address, Answer, Fault, RunState, Seq};
 use crate::plan::Plan;
 use crate::runbook::ast::Proof;
 
@@ -43,6 +44,8 @@ pub enum Command {
         step: Option<Address>,
         entries: Vec<Removal>,
     },
+    /// Tells somebody outside.
+    Tell(Telling),
     /// Writes the report, for a step `report.write`.
     Report {
         step: Address,
@@ -61,6 +64,7 @@ impl Command {
             | Command::Undo { op, .. } => Some(&op.step),
             Command::Verify { step, .. } | Command::Report { step, .. } => Some(step),
             Command::Cleanup { step, .. } => step.as_ref(),
+            Command::Tell(_) => None,
         }
     }
 }
@@ -74,6 +78,19 @@ pub struct RenderedProof {
     pub op: RawOp,
     /// What `expect` may refer to.
     pub names: Value,
+}
+
+/// A message to somebody outside, for an entry of `tell`.
+#[derive(Clone, Debug)]
+pub struct Telling {
+    pub entry: usize,
+    /// The same at each try.
+    pub key: String,
+    /// The address; a placeholder until the driver opens it.
+    pub to: Value,
+    /// What it says is so by this record, or a later one.
+    pub upto: Seq,
+    pub when: Vec<Matter>,
 }
 
 /// A thing of the ledger, and the `with` of the step that made it.
@@ -118,6 +135,12 @@ pub enum Happening {
         kept: Vec<Kept>,
         failed: Vec<String>,
     },
+    /// What became of a message to somebody outside.
+    Told {
+        entry: usize,
+        upto: Seq,
+        result: Result<(), Fault>,
+    },
     Answered(Answer),
     /// First Ctrl-C or SIGTERM.
     StopRequested,
@@ -136,6 +159,7 @@ impl Happening {
             | Happening::Undone { step, .. } => Some(step),
             Happening::Removed { .. }
             | Happening::CleanedUp { .. }
+            | Happening::Told { .. }
             | Happening::Answered(_)
             | Happening::StopRequested
             | Happening::DetachRequested => None,

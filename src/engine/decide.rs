@@ -17,6 +17,8 @@ use super::intent;
 use super::late;
 use super::live::{Known, Live};
 use super::retry;
+use super::tell;
+use super::time;
 use super::tries;
 use super::undo;
 use crate::kind::Role;
@@ -37,6 +39,8 @@ pub struct Decision {
     pub wake_in: Option<u64>,
     /// Milliseconds until a question goes to more people. Nobody stays for that alone.
     pub remind_in: Option<u64>,
+    /// Somebody outside has news coming: worth a moment before this executor leaves.
+    pub owes: bool,
     /// Nodes that people begin with these records: nobody of this executor is busy with them.
     pub asked: BTreeSet<usize>,
     /// Items that are bodies and open with these records.
@@ -60,21 +64,22 @@ impl Decision {
 /// The engine's one decision. Marks in `live` what it gives out commands for.
 pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> Decision {
     let mut decision = Decision::default();
+    // A way that fails before another one is no failure of the run, and nobody is told of one.
+    tries::decide(plan, state, live, &mut decision);
+    if !decision.events.is_empty() {
+        return decision;
+    }
+    tell::decide(plan, state, live, now, &mut decision);
     // Before all else: an ended run can still be taken back and cleaned up.
     cleanup::decide(plan, state, live, &mut decision);
     if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() || live.errand {
-        return decision;
-    }
-    // A way that fails before another one is no failure of the run.
-    tries::decide(plan, state, live, &mut decision);
-    if !decision.events.is_empty() {
         return decision;
     }
     if let Some(how) = ending::forced(plan, state, live) {
         decision.events.push(Event::EndingBegan { how });
         return decision;
     }
-    late::decide(plan, state, now, &mut decision);
+    late::decide(plan, state, live, now, &mut decision);
     let may_start = !live.stopping && !state.paused;
     for node in live.frontier.movable() {
         if live.busy.contains(&node) || !ending::is_turn(plan, state, live, node) {
@@ -82,8 +87,8 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         }
         match live.frontier.statuses[node] {
             Status::Pending if may_start => consider(plan, state, live, now, node, &mut decision),
-            Status::Waiting if may_start => ask::consider(plan, state, live, now, node, &mut decision),
-            Status::Running if plan.is_group(node) => group::close(plan, state, node, &mut decision),
+            Status::Waiting if may_start => wait(plan, state, live, now, node, &mut decision),
+            Status::Running | Status::Late if plan.is_group(node) => group::close(plan, state, node, &mut decision),
             Status::Running | Status::Late => go_on(plan, state, live, node, may_start, &mut decision),
             Status::Verifying => intent::verify(plan, state, live, node, &mut decision),
             _ => {}
@@ -93,6 +98,14 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         ending::decide(plan, state, live, &mut decision);
     }
     decision
+}
+
+/// A step that waits: for its time, or for people.
+fn wait(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usize, decision: &mut Decision) {
+    match &state.step(plan.address(node)).wait {
+        Some(_) => drop(time::may_begin(plan, state, node, now, decision)),
+        None => ask::consider(plan, state, live, now, node, decision),
+    }
 }
 
 /// A step that has no intent on disk.
@@ -111,7 +124,10 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
     }
     // What is asked of each item is not asked of all of them.
     if plan.is_list(node) {
-        return group::consider_list(plan, state, node, decision);
+        if time::may_begin(plan, state, node, now, decision) {
+            group::consider_list(plan, state, node, decision);
+        }
+        return;
     }
     if plan.is_body(node) && !has_room(plan, live, node, decision) {
         return;
@@ -120,6 +136,9 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
         Ok(true) => {}
         Ok(false) => return skip(plan, node, SkipReason::Condition, decision),
         Err(fault) => return decision.fail(plan, node, fault),
+    }
+    if !time::may_begin(plan, state, node, now, decision) {
+        return;
     }
     if plan.is_body(node) {
         return match include::judge(plan, state, node) {

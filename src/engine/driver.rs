@@ -51,6 +51,23 @@ pub enum Halt {
     Full,
 }
 
+impl Halt {
+    /// Whether somebody outside should hear of it first. Who asked for it is there.
+    fn is_news(self) -> bool {
+        matches!(self, Halt::Ended | Halt::Paused | Halt::Waiting | Halt::Unknown)
+    }
+}
+
+/// In how many milliseconds something comes by itself.
+struct Times {
+    /// The run goes on.
+    wake_in: Option<u64>,
+    /// Somebody is to be told. Nobody stays for that alone.
+    remind_in: Option<u64>,
+    /// But for a moment, for news.
+    owes: bool,
+}
+
 impl<'a, W: World, D: Disk> Driver<'a, W, D> {
     pub fn new(
         plan: &'a mut Plan,
@@ -79,11 +96,12 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         first.into_iter().try_for_each(|event| self.stage(event))?;
         answers.into_iter().try_for_each(|answer| self.take(Happening::Answered(answer)))?;
         loop {
-            let (wake_in, remind_in) = self.advance()?;
+            let Times { wake_in, remind_in, owes } = self.advance()?;
             if self.live.is_idle()
                 && self.failed.is_empty()
                 && wake_in.is_none()
                 && let Some(halt) = self.halt()
+                && !(owes && halt.is_news())
             {
                 return self.leave(halt);
             }
@@ -129,9 +147,8 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         }
     }
 
-    /// Decides until nothing follows, makes it durable, tells it, and hands out the commands. Gives back when the run goes on
-    /// by itself, and when a question that waits goes to more people.
-    fn advance(&mut self) -> Result<(Option<u64>, Option<u64>), JournalError> {
+    /// Decides until nothing follows, makes it durable, tells it, and hands out the commands.
+    fn advance(&mut self) -> Result<Times, JournalError> {
         let mut commands = Vec::new();
         let mut times;
         loop {
@@ -143,7 +160,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
             let now = self.world.now();
             let decision = decide(self.plan, &self.state, &mut self.live, &now);
             commands.extend(decision.commands);
-            times = (decision.wake_in, decision.remind_in);
+            times = Times { wake_in: decision.wake_in, remind_in: decision.remind_in, owes: decision.owes };
             if decision.events.is_empty() {
                 break;
             }
@@ -260,6 +277,11 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
                 removal.with = opened(&removal.with, &removal.entry.made_by)?;
                 Ok(())
             }),
+            Command::Tell(telling) => {
+                let scope = RunScope::new(self.plan, &self.state);
+                telling.to = open(&telling.to, &scope, &self.secrets)?;
+                Ok(())
+            }
             Command::Report { .. } => Ok(()),
         }
     }
@@ -319,17 +341,22 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
 
 /// What a command that could not be handed out comes to. Nothing was begun.
 fn refused(command: &Command, fault: Fault) -> Happening {
-    let step = match command.step() {
-        Some(step) => step.clone(),
-        None => return Happening::CleanedUp { kept: Vec::new(), failed: vec![fault.to_string()] },
+    let step = match (command.step(), command) {
+        (Some(step), _) => step.clone(),
+        (None, Command::Tell(it)) => {
+            return Happening::Told { entry: it.entry, upto: it.upto, result: Err(fault) };
+        }
+        (None, _) => return Happening::CleanedUp { kept: Vec::new(), failed: vec![fault.to_string()] },
     };
     match command {
         Command::Prepare { .. } => Happening::Prepared { step, result: Err(fault) },
         Command::Find { .. } => Happening::Found { step, result: Err(fault) },
         Command::Verify { .. } => Happening::Verified { step, checks: Vec::new(), fault: Some(fault) },
         Command::Undo { .. } => Happening::Undone { step, result: Err(fault) },
-        Command::Start { .. } | Command::Watch { .. } | Command::Cleanup { .. } | Command::Report { .. } => {
-            Happening::Ended { step, result: Err(fault) }
-        }
+        Command::Start { .. }
+        | Command::Watch { .. }
+        | Command::Cleanup { .. }
+        | Command::Tell(_)
+        | Command::Report { .. } => Happening::Ended { step, result: Err(fault) },
     }
 }

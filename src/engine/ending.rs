@@ -16,7 +16,7 @@ pub fn is_turn(plan: &Plan, state: &RunState, live: &Live, node: usize) -> bool 
     match (plan.is_finally(node), state.ending) {
         (false, None) => true,
         // What is under way is seen to its end, with the list whose last item it was; nothing else begins.
-        (false, Some(_)) => in_flight(node) || live.frontier.statuses[node] == Status::Running,
+        (false, Some(_)) => in_flight(node) || matches!(live.frontier.statuses[node], Status::Running | Status::Late),
         (true, None) => false,
         (true, Some(_)) => !(0..plan.len()).any(|other| !plan.is_finally(other) && in_flight(other)),
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::driver::{Driver, Halt};
 use super::opening::{self, Opening};
-use super::world::{Audience, RealWorld, Setting, WriteReport, pending};
+use super::world::{Audience, Compose, RealWorld, Setting, WriteReport, pending};
 use crate::journal::disk::Folder;
 use crate::journal::lease::Lease;
 use crate::journal::store::{RunDir, Store};
@@ -28,6 +28,7 @@ pub struct Hands {
     pub secrets: Secrets,
     pub audience: Vec<Box<dyn Audience>>,
     pub write_report: WriteReport,
+    pub compose: Compose,
     pub find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
     pub no_wait: bool,
     /// Given in this process, before the run goes on.
@@ -85,8 +86,8 @@ fn drive(
         mode: plan.mode,
         secrets: hands.secrets.values().cloned().collect(),
     };
-    let Hands { secrets, audience, write_report, find_kind, no_wait, answers, errand, .. } = hands;
-    let setting = Setting { cx, run: run.clone(), audience, write_report, find_kind };
+    let Hands { secrets, audience, write_report, compose, find_kind, no_wait, answers, errand, .. } = hands;
+    let setting = Setting { cx, run: run.clone(), audience, write_report, compose, find_kind };
     let world = RealWorld::new(plan, setting).map_err(io_error("cannot start the workers"))?;
     let waiting = pending(&run.inbox()).into_iter().map(|(_, answer)| answer);
     let answers = answers.into_iter().chain(waiting).collect();

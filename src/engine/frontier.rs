@@ -108,7 +108,7 @@ impl Frontier {
         let recorded = state.status(&outline.steps[node].address);
         if let Some(tally) = self.groups.get(&node).filter(|tally| tally.opened) {
             let now = tally.status(recorded);
-            return (now, matches!(now, Status::Running | Status::Verifying) && tally.is_done());
+            return (now, matches!(now, Status::Running | Status::Late | Status::Verifying) && tally.is_done());
         }
         if recorded != Status::Pending {
             return (recorded, !recorded.is_settled());
@@ -167,7 +167,10 @@ impl Frontier {
         let begun = match self.statuses[node] {
             Status::Running | Status::Verifying | Status::Late | Status::Unknown | Status::Undoing => true,
             // Somebody does it by hand, or is asked between two phases of it.
-            Status::Waiting => step.effect == Effect::Human || state.step(&step.address).reached.is_some(),
+            Status::Waiting => {
+                let held = state.step(&step.address);
+                held.wait.is_none() && (step.effect == Effect::Human || held.reached.is_some())
+            }
             _ => false,
         };
         if begun {

@@ -96,6 +96,7 @@ impl Tally {
             (0, 0, 0) => recorded,
             (0, 0, _) => Status::Undone,
             (0, ..) => Status::Failed,
+            _ if recorded == Status::Late => Status::Late,
             _ => Status::Running,
         }
     }

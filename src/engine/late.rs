@@ -1,9 +1,14 @@
-//! Work that is not ended when its time is up, because ending it would do harm: it is late, and goes on.
+//! What is not over when its time is up, and not ended for that: it is late, and goes on.
+//!
+//! Two times lead there. `timeout` covers one attempt, where ending the work would do harm. `deadline` covers a step from its
+//! start to its end, with all attempts and what people take, or all of a list, block or include.
 
 use std::time::Duration;
 
 use super::decide::Decision;
+use super::live::Live;
 use crate::model::record::Event;
+use crate::model::step::Extended;
 use crate::model::time::Moment;
 use crate::model::{RunState, Status};
 use crate::plan::Plan;
@@ -13,7 +18,38 @@ pub fn time_of(plan: &Plan, node: usize) -> Option<Duration> {
     plan.step(node).timeout.filter(|_| plan.kinds[node].lives_on() && !plan.is_group(node))
 }
 
-pub fn decide(plan: &Plan, state: &RunState, now: &Moment, decision: &mut Decision) {
+/// The deadline of a step; one of a step with `foreach` is that of the whole list.
+pub fn deadline_of(plan: &Plan, node: usize) -> Option<Duration> {
+    plan.step(node).deadline.filter(|_| plan.item(node).is_none())
+}
+
+/// Milliseconds of a time that began at `from`. What a person gave counts from the moment it was given, and never takes time
+/// away.
+fn left(time: Duration, from: &Moment, given: Option<&Extended>, now: &Moment) -> u64 {
+    let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let given = given.map_or(0, |it| it.by_ms.saturating_sub(now.since(&it.at)));
+    time.saturating_sub(now.since(from)).max(given)
+}
+
+pub fn decide(plan: &Plan, state: &RunState, live: &Live, now: &Moment, decision: &mut Decision) {
+    attempts(plan, state, now, decision);
+    for (node, deadline) in (0..plan.len()).filter_map(|node| Some((node, deadline_of(plan, node)?))) {
+        let address = plan.address(node);
+        let step = state.step(address);
+        let Some(started) = step.started_at.as_ref().filter(|_| step.overdue.is_none()) else { continue };
+        let status = live.frontier.statuses[node];
+        if status.is_settled() || status == Status::Undoing {
+            continue;
+        }
+        match left(deadline, started, step.granted.as_deref(), now) {
+            0 => decision.events.push(Event::StepLate { step: address.clone(), deadline: true }),
+            // Nobody stays for it alone: the next executor says what is so by then.
+            left => decision.remind_in(left),
+        }
+    }
+}
+
+fn attempts(plan: &Plan, state: &RunState, now: &Moment, decision: &mut Decision) {
     for (node, timeout) in (0..plan.len()).filter_map(|node| Some((node, time_of(plan, node)?))) {
         let address = plan.address(node);
         if state.status(address) != Status::Running {
@@ -22,11 +58,8 @@ pub fn decide(plan: &Plan, state: &RunState, now: &Moment, decision: &mut Decisi
         let step = state.step(address);
         // A phase that was reached waits for us or for a person, and for neither there is a time.
         let Some(intent) = step.intent.as_ref().filter(|_| step.reached.is_none()) else { continue };
-        let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        // What a person gave counts from the moment it was given, and never takes time away.
-        let given = step.extended.as_ref().map_or(0, |it| it.by_ms.saturating_sub(now.since(&it.at)));
-        match timeout.saturating_sub(now.since(&intent.at)).max(given) {
-            0 => decision.events.push(Event::StepLate { step: address.clone() }),
+        match left(timeout, &intent.at, step.extended.as_deref(), now) {
+            0 => decision.events.push(Event::StepLate { step: address.clone(), deadline: false }),
             left => decision.wake_in(left),
         }
     }
@@ -68,7 +101,7 @@ mod tests {
         state.steps.insert(step.clone(), running);
         let late_at = |state: &RunState, seconds: u64| {
             let mut decision = Decision::default();
-            decide(&plan, state, &moment(seconds), &mut decision);
+            attempts(&plan, state, &moment(seconds), &mut decision);
             (decision.events.len(), decision.wake_in)
         };
         assert_eq!(late_at(&state, 59), (0, Some(1000)));
@@ -80,7 +113,7 @@ mod tests {
         // Little, while much is left, changes nothing.
         let state = apply(&Event::StepExtended { step: step.clone(), by_ms: 5_000 }, 10);
         assert_eq!(late_at(&state, 20), (0, Some(40_000)));
-        apply(&Event::StepLate { step: step.clone() }, 60);
+        apply(&Event::StepLate { step: step.clone(), deadline: false }, 60);
         let given = judge(&plan, &state, &extend(&step, 30)).unwrap();
         let state = apply(&given[0], 70);
         assert_eq!(state.status(&step), Status::Running);

@@ -9,6 +9,7 @@ use crate::model::RunState;
 use crate::plan::Plan;
 
 use super::frontier::Frontier;
+use super::tell::Messages;
 
 #[derive(Debug)]
 pub struct Live {
@@ -22,6 +23,7 @@ pub struct Live {
     /// How often in a row an intent without outcome was looked for.
     pub looked: BTreeMap<usize, u32>,
     pub frontier: Frontier,
+    pub messages: Messages,
     /// Which boot of the machine this is.
     pub boot: String,
     /// Does what was asked for and leaves: the run itself does not move.
@@ -47,6 +49,7 @@ impl Live {
             known: BTreeMap::new(),
             looked: BTreeMap::new(),
             frontier: Frontier::new(&plan.outline, state),
+            messages: Messages::default(),
             boot: boot.to_string(),
             errand: false,
             stopping: false,

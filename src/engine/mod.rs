@@ -37,6 +37,8 @@ pub mod opening;
 mod people;
 mod react;
 mod retry;
+pub mod tell;
+mod time;
 mod tries;
 pub mod undo;
 pub mod world;

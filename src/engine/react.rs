@@ -2,7 +2,7 @@
 
 use super::command::Happening;
 use super::live::{Known, Live};
-use super::retry;
+use super::{retry, tell};
 use crate::kind::{Found, Next, Undone};
 use crate::model::record::{Event, StepSucceeded};
 use crate::model::time::Moment;
@@ -20,7 +20,9 @@ pub struct Luck {
 
 /// Takes note of `happening` in `live`, and says what goes to the journal. Answers are judged elsewhere.
 pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happening, luck: &Luck) -> Vec<Event> {
-    let Some(node) = happening.step().and_then(|step| plan.find(step)) else { return of_the_run(live, happening) };
+    let Some(node) = happening.step().and_then(|step| plan.find(step)) else {
+        return of_the_run(plan, state, live, happening, luck);
+    };
     match happening {
         Happening::Prepared { result, .. } => {
             live.busy.remove(&node);
@@ -68,12 +70,13 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
                 Err(fault) => vec![Event::UndoFailed { step, fault }],
             }
         }
-        other => of_the_run(live, other),
+        other => of_the_run(plan, state, live, other, luck),
     }
 }
 
-fn of_the_run(live: &mut Live, happening: Happening) -> Vec<Event> {
+fn of_the_run(plan: &Plan, state: &RunState, live: &mut Live, happening: Happening, luck: &Luck) -> Vec<Event> {
     match happening {
+        Happening::Told { entry, upto, result } => tell::react(plan, state, live, entry, upto, result, &luck.now),
         Happening::CleanedUp { kept, failed } => {
             live.cleaning = false;
             vec![Event::CleanupEnded { kept, failed }]

@@ -52,6 +52,10 @@ pub enum Verb {
     Rerun {
         step: Address,
     },
+    /// Lets a step start before its time.
+    Start {
+        step: Address,
+    },
     /// More time for work that is not ended when its time is up, counted from now.
     Extend {
         step: Address,
@@ -106,6 +110,7 @@ impl Verb {
             Verb::Skip { .. } => "skip",
             Verb::Retry { .. } => "retry",
             Verb::Rerun { .. } => "rerun",
+            Verb::Start { .. } => "start",
             Verb::Extend { .. } => "extend",
             Verb::Pause => "pause",
             Verb::Resume => "resume",
@@ -123,6 +128,7 @@ impl Verb {
             | Verb::Done { step, .. }
             | Verb::Skip { step }
             | Verb::Rerun { step }
+            | Verb::Start { step }
             | Verb::Extend { step, .. } => Some(step),
             Verb::Retry { step } | Verb::Undo { step } => step.as_ref(),
             Verb::Pause | Verb::Resume | Verb::Abort | Verb::Cleanup | Verb::Note { .. } => None,

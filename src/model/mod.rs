@@ -16,10 +16,13 @@ pub mod pulse;
 pub mod record;
 pub mod run;
 pub mod secret;
+pub mod started;
 pub mod status;
 pub mod step;
 pub mod text;
 pub mod time;
+pub mod told;
+pub mod wait;
 
 pub use amendment::Amendment;
 pub use answer::{Answer, Person, Verb};
@@ -31,3 +34,4 @@ pub use pulse::Pulse;
 pub use record::{Event, Record};
 pub use run::RunState;
 pub use status::{RunStatus, Status};
+pub use wait::Wait;

@@ -10,10 +10,13 @@ use serde_json::{Map, Value};
 use super::amendment::Amendment;
 use super::answer::{Answer, Person};
 use super::fault::Fault;
-use super::ids::{Address, OpId, RunId, Seq};
+use super::ids::{Address, OpId, Seq};
 use super::item::Item;
 use super::ledger::{Kept, LedgerEntry, Made};
 use super::time::Moment;
+use super::wait::Wait;
+
+pub use super::started::{Mode, OnFailure, RunStarted};
 
 pub use super::ask::{Ask, AskKind, Contact, Escalation};
 
@@ -125,9 +128,25 @@ pub enum Event {
         fault: Fault,
         delay_ms: u64,
     },
-    /// Still going on beyond its timeout, and not to be killed.
+    /// Its time has not come. Nobody is asked.
+    WaitBegan {
+        step: Address,
+        wait: Wait,
+    },
+    /// Its time has come, or a person lets it start before.
+    WaitEnded {
+        step: Address,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        early: bool,
+        /// An approval of it stands.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        approved: bool,
+    },
+    /// Still going on beyond its timeout, and not to be killed; or not at its end when its deadline is over.
     StepLate {
         step: Address,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deadline: bool,
     },
     /// A person gives it more time, counted from now.
     StepExtended {
@@ -192,6 +211,17 @@ pub enum Event {
         failed: Vec<String>,
     },
 
+    /// Somebody outside was told all that was so by the record `upto`; or could not be.
+    Told {
+        /// Which of `tell`, from 0.
+        entry: usize,
+        /// In words that give no secret away.
+        to: String,
+        upto: Seq,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Fault>,
+    },
+
     AnswerAccepted {
         answer: Answer,
     },
@@ -235,7 +265,9 @@ impl Event {
             | Event::StepUnproven { step, .. }
             | Event::StepFailed { step, .. }
             | Event::RetryScheduled { step, .. }
-            | Event::StepLate { step }
+            | Event::WaitBegan { step, .. }
+            | Event::WaitEnded { step, .. }
+            | Event::StepLate { step, .. }
             | Event::StepExtended { step, .. }
             | Event::StepDoubted { step, .. }
             | Event::StepSkipped { step, .. }
@@ -256,6 +288,7 @@ impl Event {
             | Event::LedgerRemoved { .. }
             | Event::CleanupBegan
             | Event::CleanupEnded { .. }
+            | Event::Told { .. }
             | Event::AnswerAccepted { .. }
             | Event::AnswerRefused { .. }
             | Event::RunPaused
@@ -265,45 +298,6 @@ impl Event {
             | Event::RunEnded { .. } => None,
         }
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunStarted {
-    pub run: RunId,
-    pub runbook: String,
-    pub title: String,
-    pub severity: String,
-    pub mode: Mode,
-    /// Of the resolved plan: runbook, parameters, choices (G13).
-    pub digest: String,
-    pub params: Map<String, Value>,
-    pub objectives: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outage_began: Option<Timestamp>,
-    pub on_failure: OnFailure,
-    pub concurrency: usize,
-    pub who: Person,
-    /// Left out on request, with the reason.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub skipped: Vec<Address>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub because: Option<String>,
-    /// Release that wrote it.
-    pub regrow: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    Real,
-    Drill,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnFailure {
-    Pause,
-    Abort,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! The fold: a run as its records tell it. The engine decides on it, every view shows it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -14,6 +15,7 @@ use super::record::{End, Event, Record, RunStarted, StopReason};
 use super::status::{RunStatus, Status};
 use super::step::{PENDING, StepState};
 use super::time::Moment;
+use super::told::{Matter, Told};
 
 /// Everything the journal says, up to and with record `seq`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,12 @@ pub struct RunState {
     pub answers: Vec<Judged>,
     /// Damaged tails that were set aside.
     pub doubts: Vec<String>,
+    /// The newest record of each sort that somebody outside may be told of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub news: BTreeMap<Matter, Seq>,
+    /// What the entries of `tell` have come to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -142,6 +150,9 @@ impl RunState {
         }
         self.stand_at(record, hash);
         let moment = record.moment();
+        if let Some(matter) = Matter::of(&record.event) {
+            self.news.insert(matter, record.seq);
+        }
         if let Some(step) = record.event.step() {
             let state = self.steps.entry(step.clone()).or_insert_with(StepState::pending);
             state.apply(&record.event, &moment, record.epoch);
@@ -218,6 +229,7 @@ impl RunState {
                 let (id, refused) = (answer.id.clone(), Some(reason.clone()));
                 self.answers.push(Judged { id, refused, code: code.clone(), hint: hint.clone() });
             }
+            Event::Told { entry, to, upto, fault } => self.told(*entry).tried(to, *upto, fault.as_ref(), moment),
             Event::RunPaused => self.paused = true,
             Event::RunUnpaused => (self.paused, self.pause) = (false, None),
             Event::NoteAdded { text, who } => {
@@ -230,6 +242,14 @@ impl RunState {
             }
             _ => {}
         }
+    }
+
+    fn told(&mut self, entry: usize) -> &mut Told {
+        let at = self.told.iter().position(|told| told.entry == entry).unwrap_or_else(|| {
+            self.told.push(Told::new(entry));
+            self.told.len() - 1
+        });
+        &mut self.told[at]
     }
 
     fn amend(&mut self, it: &Amendment) {

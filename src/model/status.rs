@@ -130,8 +130,12 @@ pub fn next(status: Status, event: &Event) -> Status {
         Event::StepSucceeded(_) | Event::StepVerified { .. } => Status::Succeeded,
         Event::StepUnproven { .. } => Status::Unproven,
         Event::StepFailed { .. } => Status::Failed,
-        Event::StepLate { .. } => Status::Late,
-        Event::StepExtended { .. } => Status::Running,
+        Event::WaitBegan { .. } | Event::WaitEnded { approved: true, .. } => Status::Waiting,
+        Event::WaitEnded { .. } => Status::Pending,
+        // Beyond its deadline a step may also wait, or be tried again later: it goes on with that.
+        Event::StepLate { .. } if status == Status::Running => Status::Late,
+        Event::StepExtended { .. } if status == Status::Late => Status::Running,
+        Event::StepLate { .. } | Event::StepExtended { .. } => status,
         Event::StepDoubted { .. } => Status::Unknown,
         Event::StepSkipped { .. } => Status::Skipped,
         Event::StepSuperseded { .. } => Status::Superseded,
@@ -149,6 +153,7 @@ pub fn next(status: Status, event: &Event) -> Status {
         | Event::LedgerRemoved { .. }
         | Event::CleanupBegan
         | Event::CleanupEnded { .. }
+        | Event::Told { .. }
         | Event::AnswerAccepted { .. }
         | Event::AnswerRefused { .. }
         | Event::RunPaused

@@ -11,6 +11,7 @@ use super::ledger::Made;
 use super::record::{Ask, AskKind, Check, Contact, Event, SkipReason, StepIntended};
 use super::status::{self, Status};
 use super::time::Moment;
+use super::wait::Wait;
 
 /// One step as the records tell it. A step without records is [`Status::Pending`] and has no entry. What is large, or what
 /// few steps have, stands in a box: ten thousand steps are held at once.
@@ -52,6 +53,18 @@ pub struct StepState {
     /// Distinct people whose approval of the current ask stands.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approved_by: Vec<String>,
+    /// Its time has not come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Box<Waiting>>,
+    /// A person let it start before its time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub early: bool,
+    /// Since when it is beyond its deadline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<Box<Moment>>,
+    /// Time that a person gave beyond its deadline: to all attempts together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted: Option<Box<Extended>>,
     /// Nobody can tell what became of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Box<Doubt>>,
@@ -124,6 +137,13 @@ impl Asked {
     }
 }
 
+/// Since when it waits for its time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub since: Moment,
+    pub wait: Wait,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retry {
     pub at: Moment,
@@ -166,6 +186,10 @@ impl StepState {
             adopted: false,
             ask: None,
             approved_by: Vec::new(),
+            wait: None,
+            early: false,
+            overdue: None,
+            granted: None,
             doubt: None,
             skipped: None,
             retry: None,
@@ -181,6 +205,11 @@ impl StepState {
         self.ask.as_ref().is_some_and(|asked| asked.ask.what == AskKind::Approval && enough(asked))
     }
 
+    /// Whether people are asked whose answers are still missing.
+    pub fn is_asked(&self) -> bool {
+        self.ask.is_some() && self.wait.is_none() && !self.is_approved()
+    }
+
     /// Whether anything of it was begun or decided: the runbook may not change it any more (G13). A question to people
     /// begins nothing.
     pub fn is_begun(&self) -> bool {
@@ -192,6 +221,9 @@ impl StepState {
     pub fn apply(&mut self, event: &Event, moment: &Moment, epoch: u64) {
         let began = !matches!(self.status, Status::Pending | Status::Waiting);
         self.status = status::next(self.status, event);
+        if self.status != Status::Waiting {
+            self.wait = None;
+        }
         if !began && matches!(event, Event::RetryScheduled { .. } | Event::StepFailed { .. }) {
             self.attempts += 1;
         }
@@ -205,6 +237,7 @@ impl StepState {
             }
             Event::StepAsked { ask, .. } => {
                 self.approved_by.clear();
+                self.wait = None;
                 self.ask = Some(Box::new(Asked { since: moment.clone(), ask: ask.clone(), escalated: None }));
             }
             Event::AskEscalated { .. } => {
@@ -241,8 +274,15 @@ impl StepState {
                 self.fault = Some(Box::new(fault.clone()));
                 self.retry = Some(Box::new(Retry { at: moment.clone(), delay_ms: *delay_ms }));
             }
+            Event::WaitBegan { wait, .. } => {
+                let since = self.wait.take().map_or_else(|| moment.clone(), |waiting| waiting.since);
+                self.wait = Some(Box::new(Waiting { since, wait: wait.clone() }));
+            }
+            Event::WaitEnded { early, .. } => (self.wait, self.early) = (None, self.early || *early),
+            Event::StepLate { deadline: true, .. } => self.overdue = Some(Box::new(moment.clone())),
             Event::StepExtended { by_ms, .. } => {
-                self.extended = Some(Box::new(Extended { at: moment.clone(), by_ms: *by_ms }));
+                let given = Box::new(Extended { at: moment.clone(), by_ms: *by_ms });
+                (self.extended, self.granted, self.overdue) = (Some(given.clone()), Some(given), None);
             }
             Event::StepDoubted { evidence, .. } => {
                 self.doubt = Some(Box::new(Doubt { at: moment.clone(), evidence: evidence.clone() }));

@@ -169,7 +169,7 @@ fn is_known(tree: &Tree, scope: &RunScope<'_>) -> bool {
     })
 }
 
-fn input(tree: &Tree, scope: &RunScope<'_>, later: &RunScope<'_>) -> Value {
+pub(super) fn input(tree: &Tree, scope: &RunScope<'_>, later: &RunScope<'_>) -> Value {
     // A dry run has no id and no start of its own: what is made of them only shows its form.
     let is_of_run = tree.references().iter().any(|it| {
         it.root() == "run" && matches!(it.path.get(1).map(String::as_str), Some("id" | "short_id" | "started_at"))

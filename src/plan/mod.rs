@@ -12,6 +12,7 @@ pub mod secrets;
 pub mod staffing;
 #[cfg(test)]
 pub mod testing;
+pub mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

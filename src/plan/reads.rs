@@ -53,7 +53,10 @@ fn read_in(book: &Runbook) -> Vec<&Reference> {
 
 fn read_by(step: &Step) -> impl Iterator<Item = &Reference> {
     let lists = step.foreach.iter().flat_map(|foreach| std::iter::once(&foreach.list).chain(&foreach.key));
-    let trees = std::iter::once(&step.with).chain(step.verify.iter().map(|proof| &proof.with)).chain(lists);
+    let trees = std::iter::once(&step.with)
+        .chain(step.verify.iter().map(|proof| &proof.with))
+        .chain(lists)
+        .chain(step.not_before.as_deref());
     let conditions = step.condition.as_deref().into_iter().chain(step.require.iter().map(|it| &it.that));
     trees.flat_map(Tree::references).chain(conditions.flat_map(Condition::references))
 }

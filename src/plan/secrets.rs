@@ -9,8 +9,6 @@ use crate::runbook::tree::Tree;
 
 /// The secrets that the steps at `nodes` read, also by way of variables.
 pub fn needed(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
-    let mut needed = BTreeSet::new();
-    let mut seen = BTreeSet::new();
     // Each with the include in whose file it is written.
     let file = |node: usize| plan.graph.file(&plan.runbook, node);
     let own = |node: usize| {
@@ -24,7 +22,14 @@ pub fn needed(plan: &Plan, nodes: impl IntoIterator<Item = usize>) -> BTreeSet<S
         }
         own
     };
-    let mut trees: Vec<(Option<usize>, &Tree)> = nodes.into_iter().flat_map(own).collect();
+    read_by(plan, nodes.into_iter().flat_map(own).collect())
+}
+
+/// The secrets that trees read, each with the include in whose file it is written.
+fn read_by<'a>(plan: &'a Plan, mut trees: Vec<(Option<usize>, &'a Tree)>) -> BTreeSet<String> {
+    let file = |node: usize| plan.graph.file(&plan.runbook, node);
+    let mut needed = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     while let Some((unit, tree)) = trees.pop() {
         for reference in tree.references() {
             let Some(name) = reference.path.get(1) else { continue };
@@ -54,7 +59,8 @@ pub fn idle(plan: &Plan) -> BTreeSet<String> {
     let by_person = |node| plan.graph.groups(node).chain([node]).any(|it| plan.is_left_out(it));
     let (never, others): (Vec<usize>, Vec<usize>) =
         (0..plan.len()).partition(|node| verdicts[*node] == Verdict::WouldSkip && !by_person(*node));
-    let wanted = needed(plan, others);
+    let mut wanted = needed(plan, others);
+    wanted.extend(read_by(plan, plan.runbook.tell.iter().map(|tell| (None, &tell.to)).collect()));
     needed(plan, never).into_iter().filter(|name| !wanted.contains(name)).collect()
 }
 
@@ -104,6 +110,9 @@ steps:
         assert_eq!(idle(&plan), BTreeSet::from(["b".to_string(), "c".to_string()]));
         plan.skipped.insert("three".parse().unwrap());
         assert_eq!(idle(&plan), BTreeSet::from(["b".to_string()]));
+        // Who is told of the run is told whatever it does.
+        let plan = testing::plan(&format!("tell: [{{ when: ended, to: '{{{{ vars.far }}}}' }}]\n{text}"));
+        assert_eq!(idle(&plan), BTreeSet::from(["c".to_string()]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
-use crate::model::Address;
+use super::forecast::{self, Verdict};
 use crate::model::record::Contact;
 use crate::runbook::ast::{Minimum, Runbook, Step};
 
@@ -62,7 +62,8 @@ pub fn without_starter(plan: &Plan, starter: &str) -> Option<String> {
     if book.people.is_empty() {
         return None;
     }
-    let short = |(address, from, minimum): (&Address, Vec<String>, Minimum)| {
+    let short = |(address, step): (String, &Step)| {
+        let (from, minimum) = asks_others(step)?;
         let others = book.holders(&from).filter(|(name, _)| *name != starter).count();
         let wanted = minimum.of(others);
         let roles = if from.is_empty() { "people".to_string() } else { from.join(" or ") };
@@ -70,23 +71,40 @@ pub fn without_starter(plan: &Plan, starter: &str) -> Option<String> {
             .is_ok_and(|wanted| wanted > others)
             .then(|| format!("`{address}` wants {wanted} of {roles}, not counting who started; there are {others}"))
     };
-    let mut nodes = (0..plan.len()).filter(|node| !plan.is_left_out(*node));
-    nodes.find_map(|node| asks_others(plan, node).and_then(short))
+    let verdicts = forecast::verdicts(plan);
+    let nodes = (0..plan.len()).filter(|node| verdicts[*node] != Verdict::WouldSkip);
+    let mut steps = nodes.flat_map(|node| {
+        let (address, step) = (plan.address(node), plan.step(node));
+        // The steps of items that only the run will know are no nodes yet.
+        let is_open = plan.is_list(node) && !plan.items.contains_key(address);
+        let inner = if is_open { inside(step, address.as_str()) } else { Vec::new() };
+        std::iter::once((address.to_string(), step)).chain(inner)
+    });
+    steps.find_map(short)
+}
+
+/// The steps that stand in one, with where they stand.
+fn inside<'a>(step: &'a Step, address: &str) -> Vec<(String, &'a Step)> {
+    let own = step.inside().into_iter().flat_map(Runbook::all_steps);
+    own.flat_map(|(_, step)| {
+        let address = format!("{address}/{}", step.id);
+        let deeper = inside(step, &address);
+        std::iter::once((address, step)).chain(deeper)
+    })
+    .collect()
 }
 
 /// Whom a step asks, if who started the run may not answer. As far as the runbook's text tells.
-fn asks_others(plan: &Plan, node: usize) -> Option<(&Address, Vec<String>, Minimum)> {
-    let (address, step) = (plan.address(node), plan.step(node));
+fn asks_others(step: &Step) -> Option<(Vec<String>, Minimum)> {
     if let Some(approval) = step.approval.as_ref().filter(|approval| !approval.by_starter) {
-        let from = approval.from.iter().map(|role| role.text.clone()).collect();
-        return Some((address, from, approval.minimum));
+        return Some((approval.from.iter().map(|role| role.text.clone()).collect(), approval.minimum));
     }
     let with = step.with.written();
     if step.kind != "manual.approval" || with["by_starter"] != false {
         return None;
     }
     let from = with["from"].as_array().into_iter().flatten().filter_map(|role| role.as_str().map(str::to_string));
-    Some((address, from.collect(), Minimum::said(&with["minimum"])))
+    Some((from.collect(), Minimum::said(&with["minimum"])))
 }
 
 impl Post {
@@ -109,5 +127,38 @@ impl Post {
             true => format!("{}{wanted}: {}", self.role, people.join("; ")),
             false => format!("{}{wanted}", self.role),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing;
+    use crate::runbook::ast::Somebody;
+
+    fn missing(steps: &str) -> Option<String> {
+        let mut plan = testing::plan(steps);
+        let somebody = Somebody { roles: vec!["commander".into()], reach: None };
+        plan.runbook.people.insert("ana".into(), somebody);
+        without_starter(&plan, "ana")
+    }
+
+    const ASKS: &str = "approval: { from: [commander], by_starter: false }";
+
+    #[test]
+    fn who_would_be_missing_is_found_also_in_lists_that_only_the_run_knows() {
+        let list = "  - { id: ask, uses: run, needs: [], with: { command: [x], outputs: { l: { type: list } } } }\n";
+        let each = format!(
+            "steps:\n{list}  - id: each\n    needs: [ask]\n    foreach: \"{{{{ steps.ask.outputs.l }}}}\"\n    steps: [{{ id: in, steps: [{{ id: x, run: x, {ASKS} }}] }}]\n"
+        );
+        assert!(missing(&each).is_some_and(|short| short.starts_with("`each/in/x` wants 1 of commander")), "{each}");
+        let plain = format!("steps:\n  - {{ id: a, run: x, {ASKS} }}\n");
+        assert!(missing(&plain).is_some_and(|short| short.starts_with("`a` wants 1")));
+    }
+
+    #[test]
+    fn who_is_never_asked_is_not_missing() {
+        let never = format!("steps:\n  - {{ id: all, if: false, steps: [{{ id: a, run: x, {ASKS} }}] }}\n");
+        assert_eq!(missing(&never), None);
     }
 }

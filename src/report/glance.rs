@@ -63,6 +63,7 @@ fn not_yet(report: &Postmortem) -> (String, Tone) {
     let how = match (report.state, coming) {
         (_, Some(how)) => return (format!("No: the run comes to its end as {how}."), Tone::Badly),
         _ if view.is_abandoned() => " NOBODY EXECUTES THIS RUN".to_string(),
+        (RunStatus::Waiting, _) if view.waits_for_time() => " the run waits until a step may start".into(),
         (RunStatus::Waiting, _) => " the run waits for people".into(),
         (RunStatus::Paused, _) => " the run is paused until somebody deals with what is open".into(),
         _ => " the run goes on".into(),

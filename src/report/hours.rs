@@ -18,7 +18,7 @@ pub struct Hours {
     pub machine_ms: u64,
     /// No step was worked on, and something waited for a person: a question, a failure, a pause.
     pub human_ms: u64,
-    /// Neither: between attempts, between steps.
+    /// Neither: between attempts, between steps, until the time of a step has come.
     pub idle_ms: u64,
     /// No process executed the run. After a crash that is from the executor's last record on, since nothing later tells that
     /// it lived; supervised work may have gone on.
@@ -98,7 +98,9 @@ pub fn hands(state: &RunState, step: &Address, allowed: bool) -> Hands {
     let held = state.step(step);
     match held.status {
         // A group is worked on in its members.
-        Status::Running if held.opened => Hands::Nobody,
+        Status::Running | Status::Late if held.opened => Hands::Nobody,
+        // It waits for its time, and nobody is asked.
+        Status::Waiting if held.wait.is_some() => Hands::Nobody,
         Status::Running | Status::Verifying | Status::Late | Status::Undoing => Hands::Machine,
         Status::Waiting | Status::Unknown => Hands::Asked,
         Status::Failed if allowed => Hands::Nobody,

@@ -97,7 +97,8 @@ impl Teller {
             Event::StepFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
             Event::StepUnproven { step, fault, .. } => self.beside_fault(step, fault, Status::Unproven, state),
             Event::UndoFailed { step, fault } => because(fault).chain([said(&self.commands.take_back(step))]).collect(),
-            Event::StepLate { step } => self.ways(step, Status::Late, state),
+            Event::StepLate { step, .. } => self.ways(step, Status::Late, state),
+            Event::WaitBegan { step, .. } => self.ways(step, Status::Waiting, state),
             Event::StepDoubted { step, .. } => self.ways(step, Status::Unknown, state),
             Event::RunEnded { .. } => self.beside_end(state),
             Event::RunPaused | Event::ExecutorStopped { .. } => vec![format!("go on with: {}", self.commands.resume())],
@@ -153,6 +154,7 @@ fn worth(event: &Event) -> Volume {
         | Event::StepDoubted { .. }
         | Event::StepLate { .. }
         | Event::UndoFailed { .. }
+        | Event::Told { fault: Some(_), .. }
         | Event::UndoWithheld { .. }
         | Event::TailDoubted { .. }
         | Event::PlanChanged(_)
@@ -172,6 +174,8 @@ fn worth(event: &Event) -> Volume {
         | Event::StepSuperseded { .. }
         | Event::StepReopened { .. }
         | Event::StepExtended { .. }
+        | Event::WaitBegan { .. }
+        | Event::WaitEnded { .. }
         | Event::UndoIntended { .. }
         | Event::StepUndone { .. }
         | Event::UndoBegan { .. }
@@ -186,6 +190,7 @@ fn worth(event: &Event) -> Volume {
         Event::SegmentOpened { .. }
         | Event::ExecutorStarted { .. }
         | Event::PhaseReached { .. }
+        | Event::Told { fault: None, .. }
         | Event::LedgerAdded { .. } => Volume::Verbose,
     }
 }

@@ -54,6 +54,11 @@ pub fn open(view: &RunView) -> Vec<Open> {
             None,
         )
     }));
+    open.extend(view.state.told.iter().filter_map(|told| {
+        let failing = told.failing.as_ref()?;
+        let what = format!("`{}` could not be told since {}: {}", told.to, stamp(failing.since.at), failing.fault);
+        Some(of_run(what, None))
+    }));
     open
 }
 
@@ -118,6 +123,9 @@ fn after_the_end(view: &RunView) -> Vec<Open> {
 /// What keeps a step.
 fn why(view: &RunView, step: &StepView) -> String {
     let state = view.state_of(step);
+    if let Some(it) = &state.wait {
+        return format!("waits {}", it.wait);
+    }
     match (step.status, &state.ask, &state.fault) {
         (Status::Waiting, Some(asked), _) => format!("asks {} since {}", who_now(asked), stamp(asked.since.at)),
         (Status::Unknown, ..) => {

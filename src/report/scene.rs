@@ -52,6 +52,9 @@ struct Notable {
     files: Option<JobFiles>,
     phase: String,
     asks: Option<Asks>,
+    /// Until when it waits for its time, and why.
+    waits: Option<String>,
+    overdue: bool,
     fault: Option<String>,
 }
 
@@ -134,7 +137,7 @@ impl Scene {
             return;
         }
         let intent = held.intent.as_ref();
-        let asks = held.ask.as_ref().map(|asked| Asks {
+        let asks = held.ask.as_ref().filter(|_| held.wait.is_none()).map(|asked| Asks {
             who: clean::word(&who_now(asked)),
             since: asked.since.at,
             command: self
@@ -150,6 +153,8 @@ impl Scene {
             files: intent.map(|intent| JobFiles::named(&self.work, &intent.op, held.attempts, &intent.phase)),
             phase: intent.map(|intent| intent.phase.clone()).unwrap_or_default(),
             asks,
+            waits: held.wait.as_ref().map(|it| it.wait.to_string()),
+            overdue: held.overdue.is_some(),
             fault: held.fault.as_ref().map(|fault| clean::word(&fault.to_string())),
         };
         self.notable.insert(step.clone(), notable);
@@ -159,7 +164,7 @@ impl Scene {
     /// takes.
     pub fn lines(&self, now: Timestamp, height: usize, rows: impl Fn(&String) -> usize) -> Vec<String> {
         let mut steps: Vec<(&Address, &Notable)> = self.notable.iter().collect();
-        steps.sort_by_key(|(_, it)| rank(it.status));
+        steps.sort_by_key(|(_, it)| rank(it));
         let mut lines = vec![self.header(now)];
         let next = match &self.paused {
             Some(how) => Some(format!("  {how}; go on: {}", self.commands.resume())),
@@ -187,8 +192,10 @@ impl Scene {
 
     /// What the terminal is called: who looks away sees there that a person is waited for.
     pub fn title(&self) -> String {
-        let of =
-            |wanted: fn(Status) -> bool| self.notable.iter().find(|(_, it)| wanted(it.status)).map(|(step, _)| step);
+        let of = |wanted: fn(Status) -> bool| {
+            let of_people = |it: &Notable| it.waits.is_none() && wanted(it.status);
+            self.notable.iter().find(|(_, it)| of_people(it)).map(|(step, _)| step)
+        };
         let run = &self.commands.run;
         if let Some(step) = of(|status| status == Status::Waiting) {
             return format!("regrow {run} WAITS FOR YOU: {step}");
@@ -255,6 +262,9 @@ impl Scene {
                 format!("  {status} {step}  asks {} for {}{name}", asks.who, span(between(asks.since, now))),
                 format!("            {}", asks.command),
             ],
+            (_, Status::Waiting) if it.waits.is_some() => {
+                vec![format!("  {status} {step}  {}{name}", it.waits.as_deref().unwrap_or_default())]
+            }
             (_, Status::Failed | Status::Unproven | Status::Unknown) => {
                 let fault = it.fault.as_deref().unwrap_or("did it happen?");
                 vec![format!("  {status} {step}  {fault}"), format!("            {}", self.commands.show(step))]
@@ -264,7 +274,8 @@ impl Scene {
                 let usual = self.usual(step).map(|seconds| format!(" of about {}", span_seconds(seconds)));
                 let took = format!("{took}{}", usual.unwrap_or_default());
                 let phase = if it.phase.is_empty() { String::new() } else { format!(" {}", it.phase) };
-                vec![format!("  {status} {step}{phase}  {took}{}{name}", self.progress(it))]
+                let late = if it.overdue { self.paint.alarm("  BEYOND ITS DEADLINE") } else { String::new() };
+                vec![format!("  {status} {step}{phase}  {took}{late}{}{name}", self.progress(it))]
             }
         }
     }
@@ -314,12 +325,13 @@ fn is_notable(status: Status) -> bool {
 }
 
 /// What needs a person comes first.
-fn rank(status: Status) -> u8 {
-    match status {
+fn rank(it: &Notable) -> u8 {
+    match it.status {
+        Status::Waiting if it.waits.is_some() => 5,
         Status::Waiting => 0,
         Status::Unknown => 1,
         Status::Failed | Status::Unproven => 2,
-        Status::Late => 3,
+        status if status == Status::Late || it.overdue => 3,
         _ => 4,
     }
 }

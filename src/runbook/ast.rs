@@ -12,10 +12,13 @@ use serde_json::{Number, Value};
 
 use super::expect::Expect;
 use super::source::Span;
+use super::tell::Tell;
 use super::template::Condition;
 use super::tree::{Name, Tree};
+use super::window::Window;
 
 pub use super::foreach::{Foreach, OnItemFailure, Order};
+pub use super::objectives::{Objectives, Rpo};
 pub use super::roles::{Approval, Escalation, Minimum, Responder, Somebody};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +36,8 @@ pub struct Runbook {
     pub people: IndexMap<String, Somebody>,
     pub params: IndexMap<String, ParamSpec>,
     pub secrets: IndexMap<String, SecretSpec>,
+    /// Who is told of what.
+    pub tell: Vec<Tell>,
     /// See [`super::vars::resolve`].
     pub vars: IndexMap<String, Tree>,
     /// In the order of the file.
@@ -65,22 +70,6 @@ pub enum RunbookSeverity {
     Complete,
     Partial,
     RestoreOnly,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Objectives {
-    /// Longest time to recover.
-    pub rto: Option<Duration>,
-    /// Longest stretch of data that may be lost.
-    pub rpo: Rpo,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Rpo {
-    #[default]
-    Unsaid,
-    All(Duration),
-    ByStore(IndexMap<String, Duration>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -147,6 +136,12 @@ pub struct Step {
     pub retry: Retry,
     /// Covers one attempt.
     pub timeout: Option<Duration>,
+    /// From its start to its end, with all attempts, and all of a list or body.
+    pub deadline: Option<Duration>,
+    /// A time, or an expression that gives one: it does not start before.
+    pub not_before: Option<Box<Tree>>,
+    /// It starts only in one of these; empty: at any time.
+    pub window: Vec<Window>,
     pub approval: Option<Box<Approval>>,
     pub verify: Vec<Proof>,
     /// `succeeds_if: verify`: the call's own failure does not count.
@@ -345,6 +340,7 @@ impl Runbook {
             people: IndexMap::new(),
             params: IndexMap::new(),
             secrets: IndexMap::new(),
+            tell: Vec::new(),
             vars: IndexMap::new(),
             steps,
             finally: Vec::new(),

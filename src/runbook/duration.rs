@@ -14,6 +14,10 @@ pub const PATTERN: &str = "^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0
 /// The same, and longer than nothing.
 pub const PATTERN_SOME: &str = "^(?=.*[1-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
 
+/// What [`parse_timestamp`] takes, by its form.
+pub const TIMESTAMP_PATTERN: &str =
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
+
 pub const DURATION_HELP: &str = "write it as `90s`, `90m`, `1h30m`, `2d` or `500ms`";
 pub const TIMESTAMP_HELP: &str = "write it as `2026-11-22T14:05:00Z` or `2026-11-22T14:05:00+01:00`";
 

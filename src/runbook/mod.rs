@@ -17,6 +17,7 @@ pub mod expect;
 mod foreach;
 pub mod include;
 pub mod keys;
+mod objectives;
 pub mod params;
 pub mod people;
 mod read;
@@ -24,6 +25,7 @@ pub mod roles;
 pub mod schema;
 pub mod source;
 pub mod suggest;
+pub mod tell;
 pub mod template;
 #[cfg(test)]
 mod testkit;
@@ -31,6 +33,7 @@ mod testkit;
 mod tests;
 pub mod tree;
 pub mod vars;
+pub mod window;
 mod yaml;
 
 use std::collections::BTreeMap;

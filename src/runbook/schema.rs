@@ -111,6 +111,8 @@ fn form(form_of: Form) -> Value {
         Form::Duration => json!({"type": "string", "pattern": duration::PATTERN_SOME}),
         Form::DurationOrZero => json!({"anyOf": [{"type": "string", "pattern": duration::PATTERN}, {"const": 0}]}),
         Form::Estimate => or_template(form(Form::Duration)),
+        Form::Moment => or_template(json!({"type": "string", "pattern": duration::TIMESTAMP_PATTERN})),
+        Form::Clock => json!({"type": "string", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"}),
         Form::Condition => json!({"type": ["boolean", "string"]}),
         Form::RetryOn => {
             json!({"anyOf": [{"enum": keys::RETRY_ON}, {"type": "string", "pattern": "^[A-Z0-9_-]{3,}$"}]})

@@ -68,6 +68,10 @@ impl Commands {
         format!("{} undo --because TEXT --run {}", self.program(), self.run)
     }
 
+    pub fn status(&self) -> String {
+        format!("{} status {}", self.program(), self.run)
+    }
+
     pub fn report(&self) -> String {
         format!("{} report {}", self.program(), self.run)
     }
@@ -90,6 +94,7 @@ impl Commands {
         // Where its outputs are read, nothing goes on without them.
         let skip = read.is_empty().then(|| way("go on without it", "skip", because));
         match status {
+            Status::Waiting if state.wait.is_some() => vec![way("start it now", "start", because)],
             Status::Waiting => state.ask.as_ref().map(|asked| self.answers(step, &asked.ask)).unwrap_or_default(),
             Status::Unknown => vec![done("it happened", ""), way("it did not happen: do it", "retry", because)],
             Status::Unproven => vec![
@@ -103,6 +108,9 @@ impl Commands {
             Status::Failed => {
                 let again = way("try again", "retry", "");
                 [again, done("done by hand", "")].into_iter().chain(skip).collect()
+            }
+            Status::Late | Status::Running | Status::Verifying | Status::Pending if state.overdue.is_some() => {
+                vec![way("give it more time", "extend", " 30m")]
             }
             Status::Late => vec![way("give it more time", "extend", " 30m")],
             Status::Undone => std::iter::once(way("do it again", "retry", "")).chain(skip).collect(),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::commands::{Commands, what, who_now};
 use super::{RunView, StepView, derive};
 use crate::model::ledger::LedgerEntry;
+use crate::model::told::Told;
 use crate::model::{Fault, Status as StepStatus};
 
 /// The object of `status --json`. It is written step by step: ten thousand steps as one tree take more memory than all
@@ -60,9 +61,20 @@ fn all_but_steps(view: &RunView) -> Value {
         "steps": null,
         "holds": [],
         "ledger": view.state.ledger.iter().map(|it| ledger(view, it)).collect::<Vec<_>>(),
+        "told": view.state.told.iter().map(told).collect::<Vec<_>>(),
         "recorded": view.recorded_of_run(),
         "readable": view.is_whole,
         "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
+    })
+}
+
+/// Somebody outside.
+fn told(told: &Told) -> Value {
+    json!({
+        "to": told.to,
+        "at": told.at.as_ref().map(|it| it.at),
+        "failing_since": told.failing.as_ref().map(|it| it.since.at),
+        "fault": told.failing.as_ref().map(|it| fault(&it.fault)),
     })
 }
 
@@ -101,6 +113,8 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "adopted": state.adopted,
         "progress": progress,
         "asks": asks(view, step),
+        "waits": waits(view, step),
+        "overdue_since": state.overdue.as_ref().map(|it| it.at),
         "outputs": state.outputs,
         "fault": state.fault.as_deref().map(fault),
         "evidence": state.evidence(),
@@ -117,7 +131,7 @@ fn asks(view: &RunView, step: &StepView) -> Value {
     let command = ways.first().map(|way| &way.command);
     match (&state.ask, step.status) {
         _ if view.state.ended.is_some() => Value::Null,
-        (Some(asked), StepStatus::Waiting) => json!({
+        (Some(asked), StepStatus::Waiting) if state.wait.is_none() => json!({
             "who": who_now(asked),
             "since": asked.since.at,
             "what": asked.ask.shown.join("\n"),
@@ -146,6 +160,19 @@ fn asks(view: &RunView, step: &StepView) -> Value {
         }),
         _ => Value::Null,
     }
+}
+
+/// Until when it waits for its time; `null` where it does not.
+fn waits(view: &RunView, step: &StepView) -> Value {
+    let state = view.state_of(step);
+    let Some(it) = state.wait.as_ref().filter(|_| view.state.ended.is_none()) else { return Value::Null };
+    let ways = view.commands.ways(&step.address, state, step.status);
+    json!({
+        "until": it.wait.until,
+        "window": it.wait.window,
+        "since": it.since.at,
+        "command": ways.first().map(|way| &way.command),
+    })
 }
 
 fn fault(fault: &Fault) -> Value {

@@ -19,6 +19,7 @@ pub mod paint;
 pub mod read;
 pub mod summary;
 pub mod tell;
+pub mod telling;
 #[cfg(test)]
 pub mod testing;
 pub mod words;
@@ -271,7 +272,9 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
             status = Status::Queued;
         }
         // It began, and what is left of it never will.
-        (Status::Running, _) if step.members.is_some() && state.ended.is_some() => status = Status::Pending,
+        (Status::Running | Status::Late, _) if step.members.is_some() && state.ended.is_some() => {
+            status = Status::Pending
+        }
         _ => {}
     }
     StepView {

@@ -18,19 +18,25 @@ impl RunView {
     pub fn todos(&self) -> Vec<Todo<'_>> {
         // One that has all its approvals waits for the run, not for people.
         let asks = |step: &StepView| step.status == Status::Waiting && !self.state_of(step).is_approved();
-        let is_late = |step: &StepView| step.status == Status::Late;
+        let is_late = |step: &StepView| step.status == Status::Late || self.is_overdue(step);
         let is_todo = |step: &&StepView| asks(step) || is_late(step) || derive::needs_attention(step);
         // What is taken back stays so once the run has ended.
         let mut steps: Vec<&StepView> =
             self.steps.iter().filter(is_todo).filter(|_| self.state.ended.is_none()).collect();
         steps.sort_by_key(|step| match step.status {
+            Status::Waiting if self.state_of(step).wait.is_some() => 4,
             Status::Waiting => 0,
             Status::Unknown => 1,
-            Status::Late => 3,
+            Status::Late | Status::Running | Status::Verifying | Status::Pending => 3,
             _ => 2,
         });
         let ways = |step: &StepView| self.commands.ways(&step.address, self.state_of(step), step.status);
         steps.into_iter().map(|step| Todo { step, ways: ways(step) }).collect()
+    }
+
+    /// Beyond its deadline, whatever it is doing.
+    pub fn is_overdue(&self, step: &StepView) -> bool {
+        self.state_of(step).overdue.is_some() && !step.status.is_settled()
     }
 
     /// `2 of 5 steps done`.
@@ -102,6 +108,7 @@ impl RunView {
 
     fn going_on(&self) -> String {
         let state = match self.status {
+            RunStatus::Waiting if self.waits_for_time() => "the recovery waits until work may begin",
             RunStatus::Waiting => "the recovery waits for a decision of the team",
             RunStatus::Paused => "the recovery is paused while the team looks into a problem",
             _ if !self.alive => "the recovery is interrupted and will be taken up again",
@@ -110,6 +117,11 @@ impl RunView {
         };
         let end = self.expected_end().map(|at| format!(", expected to end at {}", stamp(at))).unwrap_or_default();
         format!("{}: {state}, {}{end} (as of {}).", self.called(), self.done_of_all(), stamp(self.now))
+    }
+
+    /// Whether nobody has to decide anything: only its time has to come.
+    pub fn waits_for_time(&self) -> bool {
+        self.todos().iter().all(|todo| self.state_of(todo.step).wait.is_some())
     }
 
     /// Elapsed and what is left of the objective.

@@ -85,7 +85,9 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::StepUnproven { checks, fault, .. } => step_unproven(checks, fault),
         Event::StepFailed { step, fault } => step_failed(step, fault, state, book),
         Event::RetryScheduled { fault, delay_ms, .. } => retry_scheduled(fault, *delay_ms),
-        Event::StepLate { .. } => step_late(),
+        Event::WaitBegan { wait, .. } => format!("waits {wait}"),
+        Event::WaitEnded { early, .. } => wait_ended(*early),
+        Event::StepLate { deadline, .. } => step_late(*deadline),
         Event::StepExtended { by_ms, .. } => step_extended(*by_ms),
         Event::StepDoubted { evidence, .. } => step_doubted(evidence),
         Event::StepSkipped { step, why } => format!("is skipped: {}", why_skipped(step, why)),
@@ -100,6 +102,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::LedgerRemoved { entry_kind, id } => ledger_removed(entry_kind, id),
         Event::CleanupBegan => cleanup_began(),
         Event::CleanupEnded { kept, failed } => cleanup_ended(kept, failed),
+        Event::Told { to, fault, .. } => told(to, fault.as_ref()),
         Event::AnswerAccepted { answer } => answer_accepted(answer),
         Event::AnswerRefused { answer, reason, .. } => answer_refused(answer, reason),
         Event::RunPaused => run_paused(),
@@ -248,8 +251,13 @@ fn retry_scheduled(fault: &Fault, delay_ms: u64) -> String {
     format!("is tried again in {}: {fault}", span(delay_ms))
 }
 
-fn step_late() -> String {
-    "takes longer than its timeout, goes on and is watched".into()
+fn wait_ended(early: bool) -> String {
+    if early { "may start before its time".into() } else { "may start: its time has come".into() }
+}
+
+fn step_late(deadline: bool) -> String {
+    let time = if deadline { "deadline" } else { "timeout" };
+    format!("takes longer than its {time}, goes on and is watched")
 }
 
 fn step_extended(by_ms: u64) -> String {
@@ -329,6 +337,13 @@ pub fn kept_because(kept: &Kept) -> String {
     let until = kept.until.map(|until| format!(" until {}", stamp(until))).unwrap_or_default();
     let needed = kept.needed_by.as_ref().map(|step| format!(", `{step}` may still need it")).unwrap_or_default();
     format!("{} stays{until}{needed}", kept.what)
+}
+
+fn told(to: &str, fault: Option<&Fault>) -> String {
+    match fault {
+        None => format!("`{to}` is told"),
+        Some(fault) => format!("`{to}` CANNOT BE TOLD, and is tried again: {fault}"),
+    }
 }
 
 fn answer_accepted(answer: &Answer) -> String {

@@ -23,5 +23,6 @@ mod terminal;
 mod terraform;
 mod terraform_crashes;
 mod terraform_states;
+mod times;
 mod ways;
 mod words;

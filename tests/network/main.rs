@@ -9,6 +9,7 @@ mod relay;
 #[allow(dead_code, reason = "shared with the crash tests, which use all of it")]
 #[path = "../crash/support.rs"]
 mod support;
+mod tells;
 mod web;
 mod zone;
 

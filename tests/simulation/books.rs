@@ -195,6 +195,28 @@ pub fn random(rng: &mut Rng) -> String {
             let _ = writeln!(text, "  - {{ id: f{step}, uses: {kind}, with: {{}} }}");
         }
     }
+    if rng.bool() {
+        // Without `repeat`: nobody of the simulation answers while something comes by itself.
+        text.push_str("tell: [{ when: [waiting, failed, late, ended], to: 'http://x' }]\n");
+    }
+    text
+}
+
+/// About when the simulated clock begins, which is set now and then, by up to an hour.
+fn times(rng: &mut Rng) -> String {
+    let begins = Timestamp::from_second(1_795_000_000).expect("a time");
+    let at = |seconds: i64| begins + jiff::SignedDuration::from_secs(seconds);
+    let mut text = String::new();
+    if rng.u8(..8) == 0 {
+        let _ = write!(text, ", not_before: '{}'", at(rng.i64(-60..300)));
+    }
+    if rng.u8(..8) == 0 {
+        let (from, to) = (at(rng.i64(-1_800..1_800)), at(rng.i64(20_000..40_000)));
+        let _ = write!(text, ", window: {{ from: '{}', to: '{}' }}", from.strftime("%H:%M"), to.strftime("%H:%M"));
+    }
+    if rng.u8(..6) == 0 {
+        let _ = write!(text, ", deadline: {}s", rng.u8(1..30));
+    }
     text
 }
 
@@ -227,6 +249,7 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
     if rng.u8(..6) == 0 {
         let _ = write!(text, ", if: {}", rng.bool());
     }
+    text.push_str(&times(rng));
     if let Some(file) = file {
         let approval = if rng.u8(..4) == 0 { ", approval: { minimum: 1 }" } else { "" };
         let _ = writeln!(

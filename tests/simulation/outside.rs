@@ -184,6 +184,7 @@ impl Outside {
                 });
                 return all;
             }
+            Command::Tell(it) => Happening::Told { entry: it.entry, upto: it.upto, result: Ok(()) },
             Command::Report { step, .. } => {
                 Happening::Ended { step: step.clone(), result: Ok(Next::Done(Outputs::new())) }
             }

@@ -57,11 +57,18 @@ impl World for SimWorld {
         if !machine.tasks.is_empty() {
             return self.finish_one(&mut machine);
         }
+        let state = machine.told.clone().unwrap_or_default();
         if let Some(millis) = millis {
+            // People answer while a time is waited for, too.
+            if machine.shuffles
+                && machine.rng.u8(..3) == 0
+                && let Some(answer) = person::act(&mut machine, &self.plan, &state)
+            {
+                return vec![Happening::Answered(answer)];
+            }
             machine.pass(millis);
             return Vec::new();
         }
-        let state = machine.told.clone().unwrap_or_default();
         match person::act(&mut machine, &self.plan, &state) {
             Some(answer) => vec![Happening::Answered(answer)],
             None => {
@@ -202,5 +209,6 @@ pub fn short(command: &Command) -> String {
         Command::Verify { step, .. } => format!("verify {step}"),
         Command::Cleanup { step, .. } => format!("clean-up by {step:?}"),
         Command::Report { step, .. } => format!("report by {step}"),
+        Command::Tell(it) => format!("tell {} up to {}", it.entry, it.upto),
     }
 }

@@ -1,6 +1,7 @@
 //! The real world: workers on a runtime, the inbox, signals, observers.
 
 mod inbox;
+mod messenger;
 mod proofs;
 mod signals;
 mod worker;
@@ -22,6 +23,7 @@ use crate::plan::{Plan, include};
 use crate::provider::clock::SystemClock;
 
 pub use inbox::{deliver, pending};
+pub use messenger::Compose;
 
 /// Told only what is on disk.
 pub trait Audience: Send {
@@ -44,6 +46,7 @@ pub struct RealWorld {
     run: RunDir,
     audience: Vec<Box<dyn Audience>>,
     write_report: WriteReport,
+    compose: Compose,
     inbox: inbox::Inbox,
 }
 
@@ -53,6 +56,7 @@ pub struct Setting {
     pub run: RunDir,
     pub audience: Vec<Box<dyn Audience>>,
     pub write_report: WriteReport,
+    pub compose: Compose,
     pub find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
 }
 
@@ -67,11 +71,23 @@ impl RealWorld {
             .enable_all()
             .build()?;
         signals::listen(&runtime, &sender)?;
-        let Setting { cx, run, audience, write_report, find_kind } = setting;
+        let Setting { cx, run, audience, write_report, compose, find_kind } = setting;
         let inbox = inbox::Inbox::watch(run.inbox(), sender.clone());
         let (kinds, folders) = Default::default();
-        let mut world =
-            Self { runtime, sender, happenings, kinds, find_kind, cx, folders, run, audience, write_report, inbox };
+        let mut world = Self {
+            runtime,
+            sender,
+            happenings,
+            kinds,
+            find_kind,
+            cx,
+            folders,
+            run,
+            audience,
+            write_report,
+            compose,
+            inbox,
+        };
         world.grown(plan);
         Ok(world)
     }
@@ -119,6 +135,7 @@ impl World for RealWorld {
             folders: self.folders.clone(),
             sender: self.sender.clone(),
             find_kind: self.find_kind,
+            compose: self.compose.clone(),
             kind: command.step().and_then(|step| self.kinds.get(step)).copied(),
         };
         self.runtime.spawn(worker.perform(command));

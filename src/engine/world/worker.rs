@@ -8,6 +8,7 @@ use std::sync::mpsc::Sender;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::messenger::{self, Compose};
 use super::proofs;
 use crate::engine::command::{Command, Happening, Removal};
 use crate::kind::{AnyKind, Next, Outputs, RawOp, ReadCx, WriteCx};
@@ -21,6 +22,7 @@ pub struct Worker {
     pub folders: Arc<Folders>,
     pub sender: Sender<Happening>,
     pub find_kind: fn(&str) -> Option<&'static dyn AnyKind>,
+    pub compose: Compose,
     pub kind: Option<&'static dyn AnyKind>,
 }
 
@@ -56,6 +58,7 @@ impl Worker {
                 let Cleanup { kept, failed, .. } = self.clean_up(entries).await;
                 Happening::CleanedUp { kept, failed }
             }
+            Command::Tell(telling) => messenger::tell(telling, self.compose).await,
             other => match self.kind {
                 Some(kind) => self.step(kind, other).await,
                 None => unknown(&other),
@@ -77,7 +80,9 @@ impl Worker {
                 let result = kind.undo(&WriteCx::grant(self.cx_of(&op.step)), &op, &undo, &outputs).await;
                 Happening::Undone { step: op.step, result }
             }
-            other @ (Command::Verify { .. } | Command::Report { .. } | Command::Cleanup { .. }) => unknown(&other),
+            other @ (Command::Verify { .. } | Command::Report { .. } | Command::Cleanup { .. } | Command::Tell(_)) => {
+                unknown(&other)
+            }
         }
     }
 

@@ -25,6 +25,7 @@ use crate::model::text::is_hidden;
 use crate::runbook::ast::{Ended, Runbook, RunbookSeverity, Step};
 use crate::runbook::duration;
 use crate::runbook::keys::{ENDS, SEVERITIES};
+use crate::runbook::window;
 
 pub struct Picture {
     pub title: String,
@@ -53,6 +54,8 @@ pub struct Shown {
     /// Done once an item.
     pub each: bool,
     pub estimate: Option<Duration>,
+    /// When it may start and by when it is to be over; empty where nothing is said.
+    pub times: String,
     /// Where it stands, in the picture of a run.
     pub state: Option<Status>,
     /// Stands in the place of kind and estimate.
@@ -78,6 +81,7 @@ impl Picture {
                 name: name.unwrap_or_default(),
                 kind: step.kind.clone(),
                 estimate: estimate(node),
+                times: times(step),
                 ..Facts::default()
             }
         };
@@ -100,6 +104,7 @@ impl Picture {
                 frame: at.members.as_ref().is_some_and(|under| !under.is_empty()),
                 each: at.role == Role::List,
                 estimate: facts.estimate,
+                times: plain(&facts.times),
                 state: facts.state,
                 said: facts.said.as_deref().map(plain),
                 critical: longest.contains(&node),
@@ -149,6 +154,7 @@ impl Picture {
                 "each": step.each,
                 "layer": step.layer,
                 "estimate_seconds": step.estimate.map(|it| it.as_secs()),
+                "times": (!step.times.is_empty()).then_some(&step.times),
             })
         });
         json!({
@@ -173,6 +179,7 @@ pub struct Facts {
     pub name: String,
     pub kind: String,
     pub estimate: Option<Duration>,
+    pub times: String,
     pub state: Option<Status>,
     pub said: Option<String>,
 }
@@ -198,12 +205,22 @@ impl Shown {
 
     /// `postgres.restore, 20m`, or what else there is to say.
     fn last_line(&self) -> String {
-        match self.estimate {
-            _ if self.said.is_some() => self.said.clone().unwrap_or_default(),
-            Some(estimate) => format!("{}, {}", self.kind, duration::format(estimate)),
-            None => self.kind.clone(),
+        if let Some(said) = &self.said {
+            return said.clone();
         }
+        let estimate = self.estimate.map(duration::format).unwrap_or_default();
+        let parts = [self.kind.as_str(), &estimate, &self.times];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// As they are written.
+fn times(step: &Step) -> String {
+    let not_before =
+        step.not_before.as_ref().map(|tree| format!("not before {}", tree.written().as_str().unwrap_or("")));
+    let window = (!step.window.is_empty()).then(|| window::words(&step.window));
+    let deadline = step.deadline.map(|it| format!("deadline {}", duration::format(it)));
+    not_before.into_iter().chain(window).chain(deadline).collect::<Vec<_>>().join(", ")
 }
 
 fn severity(severity: RunbookSeverity) -> &'static str {

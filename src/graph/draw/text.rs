@@ -29,6 +29,10 @@ pub fn text(picture: &Picture) -> String {
         }
         for (at, node) in row.iter().enumerate() {
             line(picture, *node, at == 0, columns, &mut text);
+            if !picture.steps[*node].times.is_empty() {
+                let times = format!("         {}", picture.steps[*node].times);
+                text.push_str(&format!("{}\n", cut(&times, WIDTH)));
+            }
         }
     }
     text

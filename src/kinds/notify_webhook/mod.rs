@@ -11,14 +11,13 @@ use serde_json::json;
 
 use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, WorkCx};
 use crate::model::secret::Secret;
-use crate::model::{Effect, Fault, RetryClass};
-use crate::provider::http::{self, Body, Call, Failure, Headers, Reply};
+use crate::model::{Effect, Fault};
+use crate::provider::http::hook::{Hook, post};
+use crate::provider::http::{self, Body, Headers};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 /// Hooks answer at once; who is late is asked again.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Of a refusal's first line.
-const EXCERPT: usize = 200;
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -83,36 +82,23 @@ retry: {attempts: 3, delay: 5s, when: [transient]}
     }
 
     async fn work(&self, cx: &WorkCx, op: &Op<Params, ()>) -> Result<Next, Fault> {
-        let mut headers = op.params.headers.clone();
-        headers.insert("Idempotency-Key".to_owned(), Secret::new(op.id.to_string()));
-        if let Some(body) = &op.params.body {
-            body.name_type(&mut headers);
-        }
-        let call = Call {
-            method: "POST".to_owned(),
-            url: op.params.url.expose().to_owned(),
-            headers,
-            body: op.params.body.as_ref().map(Body::text),
+        let hook = Hook {
+            url: op.params.url.clone(),
+            headers: op.params.headers.clone(),
+            body: op.params.body.clone(),
             ca: op.params.ca.as_ref().map(|ca| cx.path(ca)),
+            key: op.id.to_string(),
             timeout: PATIENCE,
         };
-        let reply = http::send(&call).await.map_err(Failure::fault)?;
-        judged(&reply).map(Next::Done)
+        let status = post(hook).await.map_err(|fault| match &fault.hint {
+            Some(hint) if fault.code == "RG2608" => {
+                let hint = format!("{hint}; then `regrow retry STEP`");
+                fault.hint(hint)
+            }
+            _ => fault,
+        })?;
+        Ok(Next::Done(Outputs::from_iter([("status".to_owned(), json!(status))])))
     }
-}
-
-fn judged(reply: &Reply) -> Result<Outputs, Fault> {
-    let retry = match reply.status {
-        200..=299 => return Ok(Outputs::from_iter([("status".to_owned(), json!(reply.status))])),
-        429 | 500..=599 => RetryClass::Later,
-        _ => RetryClass::Never,
-    };
-    let mut fault = Fault::new("RG2608", format!("the hook answers {}", reply.status))
-        .retry(retry)
-        .hint("look at the address and at what this hook wants in its body; then `regrow retry STEP`");
-    let line = reply.body.trim().lines().next().unwrap_or_default();
-    fault.causes.extend((!line.is_empty()).then(|| line.chars().take(EXCERPT).collect()));
-    Err(fault)
 }
 
 #[cfg(test)]

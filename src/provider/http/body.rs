@@ -14,6 +14,10 @@ use crate::model::secret::Secret;
 pub struct Body(Value);
 
 impl Body {
+    pub fn json(value: Value) -> Self {
+        Self(value)
+    }
+
     fn is_json(&self) -> bool {
         !self.0.is_string()
     }

@@ -6,6 +6,7 @@
 mod body;
 mod call;
 mod connect;
+pub mod hook;
 
 pub use body::Body;
 pub use call::{Call, Failure, Headers, Reply, follow, header_outputs, send, url};

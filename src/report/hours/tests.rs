@@ -33,7 +33,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => step().prop_map(|step| Event::StepUnproven { step, checks: vec![], fault: fault() }),
         1 => step().prop_map(|step| Event::RetryScheduled { step, fault: fault(), delay_ms: 10 }),
         1 => step().prop_map(|step| Event::StepDoubted { step, evidence: "gone".into() }),
-        1 => step().prop_map(|step| Event::StepLate { step }),
+        1 => (step(), any::<bool>()).prop_map(|(step, deadline)| Event::StepLate { step, deadline }),
+        2 => step().prop_map(|step| Event::WaitBegan { step, wait: crate::model::Wait { until: answer().at, window: None } }),
+        1 => step().prop_map(|step| Event::WaitEnded { step, early: false, approved: false }),
         1 => step().prop_map(|step| Event::StepReopened { step, generation: 1 }),
         1 => step().prop_map(|step| Event::StepSkipped { step, why: SkipReason::Person }),
         1 => step().prop_map(|step| Event::UndoIntended { step, undo: "x".into() }),
@@ -114,7 +116,9 @@ fn looked_at_anew(records: &[Record]) -> (Hours, u64) {
         let millis = records[end].moment().since(&records[end - 1].moment());
         total += millis;
         let is = |wanted: &[Status]| {
-            STEPS.iter().any(|step| wanted.contains(&state.status(&at(step))) && !opened(&state, step))
+            let held = |step: &&&str| state.step(&at(step));
+            let counts = |step: &&&str| !opened(&state, step) && held(step).wait.is_none();
+            STEPS.iter().filter(counts).any(|step| wanted.contains(&state.status(&at(step))))
         };
         let stuck = |step: &&str| {
             let status = state.status(&at(step));
@@ -137,7 +141,7 @@ fn looked_at_anew(records: &[Record]) -> (Hours, u64) {
 
 fn opened(state: &RunState, step: &str) -> bool {
     let held = state.step(&at(step));
-    held.opened && held.status == Status::Running
+    held.opened && matches!(held.status, Status::Running | Status::Late)
 }
 
 proptest! {

@@ -4,6 +4,7 @@
 
 mod around;
 mod conditions;
+mod expanded;
 mod foreach;
 mod graph;
 mod in_place;
@@ -17,6 +18,8 @@ mod schema;
 mod secret_vars;
 mod secrets;
 mod steps;
+mod tell;
+mod time;
 mod types;
 mod values;
 
@@ -59,12 +62,14 @@ impl<'a> Checker<'a> {
         let mut report = Report::new(source);
         let (graph, defects) = Graph::build(book);
         graph::too_many(book, &mut report);
+        expanded::judge(book, &mut report);
         graph::judge(book, &graph, &defects, None, &mut report);
         let names = Names::new(book, &graph, self.catalog, given, &self.loaded.runbook);
         judge_vars(book, &names, &mut report);
         params::judge(&names, &mut report);
         if given.is_none() {
             people::judge(book, &mut report);
+            tell::judge(&names, &mut report);
         }
         let mut inside = Vec::new();
         body(&names, &mut inside, &mut report);

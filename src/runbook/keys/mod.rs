@@ -2,11 +2,13 @@
 //! here, and the JSON schema for editors is made of it.
 
 mod tables;
+mod times;
 
 pub use tables::{
     APPROVAL, CREATES, DEFAULTS, ESCALATION, IN_PLACE, ITEMS, NEED, NOT_ON_WAY, OBJECTIVES, ON_BLOCK, ON_INCLUDE,
     ON_TRY, PARAM, PART, PERSON, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP, TEMPORARY, TOP,
 };
+pub use times::{TELL, WINDOW};
 
 use super::ast::{Backoff, Ended, Minimum, OnItemFailure, Order, RunbookSeverity};
 
@@ -46,6 +48,10 @@ pub enum Form {
     DurationOrZero,
     /// A duration or a template that gives one.
     Estimate,
+    /// A timestamp or a template that gives one.
+    Moment,
+    /// The time of a clock; `24:00` is the end of a day.
+    Clock,
     /// One boolean expression.
     Condition,
     RetryOn,

@@ -1,19 +1,20 @@
 //! The mappings of the language, each key once.
 
+use super::times::{TELL, WINDOW};
 use super::{
     BACKOFFS, ENDS, Form, Key, Keys, MINIMUMS, ON_ITEM_FAILURE, ORDERS, SECRET_SOURCES, SEVERITIES, SUCCEEDS_IF,
 };
 use crate::runbook::ast::ParamType;
 
-const fn may(name: &'static str, form: Form, about: &'static str) -> Key {
+pub(super) const fn may(name: &'static str, form: Form, about: &'static str) -> Key {
     Key { name, required: false, form, about }
 }
 
-const fn must(name: &'static str, form: Form, about: &'static str) -> Key {
+pub(super) const fn must(name: &'static str, form: Form, about: &'static str) -> Key {
     Key { name, required: true, form, about }
 }
 
-fn words<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
+pub(super) fn words<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
     table.iter().map(|(word, _)| *word).collect()
 }
 
@@ -37,11 +38,12 @@ pub static TOP: Keys = Keys {
         may("params", Form::Named(&Form::Param), "What is asked of whoever starts a run."),
         may("secrets", Form::Named(&Form::Secret), "Where secrets are read from; their values never stand here."),
         may("vars", Form::Named(&Form::Any), "Values with a name, made of parameters, secrets and `env.NAME`."),
+        may("tell", Form::List(&Form::Fields(&TELL)), "Who is woken by a web hook, and when."),
         may("defaults", Form::Fields(&DEFAULTS), "What steps that do not say it are given, field by field."),
         must("steps", Form::Filled(&Form::Step), "The work. Only `needs` makes an order."),
         may("finally", Form::List(&Form::Step), "Steps of the end, whatever became of the others."),
     ],
-    later: &["holds", "tell", "drill"],
+    later: &["holds", "drill"],
 };
 
 pub static PART: Keys = Keys {
@@ -131,6 +133,21 @@ pub static STEP: Keys = Keys {
             "How often to try. An unknown outcome is never tried again by itself.",
         ),
         may("timeout", Form::Duration, "How long one attempt may take."),
+        may(
+            "deadline",
+            Form::Duration,
+            "How long it may take from its start to its end, with all attempts, items and steps in it. Beyond it is late: it goes on, and people are told.",
+        ),
+        may(
+            "not_before",
+            Form::Moment,
+            "It waits until then: a time, or one expression such as `(time_add steps.x.ended_at \"1h\")`.",
+        ),
+        may(
+            "window",
+            Form::OneOrList(&Form::Fields(&WINDOW)),
+            "The hours in which it may start; outside of them it waits, or a person starts it: `regrow start STEP --because TEXT`.",
+        ),
         may("approval", Form::Fields(&APPROVAL), "People agree to what the step shows before it changes anything."),
         may("verify", Form::OneOrList(&Form::Proof), "Proofs that what the step did is so."),
         may(
@@ -160,7 +177,7 @@ pub static STEP: Keys = Keys {
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
     ],
-    later: &["under", "repair", "deadline", "not_before", "window", "drill"],
+    later: &["under", "repair", "drill"],
 };
 
 /// What can be said of a body as a whole, beside what makes it one.
@@ -174,6 +191,9 @@ macro_rules! on_body {
             "if",
             "require",
             "approval",
+            "deadline",
+            "not_before",
+            "window",
             "owner",
             "foreach",
             "key",

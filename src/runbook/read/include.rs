@@ -44,13 +44,23 @@ pub fn only(mut tree: Tree, report: &mut Report) -> Tree {
             }
             _ => {
                 let message = format!("`{key}` cannot stand on {what}");
-                let help = format!("write it on {whose}; {what} takes {}", listed(taken));
+                let help = format!("write it on {whose}{}; {what} takes {}", instead(key), listed(taken));
                 report.error_help(code, entry.key.span, message, help);
             }
         }
         !misplaced
     });
     tree
+}
+
+/// Why what is said of a step cannot be said of several, and what can.
+fn instead(key: &str) -> &'static str {
+    match key {
+        "timeout" => ": each has attempts of its own; `deadline` covers all of them",
+        "lock" => ": each holds it while it runs, and between two of them others may",
+        "estimate" => ": the whole is worked out from them",
+        _ => "",
+    }
 }
 
 /// The steps of a block, and what they show.

@@ -13,6 +13,8 @@ mod policy;
 mod scalars;
 mod script;
 mod step;
+mod tell;
+mod time;
 mod top;
 
 pub use include::part;

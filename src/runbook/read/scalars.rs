@@ -60,7 +60,7 @@ pub fn forbidden(tree: &Tree, key: Option<&Name>, report: &mut Report) {
         let len = raw[at..].find("}}").map_or(raw.len() - at, |end| end + 2);
         Span::new(tree.span.offset + at, len)
     });
-    let help = "templates stand in `name`, `instructions`, `with`, `verify`, `estimate`, `undo` and `creates` of `run`, `vars` and messages";
+    let help = "templates stand in `name`, `instructions`, `with`, `verify`, `estimate`, `not_before`, `undo` and `creates` of `run`, `vars` and messages";
     report.error_help(codes::TEMPLATE_FORBIDDEN, at, format!("{name} takes no template"), help);
 }
 

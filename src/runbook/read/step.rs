@@ -1,7 +1,7 @@
 //! One step.
 
 use super::fields::Fields;
-use super::{expect, foreach, include, policy, scalars, script};
+use super::{expect, foreach, include, policy, scalars, script, time};
 use crate::runbook::ast::Step;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
@@ -41,6 +41,9 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
         require: fields.take("require").map(|entry| policy::requirements(entry, report)).unwrap_or_default(),
         retry: fields.take("retry").map(|entry| policy::retry(entry, report)).unwrap_or_default(),
         timeout: fields.take("timeout").and_then(|entry| scalars::duration(&entry, report)),
+        deadline: fields.take("deadline").and_then(|entry| scalars::duration(&entry, report)),
+        not_before: fields.take("not_before").and_then(|entry| time::not_before(entry, report)).map(Box::new),
+        window: fields.take("window").map(|entry| time::windows(entry, report)).unwrap_or_default(),
         approval: fields.take("approval").and_then(|entry| policy::approval(entry, report)).map(Box::new),
         verify: fields.take("verify").map(|entry| expect::proofs(entry, report)).unwrap_or_default(),
         succeeds_if_verified: fields.take("succeeds_if").is_some_and(|entry| policy::succeeds_if(&entry, report)),

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::fields::{Fields, start};
-use super::{defaults, params, scalars, step};
+use super::{defaults, params, scalars, step, tell};
 use crate::runbook::ast::{Minimum, Objectives, Responder, Rpo, Runbook, RunbookSeverity, SecretSpec, Somebody, Step};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
@@ -42,6 +42,7 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
         responders: top.take("responders").map(|entry| responders(entry, report)).unwrap_or_default(),
         params: top.take("params").map(|entry| params::specs(entry, report)).unwrap_or_default(),
         secrets: top.take("secrets").map(|entry| secrets(entry, report)).unwrap_or_default(),
+        tell: top.take("tell").map(|entry| tell::tell(entry, report)).unwrap_or_default(),
         vars: top.take("vars").map(|entry| values(entry, "variables", report)).unwrap_or_default(),
         steps: steps(&mut top, report),
         finally: top
