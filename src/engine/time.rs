@@ -41,6 +41,9 @@ pub fn may_begin(plan: &Plan, state: &RunState, node: usize, now: &Moment, decis
 /// What a person says who lets it start before its time: of a list, all items that wait.
 pub fn start(plan: &Plan, state: &RunState, node: usize) -> Result<Vec<Event>, String> {
     let step = plan.address(node);
+    if state.ending.is_some() && !plan.is_finally(node) {
+        return Err("the run is ending: nothing new starts".into());
+    }
     let items = plan.graph.members(node).filter(|_| plan.is_list(node));
     let waits = |step: &&Address| state.step(step).wait.is_some();
     let events: Vec<Event> = std::iter::once(node)
@@ -200,6 +203,10 @@ mod tests {
         let start = |step: &str| Verb::Start { step: step.parse().unwrap() };
         assert!(run.says(start("a"), None).unwrap_err().contains("needs a reason"));
         assert!(run.says(start("b"), Some("now")).unwrap_err().contains("does not wait for its time"));
+        let before = run.state.clone();
+        run.stage(Event::EndingBegan { how: crate::model::record::End::Aborted });
+        assert!(run.says(start("a"), Some("now")).unwrap_err().contains("is ending"));
+        run.state = before;
         run.says(start("a"), Some("now")).unwrap();
         assert_eq!(run.at("2026-11-27T12:00:00Z").0, ["step_opened a", "step_intended a:p", "step_intended a:q"]);
     }

@@ -9,7 +9,7 @@ use crate::model::Status;
 use crate::model::record::Mode;
 use crate::model::told::Matter;
 
-/// More are only counted: a chat shows no more.
+/// More facts, and more lines of what one shows, are only counted: a chat shows no more.
 const MOST: usize = 20;
 
 /// One thing that is so.
@@ -115,9 +115,16 @@ fn of_step(view: &RunView, step: &StepView, matter: Matter) -> Fact {
         matter,
         step: Some(step.address.to_string()),
         text: format!("`{}`{name} {what}", step.address),
-        shown: shown.unwrap_or_default(),
+        shown: shown.map(shortened).unwrap_or_default(),
         command: ways.into_iter().next().map(|way| way.command).filter(|_| view.state.ended.is_none()),
     }
+}
+
+fn shortened(mut lines: Vec<String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(MOST);
+    lines.truncate(MOST);
+    lines.extend((more > 0).then(|| format!("… {}", count(more, "more line"))));
+    lines
 }
 
 fn hold_kept(view: &RunView) -> Option<Fact> {

@@ -180,3 +180,22 @@ fn what_may_fail_and_what_is_tried_again_wakes_nobody() {
     place.run("").ends(0);
     assert_eq!(web.log.all().len(), 0);
 }
+
+#[test]
+fn what_is_late_is_told_with_the_command_that_gives_more_and_long_lists_are_cut() {
+    let web = Web::start(|_, _| says(200, "", "ok"));
+    let items: Vec<String> = (0..50).map(|it| it.to_string()).collect();
+    let steps = format!(
+        "steps:\n  - {{ id: slow, needs: [], deadline: 200ms, run: \"while ! [ -e go ]; do sleep 0.05; done\" }}\n  - {{ id: many, needs: [slow], run: x, approval: {{ minimum: 1 }}, foreach: [{}] }}\n",
+        items.join(", ")
+    );
+    let place = place(&web, "when: [late, waiting]", &steps);
+    let run = place.start_run("--no-wait");
+    let late = body(&until(&web, 1)[0]);
+    assert_eq!(late["facts"][0]["command"], "regrow extend slow 30m --run run1", "{late:#}");
+    place.write("go", "");
+    run.end().ends(3);
+    let asked = body(web.log.all().last().unwrap());
+    let shown = asked["facts"][0]["shown"].as_array().unwrap();
+    assert_eq!((shown.len(), shown[20].as_str()), (21, Some("… 31 more lines")), "{asked:#}");
+}
