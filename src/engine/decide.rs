@@ -205,7 +205,7 @@ fn conditions(plan: &Plan, state: &RunState, node: usize) -> Result<bool, Fault>
     Ok(true)
 }
 
-fn skip(plan: &Plan, node: usize, why: SkipReason, decision: &mut Decision) {
+pub(super) fn skip(plan: &Plan, node: usize, why: SkipReason, decision: &mut Decision) {
     decision.events.push(Event::StepSkipped { step: plan.address(node).clone(), why });
 }
 

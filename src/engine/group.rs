@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::ask;
-use super::decide::{Decision, done_at_once};
+use super::decide::{Decision, done_at_once, skip};
+use super::tries;
 use crate::kind::Outputs;
-use crate::model::record::Event;
+use crate::model::record::{Event, SkipReason};
 use crate::model::step::Asked;
 use crate::model::{Fault, Item, RunState, Status};
 use crate::plan::{Plan, include, items};
@@ -161,6 +162,9 @@ pub fn close(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision
     if let Some(fault) = differing(plan, state, node) {
         let step = plan.address(node).clone();
         return decision.events.push(Event::StepUnproven { step, checks: Vec::new(), fault });
+    }
+    if tries::is_left_out(plan, state, node) {
+        return skip(plan, node, SkipReason::Person, decision);
     }
     let outputs = if plan.is_body(node) { include::outputs(plan, state, node) } else { Ok(Outputs::new()) };
     match outputs {

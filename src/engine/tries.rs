@@ -6,9 +6,9 @@
 use super::decide::Decision;
 use super::live::Live;
 use super::undo;
-use crate::model::record::Event;
+use crate::model::record::{Event, SkipReason};
 use crate::model::{RunState, Status};
-use crate::plan::Plan;
+use crate::plan::{Plan, include};
 
 /// What becomes of a way that somebody waits behind.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +34,13 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
             }
         }
     }
+}
+
+/// Whether no way succeeded because people left out what was left to try: then they go on without it.
+pub fn is_left_out(plan: &Plan, state: &RunState, node: usize) -> bool {
+    let by_hand = |way: usize| state.step(plan.address(way)).skipped == Some(SkipReason::Person);
+    let tries = plan.is_body(node) && plan.step(node).tries;
+    tries && include::winner(plan, state, node).is_none() && plan.graph.members(node).any(by_hand)
 }
 
 fn turn(plan: &Plan, state: &RunState, live: &Live, way: usize) -> Turn {

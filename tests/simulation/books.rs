@@ -140,6 +140,19 @@ finally:
 ",
     ),
     (
+        "ways",
+        "
+  - id: a
+    needs: []
+    try:
+      - { id: x, uses: sim.keyed, with: { fails: 1, how: never }, undo: back }
+      - { id: y, uses: sim.set, with: { fails: 1, how: never } }
+      - { id: z, uses: sim.proc, with: { text: so } }
+      - { id: last, uses: sim.opaque, with: {} }
+  - { id: b, uses: sim.set, needs: [a], with: { text: '{{ steps.a.winner }} {{ steps.a.outputs.made }}' } }
+",
+    ),
+    (
         "nested",
         "
   - { id: a, include: tests/simulation/lib/nested.yaml, needs: [], with: { text: x } }
@@ -258,6 +271,9 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
         );
         return;
     }
+    if rng.u8(..10) == 0 {
+        return ways(rng, text);
+    }
     let _ = write!(text, ", uses: {kind}");
     match kind {
         "manual.task" => text.push_str(", with: { instructions: do it, form: { ticket: { type: string } } }"),
@@ -274,6 +290,18 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
         let _ = write!(text, ", lock: l{}", rng.u8(..2));
     }
     text.push_str(" }\n");
+}
+
+/// Two or three, most of which fail.
+fn ways(rng: &mut Rng, text: &mut String) {
+    text.push_str(", try: [");
+    for way in 0..rng.u8(2..=3) {
+        let how = ["never", "now", "unprepared", "unknown"][rng.usize(..4)];
+        let undo = if rng.bool() { ", undo: back" } else { "" };
+        let fails = if rng.u8(..3) == 0 { 0 } else { 2 };
+        let _ = write!(text, "{{ id: w{way}, uses: sim.keyed, with: {{ fails: {fails}, how: {how} }}{undo} }}, ");
+    }
+    text.push_str("] }\n");
 }
 
 fn items(rng: &mut Rng) -> String {

@@ -276,7 +276,7 @@ impl Known {
         }
         self.open = status == "running" && state["reached"].is_null();
         self.undoing = status == "undoing";
-        self.outcome = ["succeeded", "unproven", "failed", "skipped", "undone"]
+        self.outcome = ["succeeded", "unproven", "failed", "skipped", "undone", "superseded"]
             .iter()
             .find(|s| **s == status)
             .map(|s| (*s).into());
