@@ -75,7 +75,9 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         return true;
     }
     let Some(node) = plan.find(step) else { return false };
-    if let Some(by) = stands_on(plan, state, &undoing.done, node) {
+    // What has begun is finished, also if somebody did meanwhile what stands on it.
+    let has_begun = state.status(step) == Status::Undoing;
+    if let Some(by) = (!has_begun).then(|| stands_on(plan, state, &undoing.done, node)).flatten() {
         decision.events.push(Event::UndoWithheld { step: step.clone(), by });
         return true;
     }

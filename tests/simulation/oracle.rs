@@ -274,7 +274,7 @@ impl Known {
             self.op = op.into();
             self.phase = intent["phase"].as_str().unwrap_or_default().into();
         }
-        self.open = status == "running" && state["reached"].is_null();
+        self.open = ["running", "late"].contains(&status) && !self.op.is_empty() && state["reached"].is_null();
         self.undoing = status == "undoing";
         self.outcome = ["succeeded", "unproven", "failed", "skipped", "undone", "superseded"]
             .iter()
