@@ -155,7 +155,7 @@ impl<'a> Menu<'a> {
         if halt != Halt::Paused {
             add(None, "wait: somebody else answers", Act::Wait);
         }
-        add(None, "abort the run", Act::SayWhy(Verb::Abort));
+        add(None, "abort the run", Act::SayWhy(Verb::Abort { release: Vec::new() }));
         add(None, "leave it as it is; `regrow resume` goes on later", Act::Leave);
         Self { todos, hidden, ways }
     }

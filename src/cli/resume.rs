@@ -13,6 +13,7 @@ use crate::model::{Answer, RunState, Status, Verb};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::plan::secrets;
+use crate::runbook::holds::{Part, id};
 
 pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     context.writing()?;
@@ -39,9 +40,11 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     run::execute(context, dir, plan, started, Engaged { who, secrets, no_wait: going.no_wait })
 }
 
-/// An undo or a clean-up after the end is all that moves an ended run.
+/// An undo, a release or a clean-up after the end is all that moves an ended run.
 fn has_work_left(state: &RunState) -> bool {
-    state.is_cleaning_up() || state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
+    state.is_cleaning_up()
+        || !state.releasing.is_empty()
+        || state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
 }
 
 /// The plan of a run, from the copy in its folder, as it was before the first record.
@@ -83,9 +86,16 @@ pub fn act(context: &Context, dir: &RunDir, plan: Plan, before: &RunState, answe
         Verb::Undo { .. } if is_errand(&verb) => exit::FAILED,
         Verb::Note { .. } => exit::DONE,
         Verb::Cleanup => cleanup::tell(context, dir, &state)?,
-        Verb::Abort if code == exit::ABORTED => exit::DONE,
+        Verb::Release { .. } if is_back(&state, &verb) => exit::DONE,
+        Verb::Release { .. } => exit::FAILED,
+        Verb::Abort { .. } if code == exit::ABORTED => exit::DONE,
         _ => code,
     })
+}
+
+fn is_back(state: &RunState, verb: &Verb) -> bool {
+    let Verb::Release { hold } = verb else { return false };
+    id(hold, Part::Release).parse().is_ok_and(|step| state.status(&step) == Status::Succeeded)
 }
 
 fn is_undone(state: &RunState, undoing: &Undoing) -> bool {

@@ -367,6 +367,8 @@ pub enum SkipReason {
     /// A need ended outside `when`.
     Need(Address),
     Person,
+    /// A hold that stays when a person aborts.
+    Kept,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,6 +33,9 @@ pub struct RunState {
     pub ledger: Vec<LedgerEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleanup: Option<Cleanup>,
+    /// Steps that give a hold back which a person wants back now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releasing: Vec<Address>,
     /// Asked for by a person.
     pub paused: bool,
     /// What that person said.
@@ -145,6 +148,9 @@ impl RunState {
         if let Some(step) = record.event.step() {
             let state = self.steps.entry(step.clone()).or_insert_with(StepState::pending);
             state.apply(&record.event, &moment, record.epoch);
+            if state.status.is_settled() {
+                self.releasing.retain(|other| other != step);
+            }
             if let (Event::StepUndone { .. } | Event::UndoFailed { .. } | Event::UndoWithheld { .. }, Some(undoing)) =
                 (&record.event, &mut self.undoing)
             {
@@ -209,6 +215,11 @@ impl RunState {
             }
             Event::AnswerAccepted { answer } => {
                 self.answers.push(Judged { id: answer.id.clone(), refused: None, code: None, hint: None });
+                if let Verb::Release { hold } = &answer.verb
+                    && let Ok(step) = format!("{hold}/release").parse()
+                {
+                    self.releasing.push(step);
+                }
                 if answer.verb == Verb::Pause {
                     let (who, because) = (answer.who.name.clone(), answer.because.clone().unwrap_or_default());
                     self.pause = Some(Pause { at: moment.at, who, because });

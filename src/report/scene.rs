@@ -18,7 +18,7 @@ use crate::view::commands::{Commands, who_now};
 use crate::view::paint::Paint;
 use crate::view::tell::{end_word, paused};
 use crate::view::words::{between, grouped, span, span_seconds};
-use crate::view::{clean, read};
+use crate::view::{clean, holds, read};
 
 /// Cells of a progress bar.
 const BAR: usize = 20;
@@ -42,6 +42,9 @@ pub struct Scene {
     /// What is not on its way to an end by itself, or is on its way right now.
     notable: IndexMap<Address, Notable>,
     paused: Option<String>,
+    /// Which holds are taken, and since when.
+    held: String,
+    has_holds: bool,
     ending: Option<End>,
 }
 
@@ -77,6 +80,8 @@ impl Scene {
             statuses: HashMap::new(),
             notable: IndexMap::new(),
             paused: None,
+            held: String::new(),
+            has_holds: false,
             ending: None,
         };
         scene.draw(outline.clone());
@@ -86,6 +91,7 @@ impl Scene {
     fn draw(&mut self, outline: Outline) {
         self.places = outline.steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
         self.total = outline.steps.iter().filter(|step| !step.finally).count();
+        self.has_holds = outline.steps.iter().any(|step| step.held.is_some());
         self.outline = outline;
     }
 
@@ -113,6 +119,10 @@ impl Scene {
             state.steps.keys().for_each(|step| self.look_at(step, state));
         }
         self.paused = paused(state);
+        if self.has_holds {
+            let held = holds::of(&self.outline, state).into_iter().filter(|hold| hold.standing.is_out());
+            self.held = held.map(|hold| format!(", `{}` {}", hold.name, hold.words())).collect();
+        }
         self.ending = state.ending;
     }
 
@@ -243,7 +253,8 @@ impl Scene {
             (None, false) => String::new(),
         };
         let head = self.paint.bold(&format!("{} {}", self.commands.run, self.title));
-        format!("{head}  {elapsed}{}, {done} of {} done{state}", left.unwrap_or_default(), self.total.max(done))
+        let (left, held) = (left.unwrap_or_default(), clean::word(&self.held));
+        format!("{head}  {elapsed}{left}, {done} of {} done{state}{held}", self.total.max(done))
     }
 
     fn step_lines(&self, step: &Address, it: &Notable, now: Timestamp) -> Vec<String> {

@@ -126,7 +126,7 @@ fn the_furthest_host_is_chosen_only_if_all_answer_with_one_history() {
 }
 
 /// Killed before its k-th sync, for every k; then resumed.
-fn killed_at_every_commit(make: impl Fn() -> Place, params: &str, wanted: &[&str]) {
+pub fn killed_at_every_commit(make: impl Fn() -> Place, params: &str, wanted: &[&str]) {
     for k in 1.. {
         assert!(k < 200, "it syncs without an end");
         let place = make();

@@ -89,7 +89,7 @@ pub fn meddle(machine: &mut Machine, plan: &Plan) -> Option<Happening> {
         0 => return Some(Happening::StopRequested),
         1 => return Some(Happening::DetachRequested),
         2 => Verb::Pause,
-        3 => Verb::Abort,
+        3 => Verb::Abort { release: Vec::new() },
         4 => Verb::Undo { step: None },
         5 => Verb::Undo { step: Some(step) },
         6 => Verb::Note { text: "here".into() },

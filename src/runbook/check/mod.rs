@@ -6,6 +6,7 @@ mod around;
 mod conditions;
 mod foreach;
 mod graph;
+mod holds;
 mod in_place;
 mod include;
 mod limits;
@@ -65,6 +66,7 @@ impl<'a> Checker<'a> {
         params::judge(&names, &mut report);
         if given.is_none() {
             people::judge(book, &mut report);
+            holds::idle(book, &mut report);
         }
         let mut inside = Vec::new();
         body(&names, &mut inside, &mut report);

@@ -1,7 +1,7 @@
 //! One step against its kind.
 
 use super::names::{Names, Site};
-use super::{conditions, foreach, in_place, nearest, people, places, schema, secrets, values};
+use super::{conditions, foreach, holds, in_place, nearest, people, places, schema, secrets, values};
 use crate::runbook::ast::{Proof, Undo};
 use crate::runbook::catalog::{KindFace, Late};
 use crate::runbook::codes;
@@ -62,6 +62,7 @@ pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {
         names.judge_tree(argv, &site, report);
     }
     foreach::judge(names, node, report);
+    holds::judge(names, node, report);
     let required = step.require.iter().map(|requirement| &requirement.that);
     for condition in step.condition.as_deref().into_iter().chain(required) {
         conditions::judge(names, condition, &site, report);
