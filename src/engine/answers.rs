@@ -237,7 +237,8 @@ fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
     }
     let status = state.status(step);
     if status.is_settled() {
-        return Ok(vec![reopened(state, step, 1)]);
+        let release = holds::to_release_again(plan, state, node);
+        return Ok(std::iter::once(reopened(state, step, 1)).chain(release).collect());
     }
     let instead =
         if status == Status::Unknown { format!("; say `done` or `retry` of `{step}` first") } else { String::new() };

@@ -7,6 +7,7 @@
 
 use super::decide::{Decision, reopened, skip, start};
 use super::ending::blocked_for_good;
+use super::frontier::Readiness;
 use super::live::Live;
 use crate::model::record::{Event, SkipReason};
 use crate::model::step::StepState;
@@ -29,7 +30,11 @@ fn is_taken(plan: &Plan, state: &RunState, live: &Live, take: usize) -> bool {
             let release = beside(plan, take, Part::Release);
             release.is_some_and(|node| live.frontier.statuses[node] == Status::Pending && !live.busy.contains(&node))
         }
-        Status::Skipped => state.step(plan.address(take)).skipped == Some(SkipReason::Person),
+        // Somebody goes on without it.
+        Status::Skipped => [Some(take), beside(plan, take, Part::Read)]
+            .into_iter()
+            .flatten()
+            .any(|node| state.step(plan.address(node)).skipped == Some(SkipReason::Person)),
         _ => false,
     }
 }
@@ -61,13 +66,13 @@ pub fn take_wanted(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment,
     }
 }
 
-/// What becomes of a `read` or `release` that has not begun.
+/// What becomes of a step of a hold that has not begun.
 pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usize, decision: &mut Decision) {
     let Some(take) = beside(plan, node, Part::Take) else { return };
     match judge(plan, state, live, node, take) {
         Turn::Waits => {}
         Turn::Now => start(plan, state, live, now, node, decision),
-        Turn::Never => skip(plan, node, SkipReason::Need(plan.address(take).clone()), decision),
+        Turn::Never => skip(plan, node, SkipReason::NotNeeded, decision),
     }
 }
 
@@ -79,20 +84,25 @@ enum Turn {
 
 fn judge(plan: &Plan, state: &RunState, live: &Live, node: usize, take: usize) -> Turn {
     let taken = may_be_taken(state.step(plan.address(take)));
-    let is_release = plan.outline.steps[node].part_of_hold() == Some(Part::Release);
-    if state.ending.is_some() {
-        return match (is_release, taken) {
-            (_, false) => Turn::Never,
-            (true, true) if !is_behind_others(plan, state, live, take, true) => Turn::Now,
-            _ => Turn::Waits,
-        };
-    }
     let over = || under(plan, take).all(|node| is_over(plan, live, node));
-    match (is_release, taken) {
-        (false, false) | (true, false) if over() => Turn::Never,
-        (true, true) if live.frontier.statuses[take] == Status::Succeeded && over() => {
-            if is_behind_others(plan, state, live, take, false) { Turn::Waits } else { Turn::Now }
-        }
+    let status = live.frontier.statuses[take];
+    match plan.outline.steps[node].part_of_hold() {
+        // Nobody needs it any more: also where a person has left out who asked for it.
+        Some(Part::Read) if !taken && over() => Turn::Never,
+        Some(Part::Take) => match live.frontier.readiness(&plan.outline, node) {
+            Readiness::Ready if over() => Turn::Never,
+            Readiness::Ready => Turn::Now,
+            Readiness::Skip(_) => Turn::Never,
+            Readiness::Waits | Readiness::Blocked(_) => Turn::Waits,
+        },
+        Some(Part::Release) if state.ending.is_some() => match taken {
+            false => Turn::Never,
+            true if is_behind_others(plan, state, live, take, true) => Turn::Waits,
+            true => Turn::Now,
+        },
+        Some(Part::Release) if !status.is_settled() || !over() => Turn::Waits,
+        Some(Part::Release) if !taken => Turn::Never,
+        Some(Part::Release) if status.satisfies() && !is_behind_others(plan, state, live, take, false) => Turn::Now,
         _ => Turn::Waits,
     }
 }
@@ -150,9 +160,9 @@ pub fn is_release(plan: &Plan, node: usize) -> bool {
     plan.outline.steps[node].part_of_hold() == Some(Part::Release)
 }
 
-/// Steps whose turn the needs do not tell.
+/// Steps whose turn the needs alone do not tell.
 pub fn is_on_call(plan: &Plan, node: usize) -> bool {
-    matches!(plan.outline.steps[node].part_of_hold(), Some(Part::Read | Part::Release))
+    plan.outline.steps[node].held.is_some()
 }
 
 pub fn releases(plan: &Plan) -> impl Iterator<Item = usize> {
@@ -182,7 +192,7 @@ pub fn release(plan: &Plan, state: &RunState, hold: &str) -> Result<Vec<Event>, 
         return Err(format!("`{hold}` is not taken"));
     }
     let members = |node: usize| plan.graph.nodes[node].members.clone().into_iter().flatten().chain([node]);
-    let moving = |node: &usize| !plan.is_group(*node) && state.status(plan.address(*node)).is_in_flight();
+    let moving = |node: &usize| !plan.is_group(*node) && is_under_way(state.step(plan.address(*node)));
     if let Some(node) = under(plan, take).flat_map(members).chain([take]).find(moving) {
         return Err(format!(
             "`{}` is under way under `{hold}`; `regrow pause` lets nothing new begin",
@@ -195,6 +205,22 @@ pub fn release(plan: &Plan, state: &RunState, hold: &str) -> Result<Vec<Event>, 
         Status::Pending => Ok(Vec::new()),
         Status::Failed | Status::Unproven | Status::Skipped | Status::Unknown => Ok(vec![reopened(state, address, 0)]),
         status => Err(format!("`{address}` is {}", status.word())),
+    }
+}
+
+/// What is done again with a take that a person has done again: what it takes is released once more.
+pub fn to_release_again(plan: &Plan, state: &RunState, take: usize) -> Option<Event> {
+    let is_take = plan.outline.steps[take].part_of_hold() == Some(Part::Take);
+    let release = plan.address(beside(plan, take, Part::Release).filter(|_| is_take)?);
+    state.status(release).is_settled().then(|| reopened(state, release, 1))
+}
+
+fn is_under_way(step: &StepState) -> bool {
+    match step.status {
+        Status::Verifying => true,
+        // Somebody does it, or is asked between two phases of it.
+        Status::Waiting => step.intent.is_some(),
+        status => status.is_in_flight(),
     }
 }
 

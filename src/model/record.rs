@@ -369,6 +369,8 @@ pub enum SkipReason {
     Person,
     /// A hold that stays when a person aborts.
     Kept,
+    /// Of a hold that nothing under it needs, or that was not taken.
+    NotNeeded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
