@@ -280,3 +280,34 @@ fn what_is_under_a_hold_that_could_not_be_taken_does_not_start_and_the_end_gives
     let all = "take outer\ntake inner\ntake inner\ndo x\ndo y\ndo 1\ndo 2\nrelease inner\nrelease outer\n";
     assert_eq!(place.read("effects"), all);
 }
+
+#[test]
+fn a_release_after_the_end_that_is_cut_off_is_finished_by_resume_and_not_done_twice() {
+    let place = example();
+    place.write("broken-migrate-database", "");
+    place.regrow(&line(&place)).ends(1);
+    place.regrow("abort --because enough").ends(0);
+    place.write("slow-show-shop", "");
+    let running = place.start("release page --because now --run run1");
+    place.until("the release begins", |place| place.read("effects").contains("show shop"));
+    running.signal(Signal::KILL);
+    drop(running);
+    assert_eq!(hold(&place, "page")["state"], "releasing");
+    mend(&place, "slow-show-shop");
+    place.regrow("resume run1 --no-wait").ends(6);
+    assert_eq!((place.state(), hold(&place, "page")["state"].as_str()), ("aborted".into(), Some("released")));
+    assert_eq!(place.effects().iter().filter(|line| *line == "show shop").count(), 1);
+    place.regrow("verify-log run1").ends(0);
+}
+
+#[test]
+fn a_run_that_is_taken_back_releases_its_holds_behind_the_steps() {
+    let place =
+        site(&TWO.replace(" &hold", "").replace("do, y] }", "do, y] }, undo: [\"{{ params.tool }}\", undo, y]"));
+    place.write("broken-do-1", "");
+    place.regrow(&line(&place)).ends(1);
+    place.regrow("undo --yes --because wrong --run run1").ends(0);
+    assert_eq!(place.state(), "undone");
+    let all = "take outer\ntake inner\ndo x\ndo y\ndo 1\nundo y\nrelease inner\nrelease outer\n";
+    assert_eq!(place.read("effects"), all);
+}
