@@ -44,7 +44,6 @@ pub struct Scene {
     paused: Option<String>,
     /// Which holds are taken, and since when.
     held: String,
-    has_holds: bool,
     ending: Option<End>,
 }
 
@@ -81,7 +80,6 @@ impl Scene {
             notable: IndexMap::new(),
             paused: None,
             held: String::new(),
-            has_holds: false,
             ending: None,
         };
         scene.draw(outline.clone());
@@ -91,7 +89,6 @@ impl Scene {
     fn draw(&mut self, outline: Outline) {
         self.places = outline.steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
         self.total = outline.steps.iter().filter(|step| !step.finally).count();
-        self.has_holds = outline.steps.iter().any(|step| step.held.is_some());
         self.outline = outline;
     }
 
@@ -119,10 +116,8 @@ impl Scene {
             state.steps.keys().for_each(|step| self.look_at(step, state));
         }
         self.paused = paused(state);
-        if self.has_holds {
-            let held = holds::of(&self.outline, state).into_iter().filter(|hold| hold.standing.is_out());
-            self.held = held.map(|hold| format!(", `{}` {}", hold.name, hold.words())).collect();
-        }
+        let held = holds::of(&self.outline, state).into_iter().filter(|hold| hold.standing.is_out());
+        self.held = held.map(|hold| format!(", `{}` {}", hold.name, hold.words())).collect();
         self.ending = state.ending;
     }
 
