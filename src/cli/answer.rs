@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
 use super::looking::{self, print_json_line, talk};
-use super::{Failure, cleanup, exit, resume};
+use super::{Failure, cleanup, exit, holds, resume};
 use crate::engine::{answers, escalation, undo, world};
 use crate::journal::lease::{self, Lease};
 use crate::journal::store::RunDir;
@@ -44,6 +44,7 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
         }
         Command::Pause { answer } => say(context, Verb::Pause, answer),
         Command::Abort { answer } => abort(context, answer),
+        Command::Release { hold, answer } => say(context, Verb::Release { hold }, answer),
         Command::Undo { step, yes, answer } => take_back(context, step.as_deref(), yes, answer),
         Command::Cleanup { run, name } => say(context, Verb::Cleanup, AnswerArgs { run, because: None, name }),
         Command::Note { text, answer } => say(context, Verb::Note { text }, answer),
@@ -88,7 +89,8 @@ fn abort(context: &Context, args: AnswerArgs) -> Result<u8, Failure> {
     if args.because.is_some() && !view.status.is_final() && view.state.ending.is_none() {
         what_an_abort_does(&view).iter().for_each(talk);
     }
-    say(context, Verb::Abort, args)
+    let release = holds::to_release(context, &dir, &view)?;
+    say(context, Verb::Abort { release }, args)
 }
 
 fn what_an_abort_does(view: &RunView) -> Vec<String> {
@@ -242,7 +244,8 @@ fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Fai
     let plan = resume::grown(context, dir, &state)?;
     let resume = Commands::new(dir.id()).at(context.said_state()).resume();
     // Nobody goes on with a run that has ended: what may still be said is written down now.
-    let acts = matches!(answer.verb, Verb::Abort | Verb::Undo { .. } | Verb::Cleanup) || state.ended.is_some();
+    let acts = matches!(answer.verb, Verb::Abort { .. } | Verb::Undo { .. } | Verb::Release { .. } | Verb::Cleanup)
+        || state.ended.is_some();
     if acts {
         answers::judge(&plan, &state, &answer)?;
         let free = Lease::take(&dir.path)?.is_some();

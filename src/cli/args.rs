@@ -169,8 +169,14 @@ pub enum AnswerCommand {
         #[command(flatten)]
         answer: AnswerArgs,
     },
-    /// End the run: nothing new starts, the steps of `finally` run
+    /// End the run: nothing new starts, holds are given back or kept, the steps of `finally` run
     Abort {
+        #[command(flatten)]
+        answer: AnswerArgs,
+    },
+    /// Give a hold back that was kept or could not be given back, also after the end
+    Release {
+        hold: String,
         #[command(flatten)]
         answer: AnswerArgs,
     },

@@ -23,7 +23,7 @@ use crate::report::lines::Volume;
 use crate::report::terminal::{self, Look};
 use crate::report::{self, Format};
 use crate::view::derive::needs_attention;
-use crate::view::{Commands, Observer, RunView, follow, telling, words};
+use crate::view::{self, Commands, Observer, RunView, follow, telling, words};
 
 /// A display in the engine's eyes.
 struct Display(Box<dyn Observer>);
@@ -191,10 +191,12 @@ pub fn follow(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
 pub fn code(dir: &RunDir) -> u8 {
     let view = RunView::load(dir, Timestamp::now());
     let any = |wanted: Status| view.steps.iter().any(|step| step.status == wanted);
+    let is_of_the_end = |step: &&view::StepView| step.finally || step.is_release();
     let failed_finally = view
         .steps
         .iter()
-        .any(|step| step.finally && !step.allow_failure && matches!(step.status, Status::Failed | Status::Unproven));
+        .filter(is_of_the_end)
+        .any(|step| !step.allow_failure && matches!(step.status, Status::Failed | Status::Unproven));
     match view.status {
         RunStatus::Paused if view.state.paused => exit::STOPPED,
         RunStatus::Failed | RunStatus::Paused => exit::FAILED,

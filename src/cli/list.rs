@@ -40,6 +40,11 @@ fn line(view: &RunView, paint: Paint, out: &mut Page) {
     remarks.extend(view.is_abandoned().then(|| paint.alarm("NOBODY EXECUTES THIS RUN")));
     let overdue = view.overdue().count();
     remarks.extend((overdue > 0).then(|| format!("{} overdue", count(overdue, "temporary thing"))));
+    let standing = view.holds().into_iter().filter(|hold| hold.standing.stays());
+    remarks.extend(
+        standing
+            .map(|hold| paint.alarm(&format!("HOLD {}: {}", hold.standing.word(), view.commands.release(&hold.name)))),
+    );
     remarks.extend(view.troubles.iter().map(|trouble| trouble.message.clone()));
     out.line(format_args!("{:8}  {state}  {started:20}  {}", view.id.as_str(), remarks.join(", ")));
 }

@@ -15,6 +15,7 @@ mod explain;
 mod failure;
 mod follow;
 mod graph;
+mod holds;
 mod keyboard;
 mod kinds;
 mod list;

@@ -155,7 +155,12 @@ impl<'a> Menu<'a> {
         if halt != Halt::Paused {
             add(None, "wait: somebody else answers", Act::Wait);
         }
-        add(None, "abort the run", Act::SayWhy(Verb::Abort));
+        let held = view.holds().into_iter().filter(|hold| hold.standing.is_out());
+        let release: Vec<String> = held.map(|hold| hold.name).collect();
+        if !release.is_empty() {
+            add(None, "abort the run and release what is held", Act::SayWhy(Verb::Abort { release }));
+        }
+        add(None, "abort the run", Act::SayWhy(Verb::Abort { release: Vec::new() }));
         add(None, "leave it as it is; `regrow resume` goes on later", Act::Leave);
         Self { todos, hidden, ways }
     }

@@ -14,6 +14,7 @@ use crate::model::{Answer, RunState, Status, Verb};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::plan::secrets;
+use crate::runbook::holds::{Part, id};
 
 pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     context.writing()?;
@@ -40,10 +41,11 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     run::execute(context, dir, plan, started, Engaged { who, secrets, no_wait: going.no_wait })
 }
 
-/// An undo, a clean-up, and a word of its end that is owed to somebody are all that moves an ended run.
+/// An undo, a release, a clean-up, and a word of its end that is owed to somebody are all that moves an ended run.
 fn has_work_left(plan: &Plan, state: &RunState) -> bool {
     tell::is_owed(plan, state)
         || state.is_cleaning_up()
+        || !state.releasing.is_empty()
         || state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
 }
 
@@ -86,9 +88,16 @@ pub fn act(context: &Context, dir: &RunDir, plan: Plan, before: &RunState, answe
         Verb::Undo { .. } if is_errand(&verb) => exit::FAILED,
         Verb::Note { .. } => exit::DONE,
         Verb::Cleanup => cleanup::tell(context, dir, &state)?,
-        Verb::Abort if code == exit::ABORTED => exit::DONE,
+        Verb::Release { .. } if is_back(&state, &verb) => exit::DONE,
+        Verb::Release { .. } => exit::FAILED,
+        Verb::Abort { .. } if code == exit::ABORTED => exit::DONE,
         _ => code,
     })
+}
+
+fn is_back(state: &RunState, verb: &Verb) -> bool {
+    let Verb::Release { hold } = verb else { return false };
+    id(hold, Part::Release).parse().is_ok_and(|step| state.status(&step) == Status::Succeeded)
 }
 
 fn is_undone(state: &RunState, undoing: &Undoing) -> bool {

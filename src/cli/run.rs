@@ -229,6 +229,8 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
         };
         graph.find(id).ok_or_else(none)
     };
+    // What is under a hold asks for it, whatever is chosen.
+    let is_of_hold = |node: &usize| graph.step(&loaded.runbook, *node).held.is_some();
     let mut left_out: BTreeSet<usize> = choices.skip.iter().map(find).collect::<Result<_, _>>()?;
     if !choices.only.is_empty() {
         let mut wanted = BTreeSet::new();
@@ -237,12 +239,14 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
             let under = graph.nodes[node].members.clone().unwrap_or_default();
             wanted.extend(graph.ancestors(node).chain([node]).chain(under));
         }
-        left_out.extend((0..graph.len()).filter(|node| !wanted.contains(node) && !graph.nodes[*node].finally));
+        let unwanted = |node: &usize| !wanted.contains(node) && !graph.nodes[*node].finally;
+        left_out.extend((0..graph.len()).filter(|node| unwanted(node) && !is_of_hold(node)));
     }
     if let Some(id) = &choices.from {
         let node = find(id)?;
         // What it lies in has to open for it.
-        left_out.extend(graph.ancestors(node).filter(|before| graph.groups(node).all(|group| group != *before)));
+        let is_around = |before: &usize| graph.groups(node).any(|group| group == *before);
+        left_out.extend(graph.ancestors(node).filter(|before| !is_around(before) && !is_of_hold(before)));
     }
     Ok(left_out.into_iter().map(|node| graph.nodes[node].address.clone()).collect())
 }

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::failure::Failure;
+use super::holds;
 use super::looking::{self, print, print_json};
 use crate::model::record::Mode;
 use crate::model::step::StepState;
@@ -35,6 +36,7 @@ pub fn text(view: &RunView, paint: Paint, all: bool) -> Page {
     head(view, paint, &mut out);
     troubles(view, paint, &mut out);
     steps(view, paint, all, &mut out);
+    holds::on_page(view, paint, &mut out);
     todos(view, paint, &mut out);
     recorded(view, &mut out);
     told(view, paint, &mut out);

@@ -6,13 +6,15 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::{group, late, people, time, undo};
+use super::decide::reopened;
+use super::{group, holds, late, people, time, undo};
 use crate::kind::Role;
 use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
 use crate::model::text::is_blank;
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::Plan;
+use crate::runbook::holds::Part;
 use crate::runbook::suggest;
 
 type Judgement = Result<Vec<Event>, String>;
@@ -29,7 +31,9 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
     if needs_reason(&answer.verb) && because.is_empty() {
         return Err(format!("`{}` needs a reason: --because TEXT", answer.verb.word()));
     }
-    if state.ended.is_some() && !matches!(answer.verb, Verb::Undo { .. } | Verb::Cleanup | Verb::Note { .. }) {
+    let also_after =
+        matches!(answer.verb, Verb::Undo { .. } | Verb::Release { .. } | Verb::Cleanup | Verb::Note { .. });
+    if state.ended.is_some() && !also_after {
         return Err("the run has ended".into());
     }
     match &answer.verb {
@@ -46,10 +50,12 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         Verb::Resume if state.paused => Ok(vec![Event::RunUnpaused]),
         // Somebody was quicker: what was wanted is so.
         Verb::Resume => Ok(Vec::new()),
-        Verb::Abort => match state.ending {
-            Some(_) => Err("the run is ending already".into()),
-            None => Ok(vec![Event::EndingBegan { how: End::Aborted }]),
-        },
+        Verb::Abort { .. } if state.ending.is_some() => Err("the run is ending already".into()),
+        Verb::Abort { release } => {
+            let kept = holds::kept(plan, state, release);
+            Ok(kept.chain([Event::EndingBegan { how: End::Aborted }]).collect())
+        }
+        Verb::Release { hold } => holds::release(plan, state, hold),
         Verb::Undo { step } => take_back(plan, state, step.as_ref()),
         // One that was cut short is finished, not begun again.
         Verb::Cleanup if state.is_cleaning_up() => Ok(Vec::new()),
@@ -87,7 +93,8 @@ fn needs_reason(verb: &Verb) -> bool {
         | Verb::Rerun { .. }
         | Verb::Start { .. }
         | Verb::Pause
-        | Verb::Abort
+        | Verb::Abort { .. }
+        | Verb::Release { .. }
         | Verb::Undo { .. } => true,
         Verb::Approve { .. }
         | Verb::Retry { .. }
@@ -230,10 +237,15 @@ fn refuse_group(plan: &Plan, node: usize, verb: &str) -> Result<(), String> {
 }
 
 fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
-    refuse_group(plan, node_of(plan, step)?, "rerun")?;
+    let node = node_of(plan, step)?;
+    refuse_group(plan, node, "rerun")?;
+    if plan.step(node).part_of_hold() == Some(Part::Read) && state.status(step) == Status::Succeeded {
+        return Err(format!("`{step}` keeps what was there before the hold was taken for the first time"));
+    }
     let status = state.status(step);
     if status.is_settled() {
-        return Ok(vec![reopened(state, step, 1)]);
+        let release = holds::to_release_again(plan, state, node);
+        return Ok(std::iter::once(reopened(state, step, 1)).chain(release).collect());
     }
     let instead =
         if status == Status::Unknown { format!("; say `done` or `retry` of `{step}` first") } else { String::new() };
@@ -253,10 +265,6 @@ fn extend(plan: &Plan, state: &RunState, step: &Address, by_ms: u64) -> Judgemen
         status if began && !status.is_settled() => Ok(vec![Event::StepExtended { step: step.clone(), by_ms }]),
         status => Err(format!("`{step}` is {}; only what is under way can be given more time", status.word())),
     }
-}
-
-fn reopened(state: &RunState, step: &Address, raise: u32) -> Event {
-    Event::StepReopened { step: step.clone(), generation: state.step(step).generation + raise }
 }
 
 /// The outcome is kept, only its proof is taken again.

@@ -13,6 +13,7 @@ use super::command::Command;
 use super::ending;
 use super::frontier::Readiness;
 use super::group;
+use super::holds;
 use super::intent;
 use super::late;
 use super::live::{Known, Live};
@@ -24,7 +25,7 @@ use super::undo;
 use crate::kind::Role;
 use crate::model::record::{Event, SkipReason, StepSucceeded};
 use crate::model::time::Moment;
-use crate::model::{Effect, Fault, RunState, Status};
+use crate::model::{Address, Effect, Fault, RunState, Status};
 use crate::plan::scope::RunScope;
 use crate::plan::{Plan, include};
 use crate::runbook::ast::Order;
@@ -45,6 +46,8 @@ pub struct Decision {
     pub asked: BTreeSet<usize>,
     /// Items that are bodies and open with these records.
     pub opening: BTreeSet<usize>,
+    /// The takes of holds that a step needs which would start now.
+    pub wanted: BTreeSet<usize>,
 }
 
 impl Decision {
@@ -72,7 +75,13 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
     tell::decide(plan, state, live, now, &mut decision);
     // Before all else: an ended run can still be taken back and cleaned up.
     cleanup::decide(plan, state, live, &mut decision);
-    if undo::decide(plan, state, live, &mut decision) || state.ended.is_some() || live.errand {
+    let undoing = undo::decide(plan, state, live, &mut decision);
+    if !undoing {
+        for node in holds::asked_for(plan, state) {
+            move_on(plan, state, live, now, node, !live.stopping, &mut decision);
+        }
+    }
+    if undoing || state.ended.is_some() || live.errand {
         return decision;
     }
     if let Some(how) = ending::forced(plan, state, live) {
@@ -86,14 +95,14 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
             continue;
         }
         match live.frontier.statuses[node] {
+            Status::Pending if may_start && holds::is_on_call(plan, node) => {
+                holds::consider(plan, state, live, now, node, &mut decision);
+            }
             Status::Pending if may_start => consider(plan, state, live, now, node, &mut decision),
-            Status::Waiting if may_start => wait(plan, state, live, now, node, &mut decision),
-            Status::Running | Status::Late if plan.is_group(node) => group::close(plan, state, node, &mut decision),
-            Status::Running | Status::Late => go_on(plan, state, live, node, may_start, &mut decision),
-            Status::Verifying => intent::verify(plan, state, live, node, &mut decision),
-            _ => {}
+            _ => move_on(plan, state, live, now, node, may_start, &mut decision),
         }
     }
+    holds::take_wanted(plan, state, live, now, &mut decision);
     if decision.events.is_empty() && decision.commands.is_empty() {
         ending::decide(plan, state, live, &mut decision);
     }
@@ -108,14 +117,48 @@ fn wait(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usiz
     }
 }
 
+/// A step whose turn it is, whatever it needs.
+fn move_on(
+    plan: &Plan,
+    state: &RunState,
+    live: &mut Live,
+    now: &Moment,
+    node: usize,
+    may_start: bool,
+    decision: &mut Decision,
+) {
+    if live.busy.contains(&node) {
+        return;
+    }
+    match live.frontier.statuses[node] {
+        Status::Pending if may_start => start(plan, state, live, now, node, decision),
+        Status::Waiting if may_start => wait(plan, state, live, now, node, decision),
+        Status::Running | Status::Late if plan.is_group(node) => group::close(plan, state, node, decision),
+        Status::Running | Status::Late => go_on(plan, state, live, node, may_start, decision),
+        Status::Verifying => intent::verify(plan, state, live, node, decision),
+        _ => {}
+    }
+}
+
 /// A step that has no intent on disk.
 fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usize, decision: &mut Decision) {
-    let address = plan.address(node);
     match live.frontier.readiness(&plan.outline, node) {
-        Readiness::Ready => {}
-        Readiness::Skip(need) => return skip(plan, node, SkipReason::Need(need), decision),
-        Readiness::Waits | Readiness::Blocked(_) => return,
+        Readiness::Ready => start(plan, state, live, now, node, decision),
+        Readiness::Skip(need) => skip(plan, node, SkipReason::Need(need), decision),
+        Readiness::Waits | Readiness::Blocked(_) => {}
     }
+}
+
+/// One whose needs are satisfied.
+pub(super) fn start(
+    plan: &Plan,
+    state: &RunState,
+    live: &mut Live,
+    now: &Moment,
+    node: usize,
+    decision: &mut Decision,
+) {
+    let address = plan.address(node);
     if plan.is_left_out(node) {
         return skip(plan, node, SkipReason::Person, decision);
     }
@@ -146,10 +189,11 @@ fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: 
             Err(fault) => decision.fail(plan, node, fault),
         };
     }
-    if plan.kinds[node].role() == Role::Intrinsic {
-        return ask::intrinsic(plan, state, live, node, decision);
+    if plan.kinds[node].role() != Role::Intrinsic {
+        begin(plan, state, live, node, decision);
+    } else if holds::are_taken(plan, state, live, node, decision) {
+        ask::intrinsic(plan, state, live, node, decision);
     }
-    begin(plan, state, live, node, decision);
 }
 
 /// Whether its lock, and `max_parallel` of the lists around it, leave room for one more.
@@ -215,6 +259,9 @@ pub(super) fn begin(plan: &Plan, state: &RunState, live: &mut Live, node: usize,
     {
         return;
     }
+    if !holds::are_taken(plan, state, live, node, decision) {
+        return;
+    }
     let rendered = match intent::inputs(plan, state, node) {
         Ok(inputs) => inputs,
         Err(fault) => return decision.fail(plan, node, fault),
@@ -259,7 +306,7 @@ pub(super) fn go_on(
     let address = plan.address(node);
     let step = state.step(address);
     if let Some(reached) = &step.reached {
-        if state.ending.is_some() {
+        if state.ending.is_some() && !holds::is_release(plan, node) {
             let what = format!("the run ended before `{}` of this step began", reached.phase);
             return decision.fail(plan, node, Fault::new("RG5006", what));
         }
@@ -282,7 +329,7 @@ pub(super) fn go_on(
         return;
     }
     let command = match live.known.remove(&node) {
-        Some(Known::Absent) if state.ending.is_some() && !plan.is_finally(node) => {
+        Some(Known::Absent) if state.ending.is_some() && !plan.is_finally(node) && !holds::is_release(plan, node) => {
             return decision.fail(plan, node, Fault::new("RG5006", "the run ended before this step began"));
         }
         Some(Known::Absent) if !may_start => {
@@ -310,6 +357,11 @@ pub(super) fn done_at_once(plan: &Plan, node: usize, outputs: crate::kind::Outpu
     let step = plan.address(node).clone();
     let (adopted, by_hand, despite) = (false, false, None);
     Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify, despite }))
+}
+
+/// `raise`: whether it is the same operation again, or another one.
+pub(super) fn reopened(state: &RunState, step: &Address, raise: u32) -> Event {
+    Event::StepReopened { step: step.clone(), generation: state.step(step).generation + raise }
 }
 
 /// Whether an attempt that has an intent must be looked for before it is started again (G5).

@@ -7,6 +7,7 @@ use super::answers;
 use super::command::{Command, Happening, World};
 use super::decide::decide;
 use super::doubt;
+use super::holds;
 use super::live::Live;
 use super::react::{Luck, react};
 use crate::journal::{Disk, JournalError, Writer};
@@ -300,7 +301,9 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         if !self.live.has_room {
             return Some(Halt::Full);
         }
-        let in_turn = |node: &usize| self.plan.is_finally(*node) == self.state.ending.is_some();
+        let at_end = |node: usize| self.plan.is_finally(node) || holds::is_release(self.plan, node);
+        let ending = self.state.ending.is_some();
+        let in_turn = |node: &usize| if ending { at_end(*node) } else { !self.plan.is_finally(*node) };
         let any = |wanted: &dyn Fn(usize) -> bool| (0..self.plan.len()).filter(in_turn).any(wanted);
         let status = |node: usize| self.live.frontier.statuses[node];
         let unknown = any(&|node| status(node) == Status::Unknown);

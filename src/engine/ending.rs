@@ -1,6 +1,7 @@
 //! When a run ends, and what still happens then.
 
 use super::decide::Decision;
+use super::holds;
 use super::live::Live;
 use crate::model::record::{End, Event, OnFailure};
 use crate::model::{RunState, Status};
@@ -13,12 +14,15 @@ pub fn is_turn(plan: &Plan, state: &RunState, live: &Live, node: usize) -> bool 
         let status = live.frontier.statuses[node];
         (!plan.is_group(node) && status.is_in_flight()) || status == Status::Verifying
     };
+    let others_go_on =
+        || (0..plan.len()).any(|other| !plan.is_finally(other) && !holds::is_release(plan, other) && in_flight(other));
     match (plan.is_finally(node), state.ending) {
         (false, None) => true,
+        (false, Some(_)) if holds::is_release(plan, node) => !others_go_on(),
         // What is under way is seen to its end, with the list whose last item it was; nothing else begins.
         (false, Some(_)) => in_flight(node) || matches!(live.frontier.statuses[node], Status::Running | Status::Late),
         (true, None) => false,
-        (true, Some(_)) => !(0..plan.len()).any(|other| !plan.is_finally(other) && in_flight(other)),
+        (true, Some(_)) => !others_go_on() && holds::are_back(plan, live),
     }
 }
 
@@ -47,7 +51,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &Live, decision: &mut Decisio
             }
         }
         None => {}
-        Some(how) if live.frontier.is_finally_settled() => {
+        Some(how) if live.frontier.is_finally_settled() && holds::are_settled(plan, live) => {
             let state = if failed_finally(plan, live) && how == End::Succeeded { End::Failed } else { how };
             decision.events.push(Event::RunEnded { state });
         }
@@ -70,7 +74,7 @@ fn ending_of(plan: &Plan, live: &Live) -> Option<End> {
 }
 
 /// Blocked by nothing but failures that the runbook allows: nobody will come to lift it.
-fn blocked_for_good(plan: &Plan, live: &Live, node: usize) -> bool {
+pub(super) fn blocked_for_good(plan: &Plan, live: &Live, node: usize) -> bool {
     plan.graph.nodes[node].needs.iter().all(|(need, _)| match live.frontier.statuses[*need] {
         Status::Failed => plan.may_fail(*need),
         Status::Blocked => blocked_for_good(plan, live, *need),
@@ -79,8 +83,9 @@ fn blocked_for_good(plan: &Plan, live: &Live, node: usize) -> bool {
     })
 }
 
-/// Whether the clean-up failed: the run's code is 1 then, however it ended.
+/// Whether the clean-up failed, or a hold could not be given back: the run's code is 1 then, however it ended.
 fn failed_finally(plan: &Plan, live: &Live) -> bool {
     let is_bad = |status: Status| matches!(status, Status::Failed | Status::Unproven);
-    (0..plan.len()).any(|node| plan.is_finally(node) && is_bad(live.frontier.statuses[node]) && !plan.may_fail(node))
+    let at_end = |node: &usize| plan.is_finally(*node) || holds::is_release(plan, *node);
+    (0..plan.len()).filter(at_end).any(|node| is_bad(live.frontier.statuses[node]) && !plan.may_fail(node))
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{cleanup, undo};
+use super::{cleanup, holds, undo};
 use crate::model::{RunState, Verb};
 use crate::plan::Plan;
+use crate::runbook::holds::{Part, id};
 
 /// Whether the run itself stays where it is: it is not gone on with by somebody who only takes something away.
 pub fn is_errand(verb: &Verb) -> bool {
-    matches!(verb, Verb::Cleanup | Verb::Undo { step: Some(_) } | Verb::Note { .. })
+    matches!(verb, Verb::Cleanup | Verb::Release { .. } | Verb::Undo { step: Some(_) } | Verb::Note { .. })
 }
 
 /// The steps that may be worked on until the command is done.
@@ -16,6 +17,7 @@ pub fn touched(plan: &Plan, state: &RunState, verb: &Verb) -> BTreeSet<usize> {
     match verb {
         Verb::Note { .. } => BTreeSet::new(),
         Verb::Cleanup => cleanup::wanted(state).filter_map(|entry| plan.find(&entry.made_by)).collect(),
+        Verb::Release { hold } => plan.graph.find(&id(hold, Part::Release)).into_iter().collect(),
         Verb::Undo { step } => {
             let preview = undo::preview(plan, state, step.as_ref().and_then(|step| plan.find(step)));
             let taken_back = preview.steps.iter().filter_map(|step| plan.find(step));
@@ -26,11 +28,11 @@ pub fn touched(plan: &Plan, state: &RunState, verb: &Verb) -> BTreeSet<usize> {
     }
 }
 
-/// What an end still moves: work under way, whatever waits to be proven, the steps of `finally`.
+/// What an end still moves: work under way, whatever waits to be proven, what gives holds back, the steps of `finally`.
 fn ending(plan: &Plan, state: &RunState) -> BTreeSet<usize> {
     let is_open = |node: usize| {
         let step = state.step(plan.address(node));
         step.intent.is_some() && !step.status.is_settled()
     };
-    (0..plan.len()).filter(|node| plan.is_finally(*node) || is_open(*node)).collect()
+    (0..plan.len()).filter(|node| plan.is_finally(*node) || holds::is_release(plan, *node) || is_open(*node)).collect()
 }

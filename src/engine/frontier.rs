@@ -12,6 +12,7 @@ use super::group::{Stop, Tally};
 use crate::model::{Address, Effect, RunState, Status};
 use crate::plan::outline::{Outline, OutlineStep};
 use crate::runbook::ast::Ended;
+use crate::runbook::holds::Part;
 
 /// What the needs of a pending step say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +90,10 @@ impl Frontier {
             self.begin(step, node);
             if now != before || opens {
                 queue.extend(&step.dependents);
+                if step.part_of_hold() == Some(Part::Take) {
+                    let under = step.dependents.iter().filter_map(|node| outline.steps[*node].members.clone());
+                    queue.extend(under.flatten());
+                }
                 queue.extend(step.members.clone().into_iter().flatten());
             }
             if now != before
@@ -112,6 +117,9 @@ impl Frontier {
         }
         if recorded != Status::Pending {
             return (recorded, !recorded.is_settled());
+        }
+        if matches!(outline.steps[node].part_of_hold(), Some(Part::Read | Part::Release)) {
+            return (Status::Pending, true);
         }
         match self.readiness(outline, node) {
             Readiness::Blocked(_) => (Status::Blocked, false),
@@ -209,8 +217,19 @@ impl Frontier {
                 Verdict::Blocked => return Readiness::Blocked(address.clone()),
             }
         }
+        if matches!(outline.steps[node].part_of_hold(), Some(Part::Read | Part::Release)) {
+            return Readiness::Waits;
+        }
+        // Who would start asks for its holds: they do not keep it waiting before.
+        let lost = |take: &&usize| matches!(self.statuses[**take], Status::Failed | Status::Blocked | Status::Undone);
+        if let Some(take) = outline.steps[node].under.iter().find(lost) {
+            return Readiness::Blocked(outline.steps[*take].address.clone());
+        }
         for need in &outline.steps[node].needs {
             let needed = &outline.steps[need.step];
+            if needed.part_of_hold() == Some(Part::Take) && outline.steps[node].under.contains(&need.step) {
+                continue;
+            }
             let address = &needed.address;
             match verdict(self.statuses[need.step], need.when.as_deref(), needed.allow_failure) {
                 Verdict::Satisfied => {}

@@ -181,7 +181,9 @@ fn differing(plan: &Plan, state: &RunState, node: usize) -> Option<Fault> {
         let items = plan.graph.members(node).filter_map(move |member| Some((plan.item(member)?, of_item(member)?)));
         let items: Vec<(&Item, &Outputs)> = items.collect();
         let names: Vec<&String> = items.first().map(|(_, first)| first.keys().collect()).unwrap_or_default();
-        let values = move |name: &String| items.iter().map(|(item, found)| (*item, found.get(name).unwrap_or(&Value::Null))).collect::<Vec<_>>();
+        let values = move |name: &String| {
+            items.iter().map(|(item, found)| (*item, found.get(name).unwrap_or(&Value::Null))).collect::<Vec<_>>()
+        };
         names.into_iter().map(move |name| (proof, name, values(name)))
     });
     let (proof, name, values) = across.find(|(.., values)| values.windows(2).any(|two| !same(two[0].1, two[1].1)))?;

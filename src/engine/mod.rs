@@ -30,6 +30,7 @@ pub mod escalation;
 pub mod executor;
 pub mod frontier;
 pub mod group;
+pub mod holds;
 mod intent;
 mod late;
 pub mod live;

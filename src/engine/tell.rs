@@ -167,7 +167,7 @@ fn stands(plan: &Plan, state: &RunState, statuses: &[Status], matter: Matter) ->
             let is_overdue = || late::deadline_of(plan, node).is_some() && step(node).overdue.is_some();
             statuses[node] == Status::Late || (!statuses[node].is_settled() && is_overdue())
         }),
-        Matter::HoldKept => state.news.contains_key(&Matter::HoldKept),
+        Matter::HoldKept => state.keeps_a_hold(),
         Matter::Ended => state.ended.is_some(),
     }
 }

@@ -39,7 +39,9 @@ pub fn preview(plan: &Plan, state: &RunState, step: Option<usize>) -> Preview {
             Status::Superseded => step.undo.is_some(),
             _ => false,
         };
-        if step.intent.is_none() || is_back || !may_have_changed(plan, node) {
+        // A hold is given back at every end, and not taken back.
+        let is_hold = plan.step(node).held.is_some();
+        if is_hold || step.intent.is_none() || is_back || !may_have_changed(plan, node) {
             continue;
         }
         let list = if plan.step(node).undo.is_some() { &mut preview.steps } else { &mut preview.stay };

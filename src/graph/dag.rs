@@ -265,11 +265,12 @@ fn needs(
     defects: &mut Vec<Defect>,
 ) -> Vec<Edge> {
     let this = &nodes[node];
+    let mut edges = super::holds::edges(runbook, by_id, step_of(runbook, this));
     let Some(written) = &step_of(runbook, this).needs else {
         let above = this.finally && this.step > 0;
-        return if above { vec![(node - 1, Some(ENDED.to_vec()))] } else { Vec::new() };
+        edges.extend(above.then(|| (node - 1, Some(ENDED.to_vec()))));
+        return edges;
     };
-    let mut edges: Vec<Edge> = Vec::with_capacity(written.len());
     for (need, wanted) in written.iter().enumerate() {
         match by_id.get(&wanted.step) {
             None => defects.push(Defect::UnknownNeed { node, need }),

@@ -4,6 +4,7 @@ mod bits;
 pub mod dag;
 pub mod draw;
 mod expand;
+mod holds;
 mod longest;
 mod order;
 mod rings;

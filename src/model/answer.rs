@@ -64,7 +64,15 @@ pub enum Verb {
     Pause,
     /// Lifts a pause.
     Resume,
-    Abort,
+    Abort {
+        /// Holds that are given back, of those that are not by themselves.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        release: Vec<String>,
+    },
+    /// Gives a hold back that was kept, or that could not be given back.
+    Release {
+        hold: String,
+    },
     /// Without a step: the whole run.
     Undo {
         step: Option<Address>,
@@ -114,7 +122,8 @@ impl Verb {
             Verb::Extend { .. } => "extend",
             Verb::Pause => "pause",
             Verb::Resume => "resume",
-            Verb::Abort => "abort",
+            Verb::Abort { .. } => "abort",
+            Verb::Release { .. } => "release",
             Verb::Undo { .. } => "undo",
             Verb::Cleanup => "cleanup",
             Verb::Note { .. } => "note",
@@ -131,7 +140,12 @@ impl Verb {
             | Verb::Start { step }
             | Verb::Extend { step, .. } => Some(step),
             Verb::Retry { step } | Verb::Undo { step } => step.as_ref(),
-            Verb::Pause | Verb::Resume | Verb::Abort | Verb::Cleanup | Verb::Note { .. } => None,
+            Verb::Pause
+            | Verb::Resume
+            | Verb::Abort { .. }
+            | Verb::Release { .. }
+            | Verb::Cleanup
+            | Verb::Note { .. } => None,
         }
     }
 }

@@ -372,6 +372,10 @@ pub enum SkipReason {
     /// A need ended outside `when`.
     Need(Address),
     Person,
+    /// A hold that stays when a person aborts.
+    Kept,
+    /// Of a hold that nothing under it needs, or that was not taken.
+    NotNeeded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

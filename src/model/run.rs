@@ -11,7 +11,7 @@ use super::amendment::Amendment;
 use super::answer::{Person, Refusal, Verb};
 use super::ids::{Address, Seq};
 use super::ledger::{Cleanup, LedgerEntry};
-use super::record::{End, Event, Record, RunStarted, StopReason};
+use super::record::{End, Event, Record, RunStarted, SkipReason, StopReason};
 use super::status::{RunStatus, Status};
 use super::step::{PENDING, StepState};
 use super::time::Moment;
@@ -35,6 +35,9 @@ pub struct RunState {
     pub ledger: Vec<LedgerEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleanup: Option<Cleanup>,
+    /// Steps that give a hold back which a person wants back now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releasing: Vec<Address>,
     /// Asked for by a person.
     pub paused: bool,
     /// What that person said.
@@ -116,6 +119,11 @@ impl RunState {
         self.step(address).status
     }
 
+    /// Whether a hold was left taken at an abort, and not given back since.
+    pub fn keeps_a_hold(&self) -> bool {
+        self.steps.values().any(|step| step.skipped == Some(SkipReason::Kept))
+    }
+
     pub fn started(&self) -> Option<&RunStarted> {
         self.started.as_ref()
     }
@@ -156,6 +164,9 @@ impl RunState {
         if let Some(step) = record.event.step() {
             let state = self.steps.entry(step.clone()).or_insert_with(StepState::pending);
             state.apply(&record.event, &moment, record.epoch);
+            if state.status.is_settled() {
+                self.releasing.retain(|other| other != step);
+            }
             if let (Event::StepUndone { .. } | Event::UndoFailed { .. } | Event::UndoWithheld { .. }, Some(undoing)) =
                 (&record.event, &mut self.undoing)
             {
@@ -220,6 +231,11 @@ impl RunState {
             }
             Event::AnswerAccepted { answer } => {
                 self.answers.push(Judged { id: answer.id.clone(), refused: None, code: None, hint: None });
+                if let Verb::Release { hold } = &answer.verb
+                    && let Ok(step) = format!("{hold}/release").parse()
+                {
+                    self.releasing.push(step);
+                }
                 if answer.verb == Verb::Pause {
                     let (who, because) = (answer.who.name.clone(), answer.because.clone().unwrap_or_default());
                     self.pause = Some(Pause { at: moment.at, who, because });

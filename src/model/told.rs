@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
 use super::ids::Seq;
-use super::record::Event;
+use super::record::{Event, SkipReason};
 use super::time::Moment;
 
 /// What `tell` names under `when`.
@@ -34,12 +34,13 @@ impl Matter {
         Self::ALL.iter().find(|(_, one)| *one == self).map_or("", |(word, _)| word)
     }
 
-    /// What a record makes news of. A hold that is kept is told once its record stands here.
+    /// What a record makes news of.
     pub fn of(event: &Event) -> Option<Self> {
         match event {
             Event::StepAsked { .. } | Event::AskEscalated { .. } | Event::StepDoubted { .. } => Some(Matter::Waiting),
             Event::StepFailed { .. } | Event::StepUnproven { .. } | Event::UndoFailed { .. } => Some(Matter::Failed),
             Event::StepLate { .. } => Some(Matter::Late),
+            Event::StepSkipped { why: SkipReason::Kept, .. } => Some(Matter::HoldKept),
             Event::RunEnded { .. } => Some(Matter::Ended),
             _ => None,
         }

@@ -10,6 +10,7 @@ use super::schedule;
 use crate::graph::{Graph, Role};
 use crate::model::{Address, Effect};
 use crate::runbook::ast::{Ended, OnItemFailure, Runbook};
+use crate::runbook::holds::{Held, Part, id};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outline {
@@ -57,6 +58,12 @@ pub struct OutlineStep {
     pub remaining_seconds: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Which part of a hold it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// The takes of the holds that it, or what it lies in, is under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub under: Vec<usize>,
     /// What is said of a change whose old state cannot be had back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_place: Option<String>,
@@ -66,10 +73,20 @@ pub struct OutlineStep {
 }
 
 impl OutlineStep {
+    pub fn part_of_hold(&self) -> Option<Part> {
+        self.held.as_ref().map(|held| held.part)
+    }
+
     /// Whether its failure keeps the run from nothing: it may fail, or what it lies in may.
     pub fn may_fail(&self) -> bool {
         self.allow_failure || self.covered
     }
+}
+
+fn under(runbook: &Runbook, graph: &Graph, node: usize) -> Vec<usize> {
+    let top = graph.groups(node).last().unwrap_or(node);
+    let holds = &graph.step(runbook, top).under;
+    holds.iter().filter_map(|name| graph.find(&id(&name.text, Part::Take))).collect()
 }
 
 fn is_zero(seconds: &u64) -> bool {
@@ -116,6 +133,8 @@ impl Outline {
                 estimate_seconds: estimate(node),
                 remaining_seconds: 0,
                 owner: step.owner.clone(),
+                held: step.held.as_deref().cloned(),
+                under: under(runbook, graph, node),
                 in_place: step.in_place.as_ref().map(|said| said.words()),
                 read: reads.of_step(graph.book(runbook, node), step),
             }

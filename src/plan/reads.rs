@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::graph::dag::Graph;
 use crate::runbook::ast::{Runbook, Step};
+use crate::runbook::holds::Part;
 use crate::runbook::template::{Condition, Reference};
 use crate::runbook::tree::Tree;
 
@@ -27,10 +28,20 @@ impl<'a> Reads<'a> {
         for reference in read_in(book).into_iter().filter(|reference| !reference.optional) {
             let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
             let ["steps", of, "outputs", name, ..] = path[..] else { continue };
-            let names = self.0.entry((std::ptr::from_ref(book), of)).or_default();
-            if !names.iter().any(|known| known == name) {
-                names.push(name.to_string());
+            self.note(book, of, name);
+        }
+        for (step, held) in book.all_steps().filter_map(|(_, step)| Some((step, step.held.as_deref()?))) {
+            let Some(read) = book.step(&held.beside(Part::Read)) else { continue };
+            for reference in read_by(step).filter(|reference| !reference.optional && reference.root() == "hold") {
+                reference.path.get(2).into_iter().for_each(|name| self.note(book, &read.id, name));
             }
+        }
+    }
+
+    fn note(&mut self, book: &'a Runbook, of: &'a str, name: &str) {
+        let names = self.0.entry((std::ptr::from_ref(book), of)).or_default();
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_string());
         }
     }
 

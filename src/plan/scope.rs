@@ -6,6 +6,7 @@ use super::{Plan, include};
 use crate::kind::Outputs;
 use crate::model::record::Mode;
 use crate::model::{Address, Fault, Item, RunState, Status};
+use crate::runbook::holds::Part;
 use crate::runbook::template::{Scope, dig};
 use crate::runbook::vars::resolve;
 
@@ -49,6 +50,7 @@ impl Scope for RunScope<'_> {
             ["item", rest @ ..] => dig(&self.item()?.item, rest).cloned(),
             ["item_key"] => Some(self.item()?.key.clone().into()),
             ["steps", id, rest @ ..] => self.step(id, rest),
+            ["hold", "previous", name, rest @ ..] => self.step(&self.hold()?, &[&["outputs", name], rest].concat()),
             _ => None,
         }
     }
@@ -116,6 +118,11 @@ impl RunScope<'_> {
             }
         }
         graph.find(id.as_str())
+    }
+
+    /// The step that read the value before, of the hold at hand.
+    fn hold(&self) -> Option<String> {
+        Some(self.plan.step(self.node?).held.as_ref()?.beside(Part::Read))
     }
 
     fn step(&self, id: &str, rest: &[&str]) -> Option<Value> {

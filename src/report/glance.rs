@@ -4,6 +4,7 @@ use super::open::Open;
 use super::postmortem::Postmortem;
 use crate::model::record::{End, Mode};
 use crate::model::{RunStatus, Status};
+use crate::view::holds::HoldView;
 use crate::view::tell::end_word;
 use crate::view::words::{count, grouped, span, span_seconds, stamp};
 
@@ -26,6 +27,16 @@ const MOST_NAMED: usize = 3;
 
 pub fn answers(report: &Postmortem) -> Vec<Answered> {
     vec![is_it_back(report), how_long(report), what_was_lost(report), what_is_open(report)]
+}
+
+/// Said before all else: users see it, and nobody takes it away by himself.
+pub fn held(report: &Postmortem) -> Vec<String> {
+    let view = report.steps.view();
+    let held = view.holds().into_iter().filter(|hold| hold.standing.stays());
+    let said = |hold: HoldView| {
+        format!("HOLD `{}` {}. Release it: `{}`", hold.name, hold.words(), view.commands.release(&hold.name))
+    };
+    held.map(said).collect()
 }
 
 fn answered(question: &'static str, answer: String, tone: Tone) -> Answered {

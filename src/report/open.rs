@@ -9,6 +9,7 @@ use super::steps::{StepReport, Steps};
 use crate::model::ledger::LedgerEntry;
 use crate::model::record::SkipReason;
 use crate::model::{Address, RunStatus, Status};
+use crate::runbook::holds::{Part, id};
 use crate::view::commands::who_now;
 use crate::view::json::removal;
 use crate::view::words::{count, stamp};
@@ -48,6 +49,14 @@ pub struct Flag {
 
 pub fn open(view: &RunView) -> Vec<Open> {
     let mut open = if view.state.ended.is_some() { after_the_end(view) } else { before_the_end(view) };
+    open.splice(
+        0..0,
+        view.holds().into_iter().filter(|hold| hold.standing.stays()).map(|hold| Open {
+            step: id(&hold.name, Part::Release).parse().ok(),
+            what: format!("the hold `{}` is {}", hold.name, hold.words()),
+            command: Some(view.commands.release(&hold.name)),
+        }),
+    );
     open.extend(view.state.doubts.iter().map(|kept| {
         of_run(
             format!("a damaged end of the journal is kept as `{kept}`: what was in flight then was looked for"),

@@ -18,7 +18,7 @@ use crate::view::commands::{Commands, who_now};
 use crate::view::paint::Paint;
 use crate::view::tell::{end_word, paused};
 use crate::view::words::{between, grouped, span, span_seconds};
-use crate::view::{clean, read};
+use crate::view::{clean, holds, read};
 
 /// Cells of a progress bar.
 const BAR: usize = 20;
@@ -42,6 +42,8 @@ pub struct Scene {
     /// What is not on its way to an end by itself, or is on its way right now.
     notable: IndexMap<Address, Notable>,
     paused: Option<String>,
+    /// Which holds are taken, and since when.
+    held: String,
     ending: Option<End>,
 }
 
@@ -80,6 +82,7 @@ impl Scene {
             statuses: HashMap::new(),
             notable: IndexMap::new(),
             paused: None,
+            held: String::new(),
             ending: None,
         };
         scene.draw(outline.clone());
@@ -116,6 +119,8 @@ impl Scene {
             state.steps.keys().for_each(|step| self.look_at(step, state));
         }
         self.paused = paused(state);
+        let held = holds::of(&self.outline, state).into_iter().filter(|hold| hold.standing.is_out());
+        self.held = held.map(|hold| format!(", `{}` {}", hold.name, hold.words())).collect();
         self.ending = state.ending;
     }
 
@@ -250,7 +255,8 @@ impl Scene {
             (None, false) => String::new(),
         };
         let head = self.paint.bold(&format!("{} {}", self.commands.run, self.title));
-        format!("{head}  {elapsed}{}, {done} of {} done{state}", left.unwrap_or_default(), self.total.max(done))
+        let (left, held) = (left.unwrap_or_default(), clean::word(&self.held));
+        format!("{head}  {elapsed}{left}, {done} of {} done{state}{held}", self.total.max(done))
     }
 
     fn step_lines(&self, step: &Address, it: &Notable, now: Timestamp) -> Vec<String> {

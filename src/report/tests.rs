@@ -129,7 +129,7 @@ fn a_failure_that_was_dealt_with_is_not_forgotten() {
 #[test]
 fn a_failure_waits_for_nobody_once_the_run_ends() {
     let mut run = testing::failed();
-    run.wait(30).answered(crate::model::Verb::Abort, Some("the region is back"));
+    run.wait(30).answered(crate::model::Verb::Abort { release: Vec::new() }, Some("the region is back"));
     run.add(crate::model::Event::EndingBegan { how: crate::model::record::End::Aborted }).wait(9);
     run.add(crate::model::Event::RunEnded { state: crate::model::record::End::Aborted });
     let report = postmortem(&run);

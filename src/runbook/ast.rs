@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use super::expect::Expect;
+use super::holds::{Held, Hold};
 use super::source::Span;
 use super::tell::Tell;
 use super::template::Condition;
@@ -40,6 +41,7 @@ pub struct Runbook {
     pub tell: Vec<Tell>,
     /// See [`super::vars::resolve`].
     pub vars: IndexMap<String, Tree>,
+    pub holds: IndexMap<String, Hold>,
     /// In the order of the file.
     pub steps: Vec<Step>,
     pub finally: Vec<Step>,
@@ -157,6 +159,10 @@ pub struct Step {
     pub instructions: Option<Box<Tree>>,
     pub creates: Vec<Creates>,
     pub in_place: Option<Box<InPlaceSaid>>,
+    /// The holds that are taken before it starts.
+    pub under: Vec<Name>,
+    /// Which part of a hold it is.
+    pub held: Option<Box<Held>>,
     /// The id.
     pub span: Span,
     /// The word that names the kind.
@@ -342,6 +348,7 @@ impl Runbook {
             secrets: IndexMap::new(),
             tell: Vec::new(),
             vars: IndexMap::new(),
+            holds: IndexMap::new(),
             steps,
             finally: Vec::new(),
             outputs,

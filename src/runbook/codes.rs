@@ -46,6 +46,10 @@ codes! {
     NOT_ON_INCLUDE "RG0215" "A key that cannot stand on an include"
     NOT_ON_BLOCK "RG0216" "A key that cannot stand on a block"
     NOT_IN_TRY "RG0217" "What cannot stand on a `try`, or on one of its ways"
+    UNKNOWN_HOLD "RG0241" "A step is under a hold that does not exist"
+    IDLE_HOLD "RG0242" "No step is under a hold"
+    HOLD_MISPLACED "RG0243" "`under` where no hold can be taken"
+    HOLD_READ_CHANGES "RG0244" "`read` of a hold may change something"
 
     TEMPLATE_SYNTAX "RG0301" "A template that cannot be read"
     TEMPLATE_FORBIDDEN "RG0302" "A template where none is allowed"

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::Loaded;
 use super::diagnostic::{Problem, Report};
+use super::holds::{Part, id};
 use super::include;
 use super::source::Source;
 use super::tree::Tree;
@@ -106,12 +107,27 @@ impl Version {
     /// Each step with what is written in it, and that it stands in `finally` as one field more.
     fn steps(&self) -> Steps<'_> {
         let mut steps = Steps::new();
+        for hold in self.main.get("holds").map(Tree::entries).unwrap_or_default() {
+            self.add_hold(&hold.key.text, &hold.value, &mut steps);
+        }
         for part in ["steps", "finally"] {
             for step in self.main.get(part).map(Tree::items).unwrap_or_default() {
                 self.add("", step, part == "finally", &mut vec![""], &mut steps);
             }
         }
         steps
+    }
+
+    /// The three steps of a hold; what is said of the whole belongs to the last.
+    fn add_hold<'a>(&'a self, name: &str, hold: &'a Tree, steps: &mut Steps<'a>) {
+        for part in Part::ALL {
+            let Some(step) = hold.get(part.word()) else { continue };
+            let mut written = step.written();
+            if let (Value::Object(fields), Part::Release, Some(on_abort)) = (&mut written, part, hold.get("on_abort")) {
+                fields.insert("on_abort".into(), on_abort.written());
+            }
+            steps.insert(id(name, part), (step, written));
+        }
     }
 
     /// A step, and those in it, or in the file that it includes. `open` are the keys of the files that it stands in.

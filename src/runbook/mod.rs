@@ -15,6 +15,7 @@ pub mod difference;
 pub mod duration;
 pub mod expect;
 mod foreach;
+pub mod holds;
 pub mod include;
 pub mod keys;
 mod objectives;

@@ -26,6 +26,9 @@ fn of_file(top: &Keys, title: &str, catalog: &dyn Catalog) -> Value {
     let kinds: Vec<&dyn KindFace> = catalog.names().into_iter().filter_map(|name| catalog.kind(name)).collect();
     let mut definitions = Map::new();
     definitions.insert("step".into(), step(&kinds));
+    if top.names().any(|name| name == "holds") {
+        definitions.insert("hold_step".into(), hold_step(&kinds));
+    }
     definitions.insert("proof".into(), proof(&kinds));
     definitions.insert("param".into(), param());
     definitions.insert("secret".into(), secret());
@@ -105,6 +108,7 @@ fn form(form_of: Form) -> Value {
         Form::TemplatedText => json!({"type": "string"}),
         Form::Template => reference("template"),
         Form::Id => json!({"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"}),
+        Form::Needed => json!({"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}(/release)?$"}),
         Form::Boolean => json!({"type": "boolean"}),
         Form::Count => json!({"type": "integer", "minimum": 1, "maximum": 1_000_000}),
         Form::Factor => json!({"type": "number", "minimum": 1, "maximum": 100}),
@@ -129,6 +133,7 @@ fn form(form_of: Form) -> Value {
         Form::Kind | Form::Probe => json!({"type": "string"}),
         Form::Expect => reference("expect"),
         Form::Step => reference("step"),
+        Form::HoldStep => reference("hold_step"),
         Form::Proof => reference("proof"),
         Form::Param => reference("param"),
         Form::Secret => reference("secret"),
@@ -151,6 +156,17 @@ fn step(kinds: &[&dyn KindFace]) -> Value {
     schema["properties"]["uses"]["enum"] = steps.iter().map(|kind| kind.name()).collect();
     schema["oneOf"] = ["uses", "run", "steps", "try", "include"].map(|key| json!({"required": [key]})).to_vec().into();
     schema["dependencies"] = json!({"succeeds_if": ["verify"], "outputs": ["steps"]});
+    let mut rules = by_kind(&steps);
+    for (key, taken) in [("include", keys::ON_INCLUDE), ("steps", keys::ON_BLOCK), ("try", keys::ON_TRY)] {
+        let elsewhere = keys::STEP.names().filter(|name| !taken.contains(name));
+        let elsewhere: Map<String, Value> = elsewhere.map(|name| (name.into(), json!(false))).collect();
+        rules.push(json!({"if": {"required": [key]}, "then": {"properties": elsewhere}}));
+    }
+    schema["allOf"] = rules.into();
+    schema
+}
+
+fn by_kind(steps: &[&&dyn KindFace]) -> Vec<Value> {
     let mut rules: Vec<Value> = steps.iter().map(|kind| chosen("uses", **kind, body(**kind))).collect();
     if let Some(run) = steps.iter().find(|kind| kind.name() == "run") {
         let mut short = body(**run);
@@ -158,12 +174,16 @@ fn step(kinds: &[&dyn KindFace]) -> Value {
             json!({"allOf": [reference(&with_name(**run)), {"properties": {"script": false, "command": false}}]});
         rules.push(json!({"if": {"required": ["run"]}, "then": short}));
     }
-    for (key, taken) in [("include", keys::ON_INCLUDE), ("steps", keys::ON_BLOCK), ("try", keys::ON_TRY)] {
-        let elsewhere = keys::STEP.names().filter(|name| !taken.contains(name));
-        let elsewhere: Map<String, Value> = elsewhere.map(|name| (name.into(), json!(false))).collect();
-        rules.push(json!({"if": {"required": [key]}, "then": {"properties": elsewhere}}));
-    }
-    schema["allOf"] = rules.into();
+    rules
+}
+
+fn hold_step(kinds: &[&dyn KindFace]) -> Value {
+    let steps: Vec<_> = kinds.iter().filter(|kind| kind.is_step()).collect();
+    let mut schema = fields(&keys::HOLD_STEP);
+    schema["properties"]["uses"]["enum"] = steps.iter().map(|kind| kind.name()).collect();
+    schema["oneOf"] = json!([{"required": ["uses"]}, {"required": ["run"]}]);
+    schema["dependencies"] = json!({"succeeds_if": ["verify"]});
+    schema["allOf"] = by_kind(&steps).into();
     schema
 }
 

@@ -54,6 +54,11 @@ impl Commands {
         format!("{} resume {}", self.program(), self.run)
     }
 
+    /// Gives a hold back.
+    pub fn release(&self, hold: &str) -> String {
+        format!("{} release {hold} --because TEXT --run {}", self.program(), self.run)
+    }
+
     /// Takes over the edited runbook.
     pub fn accept(&self, digest: &str) -> String {
         format!("{} --accept {digest}", self.resume())

@@ -4,6 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::commands::{Commands, what, who_now};
+use super::holds::HoldView;
 use super::{RunView, StepView, derive};
 use crate::model::ledger::LedgerEntry;
 use crate::model::told::Told;
@@ -59,7 +60,7 @@ fn all_but_steps(view: &RunView) -> Value {
         },
         // Holds their place in the order.
         "steps": null,
-        "holds": [],
+        "holds": view.holds().iter().map(|it| hold(view, it)).collect::<Vec<_>>(),
         "ledger": view.state.ledger.iter().map(|it| ledger(view, it)).collect::<Vec<_>>(),
         "told": view.state.told.iter().map(told).collect::<Vec<_>>(),
         "recorded": view.recorded_of_run(),
@@ -182,6 +183,17 @@ fn fault(fault: &Fault) -> Value {
         "hint": fault.hint,
         "retry": fault.retry,
         "causes": fault.causes,
+    })
+}
+
+fn hold(view: &RunView, hold: &HoldView) -> Value {
+    json!({
+        "name": hold.name,
+        "title": hold.title,
+        "state": hold.standing,
+        "since": hold.since,
+        "previous": hold.previous,
+        "command": hold.standing.stays().then(|| view.commands.release(&hold.name)),
     })
 }
 

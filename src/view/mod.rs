@@ -12,6 +12,7 @@ pub mod commands;
 pub mod derive;
 pub mod follow;
 pub mod history;
+pub mod holds;
 pub mod json;
 pub mod logs;
 pub mod page;
@@ -40,6 +41,7 @@ use crate::model::{Address, Answer, Pulse, RunId, RunState, RunStatus, Status, V
 use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;
 use crate::provider::process::{JobFiles, latest_pulse, living};
+use crate::runbook::holds::Held;
 
 pub use commands::Commands;
 
@@ -95,6 +97,8 @@ pub struct StepView {
     pub in_place: Option<String>,
     /// Done by its items, which stand behind it.
     pub is_group: bool,
+    /// Which part of a hold it is.
+    pub held: Option<Held>,
 }
 
 /// Something that cannot be shown.
@@ -290,6 +294,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         owner: step.owner.clone(),
         in_place: step.in_place.clone(),
         is_group: step.members.is_some(),
+        held: step.held.clone(),
     }
 }
 
@@ -311,6 +316,7 @@ fn unplanned(address: &Address, step: &StepState) -> StepView {
         owner: None,
         in_place: None,
         is_group: false,
+        held: None,
     }
 }
 

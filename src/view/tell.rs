@@ -275,6 +275,8 @@ pub fn why_skipped(step: &Address, why: &SkipReason) -> String {
         SkipReason::Need(need) if step.is_inside_of(need) => format!("like all of `{need}`"),
         SkipReason::Need(need) => format!("it wants `{need}` to end another way"),
         SkipReason::Person => "on request".into(),
+        SkipReason::Kept => "the hold is kept".into(),
+        SkipReason::NotNeeded => "the hold is not needed".into(),
     }
 }
 

@@ -128,7 +128,7 @@ fn shortened(mut lines: Vec<String>) -> Vec<String> {
 }
 
 fn hold_kept(view: &RunView) -> Option<Fact> {
-    view.state.news.get(&Matter::HoldKept)?;
+    view.state.keeps_a_hold().then_some(())?;
     let text = "a hold was not released".to_string();
     Some(Fact { matter: Matter::HoldKept, step: None, text, shown: Vec::new(), command: Some(view.commands.status()) })
 }

@@ -59,6 +59,8 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         list: false,
         estimate_seconds: Some(600),
         owner: None,
+        held: None,
+        under: Vec::new(),
         in_place: None,
         read: Vec::new(),
     };

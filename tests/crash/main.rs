@@ -6,6 +6,7 @@ mod damage;
 mod edited;
 mod files;
 mod forms;
+mod holds;
 mod hostile;
 mod include;
 mod people;

@@ -153,6 +153,23 @@ finally:
 ",
     ),
     (
+        "held",
+        "
+  - { id: a, uses: sim.proc, needs: [], under: [h0], with: { text: x } }
+  - { id: b, uses: sim.keyed, needs: [a], under: [h0, h1], with: { text: '{{ steps.a.outputs.made }}' } }
+  - { id: c, uses: sim.set, needs: [b, h0/release], with: {} }
+holds:
+  h0:
+    read: { uses: sim.read, with: {} }
+    take: { uses: sim.opaque, with: { text: '{{ hold.previous.made }}' } }
+    release: { uses: sim.proc, with: { text: '{{ hold.previous.made }}' } }
+  h1:
+    read: { uses: sim.read, with: {} }
+    take: { uses: sim.set, with: {} }
+    release: { uses: sim.keyed, with: { fails: 1, how: never } }
+",
+    ),
+    (
         "nested",
         "
   - { id: a, include: tests/simulation/lib/nested.yaml, needs: [], with: { text: x } }
@@ -160,6 +177,20 @@ finally:
 ",
     ),
 ];
+
+/// A hold of any kind; it may fail once to be taken or released.
+fn hold(rng: &mut Rng, text: &mut String, name: &str) {
+    let mut body = |kinds: &[&str]| {
+        let kind = kinds[rng.usize(..kinds.len())];
+        let fails = if rng.u8(..4) == 0 { "fails: 1, how: now, " } else { "" };
+        format!("{{ uses: {kind}, with: {{ {fails}text: '{{{{ hold.previous.made }}}}' }} }}")
+    };
+    const CHANGE: &[&str] = &["sim.set", "sim.keyed", "sim.proc", "sim.opaque"];
+    let (take, release) = (body(CHANGE), body(CHANGE));
+    let on_abort = ["release", "keep", "ask"][rng.usize(..3)];
+    let _ = writeln!(text, "  {name}:\n    on_abort: {on_abort}\n    read: {{ uses: sim.read, with: {{}} }}");
+    let _ = writeln!(text, "    take: {take}\n    release: {release}");
+}
 
 /// A bound plan of the steps in `text`.
 pub fn bind(name: &str, text: &str) -> Plan {
@@ -172,6 +203,7 @@ pub fn bind(name: &str, text: &str) -> Plan {
 /// A machine on which nothing has happened yet.
 pub fn machine(plan: &Plan, seed: u64) -> Machine {
     let mut machine = Machine::new(seed);
+    machine.oracle.holds = plan.runbook.holds.keys().cloned().collect();
     // A group does nothing of its own.
     machine.outside.learn(plan);
     let locked = (0..plan.len()).filter(|node| !plan.is_group(*node));
@@ -190,6 +222,10 @@ pub fn machine(plan: &Plan, seed: u64) -> Machine {
         let in_a_record = in_a_record.chain(of_group.filter(is_recorded));
         let needs = in_a_record.map(|(need, _)| plan.address(*need).to_string()).collect();
         machine.oracle.needs.insert(node.address.to_string(), needs);
+        let own = plan.find(&node.address).expect("it is there");
+        let top = plan.graph.groups(own).last().unwrap_or(own);
+        let under = plan.step(top).under.iter().map(|hold| hold.text.clone()).collect();
+        machine.oracle.under.insert(node.address.to_string(), under);
     }
     machine
 }
@@ -198,8 +234,13 @@ pub fn machine(plan: &Plan, seed: u64) -> Machine {
 pub fn random(rng: &mut Rng) -> String {
     let mut text = String::from("\n");
     let steps = rng.usize(1..=7);
+    let holds = rng.u8(..3) == 0;
     for step in 0..steps {
-        one(rng, &mut text, &format!("s{step}"), step);
+        one(rng, &mut text, &format!("s{step}"), step, holds);
+    }
+    if text.contains("under: [") {
+        text.push_str("holds:\n");
+        ["h0", "h1"].into_iter().for_each(|name| hold(rng, &mut text, name));
     }
     if rng.bool() {
         text.push_str("finally:\n");
@@ -233,7 +274,7 @@ fn times(rng: &mut Rng) -> String {
     text
 }
 
-fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
+fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize, holds: bool) {
     const KINDS: [&str; 9] = [
         "sim.read",
         "sim.keyed",
@@ -263,6 +304,9 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize) {
         let _ = write!(text, ", if: {}", rng.bool());
     }
     text.push_str(&times(rng));
+    if holds && rng.bool() {
+        let _ = write!(text, ", under: [{}]", ["h0", "h1", "h0, h1", "h1, h0"][rng.usize(..4)]);
+    }
     if let Some(file) = file {
         let approval = if rng.u8(..4) == 0 { ", approval: { minimum: 1 }" } else { "" };
         let _ = writeln!(

@@ -11,6 +11,7 @@ mod agreement;
 mod books;
 mod disk;
 mod exhaustive;
+mod holds;
 mod kinds;
 mod life;
 mod machine;

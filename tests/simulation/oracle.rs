@@ -19,6 +19,9 @@ pub struct Oracle {
     pub needs: BTreeMap<String, Vec<String>>,
     /// The lock of every step that has one.
     pub locks: BTreeMap<String, String>,
+    pub holds: Vec<String>,
+    /// The holds that each step is under.
+    pub under: BTreeMap<String, Vec<String>>,
     pub told: BTreeMap<String, Told>,
     told_seq: u64,
     /// The seq of the newest `segment_opened`: what stood behind the state it continues was dropped.
@@ -42,6 +45,11 @@ pub struct Known {
     /// What was there before, by generation.
     pub prior: BTreeMap<u64, Value>,
     pub taken_twice: bool,
+    /// The seq of the latest intent, and of the latest outcome.
+    pub intended_at: u64,
+    /// The generation that succeeded last: it may have been sent back in the same write.
+    pub done_in: Option<u64>,
+    pub ended_at: u64,
     pub ended_once: bool,
 }
 
@@ -100,11 +108,12 @@ impl Oracle {
         if kind == "segment_opened" {
             // Numbers behind it are given anew.
             self.durable.split_off(&seq);
-            self.head(&record["state"]);
+            self.head(&record["state"], seq);
         }
         self.durable.insert(seq, kind.clone());
         if kind == "run_ended" {
             self.ended = record["state"].as_str().map(str::to_string);
+            self.holds_are_back();
         }
         let step = record["step"].as_str().map(str::to_string);
         if let Some(step) = step {
@@ -113,9 +122,11 @@ impl Oracle {
             }
             if kind == "step_intended" {
                 self.needs_have_ended(&step);
+                self.holds_are_taken(&step);
             }
             let known = self.steps.entry(step.clone()).or_default();
             known.take(&kind, record);
+            known.note(&kind, seq);
             if std::mem::take(&mut known.taken_twice) {
                 self.broken.push(format!("what was there before `{step}` was taken a second time"));
             }
@@ -134,7 +145,7 @@ impl Oracle {
     }
 
     /// The folded state at the head of a segment: it may know more than was durable, never less.
-    fn head(&mut self, state: &Value) {
+    fn head(&mut self, state: &Value, seq: u64) {
         for (step, known) in &mut self.steps {
             let folded = state["steps"][step.as_str()]["status"].as_str().unwrap_or("pending");
             let kept = ["succeeded", "verifying", "unproven"].contains(&folded);
@@ -148,7 +159,9 @@ impl Oracle {
             }
         }
         for (step, folded) in state["steps"].as_object().into_iter().flatten() {
-            self.steps.entry(step.clone()).or_default().fold(folded);
+            let known = self.steps.entry(step.clone()).or_default();
+            known.fold(folded);
+            known.note("segment_opened", seq);
         }
     }
 
@@ -239,7 +252,10 @@ impl Known {
                 let first = self.prior.entry(self.generation).or_insert_with(|| prior.clone());
                 self.taken_twice |= *first != prior;
             }
-            "step_succeeded" | "step_verified" => self.close(Some("succeeded")),
+            "step_succeeded" | "step_verified" => {
+                self.done_in = Some(self.generation);
+                self.close(Some("succeeded"));
+            }
             "step_unproven" => self.close(Some("unproven")),
             "step_failed" | "undo_failed" => self.close(Some("failed")),
             "step_skipped" => self.close(Some("skipped")),
@@ -255,6 +271,14 @@ impl Known {
             "phase_reached" => self.open = false,
             "undo_intended" => self.undoing = true,
             _ => {}
+        }
+    }
+
+    fn note(&mut self, kind: &str, seq: u64) {
+        if kind == "step_intended" {
+            self.intended_at = seq;
+        } else if self.outcome.is_some() {
+            self.ended_at = seq;
         }
     }
 

@@ -4,13 +4,15 @@ use regrow::engine::command::{Command, Happening};
 use regrow::model::record::AskKind;
 use regrow::model::{Address, Answer, Person, RunState, Status, Verb};
 use regrow::plan::Plan;
+use regrow::runbook::holds::Part;
 use serde_json::{Map, json};
 
 use crate::machine::Machine;
 
 /// The answer to the first question that stands, or to what keeps the run from going on.
 pub fn act(machine: &mut Machine, plan: &Plan, state: &RunState) -> Option<Answer> {
-    let turn = |node: &usize| plan.is_finally(*node) == state.ending.is_some();
+    let at_end = |node: usize| plan.is_finally(node) || plan.step(node).part_of_hold() == Some(Part::Release);
+    let turn = |node: &usize| if state.ending.is_some() { at_end(*node) } else { !plan.is_finally(*node) };
     let verb = (0..plan.len()).filter(turn).find_map(|node| {
         let step = plan.address(node).clone();
         match state.status(&step) {
@@ -85,11 +87,11 @@ pub fn meddle(machine: &mut Machine, plan: &Plan) -> Option<Happening> {
     });
     let node = preparing.filter(|_| machine.rng.bool()).unwrap_or_else(|| machine.rng.usize(..plan.len()));
     let step = plan.address(node).clone();
-    let verb = match machine.rng.u8(..18) {
+    let verb = match machine.rng.u8(..19) {
         0 => return Some(Happening::StopRequested),
         1 => return Some(Happening::DetachRequested),
         2 => Verb::Pause,
-        3 => Verb::Abort,
+        3 => Verb::Abort { release: Vec::new() },
         4 => Verb::Undo { step: None },
         5 => Verb::Undo { step: Some(step) },
         6 => Verb::Note { text: "here".into() },
@@ -105,6 +107,7 @@ pub fn meddle(machine: &mut Machine, plan: &Plan) -> Option<Happening> {
         }
         14 => Verb::Resume,
         15 => Verb::Start { step },
+        16 => Verb::Release { hold: ["h0", "h1"][machine.rng.usize(..2)].into() },
         _ => Verb::Done { step, outputs: Map::from_iter([("made".to_string(), json!("by hand"))]), unverified: false },
     };
     Some(Happening::Answered(say(machine, verb)))

@@ -182,7 +182,11 @@ impl SimWorld {
     fn proven(&self, machine: &mut Machine, record: &Record) {
         match &record.event {
             Event::StepSucceeded(it) if !it.by_hand => {
-                let generation = machine.oracle.steps.get(it.step.as_str()).map_or(1, |known| known.generation);
+                let generation = machine
+                    .oracle
+                    .steps
+                    .get(it.step.as_str())
+                    .map_or(1, |known| known.done_in.unwrap_or(known.generation));
                 let op = format!("{}.{}.{generation}", self.plan.run, it.step);
                 if !machine.outside.is_done(it.step.as_str(), &op) {
                     machine.broken(format!("`{}` was told to have succeeded, and nothing happened", it.step));

@@ -25,6 +25,8 @@ fn step(id: usize, seconds: u64, needs: &[usize], lock: Option<&str>) -> Outline
         estimate_seconds: Some(seconds),
         remaining_seconds: 0,
         owner: None,
+        held: None,
+        under: Vec::new(),
         in_place: None,
         read: Vec::new(),
     }

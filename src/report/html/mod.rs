@@ -99,6 +99,7 @@ fn top(report: &Postmortem, title: &str, parts: &[&Part]) -> Markup {
     html! {
         header {
             h1 { (title) }
+            @for held in glance::held(report) { p.unfinished { (ticked(&held)) } }
             p { (ticked(&report.outcome)) }
             @if !report.ended {
                 p.unfinished { "THIS RUN HAS NOT ENDED. All of this is as of " (stamp(report.written_at)) "." }

@@ -72,6 +72,9 @@ impl Sheet<'_> {
 fn head(report: &Postmortem, out: &mut Sheet<'_>) -> io::Result<()> {
     let drill = if report.mode == Some(Mode::Drill) { "Drill" } else { "Recovery" };
     out.line(format_args!("# {drill} `{}`: {}\n", report.run, plain(&report.title)))?;
+    for held in glance::held(report) {
+        out.line(format_args!("**{}**\n", plain(&held)))?;
+    }
     out.line(format_args!("**{}**\n", plain(&report.outcome)))?;
     if !report.ended {
         let at = stamp(report.written_at);

@@ -7,6 +7,7 @@ mod conditions;
 mod expanded;
 mod foreach;
 mod graph;
+mod holds;
 mod in_place;
 mod include;
 mod limits;
@@ -70,6 +71,7 @@ impl<'a> Checker<'a> {
         if given.is_none() {
             people::judge(book, &mut report);
             tell::judge(&names, &mut report);
+            holds::idle(book, &mut report);
         }
         let mut inside = Vec::new();
         body(&names, &mut inside, &mut report);

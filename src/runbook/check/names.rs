@@ -49,7 +49,7 @@ pub struct Site {
     pub at_end: bool,
 }
 
-const ROOTS: &[&str] = &["params", "vars", "secrets", "steps", "self", "run", "env", "item", "item_key"];
+const ROOTS: &[&str] = &["params", "vars", "secrets", "steps", "self", "run", "env", "item", "item_key", "hold"];
 const OF_RUN: &[&str] = &["id", "short_id", "started_at", "mode", "outage_began"];
 const OF_STEP: &[&str] = &["outputs", "started_at", "ended_at"];
 
@@ -147,9 +147,7 @@ impl<'b, 'a> Names<'b, 'a> {
             "env" if reference.path.len() == 2 => {}
             "env" => vague(reference, "name one variable: `env.HOME`", report),
             "item" | "item_key" => self.of_item(reference, site, report),
-            "hold" => {
-                report.error(codes::VALUE_LATER, reference.span, "`hold` is not in this version");
-            }
+            "hold" => self.of_hold(reference, site, report),
             root => {
                 let message = format!("there is no `{root}` in templates");
                 let help = self.root_help(root, reference);
@@ -314,7 +312,7 @@ impl<'b, 'a> Names<'b, 'a> {
         }
     }
 
-    fn output(&self, reference: &Reference, at: usize, node: usize, report: &mut Report) {
+    pub(super) fn output(&self, reference: &Reference, at: usize, node: usize, report: &mut Report) {
         let (Shape::Closed(outputs), Some(name)) = (&self.shapes[node], reference.path.get(at)) else { return };
         if outputs.contains_key(name) {
             return;
@@ -361,7 +359,7 @@ fn of_words(reference: &Reference, known: &[&str], report: &mut Report) {
     }
 }
 
-fn vague(reference: &Reference, help: &str, report: &mut Report) {
+pub(super) fn vague(reference: &Reference, help: &str, report: &mut Report) {
     let message = format!("`{}` says too little", reference.dotted());
     report.error_help(codes::VAGUE_REFERENCE, reference.span, message, help);
 }

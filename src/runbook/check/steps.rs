@@ -1,7 +1,7 @@
 //! One step against its kind.
 
 use super::names::{Names, Site};
-use super::{conditions, foreach, in_place, nearest, people, places, schema, secrets, time, values};
+use super::{conditions, foreach, holds, in_place, nearest, people, places, schema, secrets, time, values};
 use crate::runbook::ast::{Proof, Undo};
 use crate::runbook::catalog::{KindFace, Late};
 use crate::runbook::codes;
@@ -63,6 +63,7 @@ pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {
     }
     foreach::judge(names, node, report);
     time::not_before(names, node, report);
+    holds::judge(names, node, report);
     let required = step.require.iter().map(|requirement| &requirement.that);
     for condition in step.condition.as_deref().into_iter().chain(required) {
         conditions::judge(names, condition, &site, report);

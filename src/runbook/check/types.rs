@@ -32,6 +32,9 @@ impl Names<'_, '_> {
             (Some("self"), Some("outputs")) if path.len() == 3 => {
                 site.node.map_or(Type::Any, |node| self.of_output(node, &path[2]))
             }
+            (Some("hold"), Some("previous")) if path.len() == 3 => {
+                self.read_of_hold(site).map_or(Type::Any, |read| self.of_output(read, &path[2]))
+            }
             _ => Type::Any,
         }
     }

@@ -1,9 +1,11 @@
 //! Every mapping of the language: its keys, what may stand behind them, what they are for. The reader takes the keys from
 //! here, and the JSON schema for editors is made of it.
 
+mod holds;
 mod tables;
 mod times;
 
+pub use holds::{HOLD, HOLD_STEP};
 pub use tables::{
     APPROVAL, CREATES, DEFAULTS, ESCALATION, IN_PLACE, ITEMS, NEED, NOT_ON_WAY, OBJECTIVES, ON_BLOCK, ON_INCLUDE,
     ON_TRY, PARAM, PART, PERSON, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP, TEMPORARY, TOP,
@@ -11,6 +13,7 @@ pub use tables::{
 pub use times::{TELL, WINDOW};
 
 use super::ast::{Backoff, Ended, Minimum, OnItemFailure, Order, RunbookSeverity};
+use super::holds::OnAbort;
 
 /// What may stand in a mapping.
 pub struct Keys {
@@ -21,6 +24,7 @@ pub struct Keys {
     pub later: &'static [&'static str],
 }
 
+#[derive(Clone, Copy)]
 pub struct Key {
     pub name: &'static str,
     pub required: bool,
@@ -40,6 +44,8 @@ pub enum Form {
     /// One expression.
     Template,
     Id,
+    /// An id, or the `release` of a hold.
+    Needed,
     Boolean,
     /// A whole number from 1.
     Count,
@@ -74,6 +80,8 @@ pub enum Form {
     /// The path of a file with these keys.
     File(&'static Keys),
     Step,
+    /// A step body of a hold.
+    HoldStep,
     Proof,
     Param,
     Secret,
@@ -103,6 +111,9 @@ pub const ORDERS: &[(&str, Order)] = &[("serial", Order::Serial), ("parallel", O
 
 pub const ON_ITEM_FAILURE: &[(&str, OnItemFailure)] =
     &[("stop", OnItemFailure::Stop), ("isolate", OnItemFailure::Isolate)];
+
+pub const ON_ABORT: &[(&str, OnAbort)] =
+    &[("release", OnAbort::Release), ("keep", OnAbort::Keep), ("ask", OnAbort::Ask)];
 
 pub const SEVERITIES: &[(&str, RunbookSeverity)] = &[
     ("complete", RunbookSeverity::Complete),

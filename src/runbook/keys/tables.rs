@@ -1,5 +1,6 @@
 //! The mappings of the language, each key once.
 
+use super::holds::HOLD;
 use super::times::{TELL, WINDOW};
 use super::{
     BACKOFFS, ENDS, Form, Key, Keys, MINIMUMS, ON_ITEM_FAILURE, ORDERS, SECRET_SOURCES, SEVERITIES, SUCCEEDS_IF,
@@ -40,10 +41,15 @@ pub static TOP: Keys = Keys {
         may("vars", Form::Named(&Form::Any), "Values with a name, made of parameters, secrets and `env.NAME`."),
         may("tell", Form::List(&Form::Fields(&TELL)), "Who is woken by a web hook, and when."),
         may("defaults", Form::Fields(&DEFAULTS), "What steps that do not say it are given, field by field."),
+        may(
+            "holds",
+            Form::Named(&Form::Fields(&HOLD)),
+            "What is taken before steps `under` it start, and given back behind the last of them and at every end.",
+        ),
         must("steps", Form::Filled(&Form::Step), "The work. Only `needs` makes an order."),
         may("finally", Form::List(&Form::Step), "Steps of the end, whatever became of the others."),
     ],
-    later: &["holds", "drill"],
+    later: &["drill"],
 };
 
 pub static PART: Keys = Keys {
@@ -85,7 +91,7 @@ pub static STEP: Keys = Keys {
         may("run", Form::Script, "A script for `/bin/sh -eu`; short for `uses: run` with a `script`."),
         may(
             "needs",
-            Form::OneOrList(&Form::Either(&[Form::Id, Form::Fields(&NEED)])),
+            Form::OneOrList(&Form::Either(&[Form::Needed, Form::Fields(&NEED)])),
             "The steps that have to be satisfied before. `[]`: it starts at once.",
         ),
         may(
@@ -173,11 +179,12 @@ pub static STEP: Keys = Keys {
             Form::Fields(&IN_PLACE),
             "What it replaces cannot be had back from what it keeps: why that is right, and where a safety copy is.",
         ),
+        may("under", Form::OneOrList(&Form::Id), "The holds that are taken before it starts."),
         may("instructions", Form::TemplatedText, "What a person should know who has to do it by hand."),
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
     ],
-    later: &["under", "repair", "drill"],
+    later: &["repair", "drill"],
 };
 
 /// What can be said of a body as a whole, beside what makes it one.
@@ -202,6 +209,7 @@ macro_rules! on_body {
             "max_parallel",
             "verify",
             "allow_failure",
+            "under",
         ]
     };
 }
@@ -291,7 +299,7 @@ fn secret_sources() -> Vec<&'static str> {
 pub static NEED: Keys = Keys {
     of: "a need",
     known: &[
-        must("step", Form::Id, "The step that is needed."),
+        must("step", Form::Needed, "The step that is needed."),
         may(
             "when",
             Form::OneOrList(&Form::Words(|| words(ENDS))),

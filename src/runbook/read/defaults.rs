@@ -6,6 +6,7 @@ use super::fields::Fields;
 use super::scalars;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::holds::Part;
 use crate::runbook::keys;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
 
@@ -39,7 +40,20 @@ pub fn spread(runbook: &mut Tree) {
     let Node::Map(entries) = &mut runbook.node else { return };
     for list in entries.iter_mut().filter(|entry| matches!(entry.key.text.as_str(), "steps" | "finally")) {
         let Node::List(steps) = &mut list.value.node else { continue };
-        steps.iter_mut().for_each(|step| fill(step, &defaults));
+        steps.iter_mut().for_each(|step| fill(step, &defaults, &keys::STEP));
+    }
+    let holds = entries.iter_mut().filter(|entry| entry.key.text == "holds");
+    for hold in holds.flat_map(|entry| fields_of(&mut entry.value)) {
+        let parts = fields_of(&mut hold.value).iter_mut();
+        let steps = parts.filter(|entry| Part::ALL.iter().any(|part| part.word() == entry.key.text));
+        steps.for_each(|step| fill(&mut step.value, &defaults, &keys::HOLD_STEP));
+    }
+}
+
+fn fields_of(tree: &mut Tree) -> &mut [Entry] {
+    match &mut tree.node {
+        Node::Map(fields) => fields,
+        _ => &mut [],
     }
 }
 
@@ -48,11 +62,12 @@ fn fill_block(block: &mut Tree, defaults: &Tree) {
     let Node::Map(fields) = &mut block.node else { return };
     for list in fields.iter_mut().filter(|entry| matches!(entry.key.text.as_str(), "steps" | "try")) {
         let Node::List(steps) = &mut list.value.node else { continue };
-        steps.iter_mut().for_each(|step| fill(step, defaults));
+        steps.iter_mut().for_each(|step| fill(step, defaults, &keys::STEP));
     }
 }
 
-fn fill(step: &mut Tree, defaults: &Tree) {
+/// `takes`: what can be said of it at all.
+fn fill(step: &mut Tree, defaults: &Tree, takes: &keys::Keys) {
     // What is said once here must not change what a file means that others include, too.
     if step.get("include").is_some() {
         return;
@@ -66,9 +81,8 @@ fn fill(step: &mut Tree, defaults: &Tree) {
     };
     let span = step.span;
     let Node::Map(fields) = &mut step.node else { return };
-    for default in
-        defaults.entries().iter().filter(|entry| entry.key.text != "kinds" && keys::DEFAULTS.knows(&entry.key.text))
-    {
+    let known = |key: &str| key != "kinds" && keys::DEFAULTS.knows(key) && takes.knows(key);
+    for default in defaults.entries().iter().filter(|entry| known(&entry.key.text)) {
         merge(fields, default);
     }
     let mut patterns: Vec<&Entry> = defaults.get("kinds").map(Tree::entries).unwrap_or_default().iter().collect();

@@ -143,6 +143,7 @@ fn of_a_runbook(tree: &mut Tree, report: &mut Report) {
             let message = format!("`{key}` belongs to the runbook, not to a file that it includes");
             let help = match key {
                 "vars" | "secrets" => "declare a parameter here, and hand the value in by `with` of the include",
+                "holds" => "write them in the runbook, and `under` on the step there that includes this file",
                 "finally" => "move these steps to `finally` of the runbook",
                 _ => "take it away; an included file has `params`, `steps` and `outputs`",
             };

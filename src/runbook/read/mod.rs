@@ -7,6 +7,7 @@ mod defaults;
 mod expect;
 mod fields;
 mod foreach;
+mod holds;
 mod include;
 mod params;
 mod policy;

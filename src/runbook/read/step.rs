@@ -5,6 +5,7 @@ use super::{expect, foreach, include, policy, scalars, script, time};
 use crate::runbook::ast::Step;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::holds::{Held, Part};
 use crate::runbook::keys;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
 
@@ -14,6 +15,24 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
     let tree = include::only(tree, report);
     let mut fields = Fields::open(tree, None, &keys::STEP, report)?;
     let id = fields.require("id", report).and_then(|entry| id(&entry, report));
+    Some(rest(fields, id, report))
+}
+
+/// A step of a hold. Its hold says when it is done: it needs nothing of its own.
+pub fn of_hold(fields: Fields, id: Name, of: (&str, Part), title: Option<&str>, report: &mut Report) -> Option<Step> {
+    let mut step = rest(fields, Some(id), report);
+    let (hold, part) = (of.0.to_string(), of.1);
+    step.needs = Some(Vec::new());
+    step.held = Some(Box::new(Held { hold, part }));
+    if step.name.is_none()
+        && let Some(title) = title
+    {
+        step.name = Some(Box::new(Tree { node: Node::Text(format!("{title}: {}", part.word())), span: step.span }));
+    }
+    Some(step)
+}
+
+fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
     let start = fields.span;
     let needs_span = fields.key_span("needs");
     let (steps_span, try_span) = (fields.key_span("steps"), fields.key_span("try"));
@@ -59,6 +78,8 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
             .map(Box::new),
         creates: fields.take("creates").map(|entry| policy::creates(entry, &kind, report)).unwrap_or_default(),
         in_place: fields.take("in_place").and_then(|entry| policy::in_place(entry, report)).map(Box::new),
+        under: fields.take("under").map(|entry| scalars::names(entry, report)).unwrap_or_default(),
+        held: None,
         with,
         kind_span: kind.span,
         kind: kind.text,
@@ -74,16 +95,21 @@ pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
     if step.succeeds_if_verified && step.verify.is_empty() {
         report.error_help(codes::MISSING_FIELD, step.span, "`succeeds_if: verify` needs a `verify`", "add `verify:`");
     }
-    Some(step)
+    step
 }
 
 fn id(entry: &Entry, report: &mut Report) -> Option<Name> {
-    let text = scalars::text(entry, report)?;
+    let name = Name { text: scalars::text(entry, report)?, span: entry.value.span };
+    judge_id(&name, report);
+    Some(name)
+}
+
+pub fn judge_id(name: &Name, report: &mut Report) {
+    let text = &name.text;
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     if !text.starts_with(|c: char| c.is_ascii_lowercase()) || text.len() > 63 || !text.chars().all(fits) {
-        report.error_help(codes::BAD_ID, entry.value.span, format!("`{text}` is no id of a step"), ID_HELP);
+        report.error_help(codes::BAD_ID, name.span, format!("`{text}` is no id of a step"), ID_HELP);
     }
-    Some(Name { text, span: entry.value.span })
 }
 
 /// What the step does: `uses` with `with`, or `run`, which is short for it, or what `others` do.

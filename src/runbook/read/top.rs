@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::fields::{Fields, start};
-use super::{defaults, params, scalars, step, tell};
+use super::{defaults, holds, params, scalars, step, tell};
 use crate::runbook::ast::{Minimum, Objectives, Responder, Rpo, Runbook, RunbookSeverity, SecretSpec, Somebody, Step};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
@@ -28,7 +28,7 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
     }
     let mut optional = |key: &str, report: &mut Report| top.take(key).and_then(|entry| scalars::text(&entry, report));
     let (title, description) = (optional("title", report), optional("description", report));
-    Some(Runbook {
+    let mut runbook = Runbook {
         name: name.unwrap_or_default(),
         title,
         description,
@@ -44,6 +44,7 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
         secrets: top.take("secrets").map(|entry| secrets(entry, report)).unwrap_or_default(),
         tell: top.take("tell").map(|entry| tell::tell(entry, report)).unwrap_or_default(),
         vars: top.take("vars").map(|entry| values(entry, "variables", report)).unwrap_or_default(),
+        holds: IndexMap::new(),
         steps: steps(&mut top, report),
         finally: top
             .take("finally")
@@ -51,7 +52,11 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
             .map(|list| each(list, report))
             .unwrap_or_default(),
         outputs: IndexMap::new(),
-    })
+    };
+    if let Some(entry) = top.take("holds") {
+        holds::add(entry, &mut runbook, report);
+    }
+    Some(runbook)
 }
 
 /// Whether only what an included file has stands in it, and something that no runbook has.

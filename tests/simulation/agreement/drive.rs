@@ -244,7 +244,7 @@ impl Side<'_> {
         let leaf = failed[self.rng.usize(..failed.len())];
         let step = Some(self.model.address(leaf).parse().expect("an address"));
         let (verb, word) = match self.rng.u8(..10) {
-            0 => (Verb::Abort, "abort"),
+            0 => (Verb::Abort { release: Vec::new() }, "abort"),
             1 | 2 => (Verb::Retry { step: None }, "retry all"),
             3 | 4 if !self.model.is_read(leaf) => (Verb::Skip { step: step.clone().expect("one") }, "skip"),
             5 if self.model.is_leaf(leaf) => {
@@ -254,7 +254,7 @@ impl Side<'_> {
         };
         self.trace.push(format!("a person: {word} {}", self.model.address(leaf)));
         match &verb {
-            Verb::Abort => self.model.ending = Some(End::Aborted),
+            Verb::Abort { .. } => self.model.ending = Some(End::Aborted),
             Verb::Retry { step: None } => {
                 self.model.all_failed().into_iter().for_each(|at| self.model.retry(at));
             }
