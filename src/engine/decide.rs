@@ -76,6 +76,10 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
     // Before all else: an ended run can still be taken back and cleaned up.
     cleanup::decide(plan, state, live, &mut decision);
     let undoing = undo::decide(plan, state, live, &mut decision);
+    if !decision.events.is_empty() {
+        // The end of an undo may be the end of the run: nothing begins beside its record.
+        return decision;
+    }
     if !undoing {
         for node in holds::asked_for(plan, state) {
             move_on(plan, state, live, now, node, !live.stopping, &mut decision);

@@ -48,6 +48,8 @@ pub fn take_wanted(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment,
         let status = |node: usize| live.frontier.statuses[node];
         let again = |node: usize, raise: u32| reopened(state, plan.address(node), raise);
         match (status(take), status(release)) {
+            // Somebody said of it that it was done, or left it out, before there was anything to give back.
+            (Status::Pending, over) if over.is_settled() => decision.events.push(again(release, 1)),
             (Status::Pending, _) if status(read) == Status::Pending && !live.busy.contains(&read) => {
                 start(plan, state, live, now, read, decision);
             }
@@ -87,8 +89,8 @@ fn judge(plan: &Plan, state: &RunState, live: &Live, node: usize, take: usize) -
     let over = || under(plan, take).all(|node| is_over(plan, live, node));
     let status = live.frontier.statuses[take];
     match plan.outline.steps[node].part_of_hold() {
-        // Nobody needs it any more: also where a person has left out who asked for it.
-        Some(Part::Read) if !taken && over() => Turn::Never,
+        // Nobody needs it any more: also where a person has left out who asked for it, or took the hold by hand.
+        Some(Part::Read) if over() => Turn::Never,
         Some(Part::Take) => match live.frontier.readiness(&plan.outline, node) {
             Readiness::Ready if over() => Turn::Never,
             Readiness::Ready => Turn::Now,
