@@ -109,11 +109,6 @@ pub fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Several lines as lines; nothing where there is nothing.
-pub fn indent(text: &str, by: &str) -> String {
-    text.lines().map(|line| format!("{by}{line}\n")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
