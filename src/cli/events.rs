@@ -10,8 +10,9 @@ use super::looking::talk;
 use crate::journal::lease;
 use crate::journal::store::RunDir;
 use crate::model::{Record, RunState};
+use crate::view::book::Book;
 use crate::view::follow::Follower;
-use crate::view::tell::{Book, line};
+use crate::view::tell::line;
 use crate::view::words::stamp_word;
 use crate::view::{clean, read};
 

@@ -359,8 +359,7 @@ pub(super) fn go_on(
 pub(super) fn done_at_once(plan: &Plan, node: usize, outputs: crate::kind::Outputs) -> Event {
     let verify = !plan.step(node).verify.is_empty() && !plan.is_list(node);
     let step = plan.address(node).clone();
-    let (adopted, by_hand, despite) = (false, false, None);
-    Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify, despite }))
+    Event::StepSucceeded(Box::new(StepSucceeded { verify, ..StepSucceeded::new(step, outputs) }))
 }
 
 /// `raise`: whether it is the same operation again, or another one.

@@ -146,8 +146,8 @@ fn ended(
         Ok(Next::Done(outputs)) => {
             live.looked.remove(&node);
             let verify = !plan.step(node).verify.is_empty();
-            let (by_hand, despite) = (false, None);
-            vec![Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify, despite }))]
+            let done = StepSucceeded { adopted, verify, ..StepSucceeded::new(step, outputs) };
+            vec![Event::StepSucceeded(Box::new(done))]
         }
         Ok(Next::Phase { phase, facts, shown, creates }) => {
             live.looked.remove(&node);
@@ -190,8 +190,9 @@ fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, luck: &Luck)
         return Event::RetryScheduled { step, fault, delay_ms };
     }
     if runbook_step.succeeds_if_verified && began && !runbook_step.verify.is_empty() {
-        let (outputs, adopted, by_hand, verify, despite) = (Default::default(), false, false, true, Some(fault));
-        return Event::StepSucceeded(Box::new(StepSucceeded { step, outputs, adopted, by_hand, verify, despite }));
+        let despite = Some(fault);
+        let done = StepSucceeded { verify: true, despite, ..StepSucceeded::new(step, Default::default()) };
+        return Event::StepSucceeded(Box::new(done));
     }
     Event::StepFailed { step, fault }
 }

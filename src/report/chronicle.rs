@@ -16,7 +16,8 @@ use crate::model::step::StepState;
 use crate::model::time::Moment;
 use crate::model::{Address, Answer, Fault, RunState, Verb};
 use crate::plan::outline::Outline;
-use crate::view::tell::{Book, line, said};
+use crate::view::book::Book;
+use crate::view::tell::{line, said};
 use crate::view::words::between;
 use crate::view::{clean, read};
 
@@ -46,7 +47,7 @@ pub struct Entry {
     pub at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<Address>,
-    pub text: Box<str>,
+    pub text: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -225,10 +226,8 @@ impl Writer {
             _ => {}
         }
         if is_worth_a_line(&record.event) {
-            let text = clean::word(&line(record, &self.state, &self.book)).into();
-            // The state's own: an address is in the memory once, however many lines name it.
-            let step = record.event.step().and_then(|step| self.state.steps.get_key_value(step));
-            let step = step.map(|(step, _)| step.clone());
+            let text = clean::word(&line(record, &self.state, &self.book));
+            let step = record.event.step().cloned();
             self.chronicle.timeline.push(Entry { seq: record.seq.0, at: record.at, step, text });
         }
     }

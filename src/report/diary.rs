@@ -88,7 +88,7 @@ impl Diary {
         if before == now {
             return;
         }
-        self.hand_over(state.steps.get_key_value(step).map_or(step, |(step, _)| step), now);
+        self.hand_over(step, now);
         if before != Hands::Machine {
             self.end(&Some(step.clone()), Some(record.at));
         }
@@ -125,9 +125,7 @@ impl Diary {
     fn hand_over(&mut self, step: &Address, now: Hands) {
         let to_ms = self.clock_ms;
         if let Some((hands, from_ms)) = self.held.swap_remove(step) {
-            // Nearly all steps have one.
-            let spells = self.spells.entry(step.clone()).or_insert_with(|| Vec::with_capacity(1));
-            spells.push(Spell { hands, from_ms, to_ms });
+            self.spells.entry(step.clone()).or_default().push(Spell { hands, from_ms, to_ms });
         }
         if now != Hands::Nobody {
             self.held.insert(step.clone(), (now, to_ms));

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use crate::model::record::{Ask, Event, Record};
 use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::outline::Outline;
+use crate::view::book::Book;
 use crate::view::commands::{Way, whom};
-use crate::view::tell::{Book, line};
+use crate::view::tell::line;
 use crate::view::words::stamp_word;
 use crate::view::{Commands, Observer, clean};
 

@@ -2,10 +2,9 @@
 //!
 //! Present tense, one fact, literals in backticks, readable without colour. One small function a kind of record.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
+use super::book::Book;
 use super::commands::{who as asked_of, who_now};
 use super::words::{clock, grouped, key_outputs, span, stamp};
 use crate::model::ledger::{Kept, LedgerEntry};
@@ -14,45 +13,6 @@ use crate::model::record::{
 };
 use crate::model::run::Pause;
 use crate::model::{Address, Amendment, Answer, Fault, Person, RunState, Seq, Verb};
-use crate::plan::outline::Outline;
-
-/// Names and kinds of the steps, for sentences that say more than an address.
-#[derive(Clone, Debug, Default)]
-pub struct Book {
-    steps: HashMap<Address, Entry>,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    name: String,
-    kind: String,
-    allow_failure: bool,
-}
-
-impl Book {
-    pub fn of(outline: &Outline) -> Self {
-        let entry = |step: &crate::plan::outline::OutlineStep| {
-            let entry = Entry { name: step.name.clone(), kind: step.kind.clone(), allow_failure: step.allow_failure };
-            (step.address.clone(), entry)
-        };
-        Self { steps: outline.steps.iter().map(entry).collect() }
-    }
-
-    /// What people call the step; nothing where that is its address.
-    pub fn name(&self, step: &Address) -> Option<&str> {
-        let name = &self.steps.get(step)?.name;
-        (name != step.as_str()).then_some(name)
-    }
-
-    /// A failure of it is nobody's business.
-    pub fn may_fail(&self, step: &Address) -> bool {
-        self.steps.get(step).is_some_and(|entry| entry.allow_failure)
-    }
-
-    pub fn kind(&self, step: &Address) -> Option<&str> {
-        self.steps.get(step).map(|entry| entry.kind.as_str())
-    }
-}
 
 /// The record as one line: the step it is about, then what happened. `state` is the fold with the record in it.
 pub fn line(record: &Record, state: &RunState, book: &Book) -> String {

@@ -241,14 +241,7 @@ impl Golden {
 
 pub fn succeeded(id: &str, outputs: Value) -> Event {
     let outputs: Map<String, Value> = serde_json::from_value(outputs).unwrap();
-    Event::StepSucceeded(Box::new(StepSucceeded {
-        step: at(id),
-        outputs,
-        adopted: false,
-        by_hand: false,
-        verify: false,
-        despite: None,
-    }))
+    Event::StepSucceeded(Box::new(StepSucceeded::new(at(id), outputs)))
 }
 
 pub fn fault() -> Fault {

@@ -20,5 +20,6 @@ mod mutants;
 mod oracle;
 mod outside;
 mod person;
+mod random;
 mod seeds;
 mod world;

@@ -12,11 +12,12 @@ use crate::life::{Fin, live};
 use crate::machine::{Machine, Stop};
 use crate::oracle::lines;
 use crate::person;
+use crate::random;
 
 /// One seed. The error says what went wrong, with everything that happened if `traced`.
 pub fn play(seed: u64, traced: bool) -> Result<u32, String> {
     let mut rng = Rng::with_seed(seed);
-    let text = books::random(&mut rng);
+    let text = random::random(&mut rng);
     let plan = books::bind("random", &text);
     let meddles = rng.u8(..3) == 0;
     let mut sound = rng.u8(..4) != 0;

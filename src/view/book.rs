@@ -1,0 +1,44 @@
+//! What people call the steps of a run, kept apart from its state.
+
+use std::collections::HashMap;
+
+use crate::model::Address;
+use crate::plan::outline::{Outline, OutlineStep};
+
+/// Names and kinds of the steps, for sentences that say more than an address.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    steps: HashMap<Address, Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    name: String,
+    kind: String,
+    allow_failure: bool,
+}
+
+impl Book {
+    pub fn of(outline: &Outline) -> Self {
+        let entry = |step: &OutlineStep| {
+            let entry = Entry { name: step.name.clone(), kind: step.kind.clone(), allow_failure: step.allow_failure };
+            (step.address.clone(), entry)
+        };
+        Self { steps: outline.steps.iter().map(entry).collect() }
+    }
+
+    /// What people call the step; nothing where that is its address.
+    pub fn name(&self, step: &Address) -> Option<&str> {
+        let name = &self.steps.get(step)?.name;
+        (name != step.as_str()).then_some(name)
+    }
+
+    /// A failure of it is nobody's business.
+    pub fn may_fail(&self, step: &Address) -> bool {
+        self.steps.get(step).is_some_and(|entry| entry.allow_failure)
+    }
+
+    pub fn kind(&self, step: &Address) -> Option<&str> {
+        self.steps.get(step).map(|entry| entry.kind.as_str())
+    }
+}
