@@ -88,15 +88,14 @@ pub fn act(context: &Context, dir: &RunDir, plan: Plan, before: &RunState, answe
         Verb::Undo { .. } if is_errand(&verb) => exit::FAILED,
         Verb::Note { .. } => exit::DONE,
         Verb::Cleanup => cleanup::tell(context, dir, &state)?,
-        Verb::Release { .. } if is_back(&state, &verb) => exit::DONE,
+        Verb::Release { hold } if is_back(&state, &hold) => exit::DONE,
         Verb::Release { .. } => exit::FAILED,
         Verb::Abort { .. } if code == exit::ABORTED => exit::DONE,
         _ => code,
     })
 }
 
-fn is_back(state: &RunState, verb: &Verb) -> bool {
-    let Verb::Release { hold } = verb else { return false };
+fn is_back(state: &RunState, hold: &str) -> bool {
     id(hold, Part::Release).parse().is_ok_and(|step| state.status(&step) == Status::Succeeded)
 }
 

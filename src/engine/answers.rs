@@ -160,14 +160,7 @@ fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Val
     }
     super::by_hand::check(plan, node, state, outputs)?;
     let verify = !plan.step(node).verify.is_empty() && !unverified;
-    let succeeded = StepSucceeded {
-        step: step.clone(),
-        outputs: outputs.clone(),
-        adopted: false,
-        by_hand: true,
-        verify,
-        despite: None,
-    };
+    let succeeded = StepSucceeded { by_hand: true, verify, ..StepSucceeded::new(step.clone(), outputs.clone()) };
     Ok(vec![Event::StepSucceeded(Box::new(succeeded))])
 }
 
@@ -254,7 +247,7 @@ fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
 
 fn extend(plan: &Plan, state: &RunState, step: &Address, by_ms: u64) -> Judgement {
     let node = node_of(plan, step)?;
-    let has_deadline = late::deadline_of(plan, node).is_some();
+    let has_deadline = plan.deadline(node).is_some();
     if late::time_of(plan, node).is_none() && !has_deadline {
         let why = "only work that lives on when its `timeout` is over, and what has a `deadline`, can be given more";
         return Err(format!("`{step}` cannot be given more time: {why}"));
@@ -267,7 +260,6 @@ fn extend(plan: &Plan, state: &RunState, step: &Address, by_ms: u64) -> Judgemen
     }
 }
 
-/// The outcome is kept, only its proof is taken again.
 /// A list is looked at item by item, and closes anew.
 fn prove_again(plan: &Plan, state: &RunState, node: usize) -> Vec<Event> {
     if !plan.is_list(node) {
@@ -278,17 +270,12 @@ fn prove_again(plan: &Plan, state: &RunState, node: usize) -> Vec<Event> {
     proven.chain([reopened(state, plan.address(node), 0)]).collect()
 }
 
+/// The outcome is kept, only its proof is taken again.
 fn proven_anew(state: &RunState, step: &Address) -> Event {
     let known = state.step(step);
     let outputs = known.outputs.clone().unwrap_or_default();
-    let again = StepSucceeded {
-        step: step.clone(),
-        outputs,
-        adopted: known.adopted,
-        by_hand: known.by_hand,
-        verify: true,
-        despite: None,
-    };
+    let (adopted, by_hand) = (known.adopted, known.by_hand);
+    let again = StepSucceeded { adopted, by_hand, verify: true, ..StepSucceeded::new(step.clone(), outputs) };
     Event::StepSucceeded(Box::new(again))
 }
 

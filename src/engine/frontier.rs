@@ -11,7 +11,7 @@ use super::group::{Stop, Tally};
 
 use crate::model::{Address, Effect, RunState, Status};
 use crate::plan::outline::{Outline, OutlineStep};
-use crate::runbook::ast::Ended;
+use crate::runbook::ast::{Ended, TRY};
 use crate::runbook::holds::Part;
 
 /// What the needs of a pending step say.
@@ -50,7 +50,7 @@ impl Frontier {
         let mut members: HashMap<usize, usize> = HashMap::new();
         outline.steps.iter().filter_map(|step| step.group).for_each(|group| *members.entry(group).or_default() += 1);
         let groups = outline.steps.iter().enumerate().filter(|(_, step)| step.members.is_some());
-        let tries = |(node, step): (usize, &OutlineStep)| (step.kind == "try" && !step.list).then_some(node);
+        let tries = |(node, step): (usize, &OutlineStep)| (step.kind == TRY && !step.list).then_some(node);
         let tries = outline.steps.iter().enumerate().filter_map(tries).collect();
         let tally = |node: usize, list: bool| Tally::new(members.get(&node).copied().unwrap_or(0), !list);
         let groups = groups.map(|(node, step)| (node, tally(node, step.list)));

@@ -173,25 +173,31 @@ pub fn close(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision
     }
 }
 
-/// Items of which the proofs found what is not the same over all of them, though it has to be.
+/// What the proofs of the items found that is not the same over all of them, though it has to be.
 fn differing(plan: &Plan, state: &RunState, node: usize) -> Option<Fault> {
-    let proofs = plan.step(node).verify.iter().enumerate().filter(|_| plan.is_list(node));
-    let mut across = proofs.filter(|(_, proof)| proof.expect.is_across_items()).flat_map(|(at, proof)| {
-        let of_item = |member| state.step(plan.address(member)).checks.get(at).map(|check| &check.compared);
-        let items = plan.graph.members(node).filter_map(move |member| Some((plan.item(member)?, of_item(member)?)));
-        let items: Vec<(&Item, &Outputs)> = items.collect();
-        let names: Vec<&String> = items.first().map(|(_, first)| first.keys().collect()).unwrap_or_default();
-        let values = move |name: &String| {
-            items.iter().map(|(item, found)| (*item, found.get(name).unwrap_or(&Value::Null))).collect::<Vec<_>>()
-        };
-        names.into_iter().map(move |name| (proof, name, values(name)))
-    });
-    let (proof, name, values) = across.find(|(.., values)| values.windows(2).any(|two| !same(two[0].1, two[1].1)))?;
-    let fault = Fault::new("RG5015", format!("the items differ in `{name}` of `{}`", proof.probe));
-    let mut fault =
-        fault.hint("correct the items that differ, then `regrow retry` of this step looks at all of them again");
-    fault.causes = values.iter().map(|(item, value)| format!("{}: {value}", item.key)).collect();
-    Some(fault)
+    let proofs = plan.step(node).verify.iter().enumerate();
+    for (at, proof) in proofs.filter(|(_, proof)| plan.is_list(node) && proof.expect.is_across_items()) {
+        let found = compared(plan, state, node, at);
+        for name in found.first().into_iter().flat_map(|(_, first)| first.keys()) {
+            let values: Vec<(&str, &Value)> =
+                found.iter().map(|(key, found)| (*key, found.get(name).unwrap_or(&Value::Null))).collect();
+            if values.windows(2).all(|two| same(two[0].1, two[1].1)) {
+                continue;
+            }
+            let fault = Fault::new("RG5015", format!("the items differ in `{name}` of `{}`", proof.probe));
+            let mut fault = fault
+                .hint("correct the items that differ, then `regrow retry` of this step looks at all of them again");
+            fault.causes = values.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+            return Some(fault);
+        }
+    }
+    None
+}
+
+/// Of each item, what its proof of that number found.
+fn compared<'a>(plan: &'a Plan, state: &'a RunState, node: usize, proof: usize) -> Vec<(&'a str, &'a Outputs)> {
+    let found = |item: usize| Some(&state.step(plan.address(item)).checks.get(proof)?.compared);
+    plan.graph.members(node).filter_map(|item| Some((plan.item(item)?.key.as_str(), found(item)?))).collect()
 }
 
 /// The steps of a body, one line each.

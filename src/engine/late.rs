@@ -18,9 +18,10 @@ pub fn time_of(plan: &Plan, node: usize) -> Option<Duration> {
     plan.step(node).timeout.filter(|_| plan.kinds[node].lives_on() && !plan.is_group(node))
 }
 
-/// The deadline of a step; one of a step with `foreach` is that of the whole list.
-pub fn deadline_of(plan: &Plan, node: usize) -> Option<Duration> {
-    plan.step(node).deadline.filter(|_| plan.item(node).is_none())
+/// The nodes that one of the two can make late: few, and looked at at every decision.
+pub fn timed(plan: &Plan) -> Vec<usize> {
+    let has_time = |node: &usize| time_of(plan, *node).is_some() || plan.deadline(*node).is_some();
+    (0..plan.len()).filter(has_time).collect()
 }
 
 /// Milliseconds of a time that began at `from`. What a person gave counts from the moment it was given, and never takes time
@@ -32,8 +33,8 @@ fn left(time: Duration, from: &Moment, given: Option<&Extended>, now: &Moment) -
 }
 
 pub fn decide(plan: &Plan, state: &RunState, live: &Live, now: &Moment, decision: &mut Decision) {
-    attempts(plan, state, now, decision);
-    for (node, deadline) in (0..plan.len()).filter_map(|node| Some((node, deadline_of(plan, node)?))) {
+    attempts(plan, state, &live.timed, now, decision);
+    for (node, deadline) in live.timed.iter().filter_map(|node| Some((*node, plan.deadline(*node)?))) {
         let address = plan.address(node);
         let step = state.step(address);
         let Some(started) = step.started_at.as_ref().filter(|_| step.overdue.is_none()) else { continue };
@@ -49,8 +50,8 @@ pub fn decide(plan: &Plan, state: &RunState, live: &Live, now: &Moment, decision
     }
 }
 
-fn attempts(plan: &Plan, state: &RunState, now: &Moment, decision: &mut Decision) {
-    for (node, timeout) in (0..plan.len()).filter_map(|node| Some((node, time_of(plan, node)?))) {
+fn attempts(plan: &Plan, state: &RunState, timed: &[usize], now: &Moment, decision: &mut Decision) {
+    for (node, timeout) in timed.iter().filter_map(|node| Some((*node, time_of(plan, *node)?))) {
         let address = plan.address(node);
         if state.status(address) != Status::Running {
             continue;
@@ -101,7 +102,7 @@ mod tests {
         state.steps.insert(step.clone(), running);
         let late_at = |state: &RunState, seconds: u64| {
             let mut decision = Decision::default();
-            attempts(&plan, state, &moment(seconds), &mut decision);
+            attempts(&plan, state, &timed(&plan), &moment(seconds), &mut decision);
             (decision.events.len(), decision.wake_in)
         };
         assert_eq!(late_at(&state, 59), (0, Some(1000)));

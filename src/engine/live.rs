@@ -9,6 +9,7 @@ use crate::model::RunState;
 use crate::plan::Plan;
 
 use super::frontier::Frontier;
+use super::late;
 use super::tell::Messages;
 
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Live {
     /// How often in a row an intent without outcome was looked for.
     pub looked: BTreeMap<usize, u32>,
     pub frontier: Frontier,
+    /// Nodes that may be late.
+    pub timed: Vec<usize>,
     pub messages: Messages,
     /// Which boot of the machine this is.
     pub boot: String,
@@ -49,6 +52,7 @@ impl Live {
             known: BTreeMap::new(),
             looked: BTreeMap::new(),
             frontier: Frontier::new(&plan.outline, state),
+            timed: late::timed(plan),
             messages: Messages::default(),
             boot: boot.to_string(),
             errand: false,
@@ -65,6 +69,7 @@ impl Live {
         self.known = self.known.iter().map(|(node, it)| (there(*node), *it)).collect();
         self.looked = self.looked.iter().map(|(node, it)| (there(*node), *it)).collect();
         self.frontier = Frontier::new(&plan.outline, state);
+        self.timed = late::timed(plan);
     }
 
     /// Nothing is under way for this executor.

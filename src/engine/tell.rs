@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use super::command::{Command, Telling};
 use super::decide::Decision;
-use super::late;
 use super::live::Live;
 use crate::model::record::Event;
 use crate::model::time::Moment;
@@ -138,16 +137,18 @@ fn told(state: &RunState, entry: usize) -> Option<&Told> {
 }
 
 fn is_news(state: &RunState, entry: usize, tell: &Tell) -> bool {
+    tell.when.iter().any(|matter| is_unheard(state, entry, *matter))
+}
+
+fn is_unheard(state: &RunState, entry: usize, matter: Matter) -> bool {
     let upto = told(state, entry).map_or(Seq(0), |told| told.upto);
-    tell.when.iter().any(|matter| state.news.get(matter).is_some_and(|seq| *seq > upto))
+    state.news.get(&matter).is_some_and(|seq| *seq > upto)
 }
 
 /// Whether a run that has ended owes somebody the word that it has.
 pub fn is_owed(plan: &Plan, state: &RunState) -> bool {
-    let owes = |(entry, tell): (usize, &Tell)| {
-        let upto = told(state, entry).map_or(Seq(0), |told| told.upto);
-        tell.when.contains(&Matter::Ended) && state.news.get(&Matter::Ended).is_some_and(|seq| *seq > upto)
-    };
+    let owes =
+        |(entry, tell): (usize, &Tell)| tell.when.contains(&Matter::Ended) && is_unheard(state, entry, Matter::Ended);
     state.ended.is_some() && plan.runbook.tell.iter().enumerate().any(owes)
 }
 
@@ -164,7 +165,7 @@ fn stands(plan: &Plan, state: &RunState, statuses: &[Status], matter: Matter) ->
             matches!(statuses[node], Status::Failed | Status::Unproven) && !plan.is_group(node) && !plan.may_fail(node)
         }),
         Matter::Late => any(&|node| {
-            let is_overdue = || late::deadline_of(plan, node).is_some() && step(node).overdue.is_some();
+            let is_overdue = || plan.deadline(node).is_some() && step(node).overdue.is_some();
             statuses[node] == Status::Late || (!statuses[node].is_settled() && is_overdue())
         }),
         Matter::HoldKept => state.keeps_a_hold(),

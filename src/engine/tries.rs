@@ -39,7 +39,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
 /// Whether no way succeeded because people left out what was left to try: then they go on without it.
 pub fn is_left_out(plan: &Plan, state: &RunState, node: usize) -> bool {
     let by_hand = |way: usize| state.step(plan.address(way)).skipped == Some(SkipReason::Person);
-    let tries = plan.is_body(node) && plan.step(node).tries;
+    let tries = plan.is_body(node) && plan.step(node).tries();
     tries && include::winner(plan, state, node).is_none() && plan.graph.members(node).any(by_hand)
 }
 

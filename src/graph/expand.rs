@@ -19,7 +19,7 @@ impl Parts {
         let book = step.inside()?;
         let built = || {
             let written = Graph::build(book).0;
-            let written = if step.tries { written.one_after_another() } else { written };
+            let written = if step.tries() { written.one_after_another() } else { written };
             written.written_out(book, lists_too)
         };
         Some(self.0.entry(std::ptr::from_ref(book)).or_insert_with(built))

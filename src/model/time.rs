@@ -24,6 +24,11 @@ impl Moment {
     }
 }
 
+/// `2026-11-22 14:05:00Z`: always UTC, so that two people on a call read the same.
+pub fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
 pub trait Clock: Send + Sync {
     fn now(&self) -> Moment;
 }

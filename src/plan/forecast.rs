@@ -92,7 +92,7 @@ fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize,
     let foresight = plan.kinds[node].foresee(&Late { value: &as_far_as_known(with, later) });
     let probe = |proof: &Proof| (proof.probe.clone(), as_far_as_known(&proof.with, later));
     let probes = step.verify.iter().map(probe).collect();
-    StepForecast { node, verdict, inputs, foresight, probes, known, outputs: outputs(plan, node) }
+    StepForecast { node, verdict, inputs, foresight, probes, known, outputs: named(shape(plan, node)) }
 }
 
 /// The values; templates stay where they read what only the run will tell.
@@ -106,16 +106,11 @@ fn as_far_as_known(tree: &Tree, scope: &RunScope<'_>) -> Value {
 
 /// Its steps are told one by one.
 fn of_body(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
-    let outputs = match plan.graph.members(node).map(|way| outputs(plan, way)).reduce(common) {
-        Some(of_ways) if plan.step(node).tries => of_ways,
+    let outputs = match plan.graph.members(node).map(|way| shape(plan, way)).reduce(Shape::common) {
+        Some(of_ways) if plan.step(node).tries() => named(of_ways),
         _ => plan.step(node).inside().map(|book| book.outputs.keys().cloned().collect()).unwrap_or_default(),
     };
     StepForecast { known: None, outputs, ..of_step(plan, scope, later, node, verdict) }
-}
-
-/// What ways of a `try` both put out.
-fn common(one: Vec<String>, other: Vec<String>) -> Vec<String> {
-    one.into_iter().filter(|output| other.contains(output)).collect()
 }
 
 /// Only its items do something.
@@ -193,9 +188,12 @@ fn shown(value: Value) -> Value {
     }
 }
 
-fn outputs(plan: &Plan, node: usize) -> Vec<String> {
-    let with = plan.step(node).with.written();
-    match plan.kinds[node].outputs(&Late { value: &with }) {
+fn shape(plan: &Plan, node: usize) -> Shape {
+    plan.kinds[node].outputs(&Late { value: &plan.step(node).with.written() })
+}
+
+fn named(shape: Shape) -> Vec<String> {
+    match shape {
         Shape::Closed(shape) => shape.into_iter().map(|(name, kind)| format!("{name}: {}", word(kind))).collect(),
         Shape::Open => vec!["known when it ran".into()],
     }

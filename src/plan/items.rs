@@ -10,14 +10,12 @@ use super::Plan;
 use super::scope::RunScope;
 use crate::model::{Address, Fault, Item, RunState};
 use crate::runbook::ast::Foreach;
+use crate::runbook::check::expanded::{MOST, MOST_HELP, too_many};
 use crate::runbook::check::is_item_key;
 use crate::runbook::codes;
 use crate::runbook::include::written_out;
 use crate::runbook::template::{Scope, dig, holds_secret};
 use crate::runbook::tree::Tree;
-
-/// More than any recovery has, few enough to be planned at once.
-const MOST: usize = 100_000;
 
 /// By the address of the step.
 pub type Items = BTreeMap<Address, Vec<Item>>;
@@ -76,8 +74,7 @@ fn fits(plan: &Plan, more: usize) -> Result<(), Fault> {
     if all <= MOST {
         return Ok(());
     }
-    let what = format!("with all items there are {all} steps, more than 100,000");
-    Err(Fault::new(codes::TOO_MANY_STEPS, what).hint("split the lists over several runs"))
+    Err(Fault::new(codes::TOO_MANY_STEPS, too_many(all)).hint(MOST_HELP))
 }
 
 /// Whether only the run knows the list: it is made of what steps put out, also where an include hands that in.

@@ -16,6 +16,7 @@ pub mod times;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -297,6 +298,11 @@ impl Plan {
         let at = &self.graph.nodes[node];
         let member = at.group.filter(|_| at.role == Role::Item)?;
         self.items.get(self.address(member.of))?.get(member.item)
+    }
+
+    /// How long a step may take as a whole; one of a step with `foreach` is that of the list.
+    pub fn deadline(&self, node: usize) -> Option<Duration> {
+        self.step(node).deadline.filter(|_| self.item(node).is_none())
     }
 
     pub fn is_finally(&self, node: usize) -> bool {

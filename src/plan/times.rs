@@ -9,6 +9,7 @@ use super::Plan;
 use super::forecast::input;
 use super::scope::RunScope;
 use crate::model::RunState;
+use crate::model::time::stamp;
 use crate::runbook::duration::{self, parse_timestamp};
 use crate::runbook::window;
 
@@ -38,7 +39,7 @@ impl Times {
         Self {
             not_before: step.not_before.as_ref().map(|tree| input(tree, &scope, &scope)),
             window,
-            deadline: step.deadline.filter(|_| plan.item(node).is_none()),
+            deadline: plan.deadline(node),
         }
     }
 
@@ -74,8 +75,4 @@ impl Times {
         map.extend(self.deadline.map(|it| ("deadline_seconds".to_string(), json!(it.as_secs()))));
         map
     }
-}
-
-fn stamp(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }

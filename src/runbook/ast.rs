@@ -132,8 +132,6 @@ pub struct Step {
     pub include: Option<Box<Include>>,
     /// Done by the steps that are written in it: a runbook of `steps` and `outputs` alone.
     pub block: Option<Box<Runbook>>,
-    /// Those steps are ways to the same thing: one has to succeed.
-    pub tries: bool,
     pub require: Vec<Requirement>,
     pub retry: Retry,
     /// Covers one attempt.
@@ -178,6 +176,9 @@ pub struct Need {
     pub when: Option<Vec<Ended>>,
     pub span: Span,
 }
+
+/// The kind of a step whose steps are ways to the same thing.
+pub const TRY: &str = "try";
 
 /// How a step that is needed can have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -386,6 +387,11 @@ impl Step {
     /// The steps that do it, written in it or in the file that it includes.
     pub fn inside(&self) -> Option<&Runbook> {
         self.block.as_deref().or_else(|| self.part().map(|part| &part.book))
+    }
+
+    /// Whether the steps in it are ways to the same thing: one has to succeed.
+    pub fn tries(&self) -> bool {
+        self.block.is_some() && self.kind == TRY
     }
 
     /// Whether others do it, once for all or once an item.

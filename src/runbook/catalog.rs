@@ -137,6 +137,16 @@ impl Shape {
     pub fn of<const N: usize>(outputs: [(&str, OutputType); N]) -> Self {
         Shape::Closed(outputs.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect())
     }
+
+    /// What both put out.
+    pub fn common(self, other: Self) -> Self {
+        match (self, other) {
+            (Shape::Closed(one), Shape::Closed(other)) => {
+                Shape::Closed(one.into_iter().filter(|(name, kind)| other.get(name) == Some(kind)).collect())
+            }
+            _ => Shape::Open,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

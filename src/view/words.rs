@@ -3,12 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// `2026-11-22 14:05:00Z`: always UTC, so that two people on a call read the same.
-pub fn stamp(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
-}
+pub use crate::model::time::stamp;
 
-/// The same as one word, for the start of a line.
+/// [`stamp`] as one word, for the start of a line.
 pub fn stamp_word(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

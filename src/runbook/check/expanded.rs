@@ -7,8 +7,15 @@ use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::tree::Node;
 
-/// As many as a run may have.
-const MOST: usize = 100_000;
+/// More than any recovery has, few enough to be planned at once.
+pub const MOST: usize = 100_000;
+/// What helps where there are more.
+pub const MOST_HELP: &str = "split the lists over several runs";
+
+/// Said where there are more.
+pub fn too_many(all: usize) -> String {
+    format!("with all items there are {all} steps, more than 100,000")
+}
 
 pub fn judge(book: &Runbook, report: &mut Report) {
     Expanded::default().judge(book, report);
@@ -30,8 +37,7 @@ impl Expanded {
             (None, Some(_)) if is_within => {}
             _ => {
                 let at = step.foreach.as_ref().map_or(step.span, |foreach| foreach.span);
-                let message = format!("with all items there are {all} steps, more than 100,000");
-                report.error_help(codes::TOO_MANY_STEPS, at, message, "split the lists over several runs");
+                report.error_help(codes::TOO_MANY_STEPS, at, too_many(all), MOST_HELP);
             }
         }
     }

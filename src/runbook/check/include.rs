@@ -194,14 +194,7 @@ pub fn shape(book: Option<&Runbook>) -> Shape {
 /// What others may read of a `try`: what each of its ways puts out.
 pub fn shape_of_ways(ways: Option<&Runbook>, catalog: &dyn Catalog) -> Shape {
     let shapes = ways.into_iter().flat_map(|ways| put_out(ways, catalog).1);
-    let common = shapes.reduce(|common, shape| match (common, shape) {
-        (Shape::Closed(common), Shape::Closed(shape)) => {
-            let same = |(name, kind): &(String, OutputType)| shape.get(name) == Some(kind);
-            Shape::Closed(common.into_iter().filter(same).collect())
-        }
-        _ => Shape::Open,
-    });
-    common.unwrap_or(Shape::Open)
+    shapes.reduce(Shape::common).unwrap_or(Shape::Open)
 }
 
 /// Whether a step of a file or a block changes the world.

@@ -4,7 +4,7 @@
 
 mod around;
 mod conditions;
-mod expanded;
+pub mod expanded;
 mod foreach;
 mod graph;
 mod holds;
@@ -99,7 +99,7 @@ fn body<'a>(names: &Names<'_, 'a>, inside: &mut Vec<(&'a Part, Given)>, report: 
         }
     }
     // Ways of a `try` follow one another as they are written.
-    if names.outer.is_none_or(|(outer, node)| !outer.step(node).tries) {
+    if names.outer.is_none_or(|(outer, node)| !outer.step(node).tries()) {
         graph::forgotten_needs(names, report);
     }
     include::outputs(names, report);

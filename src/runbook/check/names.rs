@@ -246,7 +246,7 @@ impl<'b, 'a> Names<'b, 'a> {
         } else if field == "items" {
             let message = format!("step `{id}` has no items: it has no `foreach`");
             report.error_help(codes::UNKNOWN_NAME, reference.span, message, nearest(field, OF_STEP.iter().copied()));
-        } else if field == "winner" && self.step(other).tries {
+        } else if field == "winner" && self.step(other).tries() {
             // One word, which says which way it was.
         } else if field == "winner" {
             let message = format!("step `{id}` has no winner: it has no `try`");
@@ -338,7 +338,7 @@ pub(super) fn put_out(body: &Runbook, catalog: &dyn Catalog) -> (Vec<Value>, Vec
     let steps: Vec<&Step> = body.all_steps().map(|(_, step)| step).collect();
     let written: Vec<Value> = steps.iter().map(|step| step.with.written()).collect();
     let shape = |(step, value): (&&Step, &Value)| match (step.is_body(), catalog.kind(&step.kind)) {
-        (true, _) if step.tries => include::shape_of_ways(step.inside(), catalog),
+        (true, _) if step.tries() => include::shape_of_ways(step.inside(), catalog),
         (true, _) => include::shape(step.inside()),
         (false, Some(kind)) => kind.outputs(&Late { value }),
         (false, None) => Shape::Open,

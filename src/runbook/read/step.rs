@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::{expect, foreach, include, policy, scalars, script, time};
-use crate::runbook::ast::Step;
+use crate::runbook::ast::{Step, TRY};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::holds::{Held, Part};
@@ -39,12 +39,11 @@ fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
     let include = include::read(&mut fields, report);
     let block = include::block(&mut fields, report);
     let ways = include::ways(&mut fields, report);
-    let tries = ways.is_some();
-    let others = match (&include, &block, tries) {
+    let others = match (&include, &block, &ways) {
         (Some(include), ..) => Some(Name { text: "include".into(), span: include.path.span }),
         (None, Some(_), _) => Some(Name { text: "block".into(), span: steps_span.unwrap_or(start) }),
-        (None, None, true) => Some(Name { text: "try".into(), span: try_span.unwrap_or(start) }),
-        (None, None, false) => None,
+        (None, None, Some(_)) => Some(Name { text: TRY.into(), span: try_span.unwrap_or(start) }),
+        (None, None, None) => None,
     };
     let body = body(&mut fields, others, report);
     let (kind, with) = body.unwrap_or_else(|| (Name { text: String::new(), span: start }, Tree::empty_map(start)));
@@ -56,7 +55,6 @@ fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
         foreach: foreach::read(&mut fields, report).map(Box::new),
         include: include.map(Box::new),
         block: block.or(ways).map(Box::new),
-        tries,
         require: fields.take("require").map(|entry| policy::requirements(entry, report)).unwrap_or_default(),
         retry: fields.take("retry").map(|entry| policy::retry(entry, report)).unwrap_or_default(),
         timeout: fields.take("timeout").and_then(|entry| scalars::duration(&entry, report)),
