@@ -20,7 +20,7 @@ use super::survey;
 use crate::kind::WriteCx;
 use crate::model::Fault;
 use crate::provider::postgres::catalog::Table;
-use crate::provider::postgres::{Name, Progress, ReadSession, Session, WriteSession, quote, stream};
+use crate::provider::postgres::{Name, Progress, ReadSession, RowSum, Session, WriteSession, quote, stream};
 
 /// A table below this is not worth a second stream.
 const SPLIT_FROM: i64 = 128 << 20;
@@ -42,9 +42,46 @@ pub struct Load {
     pub memory: String,
 }
 
-/// Rows of one table as both sides have them.
+/// Where the rows of one table come from.
 struct Source {
     table: Table,
+}
+
+/// One table or partition to be filled.
+#[derive(Clone)]
+struct Part {
+    member: Member,
+    source: Table,
+    binary: bool,
+    /// Where its rows can be added up while they stream.
+    sum: Option<RowSum>,
+}
+
+/// What went through one stream, or through several together.
+#[derive(Clone, Copy)]
+struct Sent {
+    rows: u64,
+    sum: Option<i128>,
+}
+
+impl Sent {
+    /// Of streams side by side.
+    async fn all(
+        streams: impl Iterator<Item = impl Future<Output = Result<Self, Fault>> + Send + 'static>,
+    ) -> Result<Self, Fault> {
+        let mut running: JoinSet<_> = streams.collect();
+        let mut all = Self { rows: 0, sum: Some(0) };
+        while let Some(sent) = running.join_next().await {
+            let sent = sent.map_err(broke)??;
+            all.rows += sent.rows;
+            all.sum = all.sum.zip(sent.sum).map(|(a, b)| a + b);
+        }
+        Ok(all)
+    }
+
+    fn proof(self) -> Proof {
+        Proof { rows: self.rows, checksum: self.sum.map(|sum| sum.to_string()) }
+    }
 }
 
 /// Makes and fills the scratch tables. `begun` is told of the progress that others may watch.
@@ -178,75 +215,81 @@ async fn source_of(keeper: &ReadSession, unit: &Unit) -> Result<Vec<Option<Sourc
 impl Load {
     /// One table with its partitions, from rows to keys.
     async fn unit(self: Arc<Self>, unit: Unit, sources: Vec<Option<Source>>) -> Result<Proof, Fault> {
-        let through_root = sources.len() > 1 && sources.iter().skip(1).all(Option::is_none);
+        let parts = self.parts(&unit, sources);
         let checked = self.compare == Compare::Checksum;
+        let in_flight = checked && parts.iter().all(|part| part.sum.is_some());
         // A set of one: dropping it ends the task, and with it the session.
         let (mut theirs, mut ours) = (JoinSet::new(), JoinSet::new());
-        if checked {
+        if checked && !in_flight {
             theirs.spawn(self.clone().sum(unit.clone(), Side::Source));
         }
-        let mut parts = JoinSet::new();
-        for (member, source) in unit.members.iter().zip(sources) {
-            let Some(source) = source else { continue };
-            if member.table.is_partitioned() && !through_root {
-                continue;
-            }
-            parts.spawn(self.clone().rows(member.clone(), source.table));
-        }
-        let mut rows = 0;
-        while let Some(joined) = parts.join_next().await {
-            rows += joined.map_err(broke)??;
-        }
+        let sent = Sent::all(parts.into_iter().map(|part| self.clone().rows(part))).await?;
         if checked {
             ours.spawn(self.clone().sum(unit.clone(), Side::Copy));
         }
         if self.mode != Mode::Merge {
             self.clone().indexes(&unit).await?;
         }
-        let (Some(theirs), Some(ours)) = (theirs.join_next().await, ours.join_next().await) else {
+        let Some(ours) = ours.join_next().await else {
             // Both servers have counted the rows of each COPY.
-            return Ok(Proof { rows, checksum: None });
+            return Ok(Proof { rows: sent.rows, checksum: None });
         };
-        let (theirs, ours) = (theirs.map_err(broke)??, ours.map_err(broke)??);
+        let ours = ours.map_err(broke)??;
+        if in_flight && sent.proof() == ours {
+            return Ok(ours);
+        }
+        let theirs = match theirs.join_next().await {
+            Some(theirs) => theirs.map_err(broke)??,
+            // What was sent spares a reading of the source only where it agrees.
+            None => self.sum(unit.clone(), Side::Source).await?,
+        };
         if theirs == ours { Ok(ours) } else { Err(not_the_same(&unit, &theirs, &ours)) }
     }
 
+    /// What is to be copied, table by table.
+    fn parts(&self, unit: &Unit, sources: Vec<Option<Source>>) -> Vec<Part> {
+        let through_root = sources.len() > 1 && sources.iter().skip(1).all(Option::is_none);
+        let mut parts = Vec::new();
+        for (member, source) in unit.members.iter().zip(sources) {
+            let Some(Source { table: source }) = source else { continue };
+            if member.table.is_partitioned() && !through_root {
+                continue;
+            }
+            let binary = self.binary && source.columns.iter().chain(&member.table.columns).all(|column| column.plain);
+            let summed = binary && self.compare == Compare::Checksum;
+            let sum = if summed { RowSum::of(unit.root(), &source, &member.table) } else { None };
+            parts.push(Part { member: member.clone(), source, binary, sum });
+        }
+        parts
+    }
+
     /// Fills one table. One stream freezes; several share a big one by ranges of pages.
-    async fn rows(self: Arc<Self>, member: Member, source: Table) -> Result<u64, Fault> {
+    async fn rows(self: Arc<Self>, part: Part) -> Result<Sent, Fault> {
+        let source = &part.source;
         let streams = if self.site.jobs > 2 && source.bytes > SPLIT_FROM && !source.is_partitioned() {
             i64::try_from(self.site.jobs).unwrap_or(1).min(source.bytes / (SPLIT_FROM / 2))
         } else {
             1
         };
         if streams == 1 {
-            return self.one(&member, &source, None, !source.is_partitioned()).await;
+            let freeze = !source.is_partitioned();
+            return self.one(part, None, freeze).await;
         }
         let step = source.pages / streams + 1;
-        let mut all = JoinSet::new();
-        for part in 0..streams {
+        Sent::all((0..streams).map(|at| {
             // The last range is open: the table may have grown since its size was read.
-            let range = (part * step, (part + 1 < streams).then_some((part + 1) * step));
-            let (load, member, source) = (self.clone(), member.clone(), source.clone());
-            all.spawn(async move { load.one(&member, &source, Some(range), false).await });
-        }
-        let mut rows = 0;
-        while let Some(joined) = all.join_next().await {
-            rows += joined.map_err(broke)??;
-        }
-        Ok(rows)
+            let range = (at * step, (at + 1 < streams).then_some((at + 1) * step));
+            let (load, part) = (self.clone(), part.clone());
+            async move { load.one(part, Some(range), false).await }
+        }))
+        .await
     }
 
-    async fn one(
-        &self,
-        member: &Member,
-        source: &Table,
-        range: Option<(i64, Option<i64>)>,
-        freeze: bool,
-    ) -> Result<u64, Fault> {
+    async fn one(&self, part: Part, range: Option<(i64, Option<i64>)>, freeze: bool) -> Result<Sent, Fault> {
+        let Part { member, source, binary, mut sum } = part;
         let _slot = self.slots.acquire().await;
         let place = self.site.scratch.table_place(member.number);
         let columns = member.table.copied_list();
-        let binary = self.binary && source.columns.iter().chain(&member.table.columns).all(|column| column.plain);
         let format = if binary { "format binary" } else { "format text" };
         let out = match range {
             None if source.is_partitioned() => {
@@ -269,15 +312,15 @@ impl Load {
         let (mut from, mut to) = (from.into_wire().await?, to.into_wire().await?);
         let begin = if freeze { format!("begin; truncate only {}", place.sql()) } else { "begin".to_owned() };
         to.run(&begin).await?;
-        let rows = stream(&mut from, &out, &mut to, &into, &self.progress)
+        let rows = stream(&mut from, &out, &mut to, &into, &self.progress, sum.as_mut())
             .await
             .map_err(|fault| explain(fault, &format!("the rows of `{}` cannot be loaded", member.table.place())))?;
         to.run("commit").await?;
-        Ok(rows)
+        Ok(Sent { rows, sum: sum.and_then(|sum| sum.sum()) })
     }
 
-    /// Rows and their sum: of the source in the same moment as the rows and while they stream, since the target is the
-    /// slower side; of the copy beside the index builds.
+    /// Rows and their sum, as a server works them out: of the source in the same moment as the rows and while they stream,
+    /// since the target is the slower side; of the copy beside the index builds.
     async fn sum(self: Arc<Self>, unit: Unit, side: Side) -> Result<Proof, Fault> {
         let _slot = self.sums.acquire().await;
         let (session, place) = match side {

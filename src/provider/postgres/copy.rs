@@ -1,4 +1,4 @@
-//! COPY out of one server and into another, without looking at the rows.
+//! COPY out of one server and into another; the rows are passed on as they are.
 //!
 //! Promises: what the source sent is what the target got, byte for byte; an error of either side ends the stream with that
 //! side's words; a stream that ends early never counts as done, since the target commits only after `CopyDone`.
@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::fault::server_fault;
 use super::raw::Duplex;
+use super::row_sum::RowSum;
 use crate::model::{Fault, RetryClass};
 
 /// One read of the source and one write to the target; larger ones were not faster.
@@ -178,17 +179,18 @@ fn header(bytes: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// Moves the rows of `out` at the source through `into` at the target; how many the source said it sent, which the target
-/// has confirmed.
+/// has confirmed. `sum` is shown all that is sent.
 pub async fn stream(
     source: &mut Wire,
     out: &str,
     target: &mut Wire,
     into: &str,
     progress: &Progress,
+    sum: Option<&mut RowSum>,
 ) -> Result<u64, Fault> {
     source.begin(out).await?;
     target.begin(into).await?;
-    pass(source, target, progress).await?;
+    pass(source, target, progress, sum).await?;
     let sent = source.settle().await?;
     // CopyDone
     target.write(&[b'c', 0, 0, 0, 4]).await?;
@@ -200,7 +202,12 @@ pub async fn stream(
 }
 
 /// Passes row messages on until something else comes; that stays unread.
-async fn pass(source: &mut Wire, target: &mut Wire, progress: &Progress) -> Result<(), Fault> {
+async fn pass(
+    source: &mut Wire,
+    target: &mut Wire,
+    progress: &Progress,
+    mut sum: Option<&mut RowSum>,
+) -> Result<(), Fault> {
     let mut buffer = std::mem::take(&mut source.unread);
     // Bytes of the row that the last buffer ended in.
     let mut missing = 0;
@@ -212,6 +219,9 @@ async fn pass(source: &mut Wire, target: &mut Wire, progress: &Progress) -> Resu
             target.stream.write_all(&buffer[..whole]).await.map_err(|error| target.cut(&error))?;
             if target.peek().await.map_err(|error| target.cut(&error))? {
                 return Err(target.settle().await.err().unwrap_or_else(|| Fault::new("RG2106", "the target stopped")));
+            }
+            if let Some(sum) = &mut sum {
+                sum.take(&buffer[..whole]);
             }
         }
         buffer.drain(..whole);

@@ -13,6 +13,7 @@ mod identity;
 mod name;
 pub mod question;
 mod raw;
+mod row_sum;
 mod session;
 pub mod statements;
 #[cfg(test)]
@@ -24,4 +25,5 @@ pub use copy::{Progress, Wire, stream};
 pub use fault::{fault, sql_state};
 pub use identity::Identity;
 pub use name::{Name, literal, quote};
+pub use row_sum::RowSum;
 pub use session::{Endpoint, ReadSession, Session, WriteSession, application_name};

@@ -6,6 +6,7 @@ mod encrypted;
 mod full;
 mod measure;
 mod modest;
+mod proof;
 mod refused;
 mod stage;
 mod swapped;

@@ -11,4 +11,5 @@ pub use parts::{
     Check, Column, Constraint, ForeignKey, Grant, Index, Policy, Publication, Sequence, SequenceBond, Statistics,
     Trigger,
 };
+pub use row_hash::Hashed;
 pub use table::{Table, bonds, find, members, read, tables_of};

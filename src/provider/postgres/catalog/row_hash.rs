@@ -10,16 +10,20 @@ use super::table::Table;
 use crate::provider::postgres::quote;
 
 impl Table {
+    /// By name, since the two servers may hold the columns in another order.
+    pub fn hash_order(&self) -> Vec<&Column> {
+        let mut columns: Vec<&Column> = self.columns.iter().collect();
+        columns.sort_by(|a, b| a.name.cmp(&b.name));
+        columns
+    }
+
     /// `alias` is the table's name in the query. `modern`: both servers know `hash_record_extended` (PostgreSQL 14).
     pub fn row_hash(&self, alias: &str, modern: bool) -> String {
-        let mut columns: Vec<&Column> = self.columns.iter().collect();
-        // The two servers may hold the columns in another order.
-        columns.sort_by(|a, b| a.name.cmp(&b.name));
         let (mut chained, mut others) = (Vec::new(), Vec::new());
-        for column in columns {
+        for column in self.hash_order() {
             let value = format!("{alias}.{}", quote(&column.name));
-            match own(column) {
-                Some((function, cast)) => chained.push((column, function, format!("{value}{cast}"))),
+            match Hashed::of(column) {
+                Some(hashed) => chained.push((column, hashed.function(), format!("{value}{}", hashed.cast()))),
                 None => others.push(shown(column, &value)),
             }
         }
@@ -37,24 +41,60 @@ impl Table {
     }
 }
 
-/// The function that hashes a column's type, and what makes its argument of the column.
-fn own(column: &Column) -> Option<(&'static str, &'static str)> {
-    let plain = |name| Some((name, ""));
-    // Without the precision, as in `timestamp(3) with time zone`.
-    let (before, after) = column.kind.split_once('(').unwrap_or((&column.kind, ""));
-    let after = after.split_once(')').map_or(after, |(_, after)| after);
-    match format!("{before}{after}").as_str() {
-        "smallint" => plain("hashint2extended"),
-        "integer" => plain("hashint4extended"),
-        "bigint" => plain("hashint8extended"),
-        "boolean" => Some(("hashint4extended", "::int")),
-        "numeric" => plain("hash_numeric_extended"),
-        "uuid" => plain("uuid_hash_extended"),
-        "text" | "character varying" => Some(("hashtextextended", " collate \"C\"")),
-        "timestamp without time zone" => plain("timestamp_hash_extended"),
-        // Sessions are in UTC.
-        "timestamp with time zone" => Some(("timestamp_hash_extended", "::timestamp")),
-        _ => None,
+/// A type with a hash function of its own, which SQL can call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hashed {
+    Smallint,
+    Integer,
+    Bigint,
+    Boolean,
+    Numeric,
+    Uuid,
+    Text,
+    Timestamp,
+    /// Sessions are in UTC.
+    TimestampTz,
+}
+
+impl Hashed {
+    pub fn of(column: &Column) -> Option<Self> {
+        // Without the precision, as in `timestamp(3) with time zone`.
+        let (before, after) = column.kind.split_once('(').unwrap_or((&column.kind, ""));
+        let after = after.split_once(')').map_or(after, |(_, after)| after);
+        Some(match format!("{before}{after}").as_str() {
+            "smallint" => Self::Smallint,
+            "integer" => Self::Integer,
+            "bigint" => Self::Bigint,
+            "boolean" => Self::Boolean,
+            "numeric" => Self::Numeric,
+            "uuid" => Self::Uuid,
+            "text" | "character varying" => Self::Text,
+            "timestamp without time zone" => Self::Timestamp,
+            "timestamp with time zone" => Self::TimestampTz,
+            _ => return None,
+        })
+    }
+
+    fn function(self) -> &'static str {
+        match self {
+            Self::Smallint => "hashint2extended",
+            Self::Integer | Self::Boolean => "hashint4extended",
+            Self::Bigint => "hashint8extended",
+            Self::Numeric => "hash_numeric_extended",
+            Self::Uuid => "uuid_hash_extended",
+            Self::Text => "hashtextextended",
+            Self::Timestamp | Self::TimestampTz => "timestamp_hash_extended",
+        }
+    }
+
+    /// What makes the function's argument of the column.
+    fn cast(self) -> &'static str {
+        match self {
+            Self::Boolean => "::int",
+            Self::Text => " collate \"C\"",
+            Self::TimestampTz => "::timestamp",
+            _ => "",
+        }
     }
 }
 
