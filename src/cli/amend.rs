@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::args::ResumeArgs;
 use super::context::{Context, person};
+use super::failure::{EDITED, ENDED};
 use super::{Failure, check, resume, run};
 use crate::engine::amend::begun;
 use crate::engine::executor::ExecuteError;
@@ -32,7 +33,7 @@ pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), 
     match &args.accept {
         Some(digest) if same && !names(digest, &saved.source_digest) => {
             let message = format!("`{}` has the digest {}", saved.runbook.display(), short(&saved.source_digest));
-            return Err(Failure::usage(format!("{message}, not {digest}")).code("RG8003"));
+            return Err(Failure::usage(EDITED, format!("{message}, not {digest}")));
         }
         Some(digest) if !same => return accept(context, dir, args, &saved, digest, outage),
         None if !same && !args.as_started => return Err(edited(context, dir, &saved)),
@@ -58,7 +59,7 @@ fn edited(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Failure {
     let how = |file: &PathBuf| if file.exists() { "was edited since" } else { "is gone; it was there when" };
     let files = saved.edited(dir);
     let files: Vec<String> = files.iter().map(|file| format!("`{}` {}", file.display(), how(file))).collect();
-    let mut failure = Failure::usage(format!("{} run `{}` took it", files.join(" and "), saved.run)).code("RG8003");
+    let mut failure = Failure::usage(EDITED, format!("{} run `{}` took it", files.join(" and "), saved.run));
     let loaded = match runbook::load(&saved.runbook) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -154,7 +155,7 @@ type Touched<'a> = Vec<(Address, &'a StepChange)>;
 fn instances<'a>(plan: &Plan, difference: &'a Difference) -> Result<Touched<'a>, Failure> {
     let mut touched: Touched<'_> = Vec::new();
     for step in &difference.steps {
-        let written: Address = step.id.parse().map_err(Failure::usage)?;
+        let written: Address = step.id.parse().map_err(|why: String| Failure::usage(EDITED, why))?;
         let nodes = (0..plan.len()).map(|node| plan.address(node));
         let items = nodes.filter(|address| **address != written && address.without_keys() == written);
         touched.extend(items.map(|address| (address.clone(), step)));
@@ -177,7 +178,10 @@ fn refuse_what_is_begun<'a>(
         Err(error) => return Err(error.into()),
     };
     if recovered.state.ended.is_some() {
-        return Err(Failure::usage(format!("run `{}` has ended; nothing of its plan changes any more", dir.id())));
+        return Err(Failure::usage(
+            ENDED,
+            format!("run `{}` has ended; nothing of its plan changes any more", dir.id()),
+        ));
     }
     let plan = resume::grown(context, dir, &recovered.state)?;
     let touched = instances(&plan, difference)?;
@@ -186,7 +190,7 @@ fn refuse_what_is_begun<'a>(
         return Ok((recovered.state, touched));
     }
     let message = "steps that were started are not what they were; nothing was taken over";
-    let mut failure = Failure::usage(message).code("RG8003");
+    let mut failure = Failure::usage(EDITED, message);
     for (_, step) in touched.iter().filter(|(address, _)| begun.contains(&address)) {
         let told = step.to_string();
         if !failure.causes.contains(&told) {

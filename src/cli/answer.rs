@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
+use super::failure::{ARGUMENT, FILES, NO_STEP, NOT_MEANT};
 use super::looking::{self, print_json_line, talk};
 use super::{Failure, cleanup, exit, holds, resume};
 use crate::engine::{answers, escalation, undo, world};
@@ -52,7 +53,7 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
 }
 
 fn address(step: &str) -> Result<Address, Failure> {
-    step.parse().map_err(Failure::usage)
+    step.parse().map_err(|why: String| Failure::usage(ARGUMENT, why))
 }
 
 fn done(context: &Context, args: DoneArgs) -> Result<u8, Failure> {
@@ -62,7 +63,7 @@ fn done(context: &Context, args: DoneArgs) -> Result<u8, Failure> {
     };
     for output in &args.outputs {
         let (name, value) = output.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("`--output {output}` has no value")).hint("write --output NAME=VALUE")
+            Failure::usage(ARGUMENT, format!("`--output {output}` has no value")).hint("write --output NAME=VALUE")
         })?;
         // JSON where it is JSON, so that numbers and lists need no other option; text otherwise.
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
@@ -78,8 +79,9 @@ fn read_outputs(file: &Path) -> Result<Map<String, Value>, Failure> {
     } else {
         std::fs::read_to_string(file).map(|read| text = read)
     };
-    read.map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", file.display())))?;
-    serde_json::from_str(&text).map_err(|e| Failure::usage(format!("`{}` is no JSON object: {e}", file.display())))
+    read.map_err(|e| Failure::usage(FILES, format!("cannot read `{}`: {e}", file.display())))?;
+    serde_json::from_str(&text)
+        .map_err(|e| Failure::usage(ARGUMENT, format!("`{}` is no JSON object: {e}", file.display())))
 }
 
 /// Says what an end by hand comes to, and does it: whoever types a reason means it.
@@ -120,7 +122,8 @@ fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs)
     let plan = resume::grown(context, &dir, &state)?;
     let step = step.map(address).transpose()?;
     let find = |step: &Address| {
-        plan.find(step).ok_or_else(|| Failure::usage(format!("there is no step `{step}` in run `{}`", dir.id())))
+        plan.find(step)
+            .ok_or_else(|| Failure::usage(NO_STEP, format!("there is no step `{step}` in run `{}`", dir.id())))
     };
     let node = step.as_ref().map(find).transpose()?;
     let preview = undo::preview(&plan, &state, node);
@@ -128,14 +131,14 @@ fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs)
     preview.stay.iter().for_each(|step| talk(format_args!("stays: `{step}` has no undo")));
     let meant = yes || (context.interactive && confirmed()?);
     if !meant {
-        return Err(Failure::usage("nothing was taken back").hint("--yes says that this is meant"));
+        return Err(Failure::usage(NOT_MEANT, "nothing was taken back").hint("--yes says that this is meant"));
     }
     say(context, Verb::Undo { step }, args)
 }
 
 fn confirmed() -> Result<bool, Failure> {
     let ask = dialoguer::Confirm::new().with_prompt("take this back?").default(false);
-    ask.interact().map_err(|e| Failure::usage(e.to_string()))
+    ask.interact().map_err(|e| Failure::usage(NOT_MEANT, e.to_string()))
 }
 
 fn say(context: &Context, verb: Verb, args: AnswerArgs) -> Result<u8, Failure> {
@@ -175,8 +178,7 @@ fn refuse_passwords(verb: &Verb, because: Option<&str>) -> Result<(), Failure> {
     };
     match said.or_else(|| because.and_then(url_with_password)) {
         None => Ok(()),
-        Some(url) => Err(Failure::usage("a URL in this answer holds a password; nothing was recorded")
-            .code(codes::URL_PASSWORD)
+        Some(url) => Err(Failure::usage(codes::URL_PASSWORD, "a URL in this answer holds a password; nothing was recorded")
             .hint(format!(
                 "say `{url}`; the runbook takes the password as a secret: `{{ url: \"{url}\", password: \"{{{{ secrets.NAME }}}}\" }}`"
             ))),
@@ -199,7 +201,8 @@ pub fn answer_id() -> String {
 }
 
 pub fn deliver(dir: &RunDir, answer: &Answer) -> Result<(), Failure> {
-    world::deliver(&dir.inbox(), answer).map_err(|e| Failure::usage(format!("the answer cannot be written: {e}")))?;
+    world::deliver(&dir.inbox(), answer)
+        .map_err(|e| Failure::usage(FILES, format!("the answer cannot be written: {e}")))?;
     Ok(())
 }
 

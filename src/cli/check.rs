@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
+use super::failure::UNFIT;
 use super::looking::{print, print_json_line};
 use super::{Failure, exit, problems};
 use crate::kinds::Kinds;
@@ -45,7 +46,7 @@ pub fn load(context: &Context, file: &Path) -> Result<Loaded, Failure> {
 
 pub fn refused(context: &Context, file: &Path, problems: &[Problem]) -> Failure {
     show(context, problems);
-    Failure::usage(format!("`{}` cannot be run; nothing was started", file.display()))
+    Failure::usage(UNFIT, format!("`{}` cannot be run; nothing was started", file.display()))
 }
 
 pub fn show(context: &Context, problems: &[Problem]) {

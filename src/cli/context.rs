@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::args::Cli;
 use super::failure::Failure;
+use super::failure::{FILES, NO_RUN, SEVERAL_RUNS};
 use crate::journal::store::{NoRun, RunDir, Store};
 use crate::journal::{Folder, recover};
 use crate::model::Person;
@@ -55,7 +56,7 @@ impl Context {
 
     pub fn writing(&self) -> Result<Store, Failure> {
         Store::open(&self.state).map_err(|error| {
-            Failure::usage(format!("cannot use the state folder `{}`: {error}", self.state.display()))
+            Failure::usage(FILES, format!("cannot use the state folder `{}`: {error}", self.state.display()))
                 .hint("name another one by --state DIR or $REGROW_STATE")
         })
     }
@@ -67,7 +68,7 @@ impl Context {
             Some(beginning) => self.named(&store, beginning),
             None => match store.list()?.first() {
                 Some(run) => Ok(store.run(run)),
-                None => Err(Failure::usage(format!("there is no run in `{}`", self.state.display()))
+                None => Err(Failure::usage(NO_RUN, format!("there is no run in `{}`", self.state.display()))
                     .hint("`regrow run FILE` starts one; another state folder is named by --state DIR")),
             },
         }
@@ -82,10 +83,13 @@ impl Context {
         let mut open: Vec<RunDir> = store.list()?.iter().map(|run| store.run(run)).filter(is_open).collect();
         match open.len() {
             1 => Ok(open.remove(0)),
-            0 => Err(Failure::usage("no run is unfinished").hint("name one by --run RUN; `regrow list` shows them")),
+            0 => {
+                Err(Failure::usage(NO_RUN, "no run is unfinished")
+                    .hint("name one by --run RUN; `regrow list` shows them"))
+            }
             _ => {
                 let names: Vec<String> = open.iter().map(|run| format!("`{}`", run.id())).collect();
-                Err(Failure::usage(format!("several runs are unfinished: {}", names.join(", ")))
+                Err(Failure::usage(SEVERAL_RUNS, format!("several runs are unfinished: {}", names.join(", ")))
                     .hint("name one by --run RUN"))
             }
         }
@@ -95,12 +99,15 @@ impl Context {
         match store.find(beginning)? {
             Ok(run) => Ok(store.run(&run)),
             Err(NoRun::Unknown) => {
-                Err(Failure::usage(format!("there is no run `{beginning}` in `{}`", self.state.display()))
+                Err(Failure::usage(NO_RUN, format!("there is no run `{beginning}` in `{}`", self.state.display()))
                     .hint("`regrow list` shows all runs"))
             }
             Err(NoRun::Ambiguous(runs)) => {
                 let names: Vec<String> = runs.iter().map(|run| format!("`{run}`")).collect();
-                Err(Failure::usage(format!("`{beginning}` is the beginning of several runs: {}", names.join(", "))))
+                Err(Failure::usage(
+                    SEVERAL_RUNS,
+                    format!("`{beginning}` is the beginning of several runs: {}", names.join(", ")),
+                ))
             }
         }
     }

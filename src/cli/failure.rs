@@ -16,11 +16,40 @@ use crate::model::answer::Refusal;
 use crate::model::fault::add_causes;
 use crate::view::clean;
 
+/// There is no such step.
+pub const NO_STEP: &str = "RG8001";
+/// The output cannot be written.
+pub const OUTPUT: &str = "RG8002";
+/// The runbook is not what the run took.
+pub const EDITED: &str = "RG8003";
+/// A run with this id exists, and is another one.
+pub const TAKEN: &str = "RG8004";
+/// There is no run that is meant.
+pub const NO_RUN: &str = "RG8005";
+/// Several runs could be meant.
+pub const SEVERAL_RUNS: &str = "RG8006";
+/// A file or folder cannot be used.
+pub const FILES: &str = "RG8007";
+/// Something on the command line cannot be understood.
+pub const ARGUMENT: &str = "RG8008";
+/// Nobody said that it is meant.
+pub const NOT_MEANT: &str = "RG8009";
+/// The run has ended.
+pub const ENDED: &str = "RG8010";
+/// The runbook cannot be run.
+pub const UNFIT: &str = "RG8011";
+/// Secrets are missing.
+pub const SECRETS: &str = "RG8012";
+/// The run would fail at once.
+pub const PREFLIGHT: &str = "RG8013";
+/// Another process executes the run.
+pub const BUSY: &str = "RG8014";
+
 /// Why a command did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub exit: u8,
-    /// As in `explain CODE`; absent for slips at the command line.
+    /// As in `explain CODE`; absent only where nothing is printed.
     pub code: Option<String>,
     /// One sentence, present tense, without a final dot.
     pub message: String,
@@ -30,27 +59,22 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(exit: u8, message: impl Into<String>) -> Self {
-        Self { exit, code: None, message: message.into(), hint: None, causes: Vec::new() }
+    pub fn new(exit: u8, code: &str, message: impl Into<String>) -> Self {
+        Self { exit, code: Some(code.to_owned()), message: message.into(), hint: None, causes: Vec::new() }
     }
 
     /// Nothing was started.
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(exit::USAGE, message)
+    pub fn usage(code: &str, message: impl Into<String>) -> Self {
+        Self::new(exit::USAGE, code, message)
     }
 
     /// Ends with `exit` and prints nothing more.
     pub fn silent(exit: u8) -> Self {
-        Self::new(exit, "")
+        Self { exit, code: None, message: String::new(), hint: None, causes: Vec::new() }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
-        self
-    }
-
-    pub fn code(mut self, code: &str) -> Self {
-        self.code = Some(code.into());
         self
     }
 
@@ -109,7 +133,7 @@ impl From<JournalError> for Failure {
             JournalError::Full { .. } => exit::STOPPED,
             _ => exit::USAGE,
         };
-        let failure = Self::new(exit, error.to_string()).code(journal_code(&error)).hint(error.hint());
+        let failure = Self::new(exit, journal_code(&error), error.to_string()).hint(error.hint());
         match error.source() {
             Some(cause) => failure.caused_by(cause),
             None => failure,
@@ -121,16 +145,16 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         match error {
             ExecuteError::Journal(error) => error.into(),
-            ExecuteError::Busy(run) => Failure::new(exit::BUSY, format!("another process executes run `{run}`"))
+            ExecuteError::Busy(run) => Failure::new(exit::BUSY, BUSY, format!("another process executes run `{run}`"))
                 .hint("`regrow status` shows it; `regrow resume` without --no-wait follows it"),
-            ExecuteError::Io { what, source } => Failure::usage(what).caused_by(&source),
+            ExecuteError::Io { what, source } => Failure::usage(FILES, what).caused_by(&source),
         }
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Failure::usage(error.to_string())
+        Failure::usage(FILES, error.to_string())
     }
 }
 
@@ -156,7 +180,7 @@ fn journal_code(error: &JournalError) -> &'static str {
 pub fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::new(exit::FAILED, "the output cannot be written").code("RG8002").caused_by(&error)),
+        Err(error) => Err(Failure::new(exit::FAILED, OUTPUT, "the output cannot be written").caused_by(&error)),
         Ok(()) => Ok(()),
     }
 }

@@ -94,7 +94,7 @@ pub fn write_report(dir: &RunDir, inputs: &Value) -> Result<Vec<String>, Fault> 
 pub fn write_reports(dir: &RunDir) -> Result<(), Failure> {
     let written: io::Result<Vec<PathBuf>> = report::write_all(dir);
     written.map(|_| ()).map_err(|error| {
-        Failure::new(exit::FAILED, "the run is over, but its report cannot be written")
+        Failure::new(exit::FAILED, "RG5101", "the run is over, but its report cannot be written")
             .caused_by(&error)
             .hint(format!("`regrow report {}` prints it", dir.id()))
     })

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::Drawn;
 use super::context::Context;
+use super::failure::UNFIT;
 use super::looking::{print, print_json};
 use super::{Failure, check, exit};
 use crate::graph::Graph;
@@ -13,7 +14,7 @@ use crate::runbook::{self, Problem, Runbook};
 
 pub fn graph(context: &Context, file: &PathBuf, format: Drawn) -> Result<u8, Failure> {
     let Some(runbook) = sound(file) else { return check::check(context, std::slice::from_ref(file)) };
-    let graph = Graph::as_written(&runbook).map_err(Failure::usage)?;
+    let graph = Graph::as_written(&runbook).map_err(|why| Failure::usage(UNFIT, why))?;
     let picture = Picture::of(&runbook, &graph);
     if context.json {
         print_json(&picture.json())?;

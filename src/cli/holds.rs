@@ -1,6 +1,7 @@
 //! Holds in what a person types and reads: what an abort does with those that are taken, and the page of `status`.
 
 use super::context::Context;
+use super::failure::NOT_MEANT;
 use super::looking::talk;
 use super::{Failure, resume};
 use crate::journal::store::RunDir;
@@ -41,7 +42,7 @@ pub fn to_release(context: &Context, dir: &RunDir, view: &RunView) -> Result<Vec
 fn confirmed(hold: &HoldView) -> Result<bool, Failure> {
     let since = hold.since.map(|since| format!(", taken since {}", stamp(since))).unwrap_or_default();
     let ask = dialoguer::Confirm::new().with_prompt(format!("release the hold `{}`{since}?", hold.name)).default(false);
-    ask.interact().map_err(|e| Failure::usage(e.to_string()))
+    ask.interact().map_err(|e| Failure::usage(NOT_MEANT, e.to_string()))
 }
 
 /// The holds of a run, those that need somebody in alarm.

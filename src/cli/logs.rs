@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::args::LogsArgs;
 use super::context::Context;
+use super::failure::ARGUMENT;
 use super::failure::{Failure, written};
 use super::looking::{self, talk};
 use crate::journal::lease;
@@ -24,7 +25,7 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
     let step = args.step.as_str();
     let dir = context.run_to_look_at(args.run.as_deref())?;
     let view = looking::view_of(context, &dir);
-    let address: Address = step.parse().map_err(Failure::usage)?;
+    let address: Address = step.parse().map_err(|why: String| Failure::usage(ARGUMENT, why))?;
     let logs = of_step(&dir, &address);
     // A log is shown also where the plan that would name its step is lost.
     if logs.is_empty() {

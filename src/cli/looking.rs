@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::context::Context;
+use super::failure::NO_STEP;
 use super::failure::{Failure, written};
 use crate::journal::store::RunDir;
 use crate::runbook::suggest;
@@ -32,7 +33,7 @@ pub fn view_of(context: &Context, dir: &RunDir) -> RunView {
 pub fn step<'a>(view: &'a RunView, id: &str) -> Result<&'a StepView, Failure> {
     view.find(id).ok_or_else(|| {
         let ids: Vec<&str> = view.steps.iter().map(|step| step.address.as_str()).collect();
-        let failure = Failure::usage(format!("there is no step `{id}` in run `{}`", view.id)).code("RG8001");
+        let failure = Failure::usage(NO_STEP, format!("there is no step `{id}` in run `{}`", view.id));
         match suggest::help(id, ids.iter().copied()) {
             Some(help) => failure.hint(help),
             None => failure.hint(format!("`regrow status {}` names the steps", view.id)),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::args::{Choices, PlanArgs};
 use super::context::Context;
+use super::failure::{ARGUMENT, PREFLIGHT};
 use super::looking::{print, print_json_line};
 use super::{Failure, check, exit, run};
 use crate::kind::{Made, Op, Prepared, ReadCx};
@@ -60,7 +61,7 @@ fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
         items: Items::new(),
         earlier: history::seconds(&context.looking(), &loaded.runbook.name),
         // Nothing is started under it; names made of it only show their form.
-        run: "plan".parse::<RunId>().map_err(Failure::usage)?,
+        run: "plan".parse::<RunId>().map_err(|why: String| Failure::usage(ARGUMENT, why))?,
         mode: Mode::Real,
         started_at: now,
         outage_began: None,
@@ -92,7 +93,7 @@ pub fn preflight(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>, Failure>
         let changes = looks.into_values().filter_map(Result::ok).flat_map(|look| look.changes);
         return Ok(changes.collect());
     };
-    let mut failure = Failure::usage("the run would fail at once; nothing was started");
+    let mut failure = Failure::usage(PREFLIGHT, "the run would fail at once; nothing was started");
     failure.causes = faults.iter().map(|(node, fault)| format!("`{}`: {fault}", plan.address(*node))).collect();
     failure.hint.clone_from(&first.hint);
     Err(failure)

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::args::{ReportArgs, ReportFormat};
 use super::context::Context;
 use super::exit;
+use super::failure::OUTPUT;
 use super::failure::{Failure, written};
 use super::looking::talk;
 use crate::report::postmortem::Postmortem;
@@ -28,7 +29,7 @@ pub fn report(context: &Context, args: &ReportArgs) -> Result<(), Failure> {
     };
     replace(path, |out| write(&report, format, out)).map_err(|error| {
         let message = format!("`{}` cannot be written", path.display());
-        Failure::new(exit::FAILED, message).code("RG8002").caused_by(&error)
+        Failure::new(exit::FAILED, OUTPUT, message).caused_by(&error)
     })?;
     talk(format_args!("the report is in `{}`", path.display()));
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::args::{Going, ResumeArgs};
 use super::context::{Context, person};
+use super::failure::{EDITED, FILES};
 use super::run::{self, Engaged};
 use super::{Failure, amend, answer, cleanup, exit, follow};
 use crate::engine::errand::{is_errand, touched};
@@ -51,14 +52,13 @@ fn has_work_left(plan: &Plan, state: &RunState) -> bool {
 
 /// The plan of a run, from the copy in its folder, as it was before the first record.
 pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
-    let saved =
-        SavedPlan::read(dir).map_err(|e| Failure::usage(format!("`{}` cannot be read: {e}", dir.plan().display())))?;
+    let saved = SavedPlan::read(dir)
+        .map_err(|e| Failure::usage(FILES, format!("`{}` cannot be read: {e}", dir.plan().display())))?;
     let copy = saved.runbook_copy(dir);
     let loaded = saved.load(dir).map_err(|problems| super::check::refused(context, &copy, &problems))?;
     let digest = loaded.texts.digest();
     if digest != saved.source_digest {
-        return Err(Failure::usage(format!("the copy of the runbook in `{}` was changed", dir.path.display()))
-            .code("RG8003")
+        return Err(Failure::usage(EDITED, format!("the copy of the runbook in `{}` was changed", dir.path.display()))
             .hint("put it back as it was; a run only goes on by the runbook it started with"));
     }
     let mut plan = Plan::bind(loaded.runbook, &digest, saved.binding(), kinds::find)?;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Choices, Going, OnFailureArg, RunArgs};
 use super::context::{Context, person};
+use super::failure::{ARGUMENT, FILES, NO_STEP, SECRETS, TAKEN, UNFIT};
 use super::looking::talk;
 use super::offer::{self, Choice};
 use super::{Failure, answer, check, exit, follow, start_question};
@@ -35,7 +36,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let loaded = check::load(context, &args.choices.file)?;
     let store = context.writing()?;
     let run_id = match &args.run_id {
-        Some(id) => id.parse::<RunId>().map_err(Failure::usage)?,
+        Some(id) => id.parse::<RunId>().map_err(|why: String| Failure::usage(ARGUMENT, why))?,
         None => fresh_id(&store),
     };
     let binding = bind(context, &loaded, &args, &run_id)?;
@@ -51,8 +52,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     let changes = super::plan::preflight(&plan, &secrets)?;
     let who = person(args.going.name.as_deref());
     if let Some(short) = without_starter(&plan, &who.name) {
-        return Err(Failure::usage(short)
-            .code(codes::TOO_FEW_PEOPLE)
+        return Err(Failure::usage(codes::TOO_FEW_PEOPLE, short)
             .hint(format!("let somebody else start it, with `--as NAME`; it would be started by {}", who.name)));
     }
     start_question::ask(context, &plan, &args, &changes)?;
@@ -159,8 +159,7 @@ fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> 
     .filter_map(|(what, same)| (!same).then_some(*what))
     .collect();
     if !other.is_empty() {
-        return Err(Failure::usage(format!("run `{}` exists, with {}", old.run, other.join(" and ")))
-            .code("RG8004")
+        return Err(Failure::usage(TAKEN, format!("run `{}` exists, with {}", old.run, other.join(" and ")))
             .hint("name another id, or `regrow resume` the old one"));
     }
     if let Ok(recovered) = recover(&Folder::new(&dir.path))
@@ -210,7 +209,7 @@ pub fn params_of(
     let mut given = Vec::new();
     for param in &choices.params {
         let (name, value) = param.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("`--param {param}` has no value")).hint("write --param NAME=VALUE")
+            Failure::usage(ARGUMENT, format!("`--param {param}` has no value")).hint("write --param NAME=VALUE")
         })?;
         given.push((name.to_string(), value.to_string()));
     }
@@ -220,12 +219,12 @@ pub fn params_of(
 
 /// The steps that `--only`, `--from` and `--skip` leave out.
 pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, Failure> {
-    let graph = crate::graph::Graph::as_written(&loaded.runbook).map_err(Failure::usage)?;
+    let graph = crate::graph::Graph::as_written(&loaded.runbook).map_err(|why| Failure::usage(UNFIT, why))?;
     let find = |id: &String| {
         let none = || {
-            let failure = Failure::usage(format!("there is no step `{id}` in `{}`", choices.file.display()));
+            let failure = Failure::usage(NO_STEP, format!("there is no step `{id}` in `{}`", choices.file.display()));
             let known = graph.nodes.iter().map(|node| node.address.as_str());
-            suggest::help(id, known).into_iter().fold(failure.code("RG8001"), Failure::hint)
+            suggest::help(id, known).into_iter().fold(failure, Failure::hint)
         };
         graph.find(id).ok_or_else(none)
     };
@@ -254,10 +253,11 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
 pub fn outage_began(going: &Going, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
     let began = going.outage_began.as_deref().map(duration::parse_timestamp).transpose();
     let began = began.map_err(|why| {
-        Failure::usage(format!("--outage-began: {why}")).hint("write it as `2026-11-22T14:05:00Z`, with its offset")
+        Failure::usage(ARGUMENT, format!("--outage-began: {why}"))
+            .hint("write it as `2026-11-22T14:05:00Z`, with its offset")
     })?;
     if began.is_some_and(|began| began > now) {
-        return Err(Failure::usage("--outage-began lies in the future"));
+        return Err(Failure::usage(ARGUMENT, "--outage-began lies in the future"));
     }
     Ok(began)
 }
@@ -282,7 +282,7 @@ pub fn open_those_secrets(plan: &Plan, names: &BTreeSet<String>) -> Result<Secre
     let mut specs = plan.runbook.secrets.clone();
     specs.retain(|name, _| names.contains(name));
     vault::open(&specs, &plan.base).map_err(|faults| {
-        let mut failure = Failure::usage("secrets are missing; nothing was started");
+        let mut failure = Failure::usage(SECRETS, "secrets are missing; nothing was started");
         failure.causes = faults.iter().map(|fault| format!("{fault}")).collect();
         failure.hint = faults.into_iter().find_map(|fault| fault.hint);
         failure
@@ -348,7 +348,7 @@ fn code(dir: &RunDir, halt: Halt) -> u8 {
 }
 
 pub fn absolute(file: &Path) -> Result<PathBuf, Failure> {
-    file.canonicalize().map_err(|e| Failure::usage(format!("cannot find `{}`: {e}", file.display())))
+    file.canonicalize().map_err(|e| Failure::usage(FILES, format!("cannot find `{}`: {e}", file.display())))
 }
 
 fn base(file: &Path) -> Result<PathBuf, Failure> {

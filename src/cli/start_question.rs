@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::args::{Choices, RunArgs};
 use super::context::Context;
+use super::failure::NOT_MEANT;
 use super::looking::tell;
 use super::{Failure, run};
 use crate::plan::Plan;
@@ -37,7 +38,7 @@ pub fn ask_for_missing(
         let value: String = Input::new()
             .with_prompt(clean::word(&prompt))
             .interact_text()
-            .map_err(|e| Failure::usage(e.to_string()))?;
+            .map_err(|e| Failure::usage(NOT_MEANT, e.to_string()))?;
         given.push((name.to_string(), value));
         asked = true;
     }
@@ -57,7 +58,7 @@ pub fn ask(context: &Context, plan: &Plan, args: &RunArgs, changes: &[String]) -
         return Ok(());
     }
     if !context.interactive {
-        return Err(Failure::usage("nobody can be asked whether this run is meant; nothing was started")
+        return Err(Failure::usage(NOT_MEANT, "nobody can be asked whether this run is meant; nothing was started")
             .hint("without a terminal say --yes; approvals are asked all the same"));
     }
     let changes = changes.iter().map(|change| format!("at once: {change}"));
@@ -69,8 +70,8 @@ pub fn ask(context: &Context, plan: &Plan, args: &RunArgs, changes: &[String]) -
         .with_prompt(clean::word(&format!("type `{name}` to start, anything else to leave")))
         .allow_empty(true)
         .interact_text()
-        .map_err(|e| Failure::usage(e.to_string()))?;
-    if typed.trim() == name { Ok(()) } else { Err(Failure::usage("not started")) }
+        .map_err(|e| Failure::usage(NOT_MEANT, e.to_string()))?;
+    if typed.trim() == name { Ok(()) } else { Err(Failure::usage(NOT_MEANT, "not started")) }
 }
 
 fn summary(plan: &Plan) -> Vec<String> {

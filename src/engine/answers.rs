@@ -21,6 +21,9 @@ type Judgement = Result<Vec<Event>, String>;
 
 /// The records an answer leads to, without the one that says it was accepted.
 pub fn judge(plan: &Plan, state: &RunState, answer: &Answer) -> Result<Vec<Event>, Refusal> {
+    if let Some(step) = answer.verb.step() {
+        node_of(plan, step).map_err(|why| Refusal::new("RG8001", why))?;
+    }
     people::admit(plan, state, answer)?;
     Ok(weigh(plan, state, answer)?)
 }

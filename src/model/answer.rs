@@ -83,6 +83,9 @@ pub enum Verb {
     },
 }
 
+/// The code of an answer that does not fit how the step or the run stands.
+const UNFITTING: &str = "RG5016";
+
 /// Why an answer does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -104,7 +107,7 @@ impl Refusal {
 
 impl From<String> for Refusal {
     fn from(reason: String) -> Self {
-        Self { reason, code: None, hint: None }
+        Self::new(UNFITTING, reason)
     }
 }
 

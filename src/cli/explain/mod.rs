@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::context::Context;
+use super::failure::ARGUMENT;
 use super::kinds::summary;
 use super::looking::{print, print_json};
 use crate::kinds;
@@ -37,7 +38,7 @@ fn page(word: &str) -> Option<Explained> {
 
 fn unknown(word: &str) -> Failure {
     let words: Vec<&str> = words().collect();
-    let failure = Failure::usage(format!("there is nothing to say about `{word}`"));
+    let failure = Failure::usage(ARGUMENT, format!("there is nothing to say about `{word}`"));
     match suggest::nearest(word, words) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None => failure.hint("`regrow explain` lists what can be explained"),
