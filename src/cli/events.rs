@@ -14,7 +14,7 @@ use crate::view::book::Book;
 use crate::view::follow::Follower;
 use crate::view::tell::line;
 use crate::view::words::stamp_word;
-use crate::view::{clean, read};
+use crate::view::{clean, json, read};
 
 /// How often a live journal is looked at.
 const PACE: Duration = Duration::from_millis(200);
@@ -79,8 +79,7 @@ impl Teller<'_> {
     fn tell(&mut self, record: &Record, hash: &str) -> io::Result<()> {
         self.state.apply(record, hash);
         if self.json {
-            serde_json::to_writer(clean::Json(&mut *self.out), record)?;
-            return self.out.write_all(b"\n");
+            return json::write_record(record, self.out);
         }
         let text = line(record, &self.state, &self.book);
         writeln!(self.out, "{:>5} {} {}", record.seq.0, stamp_word(record.at), clean::word(&text))
@@ -112,10 +111,13 @@ mod tests {
     #[test]
     fn json_is_the_records_with_their_fields() {
         let (text, _) = printed(&testing::waiting(), true);
-        let first: serde_json::Value = serde_json::from_str(text.lines().nth(3).unwrap()).unwrap();
-        for field in ["seq", "at", "kind", "step"] {
-            assert!(first.get(field).is_some(), "`{field}` is missing in {first}");
+        for line in text.lines() {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            for field in ["seq", "at", "kind", "step"] {
+                assert!(record.get(field).is_some(), "`{field}` is missing in {record}");
+            }
         }
+        assert!(text.lines().next().unwrap().ends_with(r#""step":null}"#), "{text}");
     }
 
     #[test]

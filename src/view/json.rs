@@ -1,14 +1,17 @@
-//! `status --json` and `list --json`, as the contract has them: every field is there, `null` where nobody knows.
+//! `status --json`, `list --json` and the records of `run --json` and `events --json`, as the contract has them: every field is
+//! there, `null` where nobody knows.
+
+use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::commands::{Commands, what, who_now};
 use super::holds::HoldView;
-use super::{RunView, StepView, derive};
+use super::{RunView, StepView, clean, derive};
 use crate::model::ledger::LedgerEntry;
 use crate::model::told::Told;
-use crate::model::{Fault, Status as StepStatus};
+use crate::model::{Fault, Record, Status as StepStatus};
 
 /// The object of `status --json`. It is written step by step: ten thousand steps as one tree take more memory than all
 /// else.
@@ -25,6 +28,21 @@ impl Serialize for Status<'_> {
         }
         map.end()
     }
+}
+
+/// A record as it is printed, on a line of its own: those of the run itself have a step, too, which is none.
+pub fn write_record(record: &Record, out: &mut dyn Write) -> io::Result<()> {
+    #[derive(serde::Serialize)]
+    struct OfRun<'a> {
+        #[serde(flatten)]
+        record: &'a Record,
+        step: (),
+    }
+    match record.event.step() {
+        Some(_) => serde_json::to_writer(clean::Json(&mut *out), record)?,
+        None => serde_json::to_writer(clean::Json(&mut *out), &OfRun { record, step: () })?,
+    }
+    out.write_all(b"\n")
 }
 
 struct Steps<'a>(&'a RunView);
