@@ -11,7 +11,7 @@ use super::args::{AnswerArgs, AnswerCommand as Command, DoneArgs};
 use super::context::{Context, person};
 use super::failure::{ARGUMENT, FILES, NO_STEP, NOT_MEANT};
 use super::looking::{self, print_json_line, talk};
-use super::{Failure, cleanup, exit, holds, resume};
+use super::{Failure, cleanup, exit, holds, resume, sealed};
 use crate::engine::{answers, escalation, undo, world};
 use crate::journal::lease::{self, Lease};
 use crate::journal::store::RunDir;
@@ -46,7 +46,10 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Pause { answer } => say(context, Verb::Pause, answer),
         Command::Abort { answer } => abort(context, answer),
         Command::Release { hold, answer } => say(context, Verb::Release { hold }, answer),
-        Command::Undo { step, yes, answer } => take_back(context, step.as_deref(), yes, answer),
+        Command::Undo { step, yes, secret_outputs, answer } => {
+            let context = sealed::with_given(context, &secret_outputs)?;
+            take_back(&context, step.as_deref(), yes, answer)
+        }
         Command::Cleanup { run, name } => say(context, Verb::Cleanup, AnswerArgs { run, because: None, name }),
         Command::Note { text, answer } => say(context, Verb::Note { text }, answer),
     }
@@ -69,7 +72,13 @@ fn done(context: &Context, args: DoneArgs) -> Result<u8, Failure> {
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
         outputs.insert(name.to_string(), value);
     }
-    say(context, Verb::Done { step: address(&args.step)?, outputs, unverified: args.unverified }, args.answer)
+    let step = address(&args.step)?;
+    let dir = context.run_to_change(args.answer.run.as_deref())?;
+    sealed::refuse_in_clear(context, &dir, &step, &outputs)?;
+    if !args.secret_outputs.is_empty() {
+        outputs.extend(sealed::outputs(context, &dir, &step, &args.secret_outputs)?);
+    }
+    say(context, Verb::Done { step, outputs, unverified: args.unverified }, args.answer)
 }
 
 fn read_outputs(file: &Path) -> Result<Map<String, Value>, Failure> {

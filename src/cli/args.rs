@@ -186,6 +186,9 @@ pub enum AnswerCommand {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+        /// A secret output whose key is gone: its value is asked for, or read from stdin, one a line
+        #[arg(long = "secret-output", value_name = "STEP.NAME")]
+        secret_outputs: Vec<String>,
         #[command(flatten)]
         answer: AnswerArgs,
     },
@@ -289,6 +292,9 @@ pub struct ResumeArgs {
     /// Take over the edited runbook that has this digest; steps that were started may not differ
     #[arg(long, value_name = "DIGEST")]
     pub accept: Option<String>,
+    /// A secret output whose key is gone: its value is asked for, or read from stdin, one a line
+    #[arg(long = "secret-output", value_name = "STEP.NAME")]
+    pub secret_outputs: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -321,6 +327,9 @@ pub struct DoneArgs {
     /// Outputs as a JSON object, `-` for stdin
     #[arg(long = "outputs", value_name = "FILE")]
     pub outputs_file: Option<PathBuf>,
+    /// A secret output: its value is asked for, or read from stdin, one a line
+    #[arg(long = "secret-output", value_name = "NAME")]
+    pub secret_outputs: Vec<String>,
     /// Do not run the step's `verify`
     #[arg(long)]
     pub unverified: bool,

@@ -10,6 +10,7 @@ use crate::journal::store::{NoRun, RunDir, Store};
 use crate::journal::{Folder, recover};
 use crate::model::Person;
 use crate::model::record::Mode;
+use crate::model::secret::Secret;
 
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -23,6 +24,8 @@ pub struct Context {
     pub verbose: bool,
     /// Somebody sits there and can be asked.
     pub interactive: bool,
+    /// Secret outputs whose key is gone, as somebody gave them for this command: `token.key`, and the value.
+    pub given: Vec<(String, Secret)>,
 }
 
 impl Context {
@@ -41,6 +44,7 @@ impl Context {
             quiet: cli.quiet,
             verbose: cli.verbose > 0,
             interactive,
+            given: Vec::new(),
         }
     }
 

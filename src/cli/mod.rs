@@ -28,6 +28,7 @@ mod report;
 mod resume;
 mod run;
 mod schema;
+mod sealed;
 mod show;
 mod start_question;
 mod status;

@@ -104,7 +104,13 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, attempt: u32) ->
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let scratch = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
     let masks: Vec<Secret> = secrets.values().cloned().collect();
-    let whole = ReadCx { base: plan.base.clone(), work: scratch.path().into(), mode: plan.mode, secrets: masks.into() };
+    let whole = ReadCx {
+        base: plan.base.clone(),
+        work: scratch.path().into(),
+        mode: plan.mode,
+        secrets: masks.into(),
+        seal: None,
+    };
     let state = RunState::default();
     let mut looks = Looks::new();
     for step in steps.iter().filter(|step| forecast::may_prepare(plan, step)) {

@@ -4,7 +4,7 @@ use super::args::{Going, ResumeArgs};
 use super::context::{Context, person};
 use super::failure::{EDITED, FILES};
 use super::run::{self, Engaged};
-use super::{Failure, amend, answer, cleanup, exit, follow};
+use super::{Failure, amend, answer, cleanup, exit, follow, sealed};
 use crate::engine::errand::{is_errand, touched};
 use crate::engine::tell;
 use crate::journal::store::RunDir;
@@ -15,11 +15,13 @@ use crate::model::{Answer, RunState, Status, Verb};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::plan::secrets;
+use crate::provider::seal::Seal;
 use crate::runbook::holds::{Part, id};
 
 pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     context.writing()?;
     let dir = context.run_to_change(args.run.as_deref())?;
+    let context = &sealed::with_given(context, &args.secret_outputs)?;
     amend::settle(context, &dir, &args)?;
     answer::lift_pause(context, &dir, &person(args.going.name.as_deref()))?;
     resume_dir(context, &dir, &args.going, args.concurrency)
@@ -29,6 +31,8 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     let mut plan = bound(context, dir)?;
     match recover(&Folder::new(&dir.path)) {
         Ok(recovered) if recovered.state.ended.is_some() && !has_work_left(&plan, &recovered.state) => {
+            // Cut short right behind the end, its secrets may be there still.
+            Seal::destroy(&dir.path)?;
             return Ok(follow::ended(context, dir));
         }
         Ok(_) | Err(JournalError::Missing) => {}

@@ -12,7 +12,7 @@ use super::context::{Context, person};
 use super::failure::{ARGUMENT, FILES, NO_STEP, SECRETS, TAKEN, UNFIT};
 use super::looking::talk;
 use super::offer::{self, Choice};
-use super::{Failure, answer, check, exit, follow, start_question};
+use super::{Failure, answer, check, exit, follow, sealed, start_question};
 use crate::engine::Halt;
 use crate::engine::errand::is_errand;
 use crate::engine::executor::{self, ExecuteError, Hands};
@@ -25,6 +25,7 @@ use crate::plan::items::Items;
 use crate::plan::saved::SavedPlan;
 use crate::plan::staffing::without_starter;
 use crate::plan::{Binding, Plan, secrets};
+use crate::provider::seal::Seal;
 use crate::provider::vault;
 use crate::runbook::ast::{Objectives, Rpo};
 use crate::runbook::params::{self, ParamFile};
@@ -96,11 +97,14 @@ pub fn execute_with(
     let tells_at_the_end = context.json && act.as_ref().is_some_and(|act| act.verb == Verb::Cleanup);
     let mut answers: Vec<Answer> = Vec::from_iter(act);
     let mut no_wait = engaged.no_wait || offers;
+    let seal = sealed::of_run(context, dir, &plan, errand)?;
     loop {
         let given = answers.clone();
         let hands = Hands {
             who: engaged.who.clone(),
             secrets: engaged.secrets.clone(),
+            seal: seal.clone(),
+            given: context.given.clone(),
             audience: if tells_at_the_end { Vec::new() } else { follow::audience(context, dir, &plan.outline) },
             write_report: follow::write_report,
             compose: follow::compose(context, dir),
@@ -122,6 +126,8 @@ pub fn execute_with(
             // What follows takes as much memory as the plan of a large run.
             drop(plan);
             if halt == Halt::Ended {
+                // Nothing opens any more what was secret in it.
+                Seal::destroy(&dir.path)?;
                 follow::write_reports(dir)?;
             }
             follow::farewell(context, dir, halt);

@@ -2,15 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::{Address, Fault, RunState};
+use crate::model::{Fault, RunState, sealed};
 use crate::plan::Plan;
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
 
 /// Refuses unknown names, wrong types, and missing outputs that a later step reads without `default`.
 pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Value>) -> Result<(), String> {
     let address = plan.address(node);
-    let with = plan.step(node).with.written();
-    if let Shape::Closed(shape) = plan.kinds[node].outputs(&Late { value: &with }) {
+    if let Shape::Closed(shape) = plan.puts_out(node) {
         for (name, value) in given {
             match shape.get(name) {
                 None => {
@@ -26,14 +25,14 @@ pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Val
     }
     let asked = state.step(address).ask.as_ref().map(|asked| &asked.ask.form);
     if let Some(form) = asked.filter(|form| form.is_object()) {
-        return check_form(address, form, given);
+        return check_form(plan, node, form, given);
     }
     let missing: Vec<String> =
         plan.outline.steps[node].read.iter().filter(|name| !given.contains_key(*name)).cloned().collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let outputs: String = missing.iter().map(|name| format!(" --output {name}=VALUE")).collect();
+    let outputs: String = missing.iter().map(|name| said(plan, node, name)).collect();
     Err(format!("later steps read `{}` of `{address}`: say it with{outputs}", missing.join("`, `")))
 }
 
@@ -53,19 +52,21 @@ pub fn judge_form(inputs: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_form(id: &Address, form: &Value, given: &Map<String, Value>) -> Result<(), String> {
+fn check_form(plan: &Plan, node: usize, form: &Value, given: &Map<String, Value>) -> Result<(), String> {
+    let id = plan.address(node);
     let form = Late { value: form };
     let fields = form.value.as_object().into_iter().flatten();
     for (name, _) in fields {
         let required = !matches!(form.get(&[name, "required"]), Known::Known(Value::Bool(false)));
         let Some(value) = given.get(name) else {
             if required {
-                return Err(format!("`{id}` asks for `{name}`: --output {name}=VALUE"));
+                return Err(format!("`{id}` asks for `{name}`:{}", said(plan, node, name)));
             }
             continue;
         };
         // Choices are what an earlier step found, and may hold braces.
         if let Some(choices) = form.value[name]["enum"].as_array()
+            && sealed::read(value).is_none()
             && !choices.contains(value)
         {
             let choices =
@@ -90,11 +91,19 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
         let names = names.join(", ");
         return Err(format!("later steps read {names} of `{id}`; say `regrow done` of what lies under it, one by one"));
     }
-    let outputs: String = names.iter().map(|name| format!(" --output {name}=VALUE")).collect();
+    let outputs: String = names.iter().map(|name| said(plan, node, name)).collect();
     Err(format!(
         "later steps read {} of `{id}`; say instead `regrow done {id} --because TEXT{outputs}`",
         names.join(", ")
     ))
+}
+
+/// The option by which a person gives an output.
+fn said(plan: &Plan, node: usize, name: &str) -> String {
+    match plan.puts_out_secret(node, name) {
+        true => format!(" --secret-output {name}"),
+        false => format!(" --output {name}=VALUE"),
+    }
 }
 
 fn fits(kind: OutputType, value: &Value) -> bool {
@@ -106,6 +115,7 @@ fn fits(kind: OutputType, value: &Value) -> bool {
         OutputType::List => value.is_array(),
         OutputType::Map => value.is_object(),
         OutputType::Connection => value.is_string() || value.is_object(),
+        OutputType::Secret => sealed::read(value).is_some(),
     }
 }
 
@@ -119,5 +129,6 @@ fn word(kind: OutputType) -> &'static str {
         OutputType::List => "a list",
         OutputType::Map => "a map",
         OutputType::Connection => "a connection: a URL, or `{url: …}`",
+        OutputType::Secret => "given on stdin, since it is secret: --secret-output NAME",
     }
 }

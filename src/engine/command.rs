@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::kind::{Found, Next, Outputs, Prepared, RawOp, Undone};
 use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{Check, Record};
+use crate::model::secret::Secret;
 use crate::model::time::Moment;
 use crate::model::told::Matter;
 use crate::model::{Address, Answer, Fault, RunState, Seq};
@@ -176,6 +177,9 @@ pub trait World {
 
     /// The plan has more steps now: lists of it opened.
     fn grown(&mut self, plan: &Plan);
+
+    /// What is kept out of all that is printed from now on, beside what was.
+    fn keep_secret(&mut self, secrets: &[Secret]);
 
     /// Begins to do it; the answer comes as a [`Happening`].
     fn perform(&mut self, command: Command);

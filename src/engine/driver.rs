@@ -10,14 +10,14 @@ use super::doubt;
 use super::holds;
 use super::live::Live;
 use super::react::{Luck, react};
+use super::vault::Vault;
 use crate::journal::{Disk, JournalError, Writer};
 use crate::model::answer::Refusal;
 use crate::model::record::{Event, Record, StopReason};
 use crate::model::{Address, Answer, Fault, RunState, Status};
 use crate::plan::Plan;
 use crate::plan::scope::RunScope;
-use crate::provider::mask::Masker;
-use crate::runbook::template::{Secrets, open};
+use crate::runbook::template::open;
 
 pub struct Driver<'a, W: World, D: Disk> {
     plan: &'a mut Plan,
@@ -26,8 +26,7 @@ pub struct Driver<'a, W: World, D: Disk> {
     /// Absent only while the next segment is begun.
     writer: Option<Writer<D>>,
     world: W,
-    secrets: Secrets,
-    masker: Masker,
+    vault: Vault,
     /// Leave instead of waiting for people.
     no_wait: bool,
     /// Staged, not yet on disk, not yet told.
@@ -75,14 +74,17 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         state: RunState,
         writer: Writer<D>,
         world: W,
-        secrets: Secrets,
+        mut vault: Vault,
         no_wait: bool,
     ) -> Self {
+        let mut world = world;
         let boot = world.now().boot;
         let live = Live::new(plan, &state, &boot);
-        let masker = Masker::new(secrets.values());
+        for outputs in state.steps.values().filter_map(|step| step.outputs.as_ref()) {
+            world.keep_secret(&vault.learn(outputs.values()));
+        }
         let (fresh, failed) = (Vec::new(), Vec::new());
-        Self { plan, state, live, writer: Some(writer), world, secrets, masker, no_wait, fresh, failed }
+        Self { plan, state, live, writer: Some(writer), world, vault, no_wait, fresh, failed }
     }
 
     /// Only does what the answers ask for, and leaves.
@@ -180,7 +182,10 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
     }
 
     fn stage(&mut self, event: Event) -> Result<(), JournalError> {
-        let event = self.masked(event);
+        let event = self.vault.masked(event);
+        if let Event::StepSucceeded(it) = &event {
+            self.world.keep_secret(&self.vault.learn(it.outputs.values()));
+        }
         let now = self.world.now();
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
         let (record, hash) = writer.stage(event, &now)?;
@@ -233,19 +238,6 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         Ok(())
     }
 
-    /// Whatever a provider or a person said, no secret gets into a record.
-    fn masked(&self, event: Event) -> Event {
-        if self.secrets.is_empty() {
-            return event;
-        }
-        let Ok(mut value) = serde_json::to_value(&event) else { return event };
-        if !self.masker.finds(value.to_string().as_bytes()) {
-            return event;
-        }
-        self.masker.mask_value(&mut value);
-        serde_json::from_value(value).unwrap_or(event)
-    }
-
     /// Opens the placeholders of secrets for the one call that needs them.
     fn hand_out(&mut self, mut command: Command) {
         match self.opened(&mut command) {
@@ -258,7 +250,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         let opened = |value: &serde_json::Value, step: &Address| {
             let whole = RunScope::new(self.plan, &self.state);
             let scope = self.plan.find(step).map_or(whole, |node| RunScope::of(self.plan, &self.state, node));
-            open(value, &scope, &self.secrets)
+            open(value, &scope, self.vault.secrets())
         };
         match command {
             Command::Prepare { op }
@@ -280,7 +272,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
             }),
             Command::Tell(telling) => {
                 let scope = RunScope::new(self.plan, &self.state);
-                telling.to = open(&telling.to, &scope, &self.secrets)?;
+                telling.to = open(&telling.to, &scope, self.vault.secrets())?;
                 Ok(())
             }
             Command::Report { .. } => Ok(()),

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::driver::{Driver, Halt};
 use super::opening::{self, Opening};
+use super::vault::Vault;
 use super::world::{Audience, Compose, RealWorld, Setting, WriteReport, pending};
 use crate::journal::disk::Folder;
 use crate::journal::lease::Lease;
@@ -14,11 +15,13 @@ use crate::journal::store::{RunDir, Store};
 use crate::journal::{JournalError, Writer};
 use crate::kind::{AnyKind, ReadCx};
 use crate::model::record::{Event, RunStarted};
+use crate::model::secret::Secret;
 use crate::model::time::Clock;
 use crate::model::{Answer, Person, RunState};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::provider::clock::SystemClock;
+use crate::provider::seal::Seal;
 use crate::runbook::Texts;
 use crate::runbook::template::Secrets;
 
@@ -26,6 +29,10 @@ use crate::runbook::template::Secrets;
 pub struct Hands {
     pub who: Person,
     pub secrets: Secrets,
+    /// For outputs that are secret.
+    pub seal: Option<Seal>,
+    /// Secret outputs whose key is gone, as somebody gave them: `token.key`, and the value.
+    pub given: Vec<(String, Secret)>,
     pub audience: Vec<Box<dyn Audience>>,
     pub write_report: WriteReport,
     pub compose: Compose,
@@ -85,13 +92,16 @@ fn drive(
         work: run.work(),
         mode: plan.mode,
         secrets: hands.secrets.values().cloned().collect(),
+        seal: hands.seal.clone(),
     };
-    let Hands { secrets, audience, write_report, compose, find_kind, no_wait, answers, errand, .. } = hands;
+    let Hands { secrets, seal, given, audience, write_report, compose, find_kind, no_wait, answers, errand, .. } =
+        hands;
     let setting = Setting { cx, run: run.clone(), audience, write_report, compose, find_kind };
     let world = RealWorld::new(plan, setting).map_err(io_error("cannot start the workers"))?;
     let waiting = pending(&run.inbox()).into_iter().map(|(_, answer)| answer);
     let answers = answers.into_iter().chain(waiting).collect();
-    let driver = Driver::new(plan, state, writer, world, secrets, no_wait);
+    let vault = Vault::new(secrets, seal, given);
+    let driver = Driver::new(plan, state, writer, world, vault, no_wait);
     let mut driver = if errand { driver.on_an_errand() } else { driver };
     let halt = driver.run(first, answers);
     let (_, _, world) = driver.into_parts();

@@ -42,6 +42,7 @@ pub mod tell;
 mod time;
 mod tries;
 pub mod undo;
+pub mod vault;
 pub mod world;
 
 pub use driver::{Driver, Halt};

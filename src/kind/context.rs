@@ -5,9 +5,13 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::Pulse;
+use serde_json::Value;
+
 use crate::model::record::Mode;
 use crate::model::secret::Secret;
+use crate::model::{Address, Fault, Pulse, sealed};
+use crate::provider::mask::SHORTEST;
+use crate::provider::seal::Seal;
 
 /// Leave to look.
 #[derive(Clone, Debug)]
@@ -19,9 +23,29 @@ pub struct ReadCx {
     pub mode: Mode,
     /// Every secret of the run: what a process prints is masked with them.
     pub secrets: Arc<[Secret]>,
+    /// For outputs that are secret; absent where the run can have none, or its key is gone.
+    pub seal: Option<Seal>,
 }
 
 impl ReadCx {
+    /// What stands in records for a value that is secret.
+    pub fn seal(&self, step: &Address, name: &str, value: &Value) -> Result<Value, Fault> {
+        let too_short = sealed::texts(value).iter().any(|text| text.len() < SHORTEST);
+        if too_short {
+            let why = format!("output `{name}` of `{step}` is secret, and shorter than {SHORTEST} characters");
+            return Err(Fault::new("RG2022", why).hint("so short a secret cannot be kept out of logs"));
+        }
+        match &self.seal {
+            Some(seal) => seal.close(step, name, value),
+            None => Err(self.unsealable(step, name)),
+        }
+    }
+
+    pub fn unsealable(&self, step: &Address, name: &str) -> Fault {
+        Fault::new("RG2032", format!("output `{name}` of `{step}` is secret, and there is no key to seal it"))
+            .hint("put the key of this run back, as the note at the start of `regrow resume` says; then retry")
+    }
+
     /// A path as the runbook writes it.
     pub fn path(&self, written: &str) -> PathBuf {
         self.base.join(written)

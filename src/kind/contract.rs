@@ -162,6 +162,8 @@ pub trait Kind: Send + Sync + 'static {
     const LIVES_ON: bool = false;
     /// An `approval` stands in front of what changes what is live: the step's start, or the phase after the first.
     const ASKS_BEFORE_PHASE: bool = false;
+    /// Some of its outputs may be secret, which only the run tells: whatever it seals by [`ReadCx::seal`].
+    const SEALS: bool = false;
 
     type Params: DeserializeOwned + JsonSchema + Send + Sync;
     type Prior: Serialize + DeserializeOwned + Send + Sync;

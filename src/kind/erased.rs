@@ -30,6 +30,7 @@ pub trait AnyKind: Send + Sync {
     fn prepares(&self) -> bool;
     fn asks_before_phase(&self) -> bool;
     fn lives_on(&self) -> bool;
+    fn seals(&self) -> bool;
     fn schema(&self) -> Value;
     fn example(&self) -> &'static str;
     fn main_value(&self, outputs: &Outputs) -> Value;
@@ -74,6 +75,10 @@ impl<K: Kind> AnyKind for K {
 
     fn lives_on(&self) -> bool {
         K::LIVES_ON
+    }
+
+    fn seals(&self) -> bool {
+        K::SEALS
     }
 
     fn schema(&self) -> Value {
@@ -291,7 +296,7 @@ mod tests {
         let (id, boot, phase) = (OpId::new(&run, &step, 1), String::new(), String::new());
         let (prior, facts) = (Value::Null, Value::Null);
         let op = Op { id, run, step, attempt: 1, phase, params, prior, facts, timeout_ms: None, boot };
-        let cx = ReadCx { base: "/".into(), work: "/".into(), mode: Mode::Real, secrets: [].into() };
+        let cx = ReadCx { base: "/".into(), work: "/".into(), mode: Mode::Real, secrets: [].into(), seal: None };
         kind.find(&cx, &op).await.unwrap()
     }
 

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod pulse;
 pub mod record;
 pub mod run;
+pub mod sealed;
 pub mod secret;
 pub mod started;
 pub mod status;

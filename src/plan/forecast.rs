@@ -92,7 +92,7 @@ fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize,
     let foresight = plan.kinds[node].foresee(&Late { value: &as_far_as_known(with, later) });
     let probe = |proof: &Proof| (proof.probe.clone(), as_far_as_known(&proof.with, later));
     let probes = step.verify.iter().map(probe).collect();
-    StepForecast { node, verdict, inputs, foresight, probes, known, outputs: named(shape(plan, node)) }
+    StepForecast { node, verdict, inputs, foresight, probes, known, outputs: named(plan.puts_out(node)) }
 }
 
 /// The values; templates stay where they read what only the run will tell.
@@ -106,7 +106,7 @@ fn as_far_as_known(tree: &Tree, scope: &RunScope<'_>) -> Value {
 
 /// Its steps are told one by one.
 fn of_body(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
-    let outputs = match plan.graph.members(node).map(|way| shape(plan, way)).reduce(Shape::common) {
+    let outputs = match plan.graph.members(node).map(|way| plan.puts_out(way)).reduce(Shape::common) {
         Some(of_ways) if plan.step(node).tries() => named(of_ways),
         _ => plan.step(node).inside().map(|book| book.outputs.keys().cloned().collect()).unwrap_or_default(),
     };
@@ -188,10 +188,6 @@ fn shown(value: Value) -> Value {
     }
 }
 
-fn shape(plan: &Plan, node: usize) -> Shape {
-    plan.kinds[node].outputs(&Late { value: &plan.step(node).with.written() })
-}
-
 fn named(shape: Shape) -> Vec<String> {
     match shape {
         Shape::Closed(shape) => shape.into_iter().map(|(name, kind)| format!("{name}: {}", word(kind))).collect(),
@@ -209,6 +205,7 @@ fn word(kind: OutputType) -> &'static str {
         OutputType::List => "list",
         OutputType::Map => "map",
         OutputType::Connection => "connection",
+        OutputType::Secret => "secret",
     }
 }
 

@@ -27,7 +27,7 @@ use crate::kind::AnyKind;
 use crate::model::record::{Mode, OnFailure};
 use crate::model::{Address, Amendment, Effect, Fault, Item, RunId, RunState};
 use crate::runbook::ast::{Runbook, Step};
-use crate::runbook::catalog::Late;
+use crate::runbook::catalog::{Late, OutputType, Shape};
 use crate::runbook::duration;
 use crate::runbook::tree::Tree;
 
@@ -265,6 +265,15 @@ impl Plan {
 
     pub fn find(&self, address: &Address) -> Option<usize> {
         self.graph.find(address.as_str())
+    }
+
+    /// What it puts out, as far as its text tells.
+    pub fn puts_out(&self, node: usize) -> Shape {
+        self.kinds[node].outputs(&Late { value: &self.step(node).with.written() })
+    }
+
+    pub fn puts_out_secret(&self, node: usize, name: &str) -> bool {
+        matches!(self.puts_out(node), Shape::Closed(outputs) if outputs.get(name) == Some(&OutputType::Secret))
     }
 
     /// Whether it is done once an item, by its items.

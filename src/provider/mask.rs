@@ -6,6 +6,8 @@
 mod encodings;
 mod search;
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use search::Search;
@@ -30,6 +32,16 @@ impl Masker {
     /// Whether a secret stands in `text`.
     pub fn finds(&self, text: &[u8]) -> bool {
         self.search.as_ref().is_some_and(|search| search.find(text, 0).is_some())
+    }
+
+    /// Where secrets stand in `text`.
+    pub fn places<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let found = self.search.as_ref()?.find(text, from)?;
+            from = found.end;
+            Some(found)
+        })
     }
 
     pub fn mask(&self, text: &str) -> String {

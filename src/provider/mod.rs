@@ -7,6 +7,7 @@ pub mod mask;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
+pub mod seal;
 pub mod terraform;
 pub mod tls;
 pub mod vault;

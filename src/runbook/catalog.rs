@@ -160,6 +160,8 @@ pub enum OutputType {
     Map,
     /// A connection to a server.
     Connection,
+    /// Of any type, and never shown.
+    Secret,
 }
 
 /// A catalog without kinds, for texts that have no steps.

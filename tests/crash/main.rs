@@ -17,6 +17,7 @@ mod refusals;
 mod roles;
 mod rollover;
 mod screen;
+mod sealed;
 mod state_bucket;
 mod state_server;
 mod support;

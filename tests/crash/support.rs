@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,10 @@ impl Said {
     fn of(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self { code: status.code(), signal: status.signal(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    pub fn from(output: Output) -> Self {
+        Self::of(output.status, &output.stdout, &output.stderr)
     }
 
     /// Fails with everything that was said unless it ended with `code`.

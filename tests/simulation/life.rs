@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use regrow::engine::opening;
+use regrow::engine::vault::Vault;
 use regrow::engine::{Driver, Halt};
 use regrow::journal::JournalError;
 use regrow::model::record::{Event, Mode, OnFailure, RunStarted};
@@ -39,7 +40,14 @@ pub fn execute(machine: &Shared, plan: &Plan) -> Left {
         let answers = machine.borrow().inbox.clone();
         machine.borrow_mut().outside.learn(&plan);
         let world = SimWorld { machine: machine.clone(), plan: plan.clone() };
-        let mut driver = Driver::new(&mut plan, opened.state, opened.writer, world, Secrets::new(), false);
+        let mut driver = Driver::new(
+            &mut plan,
+            opened.state,
+            opened.writer,
+            world,
+            Vault::new(Secrets::new(), None, Vec::new()),
+            false,
+        );
         let halt = driver.run(opened.first, answers);
         let state = driver.state().clone();
         Ok((halt?, state))

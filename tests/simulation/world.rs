@@ -3,6 +3,7 @@
 use regrow::engine::command::{Command, Happening, World};
 use regrow::kind::RawOp;
 use regrow::model::record::{Event, Record};
+use regrow::model::secret::Secret;
 use regrow::model::time::Moment;
 use regrow::model::{Effect, RunState};
 use regrow::plan::Plan;
@@ -31,6 +32,8 @@ impl World for SimWorld {
         self.machine.borrow_mut().outside.learn(plan);
         self.plan = plan.clone();
     }
+
+    fn keep_secret(&mut self, _: &[Secret]) {}
 
     fn perform(&mut self, command: Command) {
         let mut machine = self.machine.borrow_mut();

@@ -71,6 +71,7 @@ fn word(form: OutputType) -> &'static str {
         OutputType::List => "list",
         OutputType::Map => "mapping",
         OutputType::Connection => "connection",
+        OutputType::Secret => "secret",
     }
 }
 

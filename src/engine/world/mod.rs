@@ -17,6 +17,7 @@ use super::command::{Command, Happening, World};
 use crate::journal::store::RunDir;
 use crate::kind::{AnyKind, ReadCx};
 use crate::model::record::Record;
+use crate::model::secret::Secret;
 use crate::model::time::{Clock, Moment};
 use crate::model::{Address, Fault, RunState};
 use crate::plan::{Plan, include};
@@ -118,6 +119,10 @@ impl World for RealWorld {
         let included = (0..plan.len()).filter(within);
         let folders = included.map(|node| (plan.address(node).clone(), include::folder(plan, node))).collect();
         self.folders = Arc::new(folders);
+    }
+
+    fn keep_secret(&mut self, secrets: &[Secret]) {
+        self.cx.secrets = self.cx.secrets.iter().chain(secrets).cloned().collect();
     }
 
     fn perform(&mut self, command: Command) {

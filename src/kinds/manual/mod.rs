@@ -34,6 +34,9 @@ pub struct TaskParams {
 struct Field {
     #[serde(default, rename = "type")]
     kind: FieldType,
+    /// Asked for without an echo, never shown, and sealed until the run ends.
+    #[serde(default)]
+    secret: bool,
     /// Fields are required unless this says no.
     #[serde(default)]
     required: Option<bool>,
@@ -203,7 +206,15 @@ fn patience(with: &Late<'_>) -> Vec<Complaint> {
 /// The outputs of a task are the fields of its form.
 fn form(with: &Late<'_>) -> Shape {
     let Known::Known(Value::Object(fields)) = with.get(&["form"]) else { return Shape::of([]) };
-    let kind = |field: &Value| match serde_json::from_value(field["type"].clone()).unwrap_or_default() {
+    let kind = |field: &Value| match field["secret"] == true {
+        true => OutputType::Secret,
+        false => shown(field),
+    };
+    Shape::Closed(fields.iter().map(|(name, field)| (name.clone(), kind(field))).collect())
+}
+
+fn shown(field: &Value) -> OutputType {
+    match serde_json::from_value(field["type"].clone()).unwrap_or_default() {
         FieldType::String => OutputType::Text,
         FieldType::Integer => OutputType::Integer,
         FieldType::Number => OutputType::Number,
@@ -211,6 +222,5 @@ fn form(with: &Late<'_>) -> Shape {
         FieldType::Timestamp => OutputType::Timestamp,
         FieldType::List => OutputType::List,
         FieldType::Map => OutputType::Map,
-    };
-    Shape::Closed(fields.iter().map(|(name, field)| (name.clone(), kind(field))).collect())
+    }
 }

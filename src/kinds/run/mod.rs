@@ -6,6 +6,7 @@
 mod output;
 mod params;
 mod probe;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Undone, WriteCx};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, OpId};
 use crate::provider::clock;
-use crate::provider::process::{self, Ended, Fate, Job, JobFiles, Outcome, Program};
+use crate::provider::process::{self, Ended, Fate, Job, JobFiles, Outcome, Program, Sealing};
 use crate::runbook::catalog::{Complaint, InPlace, Known, Late, OutputType, Shape};
 
 pub struct Run;
@@ -54,10 +55,6 @@ with:
             message: message.into(),
             help: Some(help.into()),
         };
-        let secret = secret_outputs(with);
-        if !secret.is_empty() {
-            return secret;
-        }
         match (given("command"), given("script")) {
             (true, true) => {
                 vec![complaint("script", "`run` takes `command` or `script`, not both", "leave one of them out")]
@@ -101,7 +98,7 @@ with:
             Fate::Supervised | Fate::Orphaned(_) => return Ok(Found::Running),
             Fate::NeverBegan => return Ok(Found::Absent),
             Fate::Ended(outcome) => {
-                return Ok(match ended(*outcome, &op.params) {
+                return Ok(match ended(cx, op, *outcome) {
                     Ok(next) => Found::Done(next),
                     Err(fault) => Found::Failed(fault),
                 });
@@ -115,6 +112,7 @@ with:
     }
 
     async fn start(&self, cx: &WriteCx, op: &RunOp) -> Result<(), Fault> {
+        secret::can_be_kept(cx, op)?;
         let argv = match (&op.params.command, &op.params.script) {
             (Some(command), _) => command.clone(),
             (None, Some(script)) => vec!["/bin/sh".into(), "-euc".into(), script.clone()],
@@ -125,7 +123,7 @@ with:
     }
 
     async fn watch(&self, cx: &ReadCx, op: &RunOp) -> Result<Next, Fault> {
-        ended(process::watch(&op.id, &JobFiles::of(&cx.work, op)).await?, &op.params)
+        ended(cx, op, process::watch(&op.id, &JobFiles::of(&cx.work, op)).await?)
     }
 
     async fn undo(&self, cx: &WriteCx, op: &RunOp, undo: &Value, _: &Outputs) -> Result<Undone, Fault> {
@@ -135,7 +133,7 @@ with:
         undone.phase = "undo".into();
         let files = JobFiles::of(&cx.work, &undone);
         process::start(cx, &op.id, &files, &job(cx, &undone, argv.clone(), &files)).await?;
-        ended(process::watch(&op.id, &files).await?, &op.params)?;
+        succeeded(&process::watch(&op.id, &files).await?)?;
         Ok(vec![format!("ran `{}`", argv.join(" "))].into())
     }
 
@@ -164,20 +162,10 @@ fn maker(entry: &LedgerEntry) -> Option<Op<(), ()>> {
     Some(Op { id, run, step, attempt: 1, phase, params: (), prior: (), facts: Value::Null, timeout_ms: None, boot })
 }
 
-/// Sealed outputs come later; until then nothing may look as if it were kept secret.
-fn secret_outputs(with: &Late<'_>) -> Vec<Complaint> {
-    let Known::Known(Value::Object(outputs)) = with.get(&["outputs"]) else { return Vec::new() };
-    let secret = outputs.iter().filter(|(_, spec)| spec.get("secret").and_then(Value::as_bool).unwrap_or(false));
-    let complain = |(name, _): (&String, &Value)| Complaint {
-        path: vec!["outputs".into(), name.clone(), "secret".into()],
-        code: "RG0601",
-        message: "outputs that are secret are not in this version".into(),
-        help: Some("let the command put the secret where the next one reads it".into()),
-    };
-    secret.map(complain).collect()
-}
-
 fn output_type(spec: &Value) -> OutputType {
+    if spec["secret"] == true {
+        return OutputType::Secret;
+    }
     match serde_json::from_value(spec.get("type").cloned().unwrap_or_default()).unwrap_or_default() {
         OutputKind::String => OutputType::Text,
         OutputKind::Integer => OutputType::Integer,
@@ -196,6 +184,11 @@ fn job(cx: &WriteCx, op: &RunOp, argv: Vec<String>, files: &JobFiles) -> Job {
         env: process::environment(cx, op, own_env(op)),
         stdin: op.params.stdin.as_ref().map(|text| text.expose().to_string()),
         secrets: cx.secrets.iter().map(|secret| secret.expose().to_string()).collect(),
+        seal: cx.seal.as_ref().filter(|_| op.params.outputs.values().any(|it| it.secret)).map(|seal| Sealing {
+            run: op.run.clone(),
+            step: op.step.clone(),
+            key: seal.expose(),
+        }),
         timeout_ms: op.timeout_ms,
         files: files.base().to_path_buf(),
     }
@@ -212,18 +205,26 @@ fn own_env(op: &RunOp) -> impl Iterator<Item = (String, String)> {
 /// `name`: of the output, where it can be told.
 fn leaked(name: Option<&str>) -> Fault {
     let what = name.map_or_else(|| "an output".into(), |name| format!("output `{name}`"));
-    Fault::new("RG2012", format!("{what} holds a secret")).hint("outputs are written down; leave the secret out")
+    Fault::new("RG2012", format!("{what} holds a secret"))
+        .hint("outputs are written down; leave the secret out, or say `secret: true` of the output")
 }
 
 /// Makes a result of what the supervisor left.
-fn ended(outcome: Outcome, params: &Params) -> Result<Next, Fault> {
-    match outcome.ended {
-        Ended::Exit(0) if outcome.leaked => Err(leaked(output::masked(&outcome.output))),
-        Ended::Exit(0) => {
-            let mut outputs = output::parse(&outcome.output, &params.outputs)?;
-            outputs.insert("exit_code".into(), json!(0));
-            Ok(Next::Done(outputs))
-        }
+fn ended(cx: &ReadCx, op: &RunOp, outcome: Outcome) -> Result<Next, Fault> {
+    succeeded(&outcome)?;
+    let text = match &outcome.sealed {
+        Some(all) => secret::unsealed(cx, all)?,
+        None if outcome.leaked => return Err(leaked(output::masked(&outcome.output))),
+        None => outcome.output,
+    };
+    let mut outputs = secret::taken(cx, op, &text)?;
+    outputs.insert("exit_code".into(), json!(0));
+    Ok(Next::Done(outputs))
+}
+
+fn succeeded(outcome: &Outcome) -> Result<(), Fault> {
+    match &outcome.ended {
+        Ended::Exit(0) => Ok(()),
         Ended::TimedOut => Err(failed(process::TIMED_OUT, "was ended because its time was up".into(), &outcome.tail)),
         other => Err(failed("RG2011", other.to_string(), &outcome.tail)),
     }

@@ -16,12 +16,10 @@ pub fn parse(text: &str, declared: &IndexMap<String, OutputSpec>) -> Result<Outp
         if line.trim().is_empty() {
             continue;
         }
-        let (name, value) = entry(line, &mut lines)?;
+        let shows = declared.values().all(|spec| !spec.secret);
+        let (name, value) = entry(line, &mut lines, shows)?;
         if let Some(spec) = declared.get(name) {
-            if spec.secret {
-                return Err(bad(format!("output `{name}` is secret, which is not in this version")));
-            }
-            outputs.insert(name.to_string(), typed(name, &value, spec.kind)?);
+            outputs.insert(name.to_string(), typed(name, &value, spec)?);
         }
     }
     Ok(outputs)
@@ -31,7 +29,7 @@ pub fn parse(text: &str, declared: &IndexMap<String, OutputSpec>) -> Result<Outp
 pub fn masked(text: &str) -> Option<&str> {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        match entry(line, &mut lines) {
+        match entry(line, &mut lines, true) {
             Ok((name, value)) if value.contains(MASK) => return Some(name),
             _ => {}
         }
@@ -39,11 +37,13 @@ pub fn masked(text: &str) -> Option<&str> {
     None
 }
 
-fn entry<'a>(line: &'a str, lines: &mut std::str::Lines<'a>) -> Result<(&'a str, String), Fault> {
+/// `shows`: whether what cannot be read may be shown.
+fn entry<'a>(line: &'a str, lines: &mut std::str::Lines<'a>, shows: bool) -> Result<(&'a str, String), Fault> {
     let heredoc = line.split_once("<<").filter(|(name, _)| !name.contains('='));
     let Some((name, word)) = heredoc else {
         return match line.split_once('=') {
             Some((name, value)) => Ok((name.trim(), value.to_string())),
+            None if !shows => Err(bad("a line is neither `name=value` nor `name<<WORD`".into())),
             None => Err(bad(format!("`{}` is neither `name=value` nor `name<<WORD`", short(line)))),
         };
     };
@@ -55,16 +55,18 @@ fn entry<'a>(line: &'a str, lines: &mut std::str::Lines<'a>) -> Result<(&'a str,
         }
         body.push(next);
     }
+    let name = if shows { name } else { "…" };
     Err(bad(format!("`{name}<<{word}` has no line `{word}` that ends it")))
 }
 
-fn typed(name: &str, text: &str, kind: OutputKind) -> Result<Value, Fault> {
-    let wrong = |what: &str| bad(format!("output `{name}` should be {what}, and is `{}`", short(text)));
+fn typed(name: &str, text: &str, spec: &OutputSpec) -> Result<Value, Fault> {
+    let found = || if spec.secret { String::new() } else { format!(", and is `{}`", short(text)) };
+    let wrong = |what: &str| bad(format!("output `{name}` should be {what}{}", found()));
     let json = |what: &str, fits: fn(&Value) -> bool| match serde_json::from_str::<Value>(text.trim()) {
         Ok(value) if fits(&value) => Ok(value),
         _ => Err(wrong(what)),
     };
-    match kind {
+    match spec.kind {
         OutputKind::String => Ok(text.into()),
         OutputKind::Integer => json("an integer", |v| v.is_i64() || v.is_u64()),
         OutputKind::Number => json("a number", Value::is_number),

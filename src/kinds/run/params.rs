@@ -55,7 +55,7 @@ pub enum EffectParam {
 pub struct OutputSpec {
     #[serde(default, rename = "type")]
     pub kind: OutputKind,
-    /// Not in this version: outputs that are secret.
+    /// Never shown: sealed until the run ends, and taken only by fields that take secrets.
     #[serde(default)]
     pub secret: bool,
 }

@@ -5,10 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::{RunOp, output, own_env};
+use super::{RunOp, own_env, secret};
 use crate::kind::{Found, Next, ReadCx};
 use crate::model::{Fault, RetryClass};
-use crate::provider::mask::Masker;
 use crate::provider::process::{self, Written};
 
 /// How often a probe that says "still running" is asked again.
@@ -25,7 +24,7 @@ pub async fn ask(cx: &ReadCx, op: &RunOp, evidence: &str) -> Result<Found, Fault
         let env: Vec<_> =
             process::environment(cx, op, own_env(op)).into_iter().chain([(name.to_string(), value)]).collect();
         return Ok(match quiet(&dir, argv, &env).await? {
-            Some(0) => Found::Done(Next::Done(outputs(cx, op, &written.read())?)),
+            Some(0) => Found::Done(Next::Done(secret::taken(cx, op, &String::from_utf8_lossy(&written.read()))?)),
             Some(1) => Found::Absent,
             Some(2) => {
                 tokio::time::sleep(PROBE_EVERY).await;
@@ -35,14 +34,6 @@ pub async fn ask(cx: &ReadCx, op: &RunOp, evidence: &str) -> Result<Found, Fault
             None => Found::CannotTell(format!("{evidence}; its probe did not end by itself")),
         });
     }
-}
-
-fn outputs(cx: &ReadCx, op: &RunOp, written: &[u8]) -> Result<crate::kind::Outputs, Fault> {
-    let (masker, written) = (Masker::new(cx.secrets.iter()), String::from_utf8_lossy(written));
-    if masker.finds(written.as_bytes()) {
-        return Err(super::leaked(output::masked(&masker.mask(&written))));
-    }
-    output::parse(&written, &op.params.outputs)
 }
 
 /// Runs a short command of the author to its end without keeping what it prints. No code: it did not end by itself.

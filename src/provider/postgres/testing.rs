@@ -35,7 +35,7 @@ pub struct Lab {
 
 pub fn cx() -> ReadCx {
     let (base, work) = (PathBuf::from("/"), std::env::temp_dir());
-    ReadCx { base, work, mode: crate::model::record::Mode::Real, secrets: [].into() }
+    ReadCx { base, work, mode: crate::model::record::Mode::Real, secrets: [].into(), seal: None }
 }
 
 fn pair() -> &'static Pair {

@@ -5,6 +5,7 @@ use super::job::{Job, Program, WorkRequest};
 use crate::kind::{Kind, Op, RawOp, ReadCx, WriteCx};
 use crate::model::Fault;
 use crate::model::record::Mode;
+use crate::provider::seal::Seal;
 
 /// Handed down as they are.
 const KEPT: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
@@ -43,6 +44,7 @@ pub fn work_job<K: Kind>(cx: &WriteCx, op: &RawOp) -> Result<Job, Fault> {
         base: cx.base.clone(),
         work: cx.work.clone(),
         mode: cx.mode,
+        seal: cx.seal.as_ref().map(Seal::expose),
         op: op.clone(),
     };
     Ok(Job {
@@ -51,6 +53,7 @@ pub fn work_job<K: Kind>(cx: &WriteCx, op: &RawOp) -> Result<Job, Fault> {
         env: environment(cx, op, []),
         stdin: None,
         secrets: cx.secrets.iter().map(|secret| secret.expose().to_string()).collect(),
+        seal: None,
         timeout_ms: op.timeout_ms.filter(|_| !K::LIVES_ON),
         files: JobFiles::of(&cx.work, op).base().to_path_buf(),
     })

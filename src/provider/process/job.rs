@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::kind::{Next, RawOp};
-use crate::model::Fault;
 use crate::model::record::Mode;
+use crate::model::{Address, Fault, RunId};
 
 /// One process to run. It travels by pipe only: it holds opened secrets.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,9 +20,20 @@ pub struct Job {
     pub stdin: Option<String>,
     /// Kept out of the log and the result.
     pub secrets: Vec<String>,
+    /// Some of what the command puts out is secret: all of it is sealed before it is left as a result.
+    pub seal: Option<Sealing>,
     pub timeout_ms: Option<u64>,
     /// Without extension.
     pub files: PathBuf,
+}
+
+/// What a supervisor needs to seal with.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Sealing {
+    pub run: RunId,
+    pub step: Address,
+    /// The key of the run.
+    pub key: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +51,8 @@ pub struct WorkRequest {
     pub base: PathBuf,
     pub work: PathBuf,
     pub mode: Mode,
+    /// The key of the run, for outputs that are secret.
+    pub seal: Option<String>,
     pub op: RawOp,
 }
 
@@ -49,6 +63,9 @@ pub struct Outcome {
     /// What the command wrote to `REGROW_OUTPUT`, masked.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub output: String,
+    /// The same where some of it is secret: sealed as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Value>,
     /// `REGROW_OUTPUT` held a secret.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaked: bool,
@@ -72,7 +89,7 @@ pub enum Ended {
 
 impl Outcome {
     pub fn of(ended: Ended) -> Self {
-        Self { ended, output: String::new(), leaked: false, tail: String::new(), work: None }
+        Self { ended, output: String::new(), sealed: None, leaked: false, tail: String::new(), work: None }
     }
 }
 

@@ -6,11 +6,12 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::journal::disk::private;
-use crate::provider::mask::MaskStream;
+use crate::provider::mask::{MaskStream, Masker};
 
 /// How much of the beginning stays.
 const HEAD: u64 = 8 << 20;
@@ -87,6 +88,21 @@ pub fn files(log: &Path) -> Vec<(u64, PathBuf)> {
     let mut files: Vec<(u64, PathBuf)> = pieces.chain([(0, log.to_path_buf())]).collect();
     files.sort();
     files
+}
+
+/// Blots out what was not known as a secret when it was printed. Every byte keeps its place.
+pub fn mask_again(log: &Path, masker: &Masker) -> io::Result<()> {
+    for (_, path) in files(log) {
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        for found in masker.places(&text) {
+            let file = private().write(true).open(&path)?;
+            file.write_all_at(&vec![b'*'; found.len()], found.start as u64)?;
+        }
+    }
+    Ok(())
 }
 
 /// One stream of a command.

@@ -10,10 +10,11 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::child::{self, Sink};
 use super::files::{self, JobFiles};
-use super::job::{Ended, Job, Outcome, Program};
+use super::job::{Ended, Job, Outcome, Program, Sealing};
 use super::log::{Log, Stream};
 use super::pool;
 use crate::journal::disk::private;
@@ -21,6 +22,10 @@ use crate::kind::Next;
 use crate::model::secret::Secret;
 use crate::model::{Fault, Pulse, RetryClass};
 use crate::provider::mask::Masker;
+use crate::provider::seal::Seal;
+
+/// The name under which all that a command wrote to `REGROW_OUTPUT` is sealed; no output has it.
+const WRITTEN: &str = "";
 
 /// One line that a kind's own work prints for the supervisor.
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,9 +76,14 @@ fn supervise(job: &Job) -> io::Result<Outcome> {
             let ended = running.attend(&mut sink)?;
             let tail = sink.finish();
             let output = running.output();
+            if let Some(sealed) = sealed(job, &output)? {
+                // The end of stderr is for the fault of a failure; here it may hold what nobody knows yet to be secret.
+                let tail = if ended == Ended::Exit(0) { String::new() } else { tail };
+                return Ok(Outcome { tail, sealed: Some(sealed), ..Outcome::of(ended) });
+            }
             let leaked = masker.finds(&output);
             let output = masker.mask(&String::from_utf8_lossy(&output));
-            Ok(Outcome { ended, output, leaked, tail, work: None })
+            Ok(Outcome { output, leaked, tail, ..Outcome::of(ended) })
         }
         Program::Work(_) => {
             let stderr = Stream::new(masker.stream());
@@ -82,6 +92,17 @@ fn supervise(job: &Job) -> io::Result<Outcome> {
             let ended = running.attend(&mut sink)?;
             Ok(sink.finish(ended))
         }
+    }
+}
+
+/// What a command put out, where it may not lie in the result as it is.
+fn sealed(job: &Job, output: &[u8]) -> io::Result<Option<Value>> {
+    let Some(Sealing { run, step, key }) = &job.seal else { return Ok(None) };
+    let text = Value::String(String::from_utf8_lossy(output).into_owned());
+    match Seal::exposed(run, key).map(|seal| seal.close(step, WRITTEN, &text)) {
+        Some(Ok(sealed)) => Ok(Some(sealed)),
+        Some(Err(fault)) => Err(io::Error::other(fault.to_string())),
+        None => Err(io::Error::other("the key for what is secret cannot be read")),
     }
 }
 

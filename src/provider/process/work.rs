@@ -8,6 +8,7 @@ use super::job::WorkRequest;
 use super::supervisor::WorkLine;
 use crate::kind::{Next, ReadCx, WorkCx, WriteCx};
 use crate::model::{Fault, Pulse};
+use crate::provider::seal::Seal;
 
 /// More often than this nobody looks.
 const PULSE_EVERY: Duration = Duration::from_millis(250);
@@ -21,7 +22,8 @@ pub fn main(perform: impl FnOnce(WorkRequest, WorkCx) -> Result<Next, Fault>) ->
     let result = match request {
         Ok(request) => {
             let (base, work, mode) = (request.base.clone(), request.work.clone(), request.mode);
-            let read = ReadCx { base, work, mode, secrets: [].into() };
+            let seal = request.seal.as_deref().and_then(|key| Seal::exposed(&request.op.run, key));
+            let read = ReadCx { base, work, mode, secrets: [].into(), seal };
             perform(request, WorkCx::new(WriteCx::grant(read), pulses()))
         }
         Err(why) => Err(Fault::new("RG2004", format!("the work was not told what to do: {why}"))),

@@ -8,7 +8,7 @@ use crate::runbook::template::{Condition, Type};
 pub fn judge(names: &Names<'_, '_>, condition: &Condition, site: &Site, report: &mut Report) {
     for reference in condition.references() {
         names.judge(reference, site, report);
-        if names.is_secret(&reference.path) {
+        if names.is_secret(&reference.path, site) {
             super::secrets::misplaced(reference.span, &reference.dotted(), report);
         }
     }

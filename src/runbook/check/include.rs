@@ -93,17 +93,18 @@ impl Secrecy {
 const MOST_DEEP: usize = 16;
 
 impl Names<'_, '_> {
-    fn secrecy(&self, tree: &Tree, depth: usize) -> Secrecy {
-        let any = || tree.references().iter().any(|reference| self.is_secret(&reference.path));
+    fn secrecy(&self, tree: &Tree, site: &Site, depth: usize) -> Secrecy {
+        let any = || tree.references().iter().any(|reference| self.is_secret(&reference.path, site));
         match &tree.node {
             Node::Map(entries) => {
-                let inner = entries.iter().map(|entry| (entry.key.text.clone(), self.secrecy(&entry.value, depth)));
+                let inner =
+                    entries.iter().map(|entry| (entry.key.text.clone(), self.secrecy(&entry.value, site, depth)));
                 Secrecy::Within(inner.collect())
             }
             Node::Template(template) => match template.single_path() {
                 Some(path) if path[0] == "vars" && path.len() > 1 && depth < MOST_DEEP => {
                     let held = self.runbook.vars.get(&path[1]).and_then(|tree| tree.at(&path[2..]));
-                    held.map_or(Secrecy::Open, |tree| self.secrecy(tree, depth + 1))
+                    held.map_or(Secrecy::Open, |tree| self.secrecy(tree, site, depth + 1))
                 }
                 Some(path) if path[0] == "params" && path.len() > 1 => self
                     .given
@@ -138,7 +139,7 @@ pub fn judge(names: &Names<'_, '_>, node: usize, part: &Part, report: &mut Repor
         };
         if !entry.value.is_null() {
             fits(names, entry, spec, &site, report);
-            given.secrecy.insert(entry.key.text.clone(), names.secrecy(&entry.value, 0));
+            given.secrecy.insert(entry.key.text.clone(), names.secrecy(&entry.value, &site, 0));
         }
     }
     let absent = |name: &str| step.with.get(name).is_none_or(Tree::is_null);

@@ -10,7 +10,7 @@ use super::nearest;
 use super::secret_vars::SecretVars;
 use crate::graph::Graph;
 use crate::runbook::ast::{Runbook, Step};
-use crate::runbook::catalog::{Catalog, Late, Shape};
+use crate::runbook::catalog::{Catalog, Late, OutputType, Shape};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::template::{Reference, Type, infer};
@@ -93,13 +93,27 @@ impl<'b, 'a> Names<'b, 'a> {
     }
 
     /// Whether a name leads to a secret.
-    pub fn is_secret(&self, path: &[String]) -> bool {
+    pub fn is_secret(&self, path: &[String], site: &Site) -> bool {
         match path[0].as_str() {
             "secrets" => true,
             "params" => self.given.is_some_and(|given| given.is_secret(&path[1..])),
             "vars" => self.secret_vars.lead_to_one(path),
+            "steps" => self.is_secret_output(path, site),
+            "self" => match (site.node, path) {
+                (Some(node), [_, field, name, ..]) if field == "outputs" => self.puts_out_secret(node, name),
+                _ => false,
+            },
             _ => false,
         }
+    }
+
+    fn is_secret_output(&self, path: &[String], site: &Site) -> bool {
+        let [_, id, field, name, ..] = path else { return false };
+        field == "outputs" && self.seen(id, site).is_some_and(|(names, node, _)| names.puts_out_secret(node, name))
+    }
+
+    fn puts_out_secret(&self, node: usize, name: &str) -> bool {
+        matches!(&self.shapes[node], Shape::Closed(outputs) if outputs.get(name) == Some(&OutputType::Secret))
     }
 
     /// Judges every template of a tree.
@@ -108,7 +122,7 @@ impl<'b, 'a> Names<'b, 'a> {
             let Node::Template(template) = &inner.node else { return };
             for reference in template.references() {
                 self.judge(reference, site, report);
-                if !site.takes_secret && self.is_secret(&reference.path) {
+                if !site.takes_secret && self.is_secret(&reference.path, site) {
                     super::secrets::misplaced(reference.span, &reference.dotted(), report);
                 }
             }

@@ -193,7 +193,7 @@ impl Walk<'_> {
     }
 
     fn template(&self, template: &Template, tree: &Tree, schema: &Value, at: &At<'_>) -> Vec<Flaw> {
-        let secret = template.references().iter().find(|reference| self.names.is_secret(&reference.path));
+        let secret = template.references().iter().find(|reference| self.names.is_secret(&reference.path, self.site));
         // A URL with a password in it was reported as that.
         if let Some(secret) = secret.filter(|_| !at.secret && secrets::without_password(&template.text).is_none()) {
             let message = format!("`{}` is a secret, and {} would show it", secret.dotted(), at.name());
@@ -308,7 +308,7 @@ impl Walk<'_> {
         if at.secret {
             return Vec::new();
         }
-        let secret = tree.references().into_iter().filter(|reference| self.names.is_secret(&reference.path));
+        let secret = tree.references().into_iter().filter(|reference| self.names.is_secret(&reference.path, self.site));
         let flaws = secret.map(|reference| Flaw {
             code: codes::SECRET_MISPLACED,
             span: at.instead.unwrap_or(reference.span),

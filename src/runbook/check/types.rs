@@ -49,7 +49,7 @@ impl Names<'_, '_> {
             Some(OutputType::List) => Type::List,
             Some(OutputType::Map) => Type::Map,
             // A connection may be a URL or a map.
-            Some(OutputType::Connection) | None => Type::Any,
+            Some(OutputType::Connection | OutputType::Secret) | None => Type::Any,
         }
     }
 

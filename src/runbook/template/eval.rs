@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::helpers::Special;
-use super::open::{SECRET, holds_secret, placeholder};
+use super::open::{SECRET, holds_secret, placeholder, sealed_above};
 use super::{Expr, Piece, Template};
 use crate::model::Fault;
 use crate::runbook::codes;
@@ -101,7 +101,13 @@ impl<'a> Cx<'a> {
             return Ok(Value::String(String::new()));
         }
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
-        let Some(value) = self.scope.get(&names) else { return Err(missing(&path.join("."))) };
+        let Some(value) = self.scope.get(&names) else {
+            if !self.opening && sealed_above(self.scope, &names).is_some() {
+                self.secret = true;
+                return Ok(Value::String(String::new()));
+            }
+            return Err(missing(&path.join(".")));
+        };
         if holds_secret(&value) {
             trusted(path, &value, self.scope.is_handed_in())?;
             self.secret = true;
@@ -190,7 +196,7 @@ impl Template {
         let mut cx = Cx::new(scope);
         let value = self.compute(&mut cx)?;
         // One bare name passes on what stands there, placeholders included: `target: "{{ vars.live }}"`.
-        let passes_on = self.single_path().is_some_and(|path| path[0] != "secrets");
+        let passes_on = self.single_path().is_some() && holds_secret(&value);
         if cx.secret && !passes_on {
             return Ok(placeholder(&self.text, scope.place().as_deref()));
         }

@@ -27,7 +27,7 @@ pub use condition::Condition;
 pub(super) use eval::take_room;
 pub use eval::{LARGEST, Scope, dig};
 pub use helpers::{Helper, names as helper_names};
-pub use open::{SECRET, Secrets, holds_secret, open};
+pub use open::{SECRET, Secrets, holds_secret, open, sealed_name};
 pub use types::{Type, infer};
 
 pub(crate) use helpers::order;

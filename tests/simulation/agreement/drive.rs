@@ -7,9 +7,11 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use regrow::engine::command::{Command, Happening, World};
 use regrow::engine::frontier::Frontier;
+use regrow::engine::vault::Vault;
 use regrow::engine::{Driver, Halt, opening};
 use regrow::kind::{Next, Outputs};
 use regrow::model::record::{Event, OnFailure, Record};
+use regrow::model::secret::Secret;
 use regrow::model::time::Moment;
 use regrow::model::{Address, Answer, Fault, Person, RetryClass, RunState, Verb};
 use regrow::plan::Plan;
@@ -99,7 +101,8 @@ fn execute(
     let opened = opening::open(disk, &mut plan, first, here, &now).map_err(|error| error.to_string())?;
     side.borrow_mut().plan = plan.clone();
     let world = Scripted(side.clone());
-    let mut driver = Driver::new(&mut plan, opened.state, opened.writer, world, Secrets::new(), true);
+    let mut driver =
+        Driver::new(&mut plan, opened.state, opened.writer, world, Vault::new(Secrets::new(), None, Vec::new()), true);
     let halt = driver.run(opened.first, answers).map_err(|error| error.to_string())?;
     Ok((halt, driver.state().clone()))
 }
@@ -116,6 +119,8 @@ impl World for Scripted<'_> {
     fn grown(&mut self, plan: &Plan) {
         self.0.borrow_mut().plan = plan.clone();
     }
+
+    fn keep_secret(&mut self, _: &[Secret]) {}
 
     fn perform(&mut self, command: Command) {
         let mut side = self.0.borrow_mut();

@@ -192,7 +192,7 @@ impl Lab {
 
     pub fn read(&self) -> ReadCx {
         let folder = self.folder.path();
-        ReadCx { base: folder.into(), work: folder.into(), mode: Mode::Real, secrets: [].into() }
+        ReadCx { base: folder.into(), work: folder.into(), mode: Mode::Real, secrets: [].into(), seal: None }
     }
 
     pub fn write(&self) -> WriteCx {
