@@ -93,23 +93,23 @@ fn values(context: &Context, names: &[String]) -> Result<Vec<Secret>, Failure> {
 
 /// The seal of a run that is about to be executed; made before anything is begun whose output would need it.
 pub fn of_run(context: &Context, dir: &RunDir, plan: &Plan, errand: bool) -> Result<Option<Seal>, Failure> {
-    match Seal::find(&dir.path, &dir.id()) {
-        Ok(None) if may_seal(plan) && !errand => Ok(Some(Seal::take(&dir.path, &dir.id())?)),
-        Ok(found) => Ok(found),
-        // Whoever gives the values has no key any more.
-        Err(_) if !context.given.is_empty() => Ok(Some(Seal::anew(&dir.path, &dir.id())?)),
-        Err(fault) => {
-            talk(format_args!("note: {fault}"));
-            talk("  steps that need a secret output, or put one out, will fail; nothing else is concerned");
-            fault.hint.iter().for_each(|hint| talk(format_args!("  hint: {hint}")));
-            Ok(None)
-        }
-    }
-}
-
-fn may_seal(plan: &Plan) -> bool {
-    (0..plan.len()).any(|node| match plan.puts_out(node) {
+    let take = || Seal::take(&dir.path, &dir.id());
+    let puts_out_secrets = |node: usize| match plan.puts_out(node) {
         Shape::Closed(outputs) => outputs.values().any(|output| *output == OutputType::Secret),
-        _ => plan.kinds[node].seals(),
-    })
+        Shape::Open => false,
+    };
+    let seal = match Seal::find(&dir.path, &dir.id()) {
+        Ok(None) if errand => Ok(None),
+        Ok(None) if (0..plan.len()).any(puts_out_secrets) => return Ok(Some(take()?)),
+        Ok(None) if plan.kinds.iter().any(|kind| kind.seals()) => take().map(Some),
+        // Whoever gives the values has no key any more.
+        Err(_) if !context.given.is_empty() => Seal::anew(&dir.path, &dir.id()).map(Some),
+        found => found,
+    };
+    Ok(seal.unwrap_or_else(|fault| {
+        talk(format_args!("note: {fault}"));
+        talk("  steps that need a secret output will fail, and new ones cannot be kept; nothing else is concerned");
+        fault.hint.iter().for_each(|hint| talk(format_args!("  hint: {hint}")));
+        None
+    }))
 }

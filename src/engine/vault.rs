@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::model::record::Event;
 use crate::model::sealed;
 use crate::model::secret::Secret;
-use crate::provider::mask::Masker;
+use crate::provider::mask::{self, Masker};
 use crate::provider::seal::Seal;
 use crate::runbook::template::{Secrets, sealed_name};
 
@@ -43,7 +43,7 @@ impl Vault {
                     return;
                 }
                 let Some(value) = self.value(text, of) else { return };
-                born.extend(sealed::texts(&value).into_iter().map(Secret::new));
+                born.extend(mask::texts(&value));
                 self.secrets.insert(name, Secret::new(value.to_string()));
             });
         }

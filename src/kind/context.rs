@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::model::record::Mode;
 use crate::model::secret::Secret;
-use crate::model::{Address, Fault, Pulse, sealed};
-use crate::provider::mask::SHORTEST;
+use crate::model::{Address, Fault, Pulse};
+use crate::provider::mask::{self, SHORTEST};
 use crate::provider::seal::Seal;
 
 /// Leave to look.
@@ -30,8 +30,7 @@ pub struct ReadCx {
 impl ReadCx {
     /// What stands in records for a value that is secret.
     pub fn seal(&self, step: &Address, name: &str, value: &Value) -> Result<Value, Fault> {
-        let too_short = sealed::texts(value).iter().any(|text| text.len() < SHORTEST);
-        if too_short {
+        if mask::texts(value).is_empty() {
             let why = format!("output `{name}` of `{step}` is secret, and shorter than {SHORTEST} characters");
             return Err(Fault::new("RG2022", why).hint("so short a secret cannot be kept out of logs"));
         }

@@ -3,7 +3,7 @@
 //! The key lies beside the journal, locked with a key of the operator (`provider::seal`), and goes when the run ends. So the
 //! value is there exactly where the record is, and is gone from every copy of the journal at once.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The key of such a placeholder.
 pub const SEALED: &str = "$sealed";
@@ -28,20 +28,4 @@ pub fn each<'a>(value: &'a Value, visit: &mut dyn FnMut(&'a str, &'a str)) {
         (None, Value::Array(list)) => list.iter().for_each(|inner| each(inner, visit)),
         _ => {}
     }
-}
-
-/// Every text in a value.
-pub fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(list) => list.iter().flat_map(texts).collect(),
-        Value::Object(map) => map.values().flat_map(texts).collect(),
-        Value::Number(number) => vec![number.to_string()],
-        Value::Null | Value::Bool(_) => Vec::new(),
-    }
-}
-
-/// The output of that name, if it is sealed: the cipher text.
-pub fn output<'a>(outputs: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    Some(read(outputs.get(name)?)?.0)
 }

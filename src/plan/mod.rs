@@ -244,7 +244,11 @@ impl Plan {
         };
         let fresh = |node: usize| said(node).or_else(|| self.earlier.get(self.address(node)).copied());
         let estimate = |node: usize| known(node).map_or_else(|| fresh(node), |known| known.estimate_seconds);
-        Outline::of(&self.runbook, &self.graph, &self.effects, name, estimate)
+        let mut outline = Outline::of(&self.runbook, &self.graph, &self.effects, name, estimate);
+        for (node, step) in outline.steps.iter_mut().enumerate().filter(|(_, step)| !step.read.is_empty()) {
+            step.secret = step.read.iter().filter(|name| self.puts_out_secret(node, name)).cloned().collect();
+        }
+        outline
     }
 
     pub fn len(&self) -> usize {

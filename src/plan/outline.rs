@@ -70,6 +70,9 @@ pub struct OutlineStep {
     /// Outputs that others read and cannot do without: who does it by hand has to say them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<String>,
+    /// Those of them that are secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret: Vec<String>,
 }
 
 impl OutlineStep {
@@ -137,6 +140,7 @@ impl Outline {
                 under: under(runbook, graph, node),
                 in_place: step.in_place.as_ref().map(|said| said.words()),
                 read: reads.of_step(graph.book(runbook, node), step),
+                secret: Vec::new(),
             }
         });
         let mut outline = Self { steps: steps.collect(), order: graph.order().to_vec() };

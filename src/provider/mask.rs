@@ -78,6 +78,18 @@ impl Masker {
     }
 }
 
+/// The texts in a secret value that are long enough to be kept out of what is printed.
+pub fn texts(value: &Value) -> Vec<Secret> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(list) => return list.iter().flat_map(texts).collect(),
+        Value::Object(map) => return map.values().flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) => return Vec::new(),
+    };
+    if text.len() < SHORTEST { Vec::new() } else { vec![Secret::new(text)] }
+}
+
 /// Holds back what may be the beginning of a secret, at most until the line ends.
 pub struct MaskStream<'a> {
     masker: &'a Masker,

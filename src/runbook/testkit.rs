@@ -195,6 +195,7 @@ impl KindFace for Fake {
         if let Known::Known(Value::Object(declared)) = with.get(&["outputs"]) {
             outputs.extend(declared.iter().map(|(name, spec)| {
                 let kind = match spec["type"].as_str() {
+                    _ if spec["secret"] == true => OutputType::Secret,
                     Some("integer") => OutputType::Integer,
                     Some("list") => OutputType::List,
                     _ => OutputType::Text,

@@ -19,7 +19,15 @@ pub struct Commands {
     /// Said where the state does not lie where it does by itself.
     state: Option<PathBuf>,
     /// Outputs that a step done by hand has to come with.
-    read: Arc<HashMap<Address, Vec<String>>>,
+    read: Arc<HashMap<Address, Vec<Output>>>,
+}
+
+/// An output that somebody has to give.
+#[derive(Clone, Debug)]
+struct Output {
+    name: String,
+    /// Given on stdin.
+    secret: bool,
 }
 
 /// One way on.
@@ -46,8 +54,11 @@ impl Commands {
     /// With what the plan says of its steps.
     pub fn knowing(self, outline: &Outline) -> Self {
         let read = outline.steps.iter().filter(|step| !step.read.is_empty());
-        let read = read.map(|step| (step.address.clone(), step.read.clone())).collect();
-        Self { read: Arc::new(read), ..self }
+        let read = read.map(|step| {
+            let output = |name: &String| Output { name: name.clone(), secret: step.secret.contains(name) };
+            (step.address.clone(), step.read.iter().map(output).collect())
+        });
+        Self { read: Arc::new(read.collect()), ..self }
     }
 
     pub fn resume(&self) -> String {
@@ -94,7 +105,7 @@ impl Commands {
         let way = |means, verb, rest: &str| self.way(means, verb, step, rest, "");
         let because = " --because TEXT";
         let read = self.read.get(step).map(Vec::as_slice).unwrap_or_default();
-        let outputs = outputs(read);
+        let outputs: String = read.iter().map(Output::option).collect();
         let done = |means, how: &str| self.way(means, "done", step, &format!("{how}{because}"), &outputs);
         // Where its outputs are read, nothing goes on without them.
         let skip = read.is_empty().then(|| way("go on without it", "skip", because));
@@ -134,7 +145,10 @@ impl Commands {
             AskKind::Approval => self.way("yes", "approve", step, &format!(" --code {}", shell_word(&ask.code)), ""),
             AskKind::Task => {
                 let fields = ask.form.as_object().into_iter().flatten().filter(|(_, field)| is_required(field));
-                self.way("it is done", "done", step, because, &outputs(fields.map(|(name, _)| name)))
+                let output =
+                    |(name, field): (&String, &Value)| Output { name: name.clone(), secret: field["secret"] == true };
+                let outputs: String = fields.map(output).map(|it| it.option()).collect();
+                self.way("it is done", "done", step, because, &outputs)
             }
             AskKind::Acknowledge => self.way("it was read", "done", step, because, ""),
         };
@@ -158,9 +172,14 @@ impl Commands {
     }
 }
 
-/// Options that name outputs and leave their values open.
-fn outputs<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
-    names.into_iter().map(|name| format!(" --output {}=VALUE", shell_word(name))).collect()
+impl Output {
+    /// Names it, and leaves its value open.
+    fn option(&self) -> String {
+        match self.secret {
+            true => format!(" --secret-output {}", shell_word(&self.name)),
+            false => format!(" --output {}=VALUE", shell_word(&self.name)),
+        }
+    }
 }
 
 fn is_required(field: &Value) -> bool {

@@ -63,6 +63,7 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         under: Vec::new(),
         in_place: None,
         read: Vec::new(),
+        secret: Vec::new(),
     };
     Outline { steps: steps.iter().map(build).collect(), order: (0..steps.len()).collect() }
 }

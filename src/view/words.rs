@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::model::sealed;
+
 pub use crate::model::time::stamp;
 
 /// [`stamp`] as one word, for the start of a line.
@@ -71,7 +73,7 @@ pub fn value(value: &Value) -> String {
 
 /// A value on one line of at most `most` characters.
 pub fn short(value: &Value, most: usize) -> String {
-    let text = super::clean::word(&self::value(value));
+    let text = super::clean::word(&self::value(&with_placeholders(value)));
     if text.chars().count() <= most {
         return text;
     }
@@ -87,9 +89,10 @@ pub fn key_outputs(outputs: &Map<String, Value>) -> String {
     if all.len() > 3 { format!("{shown}, …") } else { shown }
 }
 
-/// The inputs as a person reads them: where a secret goes, the template that names it stands.
+/// Values as a person reads them: where a secret goes, the template that names it stands.
 pub fn with_placeholders(value: &Value) -> Value {
     match value {
+        Value::Object(_) if sealed::read(value).is_some() => "(secret)".into(),
         Value::Object(map) if map.contains_key("$secret") => map["$secret"].clone(),
         Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), with_placeholders(value))).collect(),
         Value::Array(list) => list.iter().map(with_placeholders).collect(),
@@ -126,6 +129,8 @@ mod tests {
     fn a_secret_stands_as_its_template_and_a_word_is_quoted() {
         let inputs = serde_json::json!({"url": "x", "password": {"$secret": "{{ secrets.p }}"}});
         assert_eq!(with_placeholders(&inputs), serde_json::json!({"url": "x", "password": "{{ secrets.p }}"}));
+        let output = sealed::placeholder("c2VhbGVk", "token.key");
+        assert_eq!(short(&serde_json::json!([output]), 40), r#"["(secret)"]"#);
         assert_eq!(shell_word("db/load:orders"), "db/load:orders");
         assert_eq!(shell_word("load:a b"), "'load:a b'");
     }

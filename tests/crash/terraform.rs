@@ -194,6 +194,10 @@ output "password" {
   value     = var.password
   sensitive = true
 }
+output "short" {
+  value     = nonsensitive(var.password) == "" ? "" : "abc"
+  sensitive = true
+}
 output "open" {
   value = "open"
 }
@@ -228,14 +232,40 @@ fn what_is_sensitive_is_found_nowhere() {
         let said = super::support::finish(command).ends(0);
         assert!(!said.stdout.contains(secret) && !said.stderr.contains(secret));
     }
-    assert_eq!(place.step("platform")["outputs"], json!({"open": "open"}));
+    let outputs = place.step("platform")["outputs"].clone();
+    assert_eq!((&outputs["open"], &outputs["password"]["of"]), (&json!("open"), &json!("platform.password")));
     let log = place.regrow("logs platform --run run1").ends(0).stdout;
-    assert!(log.contains("the word is ***") && log.contains("not put out: `password`"), "{log}");
+    assert!(log.contains("the word is ***") && log.contains("not put out: `short`"), "{log}");
     let mut found = Vec::new();
     holding(&place.path("state"), secret, &mut found);
     assert!(found.is_empty(), "{found:?}");
     // The saved plan is compressed: it must be gone as a whole.
     assert!(!place.path("state/runs/run1/work/run1.platform.1.0.terraform/plan").exists());
+}
+
+const BORN: &str = r#"
+resource "terraform_data" "token" {
+  input = "born-in-the-module"
+}
+output "access" {
+  value     = { user = "app", token = terraform_data.token.output }
+  sensitive = true
+}
+"#;
+
+/// A value that only the module knows, within a map, goes to the next step and nowhere else.
+#[test]
+fn a_sensitive_output_is_used_by_a_later_step() {
+    let place = place(BORN, "", "");
+    let book = place.read("book.yaml");
+    let use_it = "  - id: log-in\n    needs: [platform]\n    run: test ${#TOKEN} -eq 18; echo in with $TOKEN\n    \
+        with: { env: { TOKEN: \"{{ steps.platform.outputs.access.token }}\" } }\n";
+    place.write("book.yaml", &format!("{book}{use_it}"));
+    run_id(&place, "run1", 0);
+    assert!(place.regrow("logs log-in --run run1").ends(0).stdout.contains("in with ***"));
+    let mut found = Vec::new();
+    holding(&place.path("state"), "born-in-the-module", &mut found);
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_near_word_is_named() {
         for (wrong, right) in
-            [("postgres.restor", "postgres.restore"), ("rg0203", "RG0203"), ("RG24033", "RG2403"), ("nedes", "needs")]
+            [("postgres.restor", "postgres.restore"), ("rg0203", "RG0203"), ("RG70077", "RG7007"), ("nedes", "needs")]
         {
             let text = match page(wrong) {
                 Some((text, _)) => text,

@@ -6,7 +6,7 @@ use super::{RunOp, leaked, output};
 use crate::kind::{Outputs, ReadCx};
 use crate::model::secret::Secret;
 use crate::model::{Fault, sealed};
-use crate::provider::mask::Masker;
+use crate::provider::mask::{self, Masker};
 use crate::provider::process::{self, JobFiles};
 
 /// Before anything is done of which the outcome could not be written down.
@@ -31,12 +31,8 @@ pub fn unsealed(cx: &ReadCx, all: &Value) -> Result<String, Fault> {
 pub fn taken(cx: &ReadCx, op: &RunOp, text: &str) -> Result<Outputs, Fault> {
     let mut outputs = output::parse(text, &op.params.outputs)?;
     let is_secret = |name: &str| op.params.outputs.get(name).is_some_and(|spec| spec.secret);
-    let born: Vec<Secret> = outputs
-        .iter()
-        .filter(|(name, _)| is_secret(name))
-        .flat_map(|(_, value)| sealed::texts(value))
-        .map(Secret::new)
-        .collect();
+    let born: Vec<Secret> =
+        outputs.iter().filter(|(name, _)| is_secret(name)).flat_map(|(_, value)| mask::texts(value)).collect();
     if !born.is_empty() {
         forget(cx, op, &born)?;
     }

@@ -31,6 +31,7 @@ impl Kind for TerraformApply {
     const NAME: &'static str = "terraform.apply";
     const PAGE: &'static str = include_str!("page.md");
     const WORKS: bool = true;
+    const SEALS: bool = true;
     const LIVES_ON: bool = true;
     const ASKS_BEFORE_PHASE: bool = true;
 

@@ -114,7 +114,7 @@ impl<'a> Site<'a> {
     }
 
     pub async fn done(&self) -> Result<Next, Fault> {
-        let taken = self.module.outputs().await?;
+        let taken = self.module.outputs(|name, value| self.cx.seal(&self.op.step, name, value)).await?;
         if let Some(words) = taken.words() {
             self.cx.say(&words);
         }

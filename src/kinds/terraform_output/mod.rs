@@ -22,6 +22,7 @@ impl Kind for TerraformOutput {
     const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
+    const SEALS: bool = true;
     type Params = Params;
     type Prior = ();
 
@@ -48,6 +49,6 @@ impl Kind for TerraformOutput {
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {
         let module = Module::open(cx, op, &op.params.reach, None)?;
         module.init(false).await?;
-        Ok(Next::Done(module.outputs().await?.outputs))
+        Ok(Next::Done(module.outputs(|name, value| cx.seal(&op.step, name, value)).await?.outputs))
     }
 }

@@ -29,6 +29,7 @@ fn step(id: usize, seconds: u64, needs: &[usize], lock: Option<&str>) -> Outline
         under: Vec::new(),
         in_place: None,
         read: Vec::new(),
+        secret: Vec::new(),
     }
 }
 

@@ -95,11 +95,14 @@ impl Module {
         printed
     }
 
-    /// The module's outputs.
-    pub async fn outputs(&self) -> Result<super::Taken, Fault> {
+    /// The module's outputs, sensitive ones as `seal` has them.
+    pub async fn outputs(
+        &self,
+        seal: impl Fn(&str, &serde_json::Value) -> Result<serde_json::Value, Fault>,
+    ) -> Result<super::Taken, Fault> {
         let said = self.ask(&["output", "-json"]).await?;
         let value = said.json().filter(|_| said.ok).ok_or_else(|| said::failed(&said, "reading the outputs"))?;
-        Ok(super::taken(&value))
+        Ok(super::taken(&value, seal))
     }
 
     /// Whether its state lies in a file beside it, whose lock goes with the process that held it.

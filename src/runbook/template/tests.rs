@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::model::sealed;
 use crate::model::secret::Secret;
 use crate::runbook::source::Source;
 
@@ -157,10 +158,7 @@ fn references_are_read_off_the_text() {
 
 #[test]
 fn a_secret_is_opened_only_on_demand() {
-    let secrets: Secrets = BTreeMap::from([
-        ("db".to_string(), Secret::new("hunter2")),
-        ("steps.x.outputs.token".to_string(), Secret::new("sealed")),
-    ]);
+    let secrets: Secrets = BTreeMap::from([("db".to_string(), Secret::new("hunter2"))]);
     let cases = [
         ("{{ secrets.db }}", json!({ "$secret": "{{ secrets.db }}" }), json!("hunter2")),
         ("Bearer {{ secrets.db }}", json!({ "$secret": "Bearer {{ secrets.db }}" }), json!("Bearer hunter2")),
@@ -180,10 +178,36 @@ fn a_secret_is_opened_only_on_demand() {
         assert!(!rendered.to_string().contains("hunter2"));
         assert_eq!(open(&rendered, &scope(), &secrets), Ok(real), "{text}");
     }
-    let sealed = json!({ "$secret": "{{ steps.x.outputs.token }}" });
-    assert_eq!(open(&sealed, &scope(), &secrets), Ok(json!("sealed")));
     let absent = open(&json!({ "$secret": "{{ secrets.other }}" }), &scope(), &secrets).unwrap_err();
     assert_eq!(absent.code, codes::SECRET_MISSING);
+}
+
+/// Alone it is passed on as it stands in the record; in a text, and within a sealed map, the template stands for it.
+#[test]
+fn a_sealed_output_is_opened_only_where_it_is_at_hand() {
+    let sealed = |text: &str| sealed::placeholder(text, "x.access");
+    let scope = json!({"steps": {"x": {"outputs": {"token": sealed("one"), "access": sealed("two")}}}});
+    let secrets: Secrets = BTreeMap::from([
+        (sealed_name("one"), Secret::new("\"hunter2\"")),
+        (sealed_name("two"), Secret::new(r#"{"user": "app", "ports": [1, 2]}"#)),
+    ]);
+    let of = |text: &str| json!({ "$secret": text });
+    let cases = [
+        ("{{ steps.x.outputs.token }}", sealed("one"), json!("hunter2")),
+        ("t={{ steps.x.outputs.token }}", of("t={{ steps.x.outputs.token }}"), json!("t=hunter2")),
+        ("{{ steps.x.outputs.access.user }}", of("{{ steps.x.outputs.access.user }}"), json!("app")),
+        ("{{ steps.x.outputs.access.ports.1 }}", of("{{ steps.x.outputs.access.ports.1 }}"), json!(2)),
+    ];
+    for (text, placeholder, real) in cases {
+        let rendered = Template::compile(text, None).unwrap().render(&scope).unwrap();
+        assert_eq!(rendered, placeholder, "{text}");
+        assert_eq!(open(&rendered, &scope, &secrets), Ok(real), "{text}");
+    }
+    let gone = open(&json!([sealed("one")]), &scope, &Secrets::new()).unwrap_err();
+    assert_eq!(gone.code, "RG2033");
+    assert!(gone.hint.unwrap().contains("--secret-output x.access"));
+    let forged = open(&json!({"$sealed": "one", "of": "x.access", "more": 1}), &scope, &secrets).unwrap_err();
+    assert_eq!(forged.code, codes::RESERVED_KEY);
 }
 
 #[test]
