@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::decide::reopened;
-use super::{group, holds, late, people, time, undo};
+use super::{group, holds, late, people, repairs, time, undo};
 use crate::kind::Role;
 use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
@@ -35,6 +35,11 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         matches!(answer.verb, Verb::Undo { .. } | Verb::Release { .. } | Verb::Cleanup | Verb::Note { .. });
     if state.ended.is_some() && !also_after {
         return Err("the run has ended".into());
+    }
+    if let Verb::Done { step, .. } | Verb::Skip { step } | Verb::Retry { step: Some(step) } | Verb::Rerun { step } =
+        &answer.verb
+    {
+        repairs::refuse_idle(plan, state, node_of(plan, step)?, answer.verb.word())?;
     }
     match &answer.verb {
         Verb::Approve { step, code } => approve(plan, state, answer, step, code),
@@ -205,6 +210,8 @@ fn retry_all(plan: &Plan, state: &RunState) -> Judgement {
 fn retry_among(plan: &Plan, state: &RunState, nodes: Range<usize>, because: &str) -> Judgement {
     let events: Vec<Event> = nodes
         .flat_map(|node| match (state.status(plan.address(node)), plan.address(node)) {
+            // Its step is tried again, and asks for it if it fails the same way.
+            (Status::Failed, _) if plan.outline.steps[node].mends.is_some() => Vec::new(),
             (Status::Failed, step) => vec![reopened(state, step, 0)],
             (Status::Unproven, _) => prove_again(plan, state, node),
             (Status::Unknown, step) if !because.is_empty() => vec![reopened(state, step, 0)],

@@ -87,7 +87,7 @@ fn value(plan: &Plan, state: &RunState, include: usize, name: &str, spec: &Param
 /// The way of a `try` that succeeded.
 pub fn winner(plan: &Plan, state: &RunState, node: usize) -> Option<usize> {
     let tries = plan.is_body(node) && plan.step(node).tries();
-    plan.graph.members(node).filter(|_| tries).find(|way| state.status(plan.address(*way)) == Status::Succeeded)
+    plan.ways(node).filter(|_| tries).find(|way| state.status(plan.address(*way)) == Status::Succeeded)
 }
 
 /// What the file puts out. What has no value, because the step it comes from was skipped, is left out: who reads it is told.
