@@ -30,6 +30,7 @@ use crate::provider::vault;
 use crate::runbook::ast::{Runbook, SecretSpec};
 use crate::runbook::catalog::Late;
 use crate::runbook::duration;
+use crate::runbook::repair::Repair;
 use crate::runbook::tell::Tell;
 use crate::runbook::template::{Secrets, open};
 use crate::view::page::Page;
@@ -189,11 +190,17 @@ fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
         "changes": changes.unwrap_or_default(),
         "in_place": plan.step(step.node).in_place.as_ref().map(|said| json!({"because": said.because, "safety_copy": said.safety_copy})),
         "estimate_seconds": outline.estimate_seconds,
+        "repairs": plan.step(step.node).repairs.iter().map(|it| repair_json(plan, step.node, it)).collect::<Vec<_>>(),
     });
     if let Value::Object(shown) = &mut shown {
         shown.extend(Times::of(plan, step.node, Timestamp::now()).json());
     }
     shown
+}
+
+fn repair_json(plan: &Plan, node: usize, repair: &Repair) -> Value {
+    let by = plan.repair(node, &repair.by).map(|by| plan.address(by));
+    json!({"when": repair.when.text(), "by": by, "attempts": repair.attempts})
 }
 
 /// What will be changed: as the kinds foresee it, and what they found they would make.
@@ -271,7 +278,11 @@ fn estimate(plan: &Plan, foreseen: Foreseen) -> String {
     if foreseen.bound < foreseen.seconds {
         text.push_str(&format!("; no order takes less than {}", span(foreseen.bound)));
     }
-    let unknown = plan.outline.steps.iter().filter(|step| step.members.is_none() && step.estimate_seconds.is_none());
+    let unknown = plan
+        .outline
+        .steps
+        .iter()
+        .filter(|step| step.members.is_none() && step.mends.is_none() && step.estimate_seconds.is_none());
     match unknown.count() {
         0 => {}
         count => {
@@ -295,6 +306,9 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
         Verdict::WouldSkip => "- (left out)",
         Verdict::UnknownUntilRun => "? (known when it runs)",
     };
+    let mends = plan.step(step.node).mends.as_ref().filter(|_| step.verdict == Verdict::UnknownUntilRun);
+    let against = mends.map(|mends| format!("? (if `{}` fails with \"{}\")", mends.step, mends.when.text()));
+    let verdict = against.as_deref().unwrap_or(verdict);
     let mut lines =
         vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
     lines.extend(outline.in_place.iter().map(|said| format!("    IN PLACE, {said}")));

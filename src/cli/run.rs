@@ -234,8 +234,8 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
         };
         graph.find(id).ok_or_else(none)
     };
-    // What is under a hold asks for it, whatever is chosen.
-    let is_of_hold = |node: &usize| graph.step(&loaded.runbook, *node).held.is_some();
+    // What is under a hold asks for it, whatever is chosen; a repair is called by the failure of its step.
+    let is_on_call = |node: &usize| graph.step(&loaded.runbook, *node).is_on_call();
     let mut left_out: BTreeSet<usize> = choices.skip.iter().map(find).collect::<Result<_, _>>()?;
     if !choices.only.is_empty() {
         let mut wanted = BTreeSet::new();
@@ -245,13 +245,13 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
             wanted.extend(graph.ancestors(node).chain([node]).chain(under));
         }
         let unwanted = |node: &usize| !wanted.contains(node) && !graph.nodes[*node].finally;
-        left_out.extend((0..graph.len()).filter(|node| unwanted(node) && !is_of_hold(node)));
+        left_out.extend((0..graph.len()).filter(|node| unwanted(node) && !is_on_call(node)));
     }
     if let Some(id) = &choices.from {
         let node = find(id)?;
         // What it lies in has to open for it.
         let is_around = |before: &usize| graph.groups(node).any(|group| group == *before);
-        left_out.extend(graph.ancestors(node).filter(|before| !is_around(before) && !is_of_hold(before)));
+        left_out.extend(graph.ancestors(node).filter(|before| !is_around(before) && !is_on_call(before)));
     }
     Ok(left_out.into_iter().map(|node| graph.nodes[node].address.clone()).collect())
 }

@@ -102,6 +102,9 @@ fn head(view: &RunView, step: &StepView, paint: Paint, out: &mut Page) {
     if state.attempts > 0 {
         fact("attempts", format!("{}, generation {}", state.attempts, state.generation));
     }
+    for repaired in &state.repairs {
+        fact("repaired", format!("by `{}`, done {}", repaired.by, repaired.often()));
+    }
     if let Some(intent) = &state.intent {
         fact("operation", intent.op.to_string());
         if !intent.phase.is_empty() {

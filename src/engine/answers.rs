@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::decide::reopened;
-use super::{group, holds, late, people, time, undo};
+use super::{group, holds, late, people, repairs, time, undo};
 use crate::kind::Role;
 use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
@@ -38,6 +38,11 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         matches!(answer.verb, Verb::Undo { .. } | Verb::Release { .. } | Verb::Cleanup | Verb::Note { .. });
     if state.ended.is_some() && !also_after {
         return Err("the run has ended".into());
+    }
+    if let Verb::Done { step, .. } | Verb::Skip { step } | Verb::Retry { step: Some(step) } | Verb::Rerun { step } =
+        &answer.verb
+    {
+        repairs::refuse_idle(plan, state, node_of(plan, step)?, answer.verb.word())?;
     }
     match &answer.verb {
         Verb::Approve { step, code } => approve(plan, state, answer, step, code),
@@ -190,7 +195,7 @@ fn retry(plan: &Plan, state: &RunState, step: &Address, because: &str) -> Judgem
         status if plan.is_group(node) && state.step(step).opened && !status.is_settled() => {
             retry_among(plan, state, group::members(plan, node), because)
         }
-        Status::Failed | Status::Undone => Ok(vec![reopened(state, step, 0)]),
+        Status::Failed | Status::Undone => Ok(tried_again(plan, state, node)),
         Status::Unproven => Ok(prove_again(plan, state, node)),
         Status::Unknown if because.is_empty() => {
             Err(format!("`retry {step}` says that it did not happen; give the reason: --because TEXT"))
@@ -208,13 +213,22 @@ fn retry_all(plan: &Plan, state: &RunState) -> Judgement {
 fn retry_among(plan: &Plan, state: &RunState, nodes: Range<usize>, because: &str) -> Judgement {
     let events: Vec<Event> = nodes
         .flat_map(|node| match (state.status(plan.address(node)), plan.address(node)) {
-            (Status::Failed, step) => vec![reopened(state, step, 0)],
+            // Its step is tried again, and asks for it if it fails the same way.
+            (Status::Failed, _) if plan.outline.steps[node].mends.is_some() => Vec::new(),
+            (Status::Failed, _) => tried_again(plan, state, node),
             (Status::Unproven, _) => prove_again(plan, state, node),
             (Status::Unknown, step) if !because.is_empty() => vec![reopened(state, step, 0)],
             _ => Vec::new(),
         })
         .collect();
     if events.is_empty() { Err("no step has failed".into()) } else { Ok(events) }
+}
+
+/// A `try` that came to nothing begins with its first way again.
+fn tried_again(plan: &Plan, state: &RunState, node: usize) -> Vec<Event> {
+    let gone = |way: &usize| matches!(state.status(plan.address(*way)), Status::Superseded | Status::Skipped);
+    let ways = plan.ways(node).filter(|way| plan.is_body(node) && plan.step(node).tries() && gone(way));
+    ways.chain([node]).map(|node| reopened(state, plan.address(node), 0)).collect()
 }
 
 /// What a group does is done by its items.

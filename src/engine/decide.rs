@@ -17,6 +17,7 @@ use super::holds;
 use super::intent;
 use super::late;
 use super::live::{Known, Live};
+use super::repairs;
 use super::retry;
 use super::tell;
 use super::time;
@@ -67,6 +68,10 @@ impl Decision {
 /// The engine's one decision. Marks in `live` what it gives out commands for.
 pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> Decision {
     let mut decision = Decision::default();
+    repairs::decide(plan, state, live, &mut decision);
+    if !decision.events.is_empty() {
+        return decision;
+    }
     // A way that fails before another one is no failure of the run, and nobody is told of one.
     tries::decide(plan, state, live, &mut decision);
     if !decision.events.is_empty() {
@@ -101,6 +106,13 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         match live.frontier.statuses[node] {
             Status::Pending if may_start && holds::is_on_call(plan, node) => {
                 holds::consider(plan, state, live, now, node, &mut decision);
+            }
+            // Who was asked about a repair that nobody waits for any more need not answer.
+            Status::Waiting if may_start && repairs::is_wanted(plan, state, node) == Some(false) => {
+                repairs::consider(plan, state, live, now, node, &mut decision);
+            }
+            Status::Pending if may_start && plan.outline.steps[node].mends.is_some() => {
+                repairs::consider(plan, state, live, now, node, &mut decision);
             }
             Status::Pending if may_start => consider(plan, state, live, now, node, &mut decision),
             _ => move_on(plan, state, live, now, node, may_start, &mut decision),
@@ -147,6 +159,7 @@ fn move_on(
 /// A step that has no intent on disk.
 fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, node: usize, decision: &mut Decision) {
     match live.frontier.readiness(&plan.outline, node) {
+        Readiness::Ready if !repairs::are_done(plan, state, node) => {}
         Readiness::Ready => start(plan, state, live, now, node, decision),
         Readiness::Skip(need) => skip(plan, node, SkipReason::Need(need), decision),
         Readiness::Waits | Readiness::Blocked(_) => {}

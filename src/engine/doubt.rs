@@ -100,7 +100,9 @@ impl Reach<'_> {
         // A group opens with the very records that release it, and a failure of one item may block the others.
         let opens = at.group.is_none_or(|member| self.starts[member.of]);
         let stopped = at.group.is_some_and(|member| self.plan.outline.steps[member.of].stops);
-        self.starts[node] = opens && at.needs.iter().all(|need| self.releases(need));
+        // A repair may begin with the very record that its step has failed.
+        let called = self.plan.outline.steps[node].mends.is_some_and(|of| self.starts[of]);
+        self.starts[node] = opens && (called || at.needs.iter().all(|need| self.releases(need)));
         self.blocks[node] = stopped || at.needs.iter().any(|(need, _)| self.ends(*need) || self.blocks[*need]);
     }
 

@@ -36,6 +36,8 @@ pub struct Frontier {
     groups: HashMap<usize, Tally>,
     /// Those of them in which one way has to succeed.
     tries: Vec<usize>,
+    /// What is done against the faults of others.
+    repairs: Vec<usize>,
     /// The members of each group that are groups themselves, open and not at their end.
     begun: HashMap<usize, BTreeSet<usize>>,
     /// Nodes that have neither ended nor are blocked.
@@ -60,6 +62,7 @@ impl Frontier {
             holders: BTreeSet::new(),
             groups: groups.collect(),
             tries,
+            repairs: (0..outline.len()).filter(|node| outline.steps[*node].mends.is_some()).collect(),
             begun: HashMap::new(),
             open: outline.len() - finally,
             open_finally: finally,
@@ -88,6 +91,9 @@ impl Frontier {
             }
             self.hold(step, state, node);
             self.begin(step, node);
+            if state.step(&step.address).mending.is_some() {
+                queue.extend(step.dependents.iter().filter(|other| outline.steps[**other].mends == Some(node)));
+            }
             if now != before || opens {
                 queue.extend(&step.dependents);
                 if step.part_of_hold() == Some(Part::Take) {
@@ -121,6 +127,9 @@ impl Frontier {
         if matches!(outline.steps[node].part_of_hold(), Some(Part::Read | Part::Release)) {
             return (Status::Pending, true);
         }
+        if is_called(outline, state, node) {
+            return (Status::Pending, true);
+        }
         match self.readiness(outline, node) {
             Readiness::Blocked(_) => (Status::Blocked, false),
             Readiness::Waits => (Status::Pending, false),
@@ -146,6 +155,10 @@ impl Frontier {
 
     pub fn tries(&self) -> &[usize] {
         &self.tries
+    }
+
+    pub fn repairs(&self) -> &[usize] {
+        &self.repairs
     }
 
     pub fn movable(&self) -> Vec<usize> {
@@ -262,6 +275,12 @@ impl Frontier {
             },
         }
     }
+}
+
+/// Whether it is a repair that its step waits for.
+fn is_called(outline: &Outline, state: &RunState, node: usize) -> bool {
+    let awaited = |of: usize| state.step(&outline.steps[of].address).mending.as_deref();
+    outline.steps[node].mends.and_then(awaited) == Some(&outline.steps[node].address)
 }
 
 enum Verdict {

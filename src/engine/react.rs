@@ -2,7 +2,7 @@
 
 use super::command::Happening;
 use super::live::{Known, Live};
-use super::{retry, tell};
+use super::{repairs, retry, tell};
 use crate::kind::{Found, Next, Undone};
 use crate::model::record::{Event, StepSucceeded};
 use crate::model::time::Moment;
@@ -36,7 +36,7 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
                     live.prepared.insert(node, prepared);
                     Vec::new()
                 }
-                Err(fault) => vec![failed(plan, state, node, fault, luck)],
+                Err(fault) => failed(plan, state, node, fault, luck),
             }
         }
         Happening::Found { result, .. } => {
@@ -161,7 +161,7 @@ fn ended(
             }
             Vec::new()
         }
-        Err(fault) => vec![failed(plan, state, node, fault, luck)],
+        Err(fault) => failed(plan, state, node, fault, luck),
     }
 }
 
@@ -179,12 +179,21 @@ fn system(plan: &Plan, node: usize) -> Option<&str> {
     plan.step(node).kind.split_once('.').map(|(system, _)| system)
 }
 
-fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, luck: &Luck) -> Event {
+/// What is known to help comes before trying again blindly.
+fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, luck: &Luck) -> Vec<Event> {
+    match repairs::answer(plan, state, node, fault) {
+        repairs::Answer::Begun(events) => events,
+        repairs::Answer::None(fault) => vec![unrepaired(plan, state, node, fault, luck)],
+    }
+}
+
+fn unrepaired(plan: &Plan, state: &RunState, node: usize, fault: Fault, luck: &Luck) -> Event {
     let step = plan.address(node).clone();
     let runbook_step = plan.step(node);
     let began = matches!(state.status(&step), Status::Running | Status::Late);
     // One that could not even be prepared has no intent and counts all the same.
     let attempt = state.step(&step).attempts + u32::from(!began);
+    let attempt = attempt.saturating_sub(repairs::attempts(state, plan, node));
     if let Some(delay_ms) = retry::delay(&runbook_step.retry, attempt, &fault, luck.chance) {
         let delay_ms = retry::in_turn(delay_ms, &others_due(plan, state, node, &luck.now));
         return Event::RetryScheduled { step, fault, delay_ms };

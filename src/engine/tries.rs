@@ -24,7 +24,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         return;
     }
     for group in live.frontier.tries().to_vec() {
-        let ways: Vec<usize> = plan.graph.members(group).collect();
+        let ways: Vec<usize> = plan.ways(group).collect();
         for way in ways.iter().rev().skip(1) {
             match turn(plan, state, live, *way) {
                 Turn::Stays => {}
@@ -40,7 +40,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
 pub fn is_left_out(plan: &Plan, state: &RunState, node: usize) -> bool {
     let by_hand = |way: usize| state.step(plan.address(way)).skipped == Some(SkipReason::Person);
     let tries = plan.is_body(node) && plan.step(node).tries();
-    tries && include::winner(plan, state, node).is_none() && plan.graph.members(node).any(by_hand)
+    tries && include::winner(plan, state, node).is_none() && plan.ways(node).any(by_hand)
 }
 
 fn turn(plan: &Plan, state: &RunState, live: &Live, way: usize) -> Turn {

@@ -154,6 +154,12 @@ impl Graph {
         self.nodes[node].unit.and_then(|unit| self.step(runbook, unit).inside()).unwrap_or(runbook)
     }
 
+    /// The step beside whose fault a node is done against, where it is a repair.
+    pub fn mends(&self, runbook: &Runbook, node: usize) -> Option<usize> {
+        let of = &self.step(runbook, node).mends.as_ref()?.step;
+        self.nodes[node].needs.iter().map(|(need, _)| *need).find(|need| self.step(runbook, *need).id == *of)
+    }
+
     /// The bodies a node is written in, the nearest first.
     pub fn units(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
         std::iter::successors(self.nodes[node].unit, |unit| self.nodes[*unit].unit)
@@ -267,13 +273,18 @@ fn needs(
     let this = &nodes[node];
     let mut edges = super::holds::edges(runbook, by_id, step_of(runbook, this));
     let Some(written) = &step_of(runbook, this).needs else {
-        let above = this.finally && this.step > 0;
-        edges.extend(above.then(|| (node - 1, Some(ENDED.to_vec()))));
+        // Behind the step itself, not behind what may be done against its faults.
+        let is_step = |above: &usize| step_of(runbook, &nodes[*above]).mends.is_none();
+        let above = (node - this.step..node).rev().find(is_step).filter(|_| this.finally);
+        edges.extend(above.map(|above| (above, Some(ENDED.to_vec()))));
         return edges;
     };
     for (need, wanted) in written.iter().enumerate() {
         match by_id.get(&wanted.step) {
             None => defects.push(Defect::UnknownNeed { node, need }),
+            Some(other) if step_of(runbook, &nodes[*other]).mends.is_some() => {
+                defects.push(Defect::UnknownNeed { node, need });
+            }
             Some(other) if nodes[*other].finally != this.finally => defects.push(Defect::Border { node, need }),
             Some(other) if edges.iter().any(|(held, _)| held == other) => {
                 defects.push(Defect::DuplicateNeed { node, need });

@@ -19,7 +19,7 @@ impl Parts {
         let book = step.inside()?;
         let built = || {
             let written = Graph::build(book).0;
-            let written = if step.tries() { written.one_after_another() } else { written };
+            let written = if step.tries() { written.one_after_another(book) } else { written };
             written.written_out(book, lists_too)
         };
         Some(self.0.entry(std::ptr::from_ref(book)).or_insert_with(built))
@@ -43,10 +43,11 @@ impl Graph {
     }
 
     /// The ways of a `try`: each begins once all before it gave way, or were left out.
-    fn one_after_another(mut self) -> Self {
+    fn one_after_another(mut self, ways: &Runbook) -> Self {
         let gave_way = Some(vec![Ended::Superseded, Ended::Skipped]);
-        for (node, at) in self.nodes.iter_mut().enumerate() {
-            at.needs = (0..node).map(|before| (before, gave_way.clone())).collect();
+        let is_way = |node: &usize| ways.steps[*node].mends.is_none();
+        for (node, at) in self.nodes.iter_mut().enumerate().filter(|(node, _)| is_way(node)) {
+            at.needs = (0..node).filter(is_way).map(|before| (before, gave_way.clone())).collect();
         }
         self
     }

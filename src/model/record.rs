@@ -128,6 +128,12 @@ pub enum Event {
         fault: Fault,
         delay_ms: u64,
     },
+    /// The attempt failed, and what the runbook has against that fault is done first: another attempt follows once it is.
+    RepairBegan {
+        step: Address,
+        fault: Fault,
+        by: Address,
+    },
     /// Its time has not come. Nobody is asked.
     WaitBegan {
         step: Address,
@@ -265,6 +271,7 @@ impl Event {
             | Event::StepUnproven { step, .. }
             | Event::StepFailed { step, .. }
             | Event::RetryScheduled { step, .. }
+            | Event::RepairBegan { step, .. }
             | Event::WaitBegan { step, .. }
             | Event::WaitEnded { step, .. }
             | Event::StepLate { step, .. }
@@ -383,6 +390,8 @@ pub enum SkipReason {
     Kept,
     /// Of a hold that nothing under it needs, or that was not taken.
     NotNeeded,
+    /// Of a repair: its step did not come to need it.
+    NoFault,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

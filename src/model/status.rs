@@ -125,7 +125,10 @@ pub fn next(status: Status, event: &Event) -> Status {
             Status::Running
         }
         Event::StepAsked { .. } | Event::ApprovalGiven { .. } => Status::Waiting,
-        Event::ApprovalVoided { .. } | Event::RetryScheduled { .. } | Event::StepReopened { .. } => Status::Pending,
+        Event::ApprovalVoided { .. }
+        | Event::RetryScheduled { .. }
+        | Event::RepairBegan { .. }
+        | Event::StepReopened { .. } => Status::Pending,
         Event::StepSucceeded(it) if it.verify => Status::Verifying,
         Event::StepSucceeded(_) | Event::StepVerified { .. } => Status::Succeeded,
         Event::StepUnproven { .. } => Status::Unproven,

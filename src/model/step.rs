@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::effect::Effect;
 use super::fault::Fault;
-use super::ids::OpId;
+use super::ids::{Address, OpId};
 use super::item::Item;
 use super::ledger::Made;
 use super::record::{Ask, AskKind, Check, Contact, Event, SkipReason, StepIntended};
@@ -73,6 +73,12 @@ pub struct StepState {
     /// Earliest next attempt, as milliseconds after `at`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Box<Retry>>,
+    /// What is done against its fault before it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mending: Option<Box<Address>>,
+    /// How often what was done against its faults.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<Repaired>,
     /// Time that a person gave to the attempt in flight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extended: Option<Box<Extended>>,
@@ -150,6 +156,23 @@ pub struct Retry {
     pub delay_ms: u64,
 }
 
+/// A repair, and how often it was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repaired {
+    pub by: Address,
+    pub times: u32,
+}
+
+impl Repaired {
+    /// How often: `once`, `3 times`.
+    pub fn often(&self) -> String {
+        match self.times {
+            1 => "once".into(),
+            times => format!("{times} times"),
+        }
+    }
+}
+
 /// Since when nobody can tell, and what is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Doubt {
@@ -193,6 +216,8 @@ impl StepState {
             doubt: None,
             skipped: None,
             retry: None,
+            mending: None,
+            repairs: Vec::new(),
             extended: None,
             undo: None,
             in_doubt: None,
@@ -215,7 +240,7 @@ impl StepState {
     pub fn is_begun(&self) -> bool {
         let only_asked = self.intent.as_ref().is_none_or(|intent| intent.effect == Effect::Human);
         let is_open = matches!(self.status, Status::Pending | Status::Waiting | Status::Failed);
-        self.generation > 1 || self.in_doubt.is_some() || !only_asked || !is_open
+        self.generation > 1 || !self.repairs.is_empty() || self.in_doubt.is_some() || !only_asked || !is_open
     }
 
     pub fn apply(&mut self, event: &Event, moment: &Moment, epoch: u64) {
@@ -224,7 +249,13 @@ impl StepState {
         if self.status != Status::Waiting {
             self.wait = None;
         }
-        if !began && matches!(event, Event::RetryScheduled { .. } | Event::StepFailed { .. }) {
+        let fails = match event {
+            Event::RetryScheduled { .. } | Event::RepairBegan { .. } => true,
+            // Where its repair did not succeed nothing was attempted.
+            Event::StepFailed { .. } => self.mending.is_none(),
+            _ => false,
+        };
+        if !began && fails {
             self.attempts += 1;
         }
         match event {
@@ -274,6 +305,11 @@ impl StepState {
                 self.fault = Some(Box::new(fault.clone()));
                 self.retry = Some(Box::new(Retry { at: moment.clone(), delay_ms: *delay_ms }));
             }
+            Event::RepairBegan { fault, by, .. } => {
+                self.end(moment);
+                self.fault = Some(Box::new(fault.clone()));
+                self.mended_by(by);
+            }
             Event::WaitBegan { wait, .. } => {
                 let since = self.wait.take().map_or_else(|| moment.clone(), |waiting| waiting.since);
                 self.wait = Some(Box::new(Waiting { since, wait: wait.clone() }));
@@ -311,6 +347,19 @@ impl StepState {
         self.doubt.as_ref().map(|doubt| doubt.evidence.as_str())
     }
 
+    /// How often that repair was begun for it, if ever.
+    pub fn repaired(&self, by: &Address) -> Option<&Repaired> {
+        self.repairs.iter().find(|repaired| repaired.by == *by)
+    }
+
+    fn mended_by(&mut self, by: &Address) {
+        match self.repairs.iter_mut().find(|repaired| repaired.by == *by) {
+            Some(repaired) => repaired.times += 1,
+            None => self.repairs.push(Repaired { by: by.clone(), times: 1 }),
+        }
+        self.mending = Some(Box::new(by.clone()));
+    }
+
     fn open(&mut self, list: Option<&Vec<Item>>, moment: &Moment) {
         self.forget_ask();
         self.opened = true;
@@ -326,6 +375,7 @@ impl StepState {
         self.generation = it.generation;
         self.reached = None;
         self.retry = None;
+        self.mending = None;
         self.extended = None;
         self.fault = None;
         self.doubt = None;
@@ -350,6 +400,7 @@ impl StepState {
         self.settle_doubt();
         self.fault = None;
         self.doubt = None;
+        self.mending = None;
         self.started_at.get_or_insert_with(|| moment.clone());
         self.ended_at = Some(moment.clone());
     }
@@ -368,7 +419,8 @@ impl StepState {
         let operation = format!(".{generation}");
         let intent = self.intent.take().filter(|intent| intent.op.as_str().ends_with(&operation));
         let (in_doubt, list) = (self.in_doubt.take(), self.list.take());
-        *self = Self { attempts, generation, intent, in_doubt, list, ..Self::pending() };
+        let repairs = std::mem::take(&mut self.repairs);
+        *self = Self { attempts, generation, intent, in_doubt, list, repairs, ..Self::pending() };
     }
 
     /// Drops what only the engine and the steps behind need: status and times stay.

@@ -106,7 +106,7 @@ fn as_far_as_known(tree: &Tree, scope: &RunScope<'_>) -> Value {
 
 /// Its steps are told one by one.
 fn of_body(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize, verdict: Verdict) -> StepForecast {
-    let outputs = match plan.graph.members(node).map(|way| plan.puts_out(way)).reduce(Shape::common) {
+    let outputs = match plan.ways(node).map(|way| plan.puts_out(way)).reduce(Shape::common) {
         Some(of_ways) if plan.step(node).tries() => named(of_ways),
         _ => plan.step(node).inside().map(|book| book.outputs.keys().cloned().collect()).unwrap_or_default(),
     };
@@ -127,6 +127,10 @@ fn of_list(plan: &Plan, node: usize, verdict: Verdict) -> StepForecast {
 fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -> Verdict {
     if plan.is_left_out(node) {
         return Verdict::WouldSkip;
+    }
+    // Only a failure of its step would begin it.
+    if let Some(of) = plan.outline.steps[node].mends {
+        return if before[of] == Verdict::WouldSkip { Verdict::WouldSkip } else { Verdict::UnknownUntilRun };
     }
     let step = plan.step(node);
     if let Some(member) = plan.graph.nodes[node].group
@@ -228,5 +232,6 @@ pub fn starts_at_once(plan: &Plan, steps: &[StepForecast]) -> Vec<usize> {
 
 /// The chain of needs that takes longest by estimate.
 pub fn critical_path(plan: &Plan) -> Vec<usize> {
-    longest_way(&plan.graph, |node| plan.outline.steps[node].estimate_seconds).0
+    let seconds = |node: usize| plan.outline.steps[node].estimate_seconds;
+    longest_way(&plan.graph, |node| plan.outline.steps[node].mends.is_none(), seconds).0
 }

@@ -87,13 +87,18 @@ fn value(plan: &Plan, state: &RunState, include: usize, name: &str, spec: &Param
 /// The way of a `try` that succeeded.
 pub fn winner(plan: &Plan, state: &RunState, node: usize) -> Option<usize> {
     let tries = plan.is_body(node) && plan.step(node).tries();
-    plan.graph.members(node).filter(|_| tries).find(|way| state.status(plan.address(*way)) == Status::Succeeded)
+    plan.ways(node).filter(|_| tries).find(|way| state.status(plan.address(*way)) == Status::Succeeded)
 }
 
 /// What the file puts out. What has no value, because the step it comes from was skipped, is left out: who reads it is told.
 pub fn outputs(plan: &Plan, state: &RunState, body: usize) -> Result<Map<String, Value>, Fault> {
     if plan.step(body).tries() {
-        let missing = || Fault::new("RG5014", "none of its ways was taken: the `if` of each is false");
+        let failed = plan.ways(body).any(|way| state.status(plan.address(way)) == Status::Superseded);
+        let why = match failed {
+            true => "none of its ways succeeded: what was tried failed, and the `if` of the others is false",
+            false => "none of its ways was taken: the `if` of each is false",
+        };
+        let missing = || Fault::new("RG5014", why);
         let winner = winner(plan, state, body).ok_or_else(missing)?;
         return Ok(state.step(plan.address(winner)).outputs.clone().unwrap_or_default());
     }

@@ -313,6 +313,17 @@ impl Plan {
         self.items.get(self.address(member.of))?.get(member.item)
     }
 
+    /// The ways of a `try`.
+    pub fn ways(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
+        self.graph.members(node).filter(|way| self.outline.steps[*way].mends.is_none())
+    }
+
+    /// The repair of a step with that id.
+    pub fn repair(&self, node: usize, id: &str) -> Option<usize> {
+        let is_it = |other: &usize| self.outline.steps[*other].mends == Some(node) && self.step(*other).id == id;
+        self.graph.nodes[node].dependents.iter().copied().find(is_it)
+    }
+
     /// How long a step may take as a whole; one of a step with `foreach` is that of the list.
     pub fn deadline(&self, node: usize) -> Option<Duration> {
         self.step(node).deadline.filter(|_| self.item(node).is_none())

@@ -61,6 +61,9 @@ pub struct OutlineStep {
     /// Which part of a hold it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
+    /// The step beside against whose faults it is done, where it is a repair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mends: Option<usize>,
     /// The takes of the holds that it, or what it lies in, is under.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub under: Vec<usize>,
@@ -137,6 +140,7 @@ impl Outline {
                 remaining_seconds: 0,
                 owner: step.owner.clone(),
                 held: step.held.as_deref().cloned(),
+                mends: graph.mends(runbook, node),
                 under: under(runbook, graph, node),
                 in_place: step.in_place.as_ref().map(|said| said.words()),
                 read: reads.of_step(graph.book(runbook, node), step),

@@ -37,7 +37,8 @@ pub fn remaining(outline: &Outline) -> Vec<u64> {
 
 fn weight(outline: &Outline, node: usize) -> u64 {
     let step = &outline.steps[node];
-    if step.members.is_some() { 0 } else { step.estimate_seconds.unwrap_or(UNKNOWN) }
+    // That it is needed is not foreseen.
+    if step.members.is_some() || step.mends.is_some() { 0 } else { step.estimate_seconds.unwrap_or(UNKNOWN) }
 }
 
 /// Plays the run through. `None` where nothing is known of any step.
@@ -130,6 +131,7 @@ impl<'a, P: Ord, F: Fn(usize) -> P> Play<'a, P, F> {
                 Some(under) => under
                     .filter(|member| self.outline.steps[*member].group == Some(node))
                     .for_each(|member| self.release(member)),
+                None if self.outline.steps[node].mends.is_some() => self.end(node),
                 None => {
                     self.ready.insert(((self.priority)(node), node));
                 }

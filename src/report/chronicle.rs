@@ -213,6 +213,7 @@ impl Writer {
             }
             Event::ExecutorStarted { who, .. } => self.executor_started(record.at, &who.name),
             Event::StepFailed { step, fault } => self.failed(record.at, step, "failed", fault),
+            Event::RepairBegan { step, fault, .. } => self.failed(record.at, step, "repaired", fault),
             Event::RetryScheduled { step, fault, .. } => self.failed(record.at, step, "retried", fault),
             Event::StepSucceeded(it) => {
                 it.despite.iter().for_each(|fault| self.failed(record.at, &it.step, "overruled", fault));

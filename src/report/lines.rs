@@ -96,6 +96,7 @@ impl Teller {
             // What may fail leaves nothing to be done.
             Event::StepFailed { step, fault } if self.book.may_fail(step) => because(fault).collect(),
             Event::StepFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
+            Event::RepairBegan { fault, .. } => because(fault).collect(),
             Event::StepUnproven { step, fault, .. } => self.beside_fault(step, fault, Status::Unproven, state),
             Event::UndoFailed { step, fault } => because(fault).chain([said(&self.commands.take_back(step))]).collect(),
             Event::StepLate { step, .. } => self.ways(step, Status::Late, state),
@@ -171,6 +172,7 @@ fn worth(event: &Event) -> Volume {
         | Event::StepSucceeded(_)
         | Event::StepVerified { .. }
         | Event::RetryScheduled { .. }
+        | Event::RepairBegan { .. }
         | Event::StepSkipped { .. }
         | Event::StepSuperseded { .. }
         | Event::StepReopened { .. }

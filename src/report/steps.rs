@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::chronicle::{Approval, Chronicle, Said};
 use super::diary::{Diary, Spell};
 use crate::model::record::{Check, SkipReason};
-use crate::model::step::StepState;
+use crate::model::step::{Repaired, StepState};
 use crate::model::time::Moment;
 use crate::model::{Address, Fault, Status};
 use crate::plan::schedule;
@@ -50,6 +50,8 @@ pub struct StepReport<'a> {
     /// Ended so much later than planned; below zero: earlier.
     pub late_seconds: Option<i64>,
     pub attempts: u32,
+    /// What was done against its faults before it was tried again, and how often.
+    pub repairs: &'a [Repaired],
     pub by_hand: bool,
     /// Called done by a person, and proven by nothing.
     pub unverified: bool,
@@ -183,6 +185,7 @@ impl Steps {
             planned_end_seconds: planned.map(|it| it.1),
             late_seconds: late,
             attempts: state.attempts,
+            repairs: &state.repairs,
             by_hand: state.by_hand,
             unverified: self.unverified.contains(&step.address),
             adopted: state.adopted,
@@ -214,6 +217,10 @@ impl<'a> StepReport<'a> {
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         remarks.extend((self.attempts > 1).then(|| format!("{} attempts", self.attempts)));
+        remarks.extend(self.repairs.iter().map(|it| {
+            let verb = if self.state == Status::Failed { "not repaired by" } else { "repaired by" };
+            format!("{verb} `{}`, done {}", it.by, it.often())
+        }));
         remarks.extend(self.in_place.map(|said| format!("IN PLACE, {said}")));
         remarks.extend(self.by_hand.then(|| "by hand".into()));
         remarks.extend(self.unverified.then(|| "NOT VERIFIED".into()));

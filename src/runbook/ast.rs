@@ -12,6 +12,7 @@ use serde_json::{Number, Value};
 
 use super::expect::Expect;
 use super::holds::{Held, Hold};
+use super::repair::{Mends, Repair};
 use super::source::Span;
 use super::tell::Tell;
 use super::template::Condition;
@@ -161,6 +162,10 @@ pub struct Step {
     pub under: Vec<Name>,
     /// Which part of a hold it is.
     pub held: Option<Box<Held>>,
+    /// What is done against its faults.
+    pub repairs: Vec<Repair>,
+    /// The step beside whose fault it is done against: it is one of its repairs.
+    pub mends: Option<Box<Mends>>,
     /// The id.
     pub span: Span,
     /// The word that names the kind.

@@ -22,6 +22,7 @@ mod objectives;
 pub mod params;
 pub mod people;
 mod read;
+pub mod repair;
 pub mod roles;
 pub mod schema;
 pub mod source;

@@ -29,6 +29,7 @@ fn of_file(top: &Keys, title: &str, catalog: &dyn Catalog) -> Value {
     if top.names().any(|name| name == "holds") {
         definitions.insert("hold_step".into(), hold_step(&kinds));
     }
+    definitions.insert("repair_step".into(), of_one_kind(&kinds, &keys::REPAIR_STEP));
     definitions.insert("proof".into(), proof(&kinds));
     definitions.insert("param".into(), param());
     definitions.insert("secret".into(), secret());
@@ -134,6 +135,7 @@ fn form(form_of: Form) -> Value {
         Form::Expect => reference("expect"),
         Form::Step => reference("step"),
         Form::HoldStep => reference("hold_step"),
+        Form::RepairStep => reference("repair_step"),
         Form::Proof => reference("proof"),
         Form::Param => reference("param"),
         Form::Secret => reference("secret"),
@@ -155,7 +157,11 @@ fn step(kinds: &[&dyn KindFace]) -> Value {
     let mut schema = fields(&keys::STEP);
     schema["properties"]["uses"]["enum"] = steps.iter().map(|kind| kind.name()).collect();
     schema["oneOf"] = ["uses", "run", "steps", "try", "include"].map(|key| json!({"required": [key]})).to_vec().into();
-    schema["dependencies"] = json!({"succeeds_if": ["verify"], "outputs": ["steps"]});
+    schema["dependencies"] = json!({
+        "succeeds_if": ["verify"],
+        "outputs": ["steps"],
+        "repair": {"properties": {"foreach": false}},
+    });
     let mut rules = by_kind(&steps);
     for (key, taken) in [("include", keys::ON_INCLUDE), ("steps", keys::ON_BLOCK), ("try", keys::ON_TRY)] {
         let elsewhere = keys::STEP.names().filter(|name| !taken.contains(name));
@@ -178,11 +184,17 @@ fn by_kind(steps: &[&&dyn KindFace]) -> Vec<Value> {
 }
 
 fn hold_step(kinds: &[&dyn KindFace]) -> Value {
+    let mut schema = of_one_kind(kinds, &keys::HOLD_STEP);
+    schema["dependencies"] = json!({"succeeds_if": ["verify"]});
+    schema
+}
+
+/// A step body that only a kind does.
+fn of_one_kind(kinds: &[&dyn KindFace], taken: &Keys) -> Value {
     let steps: Vec<_> = kinds.iter().filter(|kind| kind.is_step()).collect();
-    let mut schema = fields(&keys::HOLD_STEP);
+    let mut schema = fields(taken);
     schema["properties"]["uses"]["enum"] = steps.iter().map(|kind| kind.name()).collect();
     schema["oneOf"] = json!([{"required": ["uses"]}, {"required": ["run"]}]);
-    schema["dependencies"] = json!({"succeeds_if": ["verify"]});
     schema["allOf"] = by_kind(&steps).into();
     schema
 }

@@ -1,6 +1,6 @@
 //! The command lines that move a run on, written so that they can be pasted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub struct Commands {
     state: Option<PathBuf>,
     /// Outputs that a step done by hand has to come with.
     read: Arc<HashMap<Address, Vec<Output>>>,
+    /// Steps that are done only when others have failed.
+    repairs: Arc<HashSet<Address>>,
 }
 
 /// An output that somebody has to give.
@@ -43,7 +45,7 @@ pub struct Way {
 
 impl Commands {
     pub fn new(run: RunId) -> Self {
-        Self { run, state: None, read: Arc::default() }
+        Self { run, state: None, read: Arc::default(), repairs: Arc::default() }
     }
 
     /// `state`: the folder, where it has to be said.
@@ -58,7 +60,8 @@ impl Commands {
             let output = |name: &String| Output { name: name.clone(), secret: step.secret.contains(name) };
             (step.address.clone(), step.read.iter().map(output).collect())
         });
-        Self { read: Arc::new(read.collect()), ..self }
+        let repairs = outline.steps.iter().filter(|step| step.mends.is_some()).map(|step| step.address.clone());
+        Self { read: Arc::new(read.collect()), repairs: Arc::new(repairs.collect()), ..self }
     }
 
     pub fn resume(&self) -> String {
@@ -118,6 +121,8 @@ impl Commands {
                 way("do it again", "rerun", because),
                 done("it is so: take it as done", " --unverified"),
             ],
+            // Its step has failed with it, and is what is tried again.
+            Status::Failed if self.repairs.contains(step) => Vec::new(),
             // A group goes on in its members.
             Status::Failed if state.opened => vec![way("try again", "retry", "")],
             Status::Failed if state.undo.is_some() => vec![self.take_back(step), done("leave it as it is", "")],

@@ -13,7 +13,8 @@ use crate::runbook::duration;
 /// Whether nothing but a limit holds a step whose needs are satisfied.
 pub fn is_turn(state: &RunState, finally: bool, step: &Address) -> bool {
     let undoing = state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len());
-    let waits_for_retry = state.step(step).retry.is_some();
+    let known = state.step(step);
+    let waits_for_retry = known.retry.is_some() || known.mending.is_some();
     state.ended.is_none() && !state.paused && !undoing && !waits_for_retry && finally == state.ending.is_some()
 }
 
@@ -27,7 +28,7 @@ pub fn run_status(state: &RunState, steps: &[StepView]) -> RunStatus {
         // A group moves in its items.
         _ if step.is_group => false,
         Status::Running | Status::Verifying | Status::Undoing | Status::Queued | Status::Late => true,
-        Status::Pending => state.step(&step.address).retry.is_some(),
+        Status::Pending => moves_again(state, &step.address),
         _ => false,
     };
     let asks = |step: &StepView| matches!(step.status, Status::Waiting | Status::Unknown);
@@ -41,6 +42,13 @@ pub fn run_status(state: &RunState, steps: &[StepView]) -> RunStatus {
     } else {
         RunStatus::Running
     }
+}
+
+/// Whether an attempt follows without anybody: at its time, or behind a repair for which nobody is asked.
+fn moves_again(state: &RunState, step: &Address) -> bool {
+    let asks = |by: &Address| matches!(state.status(by), Status::Waiting | Status::Unknown);
+    let step = state.step(step);
+    step.retry.is_some() || step.mending.as_ref().is_some_and(|by| !asks(by))
 }
 
 /// A step that keeps the run from its end until a person has dealt with it.

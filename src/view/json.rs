@@ -136,6 +136,7 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "overdue_since": state.overdue.as_ref().map(|it| it.at),
         "outputs": state.outputs,
         "fault": state.fault.as_deref().map(fault),
+        "repairs": state.repairs,
         "evidence": state.evidence(),
         "recorded": view.recorded_of(step),
         "blocked_by": step.blocked_by,

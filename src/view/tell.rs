@@ -45,6 +45,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::StepUnproven { checks, fault, .. } => step_unproven(checks, fault),
         Event::StepFailed { step, fault } => step_failed(step, fault, state, book),
         Event::RetryScheduled { fault, delay_ms, .. } => retry_scheduled(fault, *delay_ms),
+        Event::RepairBegan { fault, by, .. } => repair_began(fault, by),
         Event::WaitBegan { wait, .. } => format!("waits {wait}"),
         Event::WaitEnded { early, .. } => wait_ended(*early),
         Event::StepLate { deadline, .. } => step_late(*deadline),
@@ -211,6 +212,10 @@ fn retry_scheduled(fault: &Fault, delay_ms: u64) -> String {
     format!("is tried again in {}: {fault}", span(delay_ms))
 }
 
+fn repair_began(fault: &Fault, by: &Address) -> String {
+    format!("fails: {fault}; tried again once `{by}` is done against it")
+}
+
 fn wait_ended(early: bool) -> String {
     if early { "may start before its time".into() } else { "may start: its time has come".into() }
 }
@@ -237,6 +242,7 @@ pub fn why_skipped(step: &Address, why: &SkipReason) -> String {
         SkipReason::Person => "on request".into(),
         SkipReason::Kept => "the hold is kept".into(),
         SkipReason::NotNeeded => "the hold is not needed".into(),
+        SkipReason::NoFault => "there was nothing to repair".into(),
     }
 }
 

@@ -60,6 +60,7 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         estimate_seconds: Some(600),
         owner: None,
         held: None,
+        mends: None,
         under: Vec::new(),
         in_place: None,
         read: Vec::new(),

@@ -14,6 +14,7 @@ mod points;
 mod power;
 mod processes;
 mod refusals;
+mod repairs;
 mod roles;
 mod rollover;
 mod screen;

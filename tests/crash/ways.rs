@@ -99,6 +99,26 @@ fn a_restore_by_the_second_way_is_killed_at_every_commit() {
 }
 
 #[test]
+fn a_try_whose_last_way_is_not_taken_is_tried_again_from_the_first() {
+    let place = Place::new(
+        r#"steps:
+  - id: restore
+    needs: []
+    try:
+      - { id: fast, run: "echo fast >> effects; test -e there" }
+      - { id: slow, if: false, run: "echo slow >> effects" }
+"#,
+    );
+    place.run("--no-wait").ends(1);
+    let fault = place.step("restore")["fault"].to_string();
+    assert!(fault.contains("RG5014") && fault.contains("what was tried failed"), "{fault}");
+    place.write("there", "");
+    place.regrow("retry restore").ends(0);
+    place.regrow("resume --no-wait").ends(0);
+    assert_eq!((place.state(), place.read("effects")), ("succeeded".into(), "fast\nfast\n".into()));
+}
+
+#[test]
 fn items_that_have_to_be_alike_are_compared_once_all_have_answered() {
     let place = Place::new(
         r#"steps:

@@ -3,7 +3,7 @@
 use indexmap::IndexSet;
 use serde_json::{Value, json};
 
-use crate::runbook::keys::{Form, HOLD_STEP, Key, Keys, PARAM, PART, PROOF, SECRET, STEP, TOP};
+use crate::runbook::keys::{Form, HOLD_STEP, Key, Keys, PARAM, PART, PROOF, REPAIR_STEP, SECRET, STEP, TOP};
 
 pub struct Found {
     key: &'static Key,
@@ -69,6 +69,7 @@ fn keys(form: &Form) -> Option<&'static Keys> {
         Form::Fields(keys) | Form::File(keys) => Some(keys),
         Form::Step => Some(&STEP),
         Form::HoldStep => Some(&HOLD_STEP),
+        Form::RepairStep => Some(&REPAIR_STEP),
         Form::Proof => Some(&PROOF),
         Form::Param => Some(&PARAM),
         Form::Secret => Some(&SECRET),

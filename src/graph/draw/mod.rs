@@ -70,7 +70,8 @@ impl Picture {
     /// Of a graph without defects.
     pub fn of(runbook: &Runbook, graph: &Graph) -> Self {
         let estimate = |node: usize| known_estimate(graph.step(runbook, node));
-        let (way, seconds) = longest_way(graph, |node| estimate(node).map(|it| it.as_secs()));
+        let counts = |node: usize| graph.step(runbook, node).mends.is_none();
+        let (way, seconds) = longest_way(graph, counts, |node| estimate(node).map(|it| it.as_secs()));
         let longest = if seconds.is_some() { way } else { Vec::new() };
         let name = [Some(&runbook.name), runbook.title.as_ref()].into_iter().flatten().map(|text| plain(text));
         let title = format!("{} ({})", name.collect::<Vec<_>>().join(": "), severity(runbook.severity));
@@ -220,7 +221,8 @@ fn times(step: &Step) -> String {
         step.not_before.as_ref().map(|tree| format!("not before {}", tree.written().as_str().unwrap_or("")));
     let window = (!step.window.is_empty()).then(|| window::words(&step.window));
     let deadline = step.deadline.map(|it| format!("deadline {}", duration::format(it)));
-    not_before.into_iter().chain(window).chain(deadline).collect::<Vec<_>>().join(", ")
+    let against = step.mends.as_ref().map(|mends| format!("if it fails with \"{}\"", mends.when.text()));
+    against.into_iter().chain(not_before).chain(window).chain(deadline).collect::<Vec<_>>().join(", ")
 }
 
 fn severity(severity: RunbookSeverity) -> &'static str {

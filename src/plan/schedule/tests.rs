@@ -26,6 +26,7 @@ fn step(id: usize, seconds: u64, needs: &[usize], lock: Option<&str>) -> Outline
         remaining_seconds: 0,
         owner: None,
         held: None,
+        mends: None,
         under: Vec::new(),
         in_place: None,
         read: Vec::new(),

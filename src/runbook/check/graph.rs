@@ -54,7 +54,9 @@ fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, around: Option<&Names<
         Defect::UnknownNeed { node, need: at } => {
             let Some(need) = need(*node, *at) else { return };
             let ids = || {
-                let ids = runbook.all_steps().filter(|(finally, _)| *finally == graph.nodes[*node].finally);
+                let ids = runbook
+                    .all_steps()
+                    .filter(|(finally, step)| *finally == graph.nodes[*node].finally && step.mends.is_none());
                 ids.map(|(_, step)| step.id.as_str()).filter(|id| *id != step(*node).id).collect()
             };
             if around.is_some_and(|names| names.seen(&need.step, &Site::outputs()).is_some()) {
@@ -131,7 +133,8 @@ pub fn forgotten_needs(names: &Names<'_, '_>, report: &mut Report) {
             None => names.catalog.kind(&step.kind).is_some_and(|kind| kind.changes(&names.late(index))),
         };
         if step.needs.is_none() && changes() {
-            let above = &names.body.steps[index - 1].id;
+            let above = names.body.steps[..index].iter().rev().find(|step| step.mends.is_none());
+            let above = above.map_or("", |step| step.id.as_str());
             let message =
                 format!("step `{}` changes something and does not say what it needs, so it starts at once", step.id);
             let help = format!("add `needs: [{above}]`, or `needs: []` if it may start at once");

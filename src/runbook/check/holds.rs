@@ -11,6 +11,9 @@ use crate::runbook::template::Reference;
 /// `under` of a step, and `read` of a hold.
 pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {
     let step = names.step(node);
+    if step.mends.is_some() {
+        return;
+    }
     if !step.under.is_empty() && (names.outer.is_some() || names.given.is_some() || names.graph.nodes[node].finally) {
         return misplaced(names, step, node, report);
     }

@@ -194,8 +194,8 @@ pub fn shape(book: Option<&Runbook>) -> Shape {
 
 /// What others may read of a `try`: what each of its ways puts out.
 pub fn shape_of_ways(ways: Option<&Runbook>, catalog: &dyn Catalog) -> Shape {
-    let shapes = ways.into_iter().flat_map(|ways| put_out(ways, catalog).1);
-    shapes.reduce(Shape::common).unwrap_or(Shape::Open)
+    let shapes = ways.into_iter().flat_map(|ways| ways.steps.iter().zip(put_out(ways, catalog).1));
+    shapes.filter(|(way, _)| way.mends.is_none()).map(|(_, shape)| shape).reduce(Shape::common).unwrap_or(Shape::Open)
 }
 
 /// Whether a step of a file or a block changes the world.

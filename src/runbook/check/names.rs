@@ -282,7 +282,8 @@ impl<'b, 'a> Names<'b, 'a> {
     /// A step of `finally` may look at all steps; they have ended.
     fn may_read(&self, node: usize, other: usize) -> bool {
         let after_all = self.graph.nodes[node].finally && !self.graph.nodes[other].finally;
-        after_all || self.graph.is_ancestor(other, node)
+        let is_mended = self.step(node).is_repair_of(&self.step(other).id);
+        after_all || (self.graph.is_ancestor(other, node) && !is_mended)
     }
 
     fn not_ancestor(&self, reference: &Reference, node: usize, other: usize, report: &mut Report) {
@@ -295,6 +296,11 @@ impl<'b, 'a> Names<'b, 'a> {
             };
             report.error_help(codes::NOT_ANCESTOR, reference.span, message, help);
             return;
+        }
+        if step.is_repair_of(id) {
+            let message = format!("a repair of `{id}` cannot read what `{id}` puts out: it is done when that failed");
+            let help = "read what the steps before it put out";
+            return report.error_help(codes::NOT_ANCESTOR, reference.span, message, help);
         }
         if self.graph.nodes[other].finally && !self.graph.nodes[node].finally {
             let message = format!("step `{id}` stands in `finally` and has not run when `{}` starts", step.id);

@@ -1,7 +1,8 @@
 //! What a hold is made of.
 
-use super::tables::{STEP, may, must, words};
-use super::{Form, Key, Keys, ON_ABORT};
+use super::of_step::of_step;
+use super::tables::{may, must, words};
+use super::{Form, Keys, ON_ABORT};
 
 pub static HOLD: Keys = Keys {
     of: "a hold",
@@ -45,21 +46,3 @@ pub static HOLD_STEP: Keys = Keys {
     ],
     later: &[],
 };
-
-/// A key that means the same as on a step.
-const fn of_step(name: &str) -> Key {
-    let mut at = 0;
-    while !is_same(STEP.known[at].name, name) {
-        at += 1;
-    }
-    STEP.known[at]
-}
-
-const fn is_same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let mut at = 0;
-    while at < one.len() && at < other.len() && one[at] == other[at] {
-        at += 1;
-    }
-    one.len() == other.len() && at == one.len()
-}

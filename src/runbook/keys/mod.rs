@@ -2,10 +2,13 @@
 //! here, and the JSON schema for editors is made of it.
 
 mod holds;
+mod of_step;
+mod repair;
 mod tables;
 mod times;
 
 pub use holds::{HOLD, HOLD_STEP};
+pub use repair::{REPAIR, REPAIR_STEP};
 pub use tables::{
     APPROVAL, CREATES, DEFAULTS, ESCALATION, IN_PLACE, ITEMS, NEED, NOT_ON_WAY, OBJECTIVES, ON_BLOCK, ON_INCLUDE,
     ON_TRY, PARAM, PART, PERSON, PROOF, REQUIREMENT, RESPONDER, RETRY, SECRET, STEP, TEMPORARY, TOP,
@@ -82,6 +85,8 @@ pub enum Form {
     Step,
     /// A step body of a hold.
     HoldStep,
+    /// A step body of a repair.
+    RepairStep,
     Proof,
     Param,
     Secret,

@@ -1,6 +1,7 @@
 //! The mappings of the language, each key once.
 
 use super::holds::HOLD;
+use super::repair::REPAIR;
 use super::times::{TELL, WINDOW};
 use super::{
     BACKOFFS, ENDS, Form, Key, Keys, MINIMUMS, ON_ITEM_FAILURE, ORDERS, SECRET_SOURCES, SEVERITIES, SUCCEEDS_IF,
@@ -138,6 +139,11 @@ pub static STEP: Keys = Keys {
             Form::Either(&[Form::Count, Form::Fields(&RETRY)]),
             "How often to try. An unknown outcome is never tried again by itself.",
         ),
+        may(
+            "repair",
+            Form::OneOrList(&Form::Fields(&REPAIR)),
+            "What is done when it fails in a way that is known, `ID/repair-1` and so on; then it is tried again.",
+        ),
         may("timeout", Form::Duration, "How long one attempt may take."),
         may(
             "deadline",
@@ -184,7 +190,7 @@ pub static STEP: Keys = Keys {
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
     ],
-    later: &["repair", "drill"],
+    later: &["drill"],
 };
 
 /// What can be said of a body as a whole, beside what makes it one.

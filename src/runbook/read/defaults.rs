@@ -57,6 +57,18 @@ fn fields_of(tree: &mut Tree) -> &mut [Entry] {
     }
 }
 
+/// What its repairs do not say themselves.
+fn fill_repairs(step: &mut Tree, defaults: &Tree) {
+    for entry in fields_of(step).iter_mut().filter(|entry| entry.key.text == "repair") {
+        let repairs = match &mut entry.value.node {
+            Node::List(repairs) => &mut repairs[..],
+            _ => std::slice::from_mut(&mut entry.value),
+        };
+        let bodies = repairs.iter_mut().flat_map(|repair| fields_of(repair)).filter(|field| field.key.text == "do");
+        bodies.for_each(|body| fill(&mut body.value, defaults, &keys::REPAIR_STEP));
+    }
+}
+
 /// The steps of a block are steps of this file; the block itself does nothing of its own.
 fn fill_block(block: &mut Tree, defaults: &Tree) {
     let Node::Map(fields) = &mut block.node else { return };
@@ -79,6 +91,7 @@ fn fill(step: &mut Tree, defaults: &Tree, takes: &keys::Keys) {
         Some(uses) => uses.as_text().unwrap_or_default().to_string(),
         None => "run".to_string(),
     };
+    fill_repairs(step, defaults);
     let span = step.span;
     let Node::Map(fields) = &mut step.node else { return };
     let known = |key: &str| key != "kinds" && keys::DEFAULTS.knows(key) && takes.knows(key);

@@ -11,6 +11,7 @@ mod holds;
 mod include;
 mod params;
 mod policy;
+mod repair;
 mod scalars;
 mod script;
 mod step;

@@ -1,7 +1,7 @@
 //! One step.
 
 use super::fields::Fields;
-use super::{expect, foreach, include, policy, scalars, script, time};
+use super::{expect, foreach, include, policy, repair, scalars, script, time};
 use crate::runbook::ast::{Step, TRY};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
@@ -11,11 +11,17 @@ use crate::runbook::tree::{Entry, Name, Node, Tree};
 
 const ID_HELP: &str = "ids are a-z, 0-9, `_` and `-`, begin with a letter and have at most 63 characters";
 
-pub fn step(tree: Tree, report: &mut Report) -> Option<Step> {
+/// A step, and its repairs behind it.
+pub fn step(tree: Tree, report: &mut Report) -> impl Iterator<Item = Step> + use<> {
     let tree = include::only(tree, report);
-    let mut fields = Fields::open(tree, None, &keys::STEP, report)?;
-    let id = fields.require("id", report).and_then(|entry| id(&entry, report));
-    Some(rest(fields, id, report))
+    let read = Fields::open(tree, None, &keys::STEP, report).map(|mut fields| {
+        let id = fields.require("id", report).and_then(|entry| id(&entry, report));
+        let repair = fields.take("repair");
+        let mut step = rest(fields, id, report);
+        let repairs = repair.map(|entry| repair::add(entry, &mut step, report)).unwrap_or_default();
+        std::iter::once(step).chain(repairs)
+    });
+    read.into_iter().flatten()
 }
 
 /// A step of a hold. Its hold says when it is done: it needs nothing of its own.
@@ -32,7 +38,7 @@ pub fn of_hold(fields: Fields, id: Name, of: (&str, Part), title: Option<&str>, 
     Some(step)
 }
 
-fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
+pub fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
     let start = fields.span;
     let needs_span = fields.key_span("needs");
     let (steps_span, try_span) = (fields.key_span("steps"), fields.key_span("try"));
@@ -78,6 +84,8 @@ fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
         in_place: fields.take("in_place").and_then(|entry| policy::in_place(entry, report)).map(Box::new),
         under: fields.take("under").map(|entry| scalars::names(entry, report)).unwrap_or_default(),
         held: None,
+        repairs: Vec::new(),
+        mends: None,
         with,
         kind_span: kind.span,
         kind: kind.text,

@@ -114,7 +114,7 @@ pub fn filled(entry: Entry, report: &mut Report) -> Vec<Step> {
 fn each(list: Vec<Tree>, report: &mut Report) -> Vec<Step> {
     // As much room as is needed: a collected filter takes up to twice of it, and a step is large.
     let mut steps = Vec::with_capacity(list.len());
-    steps.extend(list.into_iter().filter_map(|tree| step::step(tree, report)));
+    steps.extend(list.into_iter().flat_map(|tree| step::step(tree, report)));
     steps
 }
 
