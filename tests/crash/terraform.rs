@@ -243,6 +243,26 @@ fn what_is_sensitive_is_found_nowhere() {
     assert!(!place.path("state/runs/run1/work/run1.platform.1.0.terraform/plan").exists());
 }
 
+/// Its time is up and nothing ends it: it is late, is given more time in the midst of it, and is done once.
+#[test]
+fn an_apply_beyond_its_timeout_is_late_and_may_be_given_more_time() {
+    let place =
+        place(MODULE, ", vars: { n: 1, pause: \"until test -e ../go; do sleep 0.1; done\" }", "    timeout: 2s\n");
+    let run = place.start("run book.yaml --yes --run-id run1");
+    place.until_step("platform", "late");
+    let page = place.regrow("status run1").ends(0).stdout;
+    assert!(page.contains("regrow extend platform 30m"), "{page}");
+    place.regrow("extend platform 30m").ends(0);
+    place.until_step("platform", "running");
+    place.write("go", "");
+    run.end().ends(0);
+    assert_eq!(made(&place), ["0"]);
+    let told = place.regrow("events run1 --json").ends(0).stdout;
+    for (kind, times) in [("step_late", 1), ("step_extended", 1)] {
+        assert_eq!(told.matches(&format!("\"kind\":\"{kind}\"")).count(), times, "{kind}: {told}");
+    }
+}
+
 const BORN: &str = r#"
 resource "terraform_data" "token" {
   input = "born-in-the-module"
