@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{cache, tools, workspace};
 
 /// All there are, the longest build first.
-pub const FAMILIES: &[&str] = &["minio"];
+pub const FAMILIES: &[&str] = &["kubernetes", "minio"];
 
 /// How often a build says how far it is.
 const SAYS_EVERY: Duration = Duration::from_secs(15);
