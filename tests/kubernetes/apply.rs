@@ -116,6 +116,31 @@ fn an_approval_is_for_what_was_shown() {
     assert!(lab.place.regrow("show it --run run1").stdout.contains("RG2917"));
 }
 
+/// In the middle: what carries the operation is its own, and the rest is applied.
+#[test]
+fn cut_off_between_two_objects_it_goes_on_behind_those_that_are_its_own() {
+    let lab = Lab::new();
+    let group = format!("{}.test", lab.space);
+    let text = format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: sites.{group}}}\n\
+         spec:\n  group: {group}\n  scope: Namespaced\n  names: {{kind: Site, plural: sites}}\n\
+         \x20 versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: {{type: object}}}}}}]\n---\n\
+         apiVersion: {group}/v2\nkind: Site\nmetadata: {{name: a}}\n---\n{SETTINGS}"
+    );
+    lab.place.write("settings.yaml", &text);
+    lab.book("apply", FILE, "");
+    let run = lab.place.start_run("");
+    lab.until_said("has no kind `Site`");
+    run.cut_power();
+    let version = r#"{"name":"v2","served":true,"storage":false,"schema":{"openAPIV3Schema":{"type":"object"}}}"#;
+    let patch = format!(r#"[{{"op":"add","path":"/spec/versions/-","value":{version}}}]"#);
+    lab.kubectl(&format!("patch crd sites.{group} --type=json -p {patch}"));
+    lab.place.regrow("resume run1 --no-wait").ends(0);
+    assert_eq!(lab.place.step("it")["outputs"]["created"], 4);
+    assert_eq!(lab.object("deployment/lms")["metadata"]["generation"], 1);
+    assert_eq!(lab.kubectl(&format!("get sites.{group} -o name")), format!("site.{group}/a\n"));
+}
+
 #[test]
 fn killed_at_every_sync_all_is_applied_and_known_as_its_own() {
     let lab = Lab::new();

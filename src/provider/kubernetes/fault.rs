@@ -79,9 +79,12 @@ fn of_auth(error: &AuthError) -> Fault {
         }
         AuthError::AuthExecRun { cmd, out } => {
             let program = cmd.split_whitespace().next().unwrap_or_default().trim_matches('"').to_owned();
-            Fault::new("RG2906", format!("`{program}`, which the kubeconfig names for credentials, failed: {}", out.status))
-                .hint("run it by hand; it is given nothing of the environment but PATH, HOME, LANG and what the kubeconfig says")
-                .retry(RetryClass::Later)
+            Fault::new(
+                "RG2906",
+                format!("`{program}`, which the kubeconfig names for credentials, failed: {}", out.status),
+            )
+            .hint("run it by hand with nothing in its environment but PATH, HOME, LANG and what the kubeconfig says")
+            .retry(RetryClass::Later)
         }
         AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed | AuthError::AuthExec(_) => {
             Fault::new("RG2906", "the program that the kubeconfig names for credentials gives none")
