@@ -5,6 +5,18 @@ mod dns_lookup;
 mod dns_update;
 mod http_get;
 mod http_request;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_apply;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_get;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_ready;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_rollout;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_scale;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_wait;
 mod ledger_cleanup;
 mod manual;
 mod notify_webhook;
@@ -43,6 +55,18 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &terraform_apply::TerraformApply,
     &terraform_output::TerraformOutput,
     &terraform_no_changes::TerraformNoChanges,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_get::KubernetesGet,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_ready::KubernetesReady,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_wait::KubernetesWait,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_scale::KubernetesScale,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_apply::KubernetesApply,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_rollout::KubernetesRollout,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,

@@ -3,6 +3,8 @@
 pub mod clock;
 pub mod dns;
 pub mod http;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 pub mod mask;
 #[cfg(feature = "postgres")]
 pub mod postgres;

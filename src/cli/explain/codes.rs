@@ -4,9 +4,10 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     include_str!("../../../docs/codes/runbook.md"),
     include_str!("../../../docs/codes/work.md"),
+    include_str!("../../../docs/codes/kubernetes.md"),
     include_str!("../../../docs/codes/run.md"),
 ];
 

@@ -1,0 +1,114 @@
+//! What an API server says, as a [`Fault`].
+
+use kube::Error;
+use kube::client::AuthError;
+use kube::core::Status;
+use kube::error::DiscoveryError;
+
+use super::object::Named;
+use crate::model::fault::add_causes;
+use crate::model::{Fault, RetryClass};
+
+/// `server` is where it was sent, or what it was about.
+pub fn of(error: &Error, server: &str) -> Fault {
+    match error {
+        Error::Api(status) => refused(status, server),
+        Error::Auth(error) => of_auth(error),
+        Error::Service(error) => match error.downcast_ref::<AuthError>() {
+            Some(error) => of_auth(error),
+            None => silent(server, &**error),
+        },
+        Error::HyperError(_) | Error::ReadEvents(_) => silent(server, error),
+        Error::RustlsTls(error) => {
+            Fault::new("RG2902", "the certificates of the kubeconfig cannot be used").caused_by(error)
+        }
+        other => Fault::new("RG2912", format!("the answer of {server} cannot be read")).caused_by(other),
+    }
+}
+
+fn silent(server: &str, error: &(dyn std::error::Error + 'static)) -> Fault {
+    let mut causes = Vec::new();
+    add_causes(&mut causes, error);
+    let tls = causes.iter().any(|cause| cause.contains("certificate"));
+    let (what, hint) = if tls {
+        (
+            format!("the server at {server} has a certificate that the kubeconfig does not accept"),
+            "another cluster may stand at the address, or the kubeconfig is of an earlier one",
+        )
+    } else {
+        (
+            format!("the API server at {server} does not answer"),
+            "look whether the cluster runs and whether its address can be reached from here",
+        )
+    };
+    let retry = if tls { RetryClass::Never } else { RetryClass::Later };
+    let mut fault = Fault::new("RG2901", what).hint(hint).retry(retry);
+    fault.causes = causes;
+    fault
+}
+
+fn refused(status: &Status, server: &str) -> Fault {
+    let says = |what: &str| format!("the API server at {server} {what}");
+    let (code, what, hint, retry) = match status.code {
+        401 => (
+            "RG2904",
+            says("does not accept the credentials"),
+            "a token has expired or is of another cluster: renew the kubeconfig",
+            RetryClass::Never,
+        ),
+        403 => ("RG2905", says("does not allow it"), "the cause names what is missing in the roles", RetryClass::Never),
+        404 => ("RG2908", says("knows no such object"), "look at its name and namespace", RetryClass::Never),
+        409 => ("RG2910", says("was told otherwise meanwhile"), "look who changes the same object", RetryClass::Later),
+        429 | 500 | 502..=504 => ("RG2901", says("cannot answer now"), "wait, then try again", RetryClass::Later),
+        _ => ("RG2912", says("refuses it"), "the cause says why", RetryClass::Never),
+    };
+    let mut fault = Fault::new(code, what).hint(hint).retry(retry);
+    if !status.message.is_empty() {
+        fault.causes.push(status.message.clone());
+    }
+    fault
+}
+
+/// Never with what a helper program printed: that is where tokens are.
+fn of_auth(error: &AuthError) -> Fault {
+    match error {
+        AuthError::AuthExecStart(error) => {
+            Fault::new("RG2906", "the program that the kubeconfig names for credentials cannot be started")
+                .hint("install it on this machine, where `PATH` finds it, or use a kubeconfig with a token")
+                .caused_by(error)
+        }
+        AuthError::AuthExecRun { cmd, out } => {
+            let program = cmd.split_whitespace().next().unwrap_or_default().trim_matches('"').to_owned();
+            Fault::new(
+                "RG2906",
+                format!("`{program}`, which the kubeconfig names for credentials, failed: {}", out.status),
+            )
+            .hint("run it by hand with nothing in its environment but PATH, HOME, LANG and what the kubeconfig says")
+            .retry(RetryClass::Later)
+        }
+        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed | AuthError::AuthExec(_) => {
+            Fault::new("RG2906", "the program that the kubeconfig names for credentials gives none")
+                .hint("run it by hand and look at what it prints")
+        }
+        AuthError::ReadTokenFile(error, path) => {
+            Fault::new("RG2904", format!("the token file `{}` of the kubeconfig cannot be read", path.display()))
+                .caused_by(error)
+        }
+        _ => Fault::new("RG2904", "the credentials of the kubeconfig cannot be used").hint("renew the kubeconfig"),
+    }
+}
+
+/// For the question what the cluster knows of a kind.
+pub fn of_discovery(error: &Error, server: &str, named: &Named) -> Fault {
+    let unknown = match error {
+        Error::Discovery(DiscoveryError::MissingKind(_) | DiscoveryError::MissingApiGroup(_)) => true,
+        Error::Api(status) => status.code == 404,
+        _ => false,
+    };
+    if !unknown {
+        return of(error, server);
+    }
+    let (kind, version) = (&named.kind.kind, named.kind.api_version());
+    Fault::new("RG2909", format!("the cluster at {server} has no kind `{kind}` of `{version}`"))
+        .hint("its definition (CRD) is not there yet, or in another version")
+}

@@ -1,0 +1,259 @@
+//! One object by its name, where it is kept, and what is done with it.
+
+use kube::Api;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, ValidationDirective};
+use kube::core::GroupVersionKind;
+use serde_json::Value;
+
+use super::{MANAGER, fault};
+use crate::kind::{ReadCx, WriteCx};
+use crate::model::Fault;
+use crate::runbook::catalog::{Complaint, Late};
+
+/// What `kind/name` may begin with, and what is meant: the kinds that hosters have.
+const WORDS: &[(&[&str], &str, &str, &str)] = &[
+    (&["deployment", "deploy"], "apps", "v1", "Deployment"),
+    (&["statefulset", "sts"], "apps", "v1", "StatefulSet"),
+    (&["daemonset", "ds"], "apps", "v1", "DaemonSet"),
+    (&["replicaset", "rs"], "apps", "v1", "ReplicaSet"),
+    (&["job"], "batch", "v1", "Job"),
+    (&["cronjob", "cj"], "batch", "v1", "CronJob"),
+    (&["pod", "po"], "", "v1", "Pod"),
+    (&["service", "svc"], "", "v1", "Service"),
+    (&["configmap", "cm"], "", "v1", "ConfigMap"),
+    (&["secret"], "", "v1", "Secret"),
+    (&["namespace", "ns"], "", "v1", "Namespace"),
+    (&["node", "no"], "", "v1", "Node"),
+    (&["persistentvolumeclaim", "pvc"], "", "v1", "PersistentVolumeClaim"),
+    (&["persistentvolume", "pv"], "", "v1", "PersistentVolume"),
+    (&["serviceaccount", "sa"], "", "v1", "ServiceAccount"),
+    (&["ingress", "ing"], "networking.k8s.io", "v1", "Ingress"),
+    (&["networkpolicy", "netpol"], "networking.k8s.io", "v1", "NetworkPolicy"),
+    (&["horizontalpodautoscaler", "hpa"], "autoscaling", "v2", "HorizontalPodAutoscaler"),
+    (&["poddisruptionbudget", "pdb"], "policy", "v1", "PodDisruptionBudget"),
+    (&["role"], "rbac.authorization.k8s.io", "v1", "Role"),
+    (&["rolebinding"], "rbac.authorization.k8s.io", "v1", "RoleBinding"),
+    (&["clusterrole"], "rbac.authorization.k8s.io", "v1", "ClusterRole"),
+    (&["clusterrolebinding"], "rbac.authorization.k8s.io", "v1", "ClusterRoleBinding"),
+    (&["storageclass", "sc"], "storage.k8s.io", "v1", "StorageClass"),
+    (&["customresourcedefinition", "crd"], "apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
+];
+
+/// An object as a runbook names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub kind: GroupVersionKind,
+    pub name: String,
+    /// Where it differs from the step's.
+    pub namespace: Option<String>,
+}
+
+impl Named {
+    /// `deployment/lms`; with an API version any kind, as manifests write it: `Restore/nightly` of `velero.io/v1`.
+    pub fn parse(text: &str, api_version: Option<&str>) -> Result<Named, Fault> {
+        let wrong = |what: String, hint: &str| Err(Fault::new("RG2914", what).hint(hint));
+        let Some((kind, name)) = text.split_once('/').filter(|(kind, name)| !kind.is_empty() && is_name(name)) else {
+            return wrong(format!("`{text}` is no object"), "for example `deployment/lms`");
+        };
+        let kind = match (api_version, word(kind)) {
+            (None, Some(kind)) => kind,
+            (None, None) => {
+                return wrong(
+                    format!("`{kind}` is no kind that is known by its name alone"),
+                    "add `api_version`, and write the kind as in manifests",
+                );
+            }
+            (Some(version), known) => {
+                let (group, version) = version.split_once('/').unwrap_or(("", version));
+                let kind = known.filter(|known| known.group == group).map_or(kind.to_owned(), |known| known.kind);
+                GroupVersionKind::gvk(group, version, &kind)
+            }
+        };
+        Ok(Named { kind, name: name.to_owned(), namespace: None })
+    }
+
+    /// The object that a manifest is of.
+    pub fn of_manifest(body: &Value) -> Option<Named> {
+        let text = |path: &str| body.pointer(path).and_then(Value::as_str);
+        let version = text("/apiVersion")?;
+        let (group, version) = version.split_once('/').unwrap_or(("", version));
+        let name = text("/metadata/name").filter(|name| is_name(name))?.to_owned();
+        let namespace = text("/metadata/namespace").map(str::to_owned);
+        Some(Named { kind: GroupVersionKind::gvk(group, version, text("/kind")?), name, namespace })
+    }
+
+    pub fn what(&self) -> String {
+        format!("{}/{}", self.kind.kind.to_lowercase(), self.name)
+    }
+}
+
+fn word(text: &str) -> Option<GroupVersionKind> {
+    let text = text.to_lowercase();
+    let plural = text.strip_suffix("es").filter(|stem| stem.ends_with("ss"));
+    let stem = plural.or(text.strip_suffix('s')).unwrap_or(&text);
+    let mut found = WORDS.iter().filter(|(words, ..)| words.contains(&text.as_str()) || words.contains(&stem));
+    found.next().map(|(_, group, version, kind)| GroupVersionKind::gvk(group, version, kind))
+}
+
+/// As the server wants it; a slash or a space would lead elsewhere.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 253 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
+}
+
+/// What is wrong with `object` and `api_version` before anything runs.
+pub fn check_object(with: &Late<'_>) -> Vec<Complaint> {
+    let Some(text) = with.text(&["object"]) else { return Vec::new() };
+    // Whether a version is there is known, also where its text is not.
+    let version = with.has(&["api_version"]).then(|| with.text(&["api_version"]).unwrap_or("v1"));
+    let fault = Named::parse(text, version).err();
+    fault.map(|fault| Complaint::of(&["object"], "RG2914", fault)).into_iter().collect()
+}
+
+/// Where an object is kept, whether it is there or not.
+pub struct Place {
+    api: Api<DynamicObject>,
+    name: String,
+    /// `deployment/lms`, for people.
+    pub what: String,
+    server: String,
+}
+
+impl Place {
+    pub(super) fn new(api: Api<DynamicObject>, named: &Named, server: &str) -> Place {
+        Place { api, name: named.name.clone(), what: named.what(), server: server.to_owned() }
+    }
+
+    /// The object as JSON, none if it is not there.
+    pub async fn find(&self) -> Result<Option<Value>, Fault> {
+        let found = self.api.get_opt(&self.name).await.map_err(|error| self.fault(&error))?;
+        found.map(|object| serde_json::to_value(object).map_err(|error| self.unreadable(&error))).transpose()
+    }
+
+    /// What chooses the pods of a workload, as its `scale` tells.
+    pub async fn selector(&self) -> Result<String, Fault> {
+        let scale = self.api.get_scale(&self.name).await.map_err(|error| self.fault(&error))?;
+        scale
+            .status
+            .and_then(|status| status.selector)
+            .ok_or_else(|| Fault::new("RG2912", format!("{} does not say which pods are its own", self.what)))
+    }
+
+    pub fn namespace(&self) -> &str {
+        self.api.namespace().unwrap_or_default()
+    }
+
+    pub async fn get(&self) -> Result<Value, Fault> {
+        self.find().await?.ok_or_else(|| self.absent())
+    }
+
+    pub fn absent(&self) -> Fault {
+        let space = self.api.namespace().map(|space| format!(" in the namespace `{space}`")).unwrap_or_default();
+        Fault::new("RG2908", format!("there is no {}{space} in the cluster at {}", self.what, self.server))
+            .hint("look at its name, its namespace and the context")
+    }
+
+    /// Changes what `patch` (a JSON merge patch) says. It holds the `resourceVersion` that was looked at: if anybody wrote
+    /// meanwhile, nothing happens and the answer is false.
+    pub async fn merge(&self, _: &WriteCx, patch: &Value) -> Result<bool, Fault> {
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        match self.api.patch(&self.name, &params, &Patch::Merge(patch)).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            Err(error) => Err(self.fault(&error)),
+        }
+    }
+
+    /// What an apply of `body` would make of it. Nothing is changed: the server does all but keep it.
+    pub async fn foresee_apply(&self, _: &ReadCx, body: &Value, force: bool) -> Result<Applied, Fault> {
+        self.send(body, PatchParams { dry_run: true, ..applying(force) }).await
+    }
+
+    /// Server-side apply. With the uid and the version of what was looked at in `body` it changes nothing else.
+    pub async fn apply(&self, _: &WriteCx, body: &Value, force: bool) -> Result<Applied, Fault> {
+        self.send(body, applying(force)).await
+    }
+
+    async fn send(&self, body: &Value, params: PatchParams) -> Result<Applied, Fault> {
+        match self.api.patch(&self.name, &params, &Patch::Apply(body)).await {
+            Ok(object) => serde_json::to_value(object).map(Applied::Yes).map_err(|error| self.unreadable(&error)),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let causes = status.details.map(|details| details.causes).unwrap_or_default();
+                let owned = causes.into_iter().filter(|cause| cause.reason == "FieldManagerConflict");
+                let owners: Vec<String> = owned.map(|cause| format!("`{}` ({})", cause.field, cause.message)).collect();
+                Ok(if owners.is_empty() { Applied::Overtaken } else { Applied::Conflicts(owners) })
+            }
+            Err(error) => Err(self.fault(&error)),
+        }
+    }
+
+    /// Takes away the object with that uid, and what belongs to it. Gone already is success.
+    pub async fn delete(&self, _: &WriteCx, uid: &str) -> Result<(), Fault> {
+        let condition = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+        match self.api.delete(&self.name, &DeleteParams::background().preconditions(condition)).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(self.fault(&error)),
+        }
+    }
+
+    pub(super) fn fault(&self, error: &kube::Error) -> Fault {
+        let mut fault = fault::of(error, &self.server);
+        fault.message = format!("{}: {}", self.what, fault.message);
+        fault
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> Fault {
+        Fault::new("RG2912", format!("{} cannot be read", self.what)).caused_by(error)
+    }
+}
+
+/// How an apply ended.
+pub enum Applied {
+    /// The object as it is now.
+    Yes(Value),
+    /// Somebody wrote meanwhile; nothing happened.
+    Overtaken,
+    /// Fields that others own; nothing happened.
+    Conflicts(Vec<String>),
+}
+
+fn applying(force: bool) -> PatchParams {
+    PatchParams {
+        force,
+        field_manager: Some(MANAGER.to_owned()),
+        field_validation: Some(ValidationDirective::Strict),
+        ..PatchParams::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_named_as_people_name_them() {
+        let cases = [
+            ("deployment/lms", None, Some(("apps", "v1", "Deployment", "lms"))),
+            ("Deployments/lms", None, Some(("apps", "v1", "Deployment", "lms"))),
+            ("sts/redis", None, Some(("apps", "v1", "StatefulSet", "redis"))),
+            ("ingresses/web", None, Some(("networking.k8s.io", "v1", "Ingress", "web"))),
+            ("clusterrole/system:view", None, Some(("rbac.authorization.k8s.io", "v1", "ClusterRole", "system:view"))),
+            ("Restore/nightly", Some("velero.io/v1"), Some(("velero.io", "v1", "Restore", "nightly"))),
+            ("Service/web", Some("serving.knative.dev/v1"), Some(("serving.knative.dev", "v1", "Service", "web"))),
+            ("deployment/lms", Some("apps/v1beta2"), Some(("apps", "v1beta2", "Deployment", "lms"))),
+            ("Restore/nightly", None, None),
+            ("lms", None, None),
+            ("deployment/", None, None),
+            ("deployment/a/b", None, None),
+        ];
+        for (text, version, wanted) in cases {
+            let named = Named::parse(text, version);
+            let found = named.as_ref().ok().map(|named| {
+                let kind = &named.kind;
+                (kind.group.as_str(), kind.version.as_str(), kind.kind.as_str(), named.name.as_str())
+            });
+            assert_eq!(found, wanted, "{text}");
+            assert!(named.is_ok() || named.is_err_and(|fault| fault.code == "RG2914" && fault.hint.is_some()));
+        }
+    }
+}

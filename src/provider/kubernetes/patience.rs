@@ -1,0 +1,80 @@
+//! Looking again until something is so, over a cluster that goes away and comes back.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use super::cluster::{Cluster, Identity, is_away};
+use super::reach::Reach;
+use crate::kind::{Op, WorkCx};
+use crate::model::{Fault, Pulse, RetryClass};
+use crate::runbook::duration;
+
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// Slower after a while: nobody is helped by ten thousand questions.
+const LATER: Duration = Duration::from_secs(3);
+/// Where the step says nothing.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What a look found.
+pub enum Look<T> {
+    Done(T),
+    /// What is still missing, in words.
+    Lacks(String),
+}
+
+/// Looks at a cluster, and writes what is not there yet.
+pub trait Goal: Sync {
+    type Found;
+
+    fn look(&self, cx: &WorkCx, cluster: &Cluster) -> impl Future<Output = Result<Look<Self::Found>, Fault>> + Send;
+}
+
+/// Looks until `goal` is reached. Every look begins with the question whether it is still the same cluster. While the cluster
+/// does not answer, it is waited for; credentials are read anew, since they may have been renewed.
+pub async fn until<G: Goal, P, Q>(
+    cx: &WorkCx,
+    op: &Op<P, Q>,
+    reach: &Reach,
+    pinned: Option<&Identity>,
+    goal: &G,
+) -> Result<G::Found, Fault> {
+    // Ends before the supervisor ends it, which could not say what is missing.
+    let own = op.timeout_ms.map(|ms| Duration::from_millis(ms).saturating_sub(Duration::from_secs(1)));
+    let (patience, began) = (own.unwrap_or(PATIENCE), Instant::now());
+    let (mut said, mut looks) = (String::new(), 0);
+    loop {
+        let opened = match pinned {
+            Some(pinned) => Cluster::open_as(cx, reach, pinned).await,
+            None => Cluster::open(cx, reach).await,
+        };
+        let looked = match &opened {
+            Ok(cluster) => goal.look(cx, cluster).await,
+            Err(fault) => Err(fault.clone()),
+        };
+        let (lacks, away) = match looked {
+            Ok(Look::Done(done)) => return Ok(done),
+            Ok(Look::Lacks(what)) => (what, None),
+            Err(fault) if is_away(&fault) => (fault.message.clone(), Some(fault)),
+            Err(fault) => return Err(fault),
+        };
+        if lacks != said {
+            cx.say(&format!("waits: {lacks}"));
+            said = lacks;
+        }
+        looks += 1;
+        cx.pulse(Pulse { done: looks, total: None, unit: "looks".to_owned(), doing: format!("waiting: {said}") });
+        if began.elapsed() >= patience {
+            return Err(away.unwrap_or_else(|| too_late(patience, said)));
+        }
+        let pause = if began.elapsed() < Duration::from_secs(30) { ASK_EVERY } else { LATER };
+        tokio::time::sleep(pause.min(patience.saturating_sub(began.elapsed()))).await;
+    }
+}
+
+fn too_late(patience: Duration, lacks: String) -> Fault {
+    let mut fault = Fault::new("RG2913", format!("after {} it is still not so", duration::format(patience)))
+        .hint("`regrow retry STEP` goes on waiting; `timeout` of the step says how long")
+        .retry(RetryClass::Later);
+    fault.causes.push(lacks);
+    fault
+}

@@ -1,0 +1,135 @@
+//! What a step says of the cluster it means.
+
+use std::path::Path;
+
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::fault;
+use crate::kind::ReadCx;
+use crate::model::Fault;
+use crate::model::secret::Secret;
+use crate::runbook::catalog::{Complaint, Late};
+
+/// Which cluster it is, and how it is reached.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct Reach {
+    /// A kubeconfig: a file relative to the runbook, or its whole text as a step or a secret gives it. `~/.kube/config`
+    /// unless said.
+    #[serde(default)]
+    kubeconfig: Option<Secret>,
+    /// The context of the kubeconfig; its current one unless said.
+    #[serde(default)]
+    context: Option<String>,
+    /// The namespace; that of the context unless said, else `default`.
+    #[serde(default)]
+    namespace: Option<String>,
+}
+
+/// A server that does not take a connection within this is not there.
+const CONNECT: std::time::Duration = std::time::Duration::from_secs(5);
+/// Every answer comes at once; a longer silence is a connection that is dead.
+const ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
+
+impl Reach {
+    /// A client, and the namespace that is meant.
+    pub(super) async fn client(&self, cx: &ReadCx) -> Result<(Client, String, String), Fault> {
+        let kubeconfig = self.read(cx)?;
+        if let Some(wanted) = &self.context
+            && !kubeconfig.contexts.iter().any(|context| &context.name == wanted)
+        {
+            let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
+            return Err(Fault::new("RG2903", format!("the kubeconfig has no context `{wanted}`"))
+                .hint(format!("it has: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })));
+        }
+        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unfit(&error))?;
+        config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(ANSWER);
+        // What was sent may have arrived: who sends again looks first.
+        config.default_retry = false;
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let client = Client::try_from(config).map_err(|error| fault::of(&error, &server))?;
+        Ok((client, server, namespace))
+    }
+
+    fn read(&self, cx: &ReadCx) -> Result<Kubeconfig, Fault> {
+        match self.kubeconfig.as_ref().map(Secret::expose) {
+            // A path has one line, a kubeconfig more, or it is JSON.
+            Some(text) if text.trim().contains('\n') || text.trim_start().starts_with('{') => {
+                Kubeconfig::from_yaml(text).map_err(|_| no_kubeconfig("the text"))
+            }
+            Some(path) => file(&cx.path(path)),
+            None => {
+                let home = std::env::var_os("HOME").ok_or_else(|| {
+                    Fault::new("RG2902", "no kubeconfig is named, and there is no home folder to look in")
+                        .hint("name it with `kubeconfig`")
+                })?;
+                file(&Path::new(&home).join(".kube/config"))
+            }
+        }
+    }
+}
+
+fn file(path: &Path) -> Result<Kubeconfig, Fault> {
+    Kubeconfig::read_from(path).map_err(|error| match error {
+        KubeconfigError::ReadConfig(error, _) => {
+            Fault::new("RG2902", format!("the kubeconfig `{}` cannot be read", path.display()))
+                .hint("name the file with `kubeconfig`, relative to the runbook")
+                .caused_by(&error)
+        }
+        _ => no_kubeconfig(&format!("the file `{}`", path.display())),
+    })
+}
+
+/// Without the reader's own words, which quote the text.
+fn no_kubeconfig(what: &str) -> Fault {
+    Fault::new("RG2902", format!("{what} is no kubeconfig"))
+        .hint("it holds `clusters`, `users` and `contexts`, as `kubectl config view --raw --flatten` prints them")
+}
+
+fn unfit(error: &KubeconfigError) -> Fault {
+    let fault = |code, what: String| Fault::new(code, what);
+    match error {
+        KubeconfigError::CurrentContextNotSet => {
+            fault("RG2903", "the kubeconfig has no current context".into()).hint("name one with `context`")
+        }
+        KubeconfigError::LoadContext(name) => fault("RG2903", format!("the kubeconfig has no context `{name}`")),
+        KubeconfigError::LoadClusterOfContext(name) => {
+            fault("RG2902", format!("the kubeconfig does not say where the cluster `{name}` of the context is"))
+        }
+        KubeconfigError::LoadCertificateAuthority(error)
+        | KubeconfigError::LoadClientCertificate(error)
+        | KubeconfigError::LoadClientKey(error) => {
+            fault("RG2902", "a certificate or key of the kubeconfig cannot be read".into()).caused_by(error)
+        }
+        other => fault("RG2902", "the kubeconfig leads to no cluster".into()).caused_by(other),
+    }
+}
+
+/// What is wrong with the fields of a [`Reach`] before anything runs.
+pub fn check_reach(with: &Late<'_>) -> Vec<Complaint> {
+    let empty = |field: &'static str| {
+        let is_empty = with.text(&[field]).is_some_and(|text| text.trim().is_empty());
+        is_empty.then(|| {
+            let what = format!("`{field}` is empty");
+            Complaint::of(&[field], "RG2914", Fault::new("RG2914", what).hint("leave it out, or say which is meant"))
+        })
+    };
+    ["kubeconfig", "context", "namespace"].into_iter().filter_map(empty).collect()
+}
+
+/// `deployment/lms in namespace edx`, as far as it is known.
+pub fn foreseen(with: &Late<'_>, object: &str) -> String {
+    let mut text = with.text(&[object]).unwrap_or("an object that the run knows").to_owned();
+    if let Some(namespace) = with.text(&["namespace"]) {
+        text.push_str(&format!(" in namespace {namespace}"));
+    }
+    if let Some(context) = with.text(&["context"]) {
+        text.push_str(&format!(" of cluster {context}"));
+    }
+    text
+}

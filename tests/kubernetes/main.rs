@@ -1,0 +1,13 @@
+//! The kinds of Kubernetes through the real binary, on a real control plane; killed, cut off, and led to another cluster.
+//! What is so is read by `kubectl`, never by the program itself.
+
+mod apply;
+mod faults;
+mod lab;
+mod reads;
+mod rollout;
+mod scale;
+mod scale_crash;
+#[allow(dead_code, reason = "shared with the crash tests, which use all of it")]
+#[path = "../crash/support.rs"]
+mod support;
