@@ -17,6 +17,7 @@
 pub mod cache;
 pub mod cli;
 pub mod demo;
+pub mod go;
 pub mod leftovers;
 pub mod process;
 pub mod reaper;

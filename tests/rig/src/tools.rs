@@ -107,6 +107,14 @@ pub fn terraform() -> Result<PathBuf> {
     )
 }
 
+/// Go, which builds servers; Debian's is too old for their modules.
+pub fn go() -> Result<PathBuf> {
+    in_path("go").context(
+        "Go is not there, and the rig cannot install it: Debian's is too old. \
+         Put the program `go`, 1.26 or newer, where PATH finds it",
+    )
+}
+
 fn is_complete(bin: &Path) -> bool {
     ["postgres", "initdb", "pg_basebackup", "psql"].iter().all(|program| bin.join(program).is_file())
 }

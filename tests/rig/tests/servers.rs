@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rig::Scratch;
 use rig::process::{Identity, descendants, wait_gone};
-use rig::servers::{Dns, Moto, Postgres, Running, StopMode};
+use rig::servers::{Dns, MinIo, Moto, Postgres, Running, StopMode};
 
 fn all_of(server: &Postgres) -> BTreeSet<Identity> {
     let postmaster = server.process().expect("it runs");
@@ -206,4 +206,18 @@ fn an_object_is_written_once_where_nothing_may_be_there_and_no_moto_is_left() {
     let process = server.process().unwrap();
     drop(server);
     assert!(!process.is_alive());
+}
+
+/// `with.rs` does what its env is for; here only that it is up, that it keeps its doors shut, and that it goes.
+#[test]
+fn minio_refuses_who_has_no_signature_and_is_gone_with_its_drop() {
+    let scratch = Scratch::new().unwrap();
+    let (one, other) = (MinIo::start(&scratch).unwrap(), MinIo::start(&scratch).unwrap());
+    assert_ne!(one.endpoint(), other.endpoint());
+    let process = one.process().unwrap();
+    let listening = Command::new("curl").args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &one.endpoint()]).output();
+    assert_eq!(String::from_utf8_lossy(&listening.unwrap().stdout), "403");
+    drop(one);
+    assert!(!process.is_alive());
+    assert!(other.process().unwrap().is_alive());
 }

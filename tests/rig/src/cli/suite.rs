@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use super::{exit, ready};
 use crate::process::Tree;
 use crate::workspace::cargo;
-use crate::{leftovers, tools};
+use crate::{go, leftovers, tools};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
@@ -40,6 +40,8 @@ pub async fn run(only: &[Part], args: &[OsString]) -> Result<u8> {
     }
     if only.is_empty() || only.contains(&Part::Test) {
         tools::terraform()?;
+        // Lints and the first tests go on meanwhile.
+        go::begin();
     }
     let mut outcomes = Vec::new();
     for part in Part::value_variants().iter().copied().filter(|part| only.is_empty() || only.contains(part)) {

@@ -5,6 +5,8 @@
 
 pub mod account;
 pub mod dns;
+mod http;
+pub mod minio;
 pub mod moto;
 mod own;
 pub mod postgres;
@@ -15,6 +17,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use anyhow::Result;
 
 pub use dns::Dns;
+pub use minio::MinIo;
 pub use moto::Moto;
 pub use postgres::{Options, Postgres, StopMode};
 
@@ -36,7 +39,7 @@ pub struct Offer {
     pub start: fn(&Scratch) -> Result<Box<dyn Running>>,
 }
 
-pub const OFFERS: &[Offer] = &[postgres::OFFER, dns::OFFER, moto::S3, moto::AWS];
+pub const OFFERS: &[Offer] = &[postgres::OFFER, dns::OFFER, minio::OFFER, moto::AWS];
 
 pub fn offer(name: &str) -> Option<&'static Offer> {
     OFFERS.iter().find(|offer| offer.name == name)

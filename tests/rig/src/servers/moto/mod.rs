@@ -3,7 +3,6 @@
 //! Its S3 keeps conditional writes (`If-None-Match: *` on what is there answers 412), so a lock that is an object holds.
 //! It looks at no signature: any credentials do.
 
-mod http;
 mod install;
 
 use std::path::{Path, PathBuf};
@@ -13,29 +12,26 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
+pub use install::python;
+
 use super::own::Own;
-use super::{Offer, Running, free_port};
+use super::{Offer, Running, free_port, http};
 use crate::process::Identity;
 use crate::scratch::Scratch;
 use crate::tools;
-
-pub const S3: Offer = Offer {
-    name: "s3",
-    about: "moto: S3 with versions and conditional writes",
-    tools: &[tools::PYTHON],
-    start: |scratch| Ok(Box::new(Named { variable: "RIG_S3_ENDPOINT", server: Moto::start(scratch)? })),
-};
 
 pub const AWS: Offer = Offer {
     name: "aws",
     about: "moto: RDS, Route 53, S3 and more of AWS, every instance ready at once",
     tools: &[tools::PYTHON],
-    start: |scratch| Ok(Box::new(Named { variable: "RIG_AWS_ENDPOINT", server: Moto::start(scratch)? })),
+    start: |scratch| Ok(Box::new(Moto::start(scratch)?)),
 };
 
 pub const REGION: &str = "us-east-1";
-/// Of both parts of the credentials: no secret, since nobody checks it.
+/// The credentials of every server here that speaks as AWS does, so that one command may use several of them.
 pub const KEY: &str = "rig";
+/// No secret: who reaches loopback may have what is there.
+pub const SECRET: &str = "rig-rig-rig";
 
 /// Generous: a machine under load, not a machine that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,12 +40,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Moto {
     own: Own,
     port: u16,
-}
-
-/// The same server under the variable of what it was asked for.
-struct Named {
-    variable: &'static str,
-    server: Moto,
 }
 
 impl Moto {
@@ -111,11 +101,15 @@ impl Moto {
     }
 }
 
-impl Running for Named {
+impl Running for Moto {
     fn env(&self) -> Vec<(String, String)> {
-        let endpoint = (self.variable.to_string(), self.server.endpoint());
-        let credentials = [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", KEY), ("AWS_REGION", REGION)];
-        let credentials = credentials.map(|(name, value)| (name.to_string(), value.to_string()));
-        std::iter::once(endpoint).chain(credentials).collect()
+        let endpoint = ("RIG_AWS_ENDPOINT".to_string(), self.endpoint());
+        std::iter::once(endpoint).chain(aws_env()).collect()
     }
+}
+
+/// What every client of AWS looks at.
+pub(super) fn aws_env() -> impl Iterator<Item = (String, String)> {
+    let pairs = [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET), ("AWS_REGION", REGION)];
+    pairs.map(|(name, value)| (name.to_string(), value.to_string())).into_iter()
 }

@@ -1,0 +1,86 @@
+//! MinIO on loopback: an S3 server that keeps versions as AWS does, looks at signatures, and has its buckets on disk.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+
+use super::moto::{KEY, REGION, SECRET, aws_env};
+use super::own::Own;
+use super::{Offer, Running, free_port, http};
+use crate::go;
+use crate::leftovers::Entry;
+use crate::process::Identity;
+use crate::scratch::Scratch;
+
+pub const OFFER: Offer = Offer {
+    name: "s3",
+    about: "MinIO: S3 with the versions of objects, their tags and metadata",
+    tools: &[],
+    start: |scratch| Ok(Box::new(MinIo::start(scratch)?)),
+};
+
+/// Generous: a machine under load, not a machine that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One server. Dropping it ends it.
+pub struct MinIo {
+    own: Own,
+    port: u16,
+}
+
+impl MinIo {
+    pub fn start(scratch: &Scratch) -> Result<MinIo> {
+        let program = go::tools("minio")?.join("minio");
+        let home = scratch.folder("minio")?;
+        fs::create_dir(home.join("data"))?;
+        for _ in 0..10 {
+            let port = free_port()?;
+            if let Some(own) = spawn(&program, &home, port, &scratch.entry())? {
+                return Ok(MinIo { own, port });
+            }
+        }
+        bail!("found no free port for MinIO in ten attempts")
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn process(&self) -> Option<Identity> {
+        self.own.process()
+    }
+}
+
+impl Running for MinIo {
+    fn env(&self) -> Vec<(String, String)> {
+        let endpoint = ("RIG_S3_ENDPOINT".to_string(), self.endpoint());
+        std::iter::once(endpoint).chain(aws_env()).collect()
+    }
+}
+
+/// None if the port was taken meanwhile.
+fn spawn(program: &Path, home: &Path, port: u16, entry: &Entry) -> Result<Option<Own>> {
+    let mut minio = Command::new(program);
+    minio.args(["server", "--quiet", "--address", &format!("127.0.0.1:{port}"), "--certs-dir"]).arg(home.join("none"));
+    minio.arg(home.join("data")).env_clear().current_dir(home).env("HOME", home).env("LANG", "C.UTF-8");
+    minio.envs([("MINIO_BROWSER", "off"), ("MINIO_UPDATE", "off"), ("MINIO_REGION", REGION)]);
+    minio.envs([("MINIO_ROOT_USER", KEY), ("MINIO_ROOT_PASSWORD", SECRET)]);
+    let mut own = Own::spawn(&mut minio, home.join("log"), entry)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if own.is_over()? {
+            let said = own.log();
+            ensure!(said.contains("in use"), "MinIO did not start:\n{said}");
+            return Ok(None);
+        }
+        if http::ask(port, "GET", "/minio/health/ready", "", "").is_ok_and(|answer| answer.0 == 200) {
+            return Ok(Some(own));
+        }
+        ensure!(Instant::now() < deadline, "MinIO is not ready:\n{}", own.log());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
