@@ -25,7 +25,7 @@ s3 = boto3.client(
 
 ODD = [
     "a b  c", "plus+plus", "per%cent%20", "new\nline", "äöü/ß", "emoji/🌱", "quote'\"&<>", "dots/..a/.b", "tilde~(x)[y]{z}",
-    "back`tick", "a", "a/b", "a!b", "zz/end",
+    "back`tick", "a", "b/c", "a!b", "zz/end",
 ]
 
 

@@ -1,7 +1,5 @@
 //! The work: page by page it is decided, written down and done; then a second listing proves it.
 
-use std::collections::BTreeMap;
-
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::{decide, is_proven};
@@ -87,29 +85,30 @@ impl Act<'_> {
     async fn page(&mut self, histories: Vec<History>) -> Result<(), Fault> {
         let Some(last) = histories.last().map(|history| history.key.clone()) else { return Ok(()) };
         let mut sums = self.progress.sums.clone();
-        let (mut todo, mut begun) = (Vec::new(), BTreeMap::new());
+        let (mut todo, mut keys) = (Vec::new(), Vec::new());
         for history in histories {
             let action = decide(&history, self.op.params.delete_newer);
-            let before = self.progress.begun.remove(&history.key);
-            if let Some((what, size)) = before.as_ref().and_then(|before| before.is_done(&history, &action)) {
+            let new = Begun::of(&history, &action);
+            let before = self.progress.begun.get(&history.key);
+            keys.push(history.key.clone());
+            if let Some((what, size)) = before.and_then(|before| before.is_done(&history, &action)) {
                 sums.add_done(what, size);
-            } else if let Some(new) = Begun::of(&history, &action) {
+            } else if let Some(new) = new {
                 // What an earlier process began keeps the id that it saw: else its copy would not be known as one.
-                begun.insert(history.key.clone(), before.unwrap_or(new));
+                self.progress.begun.entry(history.key.clone()).or_insert(new);
                 todo.push((history, action));
             } else {
                 sums.add(&history.key, &action);
             }
         }
         if !todo.is_empty() {
-            // What is left of an earlier process lies behind this page.
-            self.progress.begun.append(&mut begun);
             progress::write(self.cx, self.op, self.progress)?;
             self.failed.add(perform(self.bucket, &todo, |done| self.say(sums.keys() + done)).await?);
-            for (history, action) in &todo {
-                sums.add(&history.key, action);
-                self.progress.begun.remove(&history.key);
-            }
+            todo.iter().for_each(|(history, action)| sums.add(&history.key, action));
+        }
+        // Not before all of the page is done: until then the sums on disk do not hold it.
+        for key in &keys {
+            self.progress.begun.remove(key);
         }
         self.progress.sums = sums;
         self.progress.after = Some(last);
