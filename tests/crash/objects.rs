@@ -135,10 +135,7 @@ fn only_what_lies_under_the_prefix_is_touched() {
     let before = client("manifest", &lost.bucket, &[]);
     lost.place.run("--no-wait").ends(0);
     let (now, many) = (client("manifest", &lost.bucket, &[]), |line: &&str| line.starts_with("[\"many/"));
-    assert_eq!(
-        now.lines().filter(many).collect::<Vec<_>>(),
-        lost.manifest.lines().filter(many).collect::<Vec<_>>()
-    );
+    assert_eq!(now.lines().filter(many).collect::<Vec<_>>(), lost.manifest.lines().filter(many).collect::<Vec<_>>());
     assert_eq!(
         now.lines().filter(|line| !many(line)).collect::<Vec<_>>(),
         before.lines().filter(|line| !many(line)).collect::<Vec<_>>()
@@ -178,7 +175,10 @@ fn a_wrong_place_is_found_before_anything_is_written() {
 #[test]
 fn check_points_at_what_cannot_be() {
     let place = place("a/b", "as_of: now, max_parallel: 0, endpoint: 'ftp://x'");
-    place.write("book.yaml", &place.read("book.yaml").replacen(&format!("endpoint: '{}', ", server().endpoint()), "", 1));
+    place.write(
+        "book.yaml",
+        &place.read("book.yaml").replacen(&format!("endpoint: '{}', ", server().endpoint()), "", 1),
+    );
     let said = place.regrow("check book.yaml").ends(2);
     let text = format!("{}{}", said.stdout, said.stderr);
     for part in ["no name of a bucket", "`as_of: now` is refused", "from 1 to 256", "neither http:// nor https://"] {
@@ -221,8 +221,13 @@ fn cut_off_at_any_moment_no_key_gets_a_second_copy() {
     is_back(&lost);
     assert_eq!(client("versions", &lost.bucket, &[]), wanted);
     let outputs = outputs(&lost.place);
-    let sum = |counts: &str| counts.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
+    let sum =
+        |counts: &str| counts.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
     assert_eq!(number(&outputs, "copied"), sum(&wanted) - sum(&before), "{outputs}");
     // With those that were deleted before and stay so.
-    assert_eq!(number(&outputs, "copied") + number(&outputs, "undeleted") + number(&outputs, "skipped"), 1118, "{outputs}");
+    assert_eq!(
+        number(&outputs, "copied") + number(&outputs, "undeleted") + number(&outputs, "skipped"),
+        1118,
+        "{outputs}"
+    );
 }

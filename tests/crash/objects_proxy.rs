@@ -95,7 +95,8 @@ fn request(from: &mut TcpStream) -> Option<(String, Vec<u8>)> {
         }
     };
     let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    let length =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
     let mut body = bytes[end..].to_vec();
     while body.len() < length.unwrap_or(0) {
         match from.read(&mut chunk).ok()? {

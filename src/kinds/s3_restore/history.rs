@@ -32,15 +32,7 @@ pub struct History {
 
 impl History {
     fn new(key: String) -> Self {
-        Self {
-            key,
-            now: None,
-            then: None,
-            markers: Vec::new(),
-            only_markers: true,
-            ambiguous: false,
-            in_second: 0,
-        }
+        Self { key, now: None, then: None, markers: Vec::new(), only_markers: true, ambiguous: false, in_second: 0 }
     }
 
     fn add(&mut self, entry: Entry, as_of: Timestamp) {

@@ -10,7 +10,7 @@ use crate::model::Fault;
 use crate::provider::s3::{self, Place};
 use crate::runbook::catalog::{Complaint, Known, Late};
 
-const MOST_PARALLEL: u64 = 256;
+const MOST_PARALLEL: usize = 256;
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +36,7 @@ fn sixteen() -> usize {
 
 impl Params {
     pub fn parallel(&self) -> usize {
-        self.max_parallel.clamp(1, 256)
+        self.max_parallel.clamp(1, MOST_PARALLEL)
     }
 
     /// What people call it: the bucket, and the part of it.
@@ -67,7 +67,7 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
             .map(|fault| Complaint::of(&["as_of"], "RG2908", fault)),
     );
     if let Known::Known(Value::Number(number)) = with.get(&["max_parallel"])
-        && !number.as_u64().is_some_and(|number| (1..=MOST_PARALLEL).contains(&number))
+        && !number.as_u64().is_some_and(|number| (1..=MOST_PARALLEL as u64).contains(&number))
     {
         let fault = Fault::new("RG2908", format!("`max_parallel` is from 1 to {MOST_PARALLEL}"))
             .hint("leave it out for 16, which most servers take");

@@ -16,11 +16,7 @@ type Failures = Vec<(String, Fault)>;
 type Job<'a> = BoxFuture<'a, Result<(u64, Failures), Fault>>;
 
 /// Returns the keys that could not be dealt with, and why; fails where nothing more can be done.
-pub async fn perform(
-    bucket: &Writer,
-    todo: &[(History, Action)],
-    done: impl Fn(u64),
-) -> Result<Failures, Fault> {
+pub async fn perform(bucket: &Writer, todo: &[(History, Action)], done: impl Fn(u64)) -> Result<Failures, Fault> {
     let mut jobs = jobs(bucket, todo).into_iter();
     let (mut running, mut failed, mut count) = (FuturesUnordered::new(), Vec::new(), 0);
     loop {

@@ -27,7 +27,9 @@ pub async fn prepare(op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
     let with = &op.params;
     let as_of = moment(&with.as_of)?;
     if as_of > Timestamp::now() {
-        return Err(Fault::new("RG2908", format!("`as_of` {as_of} lies in the future")).hint("name the last good moment"));
+        return Err(
+            Fault::new("RG2908", format!("`as_of` {as_of} lies in the future")).hint("name the last good moment")
+        );
     }
     let bucket = Bucket::open(&with.place, Flow::of_a_look()).await?;
     versioned(&bucket).await?;
@@ -85,7 +87,9 @@ fn words(sums: &Sums, delete_newer: bool, whole: bool) -> Vec<String> {
     if newer > 0 {
         lines.push(match delete_newer {
             true => format!("{at_least}{newer} objects that were not there then are deleted, by a marker on top"),
-            false => format!("{at_least}{newer} objects that were not there then stay (`delete_newer: true` deletes them)"),
+            false => {
+                format!("{at_least}{newer} objects that were not there then stay (`delete_newer: true` deletes them)")
+            }
         });
     }
     if sums.ambiguous > 0 {
@@ -102,7 +106,8 @@ fn words(sums: &Sums, delete_newer: bool, whole: bool) -> Vec<String> {
 async fn gone(bucket: &Bucket, as_of: Timestamp) -> Result<Vec<String>, Fault> {
     let age = Timestamp::now().duration_since(as_of);
     let rules = bucket.expiries().await?.into_iter();
-    let rules = rules.filter(|rule| age > SignedDuration::from_hours(24 * i64::try_from(rule.days).unwrap_or(i64::MAX / 24)));
+    let rules =
+        rules.filter(|rule| age > SignedDuration::from_hours(24 * i64::try_from(rule.days).unwrap_or(i64::MAX / 24)));
     Ok(rules
         .map(|rule| {
             format!(

@@ -52,9 +52,9 @@ fn listed(bucket: &Bucket) -> Vec<Entry> {
         latest,
         content: event.content.map(content),
     };
-    let all = bucket.iter().flat_map(|(key, events)| {
-        events.iter().rev().enumerate().map(move |(at, event)| entry(key, event, at == 0))
-    });
+    let all = bucket
+        .iter()
+        .flat_map(|(key, events)| events.iter().rev().enumerate().map(move |(at, event)| entry(key, event, at == 0)));
     all.collect()
 }
 
@@ -175,19 +175,27 @@ proptest! {
 /// A page may hold nothing but markers, and a key with more of them than are taken away one by one is copied.
 #[test]
 fn pages_of_markers_alone_and_keys_of_many_markers() {
-    let event = |at: usize, content: Option<u8>| Event { second: if content.is_none() { 12 } else { 9 }, id: format!("v{at}"), content };
+    let event = |at: usize, content: Option<u8>| Event {
+        second: if content.is_none() { 12 } else { 9 },
+        id: format!("v{at}"),
+        content,
+    };
     let many: Vec<Event> = std::iter::once(event(0, Some(1))).chain((1..=101).map(|at| event(at, None))).collect();
     let few = many[..=100].to_vec();
     let bucket = Bucket::from([("few".to_owned(), few), ("many".to_owned(), many)]);
     let entries = listed(&bucket);
     let every: Vec<Index> = Vec::new();
     let whole: Vec<Action> = histories(&entries, &every).iter().map(|it| decide(it, false)).collect();
-    assert!(matches!(&whole[..], [Action::Undelete { markers, .. }, Action::Copy(_)] if markers.len() == 100), "{whole:?}");
+    assert!(
+        matches!(&whole[..], [Action::Undelete { markers, .. }, Action::Copy(_)] if markers.len() == 100),
+        "{whole:?}"
+    );
     let mut found = Histories::new(Timestamp::from_second(THEN).unwrap());
     let mut one_by_one = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
         let next = (at + 1 < entries.len()).then(Start::default);
-        let (versions, markers) = if entry.content.is_some() { (vec![entry.clone()], vec![]) } else { (vec![], vec![entry.clone()]) };
+        let (versions, markers) =
+            if entry.content.is_some() { (vec![entry.clone()], vec![]) } else { (vec![], vec![entry.clone()]) };
         one_by_one.extend(found.take(Page { versions, markers, next }).iter().map(|it| decide(it, false)));
     }
     assert_eq!(one_by_one, whole);
@@ -197,7 +205,8 @@ fn pages_of_markers_alone_and_keys_of_many_markers() {
 #[test]
 fn the_second_of_the_moment_is_clear_where_the_server_counts_finer() {
     let at = |nanos: i32| Timestamp::new(THEN, nanos).unwrap();
-    let entry = |id: &str, time, latest| Entry { key: "k".into(), id: id.into(), time, latest, content: Some(content(1)) };
+    let entry =
+        |id: &str, time, latest| Entry { key: "k".into(), id: id.into(), time, latest, content: Some(content(1)) };
     for (nanos, ambiguous) in [(100_000_000, false), (0, true)] {
         let mut found = Histories::new(at(500_000_000));
         let versions = vec![entry("later", at(nanos * 9), true), entry("wanted", at(nanos), false)];

@@ -124,5 +124,8 @@ impl Bucket {
 fn expiry(rule: &LifecycleRule) -> Option<Expiry> {
     let days = rule.noncurrent_version_expiration()?.noncurrent_days()?;
     let is_on = *rule.status() == ExpirationStatus::Enabled;
-    is_on.then(|| Expiry { rule: rule.id().unwrap_or("without a name").to_owned(), days: u64::try_from(days).unwrap_or(0) })
+    is_on.then(|| Expiry {
+        rule: rule.id().unwrap_or("without a name").to_owned(),
+        days: u64::try_from(days).unwrap_or(0),
+    })
 }

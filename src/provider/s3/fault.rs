@@ -39,37 +39,59 @@ where
 
 fn unreached(place: &str) -> Fault {
     Fault::new(UNREACHED, format!("{place} cannot be reached, or does not answer as an S3 server does"))
-        .hint("look whether the endpoint is right and can be reached from here; work that was begun goes on where it was")
+        .hint(
+            "look whether the endpoint is right and can be reached from here; work that was begun goes on where it was",
+        )
         .retry(RetryClass::Later)
 }
 
 /// What a server said in words of its own.
 pub fn refused(place: &str, status: u16, code: &str, said: &str) -> Fault {
-    let fault = match (code, status) {
+    let mut fault = match (code, status) {
         ("NoSuchBucket", _) => Fault::new("RG2906", format!("{place} does not exist"))
             .hint("look at `bucket`, `endpoint` and `region`; a bucket that was deleted takes its versions with it"),
         (
-            "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequests"
-            | "TooManyRequestsException" | "ServiceUnavailable" | "InternalError" | "RequestTimeout"
-            | "XMinioServerNotInitialized" | "OperationAborted",
+            "SlowDown"
+            | "Throttling"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "TooManyRequests"
+            | "TooManyRequestsException"
+            | "ServiceUnavailable"
+            | "InternalError"
+            | "RequestTimeout"
+            | "XMinioServerNotInitialized"
+            | "OperationAborted",
             _,
         )
         | (_, 429 | 500..=599) => Fault::new(BUSY, format!("{place} is busy or broken")).retry(RetryClass::Later),
         (
-            "AccessDenied" | "AllAccessDisabled" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken"
-            | "InvalidToken" | "RequestTimeTooSkewed",
+            "AccessDenied"
+            | "AllAccessDisabled"
+            | "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "ExpiredToken"
+            | "InvalidToken"
+            | "RequestTimeTooSkewed",
             _,
         )
         | (_, 401 | 403) => Fault::new("RG2903", format!("{place} does not let us: {code}"))
             .hint("look at the keys, at their rights, and at the clock of this machine"),
-        ("PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _)
+        (
+            "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException",
+            _,
+        )
         | (_, 301 | 307) => Fault::new("RG2905", format!("{place} lies in another region, or at another endpoint"))
             .hint("name the right `region`"),
         ("", _) => Fault::new("RG2907", format!("{place} answers {status}")),
         _ => Fault::new("RG2907", format!("{place} refuses: {code}")),
     };
     let said = said.trim();
-    let mut fault = fault;
-    fault.causes.extend((!said.is_empty()).then(|| if code.is_empty() { said.to_owned() } else { format!("{code}: {said}") }));
+    fault
+        .causes
+        .extend((!said.is_empty()).then(|| if code.is_empty() { said.to_owned() } else { format!("{code}: {said}") }));
     fault
 }

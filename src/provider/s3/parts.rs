@@ -64,8 +64,7 @@ fn like(
     tags: &[Tag],
 ) -> CreateMultipartUploadFluentBuilder {
     let own = |text: Option<&str>| text.map(str::to_owned);
-    let tags: Vec<String> =
-        tags.iter().map(|tag| format!("{}={}", encode(tag.key()), encode(tag.value()))).collect();
+    let tags: Vec<String> = tags.iter().map(|tag| format!("{}={}", encode(tag.key()), encode(tag.value()))).collect();
     begin
         .set_metadata(head.metadata().cloned())
         .set_content_type(own(head.content_type()))

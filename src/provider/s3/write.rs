@@ -42,8 +42,10 @@ impl Writer {
         // An error may stand in an answer of 200 in a form that the client does not know as one.
         match answer.copy_object_result().and_then(|result| result.e_tag()) {
             Some(_) => Ok(()),
-            None => Err(Fault::new(BUSY, format!("{} says of a copy neither yes nor no", self.said()))
-                .retry(RetryClass::Later)),
+            None => {
+                Err(Fault::new(BUSY, format!("{} says of a copy neither yes nor no", self.said()))
+                    .retry(RetryClass::Later))
+            }
         }
     }
 
@@ -58,7 +60,10 @@ impl Writer {
         let answer = answer.map_err(|error| of(self.said(), error))?;
         let left = answer.errors().iter().map(|error| {
             let said = error.message().unwrap_or_default();
-            (error.key().unwrap_or_default().to_owned(), refused(self.said(), 0, error.code().unwrap_or_default(), said))
+            (
+                error.key().unwrap_or_default().to_owned(),
+                refused(self.said(), 0, error.code().unwrap_or_default(), said),
+            )
         });
         Ok(left.collect())
     }
