@@ -23,7 +23,7 @@ fn every_runbook_is_sound_without_a_warning() {
         assert!(problems.is_empty(), "{}: {problems:#?}", path.display());
         names.push(loaded.runbook.name);
     }
-    assert_eq!(names, ["complete", "partial", "restore-only"]);
+    assert_eq!(names, ["complete", "partial", "restore-objects", "restore-only"]);
 }
 
 #[test]

@@ -26,6 +26,10 @@ mod postgres_query;
 mod postgres_restore;
 mod report_write;
 mod run;
+#[cfg(feature = "s3")]
+mod s3_objects;
+#[cfg(feature = "s3")]
+mod s3_restore;
 mod tcp_connect;
 mod terraform_apply;
 mod terraform_no_changes;
@@ -52,6 +56,10 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &postgres_dump_and_load::PostgresDumpAndLoad,
     &postgres_query::PostgresQuery,
     &postgres_execute::PostgresExecute,
+    #[cfg(feature = "s3")]
+    &s3_objects::S3Objects,
+    #[cfg(feature = "s3")]
+    &s3_restore::S3Restore,
     &terraform_apply::TerraformApply,
     &terraform_output::TerraformOutput,
     &terraform_no_changes::TerraformNoChanges,

@@ -9,6 +9,8 @@ pub mod mask;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
+#[cfg(feature = "s3")]
+pub mod s3;
 pub mod seal;
 pub mod terraform;
 pub mod tls;

@@ -12,9 +12,7 @@ use crate::runbook::tree::Tree;
 /// Kinds of the language that this version does not have.
 const LATER: &[&str] = &[
     "postgres.execute",
-    "s3.restore",
     "s3.copy",
-    "s3.objects",
     "velero.restore",
     "kubernetes.delete",
     "kubernetes.patch",

@@ -215,7 +215,8 @@ fn minio_refuses_who_has_no_signature_and_is_gone_with_its_drop() {
     let (one, other) = (MinIo::start(&scratch).unwrap(), MinIo::start(&scratch).unwrap());
     assert_ne!(one.endpoint(), other.endpoint());
     let process = one.process().unwrap();
-    let listening = Command::new("curl").args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &one.endpoint()]).output();
+    let listening =
+        Command::new("curl").args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &one.endpoint()]).output();
     assert_eq!(String::from_utf8_lossy(&listening.unwrap().stdout), "403");
     drop(one);
     assert!(!process.is_alive());

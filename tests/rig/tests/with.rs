@@ -46,7 +46,7 @@ fn it_ends_as_the_command_ended() {
 fn s3_and_aws_are_reached_by_their_variables() {
     let script = r#"test "$RIG_S3_ENDPOINT" != "$RIG_AWS_ENDPOINT" && echo "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $AWS_REGION""#;
     let output = rig(&["with", "s3,aws", "--", "sh", "-c", script]);
-    assert_eq!(text(&output.stdout), "rig rig-rig-rig us-east-1\n", "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "rig-key rig-rig-rig us-east-1\n", "{}", text(&output.stderr));
     assert_eq!(output.status.code(), Some(0));
 }
 

@@ -1,4 +1,5 @@
-//! MinIO on loopback: an S3 server that keeps versions as AWS does, looks at signatures, and has its buckets on disk.
+//! MinIO on loopback: an S3 server that keeps versions as AWS does, looks at signatures, and has its buckets on disk. Unlike AWS, it
+//! lists no key `a/b` where there is an object `a`.
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,54 @@
+//! What is done with a key, by its history alone.
+
+use super::history::{History, content};
+use crate::provider::s3::{Content, Source};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is as it was.
+    Leave,
+    /// It was not there, and stays.
+    Keep,
+    /// Nobody can tell what it was.
+    Ambiguous,
+    /// The markers on top of it go.
+    Undelete { markers: Vec<String>, size: u64 },
+    /// An older version is made the current one.
+    Copy(Source),
+    /// It was not there: a marker on top.
+    Delete,
+}
+
+pub fn decide(history: &History, delete_newer: bool) -> Action {
+    if history.ambiguous {
+        return Action::Ambiguous;
+    }
+    let is_there = content(&history.now).is_some();
+    let Some((then, wanted)) = history.then.as_ref().and_then(|then| Some((then, then.content.as_ref()?))) else {
+        return match (is_there, delete_newer) {
+            (false, _) => Action::Leave,
+            (true, false) => Action::Keep,
+            (true, true) => Action::Delete,
+        };
+    };
+    if history.is_unchanged() || content(&history.now).is_some_and(|now| now == wanted) {
+        return Action::Leave;
+    }
+    if history.only_markers {
+        return Action::Undelete { markers: history.markers.clone(), size: wanted.size };
+    }
+    Action::Copy(Source { key: history.key.clone(), id: then.id.clone(), content: wanted.clone() })
+}
+
+/// Whether a key is as it was, as far as a listing tells. What was copied in parts has another ETag than its copy, and a
+/// server may keep a copy in a storage class of its own choice.
+pub fn is_proven(history: &History, delete_newer: bool) -> bool {
+    let in_parts = |content: &Content| content.etag.contains('-');
+    match decide(history, delete_newer) {
+        Action::Leave | Action::Keep | Action::Ambiguous => true,
+        Action::Undelete { .. } | Action::Delete => false,
+        Action::Copy(Source { content: wanted, .. }) => content(&history.now).is_some_and(|now| {
+            now.size == wanted.size && (now.etag == wanted.etag || in_parts(now) || in_parts(&wanted))
+        }),
+    }
+}

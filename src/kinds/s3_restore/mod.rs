@@ -1,0 +1,83 @@
+//! `s3.restore`: the objects of a bucket, or those under a prefix, as they were at a moment.
+//!
+//! The story: `prepare` refuses a bucket that keeps no versions, and counts what would be done. The work lists every version
+//! and decides key by key from its history alone: markers on top of the wanted version are taken away, an overwritten object
+//! gets the older version as its newest, what was not there stays unless `delete_newer` says otherwise. A second listing
+//! proves it.
+//!
+//! Promises: no version is ever lost, only markers of later deletions are; what is going to be done with a page is on disk
+//! before it is done, so that a process which died costs no second copy; memory does not grow with the bucket; a key of which
+//! nobody can tell what it was is left alone and named.
+
+mod decide;
+mod history;
+mod pages;
+mod params;
+mod perform;
+mod prepare;
+mod progress;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
+use crate::model::{Effect, Fault};
+use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
+
+pub use params::Params;
+pub use prepare::Prior;
+
+pub struct S3Restore;
+
+impl Kind for S3Restore {
+    const NAME: &'static str = "s3.restore";
+    const PAGE: &'static str = include_str!("page.md");
+    const WORKS: bool = true;
+
+    type Params = Params;
+    type Prior = Prior;
+
+    fn example() -> &'static str {
+        "\
+id: media
+uses: s3.restore
+needs: []
+with:
+  bucket: media
+  prefix: uploads/
+  as_of: 2026-11-24T09:41:00Z
+"
+    }
+
+    fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
+        params::check(with)
+    }
+
+    fn effect(&self, _: &Late<'_>) -> Effect {
+        Effect::ConvergentSet
+    }
+
+    fn foresee(&self, with: &Late<'_>) -> Foresight {
+        params::foresee(with)
+    }
+
+    fn outputs(&self, _: &Late<'_>) -> Shape {
+        let numbers = ["copied", "undeleted", "deleted", "skipped", "kept", "ambiguous", "bytes"];
+        let numbers = numbers.map(|name| (name.to_owned(), OutputType::Integer));
+        let more = [("ambiguous_keys", OutputType::List), ("restored_to", OutputType::Timestamp)];
+        Shape::Closed(numbers.into_iter().chain(more.map(|(name, kind)| (name.to_owned(), kind))).collect())
+    }
+
+    async fn prepare(&self, _: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
+        prepare::prepare(op).await
+    }
+
+    /// Called when the process is gone without a result: new work goes on from what is on disk.
+    async fn find(&self, _: &ReadCx, _: &Op<Params, Prior>) -> Result<Found, Fault> {
+        Ok(Found::Absent)
+    }
+
+    async fn work(&self, cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
+        work::work(cx, op).await
+    }
+}

@@ -1,0 +1,86 @@
+//! What is brought back, as the runbook writes it.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::kind::Foresight;
+use crate::model::Fault;
+use crate::provider::s3::{self, Place};
+use crate::runbook::catalog::{Complaint, Known, Late};
+
+const MOST_PARALLEL: usize = 256;
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    #[serde(flatten)]
+    pub place: Place,
+    /// The moment wanted, as RFC 3339: the last at which the objects were surely good.
+    pub as_of: String,
+    /// Only objects whose key begins so; the whole bucket unless said.
+    #[serde(default)]
+    pub prefix: String,
+    /// Objects that were not there at `as_of` are deleted, each by a marker that can be taken away again; they stay unless said.
+    #[serde(default)]
+    pub delete_newer: bool,
+    /// How many calls at once: 16 unless said. A server that asks for less is given less.
+    #[serde(default = "sixteen")]
+    pub max_parallel: usize,
+}
+
+fn sixteen() -> usize {
+    16
+}
+
+impl Params {
+    pub fn parallel(&self) -> usize {
+        self.max_parallel.clamp(1, MOST_PARALLEL)
+    }
+
+    /// What people call it: the bucket, and the part of it.
+    pub fn said(&self) -> String {
+        match self.prefix.as_str() {
+            "" => self.place.said(),
+            prefix => format!("{}, prefix {prefix}", self.place.said()),
+        }
+    }
+}
+
+/// The moment that `as_of` names.
+pub fn moment(text: &str) -> Result<Timestamp, Fault> {
+    let wrong = |what: String| {
+        Fault::new("RG2908", what).hint("write the last good moment as RFC 3339, for example 2026-11-24T09:41:00Z")
+    };
+    if text == "now" {
+        return Err(wrong("`as_of: now` is refused: the moment wanted lies before the loss".to_owned()));
+    }
+    text.trim().parse().map_err(|error: jiff::Error| wrong(format!("`{text}` is no moment")).caused_by(&error))
+}
+
+pub fn check(with: &Late<'_>) -> Vec<Complaint> {
+    let mut found = s3::check(with);
+    found.extend(
+        with.text(&["as_of"])
+            .and_then(|text| moment(text).err())
+            .map(|fault| Complaint::of(&["as_of"], "RG2908", fault)),
+    );
+    if let Known::Known(Value::Number(number)) = with.get(&["max_parallel"])
+        && !number.as_u64().is_some_and(|number| (1..=MOST_PARALLEL as u64).contains(&number))
+    {
+        let fault = Fault::new("RG2908", format!("`max_parallel` is from 1 to {MOST_PARALLEL}"))
+            .hint("leave it out for 16, which most servers take");
+        found.push(Complaint::of(&["max_parallel"], "RG2908", fault));
+    }
+    found
+}
+
+pub fn foresee(with: &Late<'_>) -> Foresight {
+    let part = with.text(&["prefix"]).filter(|prefix| !prefix.is_empty());
+    let place = Place::foreseen(with);
+    Foresight::touching(place.map(|place| match part {
+        Some(prefix) => format!("{place}, prefix {prefix}"),
+        None => place,
+    }))
+}

@@ -1,0 +1,120 @@
+//! Looks at the bucket: whether it keeps versions, which of them may be gone, and what would be done.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::Receiver;
+
+use super::decide::decide;
+use super::history::Histories;
+use super::pages;
+use super::params::{Params, moment};
+use super::progress::Sums;
+use crate::kind::{Op, Prepared};
+use crate::model::Fault;
+use crate::provider::s3::{Bucket, Flow, Page, Versioning};
+
+/// So many pages are counted ahead. Of a larger bucket it is said that there is more: the work itself lists all of it.
+const COUNTED_PAGES: usize = 200;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Prior {
+    pub as_of: Timestamp,
+    /// How many keys there are, where all were counted.
+    pub keys: Option<u64>,
+}
+
+pub async fn prepare(op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
+    let with = &op.params;
+    let as_of = moment(&with.as_of)?;
+    if as_of > Timestamp::now() {
+        return Err(
+            Fault::new("RG2908", format!("`as_of` {as_of} lies in the future")).hint("name the last good moment")
+        );
+    }
+    let bucket = Bucket::open(&with.place, Flow::of_a_look()).await?;
+    versioned(&bucket).await?;
+    let counted = pages::with(&bucket, &with.prefix, None, |pages| count(with, as_of, pages)).await?;
+    let mut changes = vec![format!("{} goes back to {as_of}", with.said())];
+    changes.extend(words(&counted.sums, with.delete_newer, counted.whole));
+    changes.extend(gone(&bucket, as_of).await?);
+    let keys = counted.whole.then(|| counted.sums.keys());
+    Ok(Prepared::new(Prior { as_of, keys }, changes))
+}
+
+/// Without versions there is nothing to bring back, and writing would destroy what is there.
+pub async fn versioned(bucket: &Bucket) -> Result<(), Fault> {
+    let why = match bucket.versioning().await? {
+        Versioning::Enabled => return Ok(()),
+        Versioning::Suspended => "keeps no versions any more: versioning is suspended",
+        Versioning::Never => "keeps no versions",
+    };
+    Err(Fault::new("RG2909", format!("{} {why}; nothing was changed", bucket.said())).hint(
+        "look at the name. Older versions of a suspended bucket can be brought back once versioning is enabled again; a bucket \
+         that never had it comes back only from a copy",
+    ))
+}
+
+struct Counted {
+    sums: Sums,
+    whole: bool,
+}
+
+async fn count(with: &Params, as_of: Timestamp, mut pages: Receiver<Page>) -> Result<Counted, Fault> {
+    let (mut histories, mut sums, mut seen) = (Histories::new(as_of), Sums::default(), 0);
+    while let Some(page) = pages.recv().await {
+        let whole = page.next.is_none();
+        for history in histories.take(page) {
+            sums.add(&history.key, &decide(&history, with.delete_newer));
+        }
+        seen += 1;
+        if whole || seen == COUNTED_PAGES {
+            return Ok(Counted { sums, whole });
+        }
+    }
+    Ok(Counted { sums, whole: false })
+}
+
+/// What is going to happen, one fact a line.
+fn words(sums: &Sums, delete_newer: bool, whole: bool) -> Vec<String> {
+    let at_least = if whole { "" } else { "at least " };
+    let megabytes = sums.bytes.div_ceil(1 << 20);
+    let mut lines = vec![
+        format!("{at_least}{} deleted objects come back by taking away the marker on top", sums.undeleted),
+        format!("{at_least}{} overwritten objects come back as a new version, a copy of the old one", sums.copied),
+        format!("{at_least}{} objects are as they were; what comes back are {at_least}{megabytes} MiB", sums.skipped),
+    ];
+    let newer = sums.deleted + sums.kept;
+    if newer > 0 {
+        lines.push(match delete_newer {
+            true => format!("{at_least}{newer} objects that were not there then are deleted, by a marker on top"),
+            false => {
+                format!("{at_least}{newer} objects that were not there then stay (`delete_newer: true` deletes them)")
+            }
+        });
+    }
+    if sums.ambiguous > 0 {
+        lines.push(format!(
+            "{at_least}{} objects changed more than once in that very second and are left alone: {}",
+            sums.ambiguous,
+            sums.ambiguous_keys.join(", ")
+        ));
+    }
+    lines
+}
+
+/// Rules that have taken versions which were current then.
+async fn gone(bucket: &Bucket, as_of: Timestamp) -> Result<Vec<String>, Fault> {
+    let age = Timestamp::now().duration_since(as_of);
+    let rules = bucket.expiries().await?.into_iter();
+    let rules =
+        rules.filter(|rule| age > SignedDuration::from_hours(24 * i64::try_from(rule.days).unwrap_or(i64::MAX / 24)));
+    Ok(rules
+        .map(|rule| {
+            format!(
+                "rule `{}` takes versions away {} days after they were replaced: some of that moment may be gone, and their objects \
+                 count as not there then",
+                rule.rule, rule.days
+            )
+        })
+        .collect())
+}

@@ -1,0 +1,155 @@
+//! How far the work is, on disk beside the run's other files: written before a page's calls are made, so that whoever goes
+//! on knows which keys may have been dealt with and counts none of them twice.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::decide::Action;
+use super::history::{History, content};
+use crate::journal::store::replace_private;
+use crate::kind::{Op, Outputs, ReadCx};
+use crate::model::Fault;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// All keys up to this one are done.
+    pub after: Option<String>,
+    pub sums: Sums,
+    /// What was about to be done with keys behind that, with the id of what was the latest then.
+    pub begun: BTreeMap<String, Begun>,
+    /// The whole listing was gone through.
+    pub through: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Begun {
+    latest: String,
+    what: What,
+    size: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    Copy,
+    Undelete,
+    Delete,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
+    pub copied: u64,
+    pub undeleted: u64,
+    pub deleted: u64,
+    pub skipped: u64,
+    pub kept: u64,
+    pub ambiguous: u64,
+    pub bytes: u64,
+    /// The first keys of which nobody can tell what they were.
+    pub ambiguous_keys: Vec<String>,
+}
+
+/// As many keys are named.
+const NAMED: usize = 10;
+
+impl Sums {
+    /// Counts what is done, or needs no doing.
+    pub fn add(&mut self, key: &str, action: &Action) {
+        match action {
+            Action::Leave => self.skipped += 1,
+            Action::Keep => self.kept += 1,
+            Action::Ambiguous => {
+                self.ambiguous += 1;
+                if self.ambiguous_keys.len() < NAMED {
+                    self.ambiguous_keys.push(key.to_owned());
+                }
+            }
+            Action::Undelete { size, .. } => self.add_done(What::Undelete, *size),
+            Action::Copy(source) => self.add_done(What::Copy, source.content.size),
+            Action::Delete => self.add_done(What::Delete, 0),
+        }
+    }
+
+    pub fn add_done(&mut self, what: What, size: u64) {
+        *match what {
+            What::Copy => &mut self.copied,
+            What::Undelete => &mut self.undeleted,
+            What::Delete => &mut self.deleted,
+        } += 1;
+        self.bytes += size;
+    }
+
+    pub fn keys(&self) -> u64 {
+        self.copied + self.undeleted + self.deleted + self.skipped + self.kept + self.ambiguous
+    }
+
+    pub fn outputs(&self, as_of: &str) -> Outputs {
+        let numbers = [
+            ("copied", self.copied),
+            ("undeleted", self.undeleted),
+            ("deleted", self.deleted),
+            ("skipped", self.skipped),
+            ("kept", self.kept),
+            ("ambiguous", self.ambiguous),
+            ("bytes", self.bytes),
+        ];
+        let numbers = numbers.into_iter().map(|(name, number)| (name.to_owned(), json!(number)));
+        let more = [("ambiguous_keys", json!(self.ambiguous_keys)), ("restored_to", Value::from(as_of))];
+        numbers.chain(more.map(|(name, value)| (name.to_owned(), value))).collect()
+    }
+}
+
+impl Begun {
+    /// None for what calls nobody.
+    pub fn of(history: &History, action: &Action) -> Option<Self> {
+        let (what, size) = match action {
+            Action::Copy(source) => (What::Copy, source.content.size),
+            Action::Undelete { size, .. } => (What::Undelete, *size),
+            Action::Delete => (What::Delete, 0),
+            Action::Leave | Action::Keep | Action::Ambiguous => return None,
+        };
+        Some(Self { latest: latest(history), what, size })
+    }
+
+    /// Whether it is done by now, as the history of its key tells: what, and how large.
+    pub fn is_done(&self, history: &History, action: &Action) -> Option<(What, u64)> {
+        let moved_on = latest(history) != self.latest;
+        let is_done = match self.what {
+            What::Copy => moved_on && content(&history.now).is_some_and(|now| now.size == self.size),
+            What::Undelete | What::Delete => moved_on && *action == Action::Leave,
+        };
+        is_done.then_some((self.what, self.size))
+    }
+}
+
+fn latest(history: &History) -> String {
+    history.now.as_ref().map(|now| now.id.clone()).unwrap_or_default()
+}
+
+pub fn read<A, B>(cx: &ReadCx, op: &Op<A, B>) -> Result<Progress, Fault> {
+    match fs::read(path(cx, op)) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| unkept().caused_by(&error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Progress::default()),
+        Err(error) => Err(unkept().caused_by(&error)),
+    }
+}
+
+/// Survives a power cut once this returned.
+pub fn write<A, B>(cx: &ReadCx, op: &Op<A, B>, progress: &Progress) -> Result<(), Fault> {
+    let text = serde_json::to_vec(progress).map_err(|error| unkept().caused_by(&error))?;
+    replace_private(&path(cx, op), &text).map_err(|error| unkept().caused_by(&error))
+}
+
+/// Not of one attempt: a later one goes on.
+fn path<A, B>(cx: &ReadCx, op: &Op<A, B>) -> PathBuf {
+    cx.work.join(format!("{}.objects", op.id.as_str().replace('/', "+")))
+}
+
+fn unkept() -> Fault {
+    Fault::new("RG2911", "how far the work is cannot be kept in the run's folder")
+        .hint("make room or make it writable; the step goes on from where it was")
+}

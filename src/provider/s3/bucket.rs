@@ -1,0 +1,131 @@
+//! One bucket, to look at.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types::{BucketVersioningStatus, EncodingType, ExpirationStatus, LifecycleRule};
+
+use super::client;
+use super::fault::of;
+use super::flow::Flow;
+use super::list::{Page, Start, page};
+use super::place::Place;
+use crate::model::{Fault, RetryClass};
+
+pub struct Bucket {
+    pub(super) client: Client,
+    pub(super) name: String,
+    said: String,
+    flow: Flow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versioning {
+    Enabled,
+    Suspended,
+    Never,
+}
+
+/// A rule that takes old versions away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    pub rule: String,
+    pub days: u64,
+}
+
+impl Bucket {
+    pub async fn open(place: &Place, flow: Flow) -> Result<Self, Fault> {
+        let client = client::client(place).await?;
+        Ok(Self { client, name: place.bucket.clone(), said: place.said(), flow })
+    }
+
+    /// What people call it.
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    pub async fn versioning(&self) -> Result<Versioning, Fault> {
+        let answer = self.flow.again(|| async {
+            self.client.get_bucket_versioning().bucket(&self.name).send().await.map_err(|e| of(&self.said, e))
+        });
+        Ok(match answer.await?.status() {
+            Some(BucketVersioningStatus::Enabled) => Versioning::Enabled,
+            Some(_) => Versioning::Suspended,
+            None => Versioning::Never,
+        })
+    }
+
+    /// The rules under which versions that are not the current one are taken away; empty where nobody may say.
+    pub async fn expiries(&self) -> Result<Vec<Expiry>, Fault> {
+        let answer = self.flow.again(|| async {
+            let call = self.client.get_bucket_lifecycle_configuration().bucket(&self.name);
+            call.send().await.map_err(|e| of(&self.said, e))
+        });
+        match answer.await {
+            Ok(answer) => Ok(answer.rules().iter().filter_map(expiry).collect()),
+            // No rules are an error here, and not every server has any.
+            Err(fault) if fault.retry == RetryClass::Never => Ok(Vec::new()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Up to 1,000 versions and markers.
+    pub async fn versions(&self, prefix: &str, start: &Start) -> Result<Page, Fault> {
+        let answer = self.flow.again(|| async {
+            let call = self.client.list_object_versions().bucket(&self.name).prefix(prefix);
+            let call = call.encoding_type(EncodingType::Url);
+            let call = call.set_key_marker(start.key.clone()).set_version_id_marker(start.version.clone());
+            call.send().await.map_err(|e| of(&self.said, e))
+        });
+        page(answer.await?).ok_or_else(|| {
+            Fault::new("RG2907", format!("{} lists versions without their key or time", self.said))
+                .hint("this server's listing cannot be relied on")
+        })
+    }
+
+    /// How many objects there are now, and how large they are together.
+    pub async fn count(&self, prefix: &str) -> Result<(u64, u64), Fault> {
+        let (mut count, mut bytes, mut token) = (0, 0, None);
+        loop {
+            let answer = self.flow.again(|| async {
+                let call = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
+                let call = call.encoding_type(EncodingType::Url).set_continuation_token(token.clone());
+                call.send().await.map_err(|e| of(&self.said, e))
+            });
+            let answer = answer.await?;
+            count += answer.contents().len() as u64;
+            bytes += answer.contents().iter().filter_map(|it| u64::try_from(it.size()?).ok()).sum::<u64>();
+            token = answer.next_continuation_token().map(str::to_owned);
+            if !answer.is_truncated().unwrap_or(false) || token.is_none() {
+                return Ok((count, bytes));
+            }
+        }
+    }
+
+    /// The id, ETag and size of what is current under that key; none if nothing is.
+    pub async fn current(&self, key: &str) -> Result<Option<(String, String, u64)>, Fault> {
+        let answer = self.flow.again(|| async {
+            match self.client.head_object().bucket(&self.name).key(key).send().await {
+                Ok(head) => Ok(Some((
+                    head.version_id().unwrap_or("null").to_owned(),
+                    head.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+                    head.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+                ))),
+                Err(error) if error.raw_response().is_some_and(|answer| answer.status().as_u16() == 404) => Ok(None),
+                Err(error) => Err(of(&self.said, error)),
+            }
+        });
+        answer.await
+    }
+}
+
+fn expiry(rule: &LifecycleRule) -> Option<Expiry> {
+    let days = rule.noncurrent_version_expiration()?.noncurrent_days()?;
+    let is_on = *rule.status() == ExpirationStatus::Enabled;
+    is_on.then(|| Expiry {
+        rule: rule.id().unwrap_or("without a name").to_owned(),
+        days: u64::try_from(days).unwrap_or(0),
+    })
+}

@@ -1,0 +1,93 @@
+//! Which bucket, where, and as whom, as the runbook writes it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use url::Url;
+
+use crate::model::Fault;
+use crate::model::secret::Secret;
+use crate::runbook::catalog::{Complaint, Known, Late};
+
+/// A bucket.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct Place {
+    /// Its name.
+    pub bucket: String,
+    /// An S3 server that is not AWS, such as `https://fra1.digitaloceanspaces.com`; the bucket is then a part of the path.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// Else that of the profile, else `us-east-1` where an `endpoint` is named.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// A profile of the AWS configuration under `HOME`; `default` unless said. Not looked at with `access_key_id`.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// With `secret_access_key`; without both the profile is used, else the role of this machine. Variables `AWS_…` are not.
+    #[serde(default)]
+    pub access_key_id: Option<Secret>,
+    /// Belongs to `access_key_id`.
+    #[serde(default)]
+    pub secret_access_key: Option<Secret>,
+    /// Of a temporary key.
+    #[serde(default)]
+    pub session_token: Option<Secret>,
+}
+
+impl Place {
+    /// What people call it: `bucket media at https://fra1.digitaloceanspaces.com`.
+    pub fn said(&self) -> String {
+        said(&self.bucket, self.endpoint.as_deref())
+    }
+
+    /// The same from a `with` whose templates are not filled in; none without the bucket's name.
+    pub fn foreseen(with: &Late<'_>) -> Option<String> {
+        with.text(&["bucket"]).map(|bucket| said(bucket, with.text(&["endpoint"])))
+    }
+}
+
+fn said(bucket: &str, endpoint: Option<&str>) -> String {
+    match endpoint {
+        Some(endpoint) => format!("bucket {bucket} at {}", endpoint.trim_end_matches('/')),
+        None => format!("bucket {bucket}"),
+    }
+}
+
+/// The address of a server, if it is one.
+pub fn endpoint(text: &str) -> Result<Url, Fault> {
+    let wrong = |why: &str| {
+        Fault::new("RG2901", format!("`endpoint` is no address of an S3 server: {why}"))
+            .hint("for example https://fra1.digitaloceanspaces.com, without the bucket")
+    };
+    let url = Url::parse(text.trim()).map_err(|error| wrong(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("it begins with neither http:// nor https://"));
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() {
+        return Err(wrong("it has a path"));
+    }
+    Ok(url)
+}
+
+pub fn check(with: &Late<'_>) -> Vec<Complaint> {
+    let mut found: Vec<Complaint> = with
+        .text(&["endpoint"])
+        .and_then(|text| endpoint(text).err())
+        .map(|fault| Complaint::of(&["endpoint"], "RG2901", fault))
+        .into_iter()
+        .collect();
+    if let Some(name) = with.text(&["bucket"])
+        && (name.is_empty() || name.contains('/'))
+    {
+        let fault = Fault::new("RG2901", "this is no name of a bucket")
+            .hint("the name alone: what follows a slash belongs under `prefix`");
+        found.push(Complaint::of(&["bucket"], "RG2901", fault));
+    }
+    let has = |name: &str| with.get(&[name]) != Known::Absent;
+    for (one, other) in [("access_key_id", "secret_access_key"), ("secret_access_key", "access_key_id")] {
+        if has(one) && !has(other) {
+            let fault = Fault::new("RG2901", format!("`{one}` without `{other}`")).hint("give both, or neither");
+            found.push(Complaint::of(&[one], "RG2901", fault));
+        }
+    }
+    found
+}

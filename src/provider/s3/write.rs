@@ -1,0 +1,78 @@
+//! One bucket, to change. Every call here is made once: whoever calls decides what becomes of an answer that was lost.
+
+use std::ops::Deref;
+
+use aws_sdk_s3::types::{Delete, MetadataDirective, ObjectIdentifier, StorageClass, TaggingDirective};
+
+use super::bucket::Bucket;
+use super::fault::{BUSY, of, refused};
+use super::flow::Flow;
+use super::list::{Content, encode};
+use super::place::Place;
+use crate::kind::WriteCx;
+use crate::model::{Fault, RetryClass};
+
+pub struct Writer(Bucket);
+
+/// A version that is copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub key: String,
+    pub id: String,
+    pub content: Content,
+}
+
+impl Writer {
+    /// With leave to act, so many calls at once.
+    pub async fn open(_: &WriteCx, place: &Place, most: usize) -> Result<Self, Fault> {
+        Bucket::open(place, Flow::of_work(most)).await.map(Writer)
+    }
+
+    pub(super) fn source(&self, source: &Source) -> String {
+        format!("{}/{}?versionId={}", encode(&self.name), encode(&source.key), source.id)
+    }
+
+    /// Makes that version the current one, with its metadata, tags and storage class. For what is no larger than
+    /// [`super::LARGEST_COPY`].
+    pub async fn copy(&self, source: &Source) -> Result<(), Fault> {
+        let call = self.client.copy_object().bucket(&self.name).key(&source.key).copy_source(self.source(source));
+        let call = call.metadata_directive(MetadataDirective::Copy).tagging_directive(TaggingDirective::Copy);
+        let answer = call.storage_class(StorageClass::from(source.content.class.as_str())).send().await;
+        let answer = answer.map_err(|error| of(self.said(), error))?;
+        // An error may stand in an answer of 200 in a form that the client does not know as one.
+        match answer.copy_object_result().and_then(|result| result.e_tag()) {
+            Some(_) => Ok(()),
+            None => {
+                Err(Fault::new(BUSY, format!("{} says of a copy neither yes nor no", self.said()))
+                    .retry(RetryClass::Later))
+            }
+        }
+    }
+
+    /// Takes these away: a version or marker for good where its id is given, else by a marker on top. Up to 1,000; returns
+    /// those that the server did not take away, with its reasons.
+    pub async fn delete(&self, what: &[(String, Option<String>)]) -> Result<Vec<(String, Fault)>, Fault> {
+        let broken = |error: aws_sdk_s3::error::BuildError| Fault::new("RG2907", "no list of keys").caused_by(&error);
+        let each = what.iter().map(|(key, id)| ObjectIdentifier::builder().key(key).set_version_id(id.clone()).build());
+        let list = each.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+        let list = Delete::builder().set_objects(Some(list)).quiet(true).build().map_err(broken)?;
+        let answer = self.client.delete_objects().bucket(&self.name).delete(list).send().await;
+        let answer = answer.map_err(|error| of(self.said(), error))?;
+        let left = answer.errors().iter().map(|error| {
+            let said = error.message().unwrap_or_default();
+            (
+                error.key().unwrap_or_default().to_owned(),
+                refused(self.said(), 0, error.code().unwrap_or_default(), said),
+            )
+        });
+        Ok(left.collect())
+    }
+}
+
+impl Deref for Writer {
+    type Target = Bucket;
+
+    fn deref(&self) -> &Bucket {
+        &self.0
+    }
+}

@@ -1,0 +1,127 @@
+"""Makes histories in a bucket and says what is in it, with a client that has nothing of regrow: botocore.
+
+    objects.py ENDPOINT make BUCKET COUNT      a bucket with versions, and in it COUNT objects and those with odd names
+    objects.py ENDPOINT disaster BUCKET        deletes, overwrites, adds
+    objects.py ENDPOINT manifest BUCKET        what is there now: one object a line, as JSON
+    objects.py ENDPOINT versions BUCKET        how many versions each key has, without markers
+    objects.py ENDPOINT wanted BUCKET AS_OF    how many it has once all that has to be copied was copied once
+    objects.py ENDPOINT plain BUCKET           a bucket without versions
+"""
+
+import concurrent.futures
+import datetime
+import hashlib
+import json
+import sys
+
+import boto3
+from botocore.config import Config
+
+endpoint, word, bucket, *rest = sys.argv[1:]
+s3 = boto3.client(
+    "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="rig-key", aws_secret_access_key="rig-rig-rig",
+    config=Config(s3={"addressing_style": "path"}, max_pool_connections=16),
+)
+
+ODD = [
+    "a b  c", "plus+plus", "per%cent%20", "new\nline", "äöü/ß", "emoji/🌱", "quote'\"&<>", "dots/..a/.b", "tilde~(x)[y]{z}",
+    "back`tick", "a", "b/c", "a!b", "zz/end",
+]
+
+
+def each(what, items):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        list(pool.map(what, items))
+
+
+def put(key, text, number):
+    s3.put_object(
+        Bucket=bucket, Key=key, Body=text.encode(), ContentType=f"text/x-{number % 3}", CacheControl="max-age=7",
+        ContentDisposition="inline", Metadata={"number": str(number), "of": "regrow"},
+        Tagging=f"part=p%20{number % 5}&keep=yes",
+    )
+
+
+def keys(count):
+    return ODD + [f"many/{number:05}" for number in range(count)]
+
+
+def make(count):
+    s3.create_bucket(Bucket=bucket)
+    # Some are older than the versions: their id is `null`.
+    each(lambda key: put(key, "before versions", 1), ODD[:6])
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    listed = list(enumerate(keys(count)))
+    each(lambda it: put(it[1], f"first {it[1]}", it[0]), listed[3::3])
+    each(lambda it: put(it[1], f"good {it[1]}", it[0]), listed[6:])
+    # What was deleted before must stay so.
+    each(lambda number: put(f"gone/{number}", "x", 0), range(5))
+    each(lambda number: s3.delete_object(Bucket=bucket, Key=f"gone/{number}"), range(5))
+
+
+def now():
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+def disaster():
+    listed = list(enumerate(now()))
+    each(lambda it: s3.delete_object(Bucket=bucket, Key=it[1]), [it for it in listed if it[0] % 2 == 0])
+    each(lambda it: s3.delete_object(Bucket=bucket, Key=it[1]), [it for it in listed if it[0] % 8 == 0])
+    each(lambda it: put(it[1], f"bad! {it[1]}", it[0] + 1), [it for it in listed if it[0] % 4 == 1])
+    # Deleted and written again; overwritten and deleted.
+    each(lambda it: put(it[1], "bad", 9), [it for it in listed if it[0] % 16 == 2])
+    each(lambda it: s3.delete_object(Bucket=bucket, Key=it[1]), [it for it in listed if it[0] % 16 == 5])
+    each(lambda number: put(f"new/{number}", "new", 0), range(7))
+    put("gone/0", "again", 0)
+
+
+def manifest():
+    def line(key):
+        head = s3.get_object(Bucket=bucket, Key=key)
+        tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
+        body = hashlib.sha256(head["Body"].read()).hexdigest()
+        more = [head.get(name) for name in ("ContentType", "CacheControl", "ContentDisposition", "StorageClass")]
+        return json.dumps([key, body, more, head["Metadata"], tags], sort_keys=True)
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        print("\n".join(pool.map(line, now())))
+
+
+def listed():
+    """Versions of each key, and markers with none as their content."""
+    found = {}
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for item in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            found.setdefault(item["Key"], []).append((item["LastModified"], item["IsLatest"], item.get("ETag")))
+    return found
+
+
+def count(counts):
+    print("\n".join(f"{json.dumps(key)} {number}" for key, number in sorted(counts.items())))
+
+
+def versions():
+    count({key: sum(etag is not None for _, _, etag in entries) for key, entries in listed().items()})
+
+
+def wanted(as_of):
+    moment = datetime.datetime.fromisoformat(as_of.replace("Z", "+00:00"))
+    counts = {}
+    for key, entries in listed().items():
+        then = max([it for it in entries if it[0] <= moment], default=(None, None, None), key=lambda it: it[0])[2]
+        later = [etag for time, _, etag in entries if time > moment and etag]
+        latest = next(etag for _, is_latest, etag in entries if is_latest)
+        copied = then is not None and len(later) > 0 and latest != then
+        counts[key] = sum(etag is not None for _, _, etag in entries) + copied
+    count(counts)
+
+
+if word == "make":
+    make(int(rest[0]))
+elif word == "wanted":
+    wanted(rest[0])
+elif word == "plain":
+    s3.create_bucket(Bucket=bucket)
+else:
+    {"disaster": disaster, "manifest": manifest, "versions": versions}[word]()

@@ -1,0 +1,233 @@
+//! `s3.restore` and `s3.objects` on real MinIO, through the real binary: what comes back is compared with a manifest that
+//! another client made before the disaster, and what was written is counted.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rig::Scratch;
+use rig::servers::{MinIo, moto};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::support::Place;
+
+/// One server for all tests of this process, each with a bucket of its own.
+pub fn server() -> &'static MinIo {
+    static SERVER: OnceLock<(MinIo, Scratch)> = OnceLock::new();
+    let (server, _) = SERVER.get_or_init(|| {
+        let scratch = Scratch::new().unwrap();
+        (MinIo::start(&scratch).unwrap(), scratch)
+    });
+    server
+}
+
+/// What the other client says.
+pub fn client(word: &str, bucket: &str, more: &[&str]) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash/objects.py");
+    let output = Command::new(moto::python().unwrap())
+        .args([script, &server().endpoint(), word, bucket])
+        .args(more)
+        .env_clear()
+        .env("LANG", "C.UTF-8")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A bucket that had its disaster.
+pub struct Lost {
+    pub bucket: String,
+    pub as_of: String,
+    /// Before the disaster.
+    manifest: String,
+    pub place: Place,
+}
+
+fn name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("b{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn book(bucket: &str, with: &str) -> String {
+    let keys = "access_key_id: '{{ secrets.key }}', secret_access_key: '{{ secrets.secret }}'";
+    let place = format!("bucket: {bucket}, endpoint: '{}', {keys}", server().endpoint());
+    format!(
+        "secrets: {{ key: {{ from: file, path: key }}, secret: {{ from: file, path: secret }} }}\n\
+         steps:\n  - id: objects\n    needs: []\n    uses: s3.restore\n    with: {{ {place}, {with} }}\n    \
+         verify: [{{ probe: s3.objects, with: {{ {place} }}, expect: {{ at_least: 1 }} }}]\n"
+    )
+}
+
+fn place(bucket: &str, with: &str) -> Place {
+    let place = Place::new(&book(bucket, with));
+    place.write("key", moto::KEY);
+    place.write("secret", moto::SECRET);
+    place
+}
+
+pub fn lost(count: u32, with: &str) -> Lost {
+    let bucket = name();
+    client("make", &bucket, &[&count.to_string()]);
+    let manifest = client("manifest", &bucket, &[]);
+    // In seconds of which nothing else is in one.
+    thread::sleep(Duration::from_millis(1100));
+    let as_of = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap().to_string();
+    thread::sleep(Duration::from_millis(1600));
+    client("disaster", &bucket, &[]);
+    let place = place(&bucket, &format!("as_of: '{as_of}', {with}"));
+    Lost { bucket, as_of, manifest, place }
+}
+
+/// Without what the disaster added.
+fn old(manifest: &str) -> Vec<&str> {
+    manifest.lines().filter(|line| !line.starts_with("[\"new/") && !line.starts_with("[\"gone/")).collect()
+}
+
+#[track_caller]
+pub fn is_back(lost: &Lost) {
+    let now = client("manifest", &lost.bucket, &[]);
+    for (now, before) in old(&now).iter().zip(old(&lost.manifest)) {
+        assert_eq!(*now, before);
+    }
+    assert_eq!(old(&now).len(), lost.manifest.lines().count());
+}
+
+fn number(outputs: &Value, name: &str) -> u64 {
+    outputs[name].as_u64().unwrap_or_else(|| panic!("no {name} in {outputs}"))
+}
+
+fn outputs(place: &Place) -> Value {
+    place.step("objects")["outputs"].clone()
+}
+
+#[test]
+fn a_bucket_goes_back_with_metadata_and_tags_whatever_its_keys_are_called() {
+    let lost = lost(1200, "max_parallel: 8");
+    lost.place.run("--no-wait").ends(0);
+    is_back(&lost);
+    let outputs = outputs(&lost.place);
+    assert_eq!(number(&outputs, "kept"), 8, "{outputs}");
+    assert!(number(&outputs, "copied") > 300 && number(&outputs, "undeleted") > 400, "{outputs}");
+    assert_eq!((number(&outputs, "ambiguous"), number(&outputs, "deleted")), (0, 0), "{outputs}");
+    assert_eq!(outputs["restored_to"], Value::from(lost.as_of.clone()));
+    // Once more, by another run: nothing is left to do, and no version is added.
+    let versions = client("versions", &lost.bucket, &[]);
+    lost.place.regrow("run book.yaml --yes --run-id run2 --no-wait").ends(0);
+    assert_eq!(client("versions", &lost.bucket, &[]), versions);
+}
+
+#[test]
+fn what_came_later_is_deleted_where_that_is_wanted() {
+    let lost = lost(10, "delete_newer: true");
+    lost.place.run("--no-wait").ends(0);
+    assert_eq!(client("manifest", &lost.bucket, &[]), lost.manifest);
+    assert_eq!(number(&outputs(&lost.place), "deleted"), 8);
+}
+
+#[test]
+fn only_what_lies_under_the_prefix_is_touched() {
+    let lost = lost(40, "prefix: many/");
+    let before = client("manifest", &lost.bucket, &[]);
+    lost.place.run("--no-wait").ends(0);
+    let (now, many) = (client("manifest", &lost.bucket, &[]), |line: &&str| line.starts_with("[\"many/"));
+    assert_eq!(now.lines().filter(many).collect::<Vec<_>>(), lost.manifest.lines().filter(many).collect::<Vec<_>>());
+    assert_eq!(
+        now.lines().filter(|line| !many(line)).collect::<Vec<_>>(),
+        before.lines().filter(|line| !many(line)).collect::<Vec<_>>()
+    );
+}
+
+#[track_caller]
+fn refused(place: &Place, code: &str) {
+    let said = place.run("--no-wait").ends(2);
+    assert!(said.stderr.contains("nothing was started") && said.stderr.contains(code), "{said:#?}");
+    assert!(!said.stderr.contains("of-somebody-else") && !said.stderr.contains(moto::SECRET), "{said:#?}");
+}
+
+#[test]
+fn a_wrong_place_is_found_before_anything_is_written() {
+    let as_of = "as_of: '2026-01-01T00:00:00Z'";
+    let plain = name();
+    client("plain", &plain, &[]);
+    let there = place(&plain, as_of);
+    refused(&there, "RG2909");
+    let nowhere = place("no-such-bucket", as_of);
+    refused(&nowhere, "RG2906");
+    let stranger = place(&plain, as_of);
+    stranger.write("secret", "of-somebody-else");
+    refused(&stranger, "RG2903");
+    let future = place(&plain, "as_of: '2999-01-01T00:00:00Z'");
+    refused(&future, "RG2908");
+    let silent = place(&plain, as_of);
+    silent.write("book.yaml", &silent.read("book.yaml").replace(&server().endpoint(), "http://127.0.0.1:9"));
+    // It may come up, so the run begins; it is not waited for where nothing has been done yet.
+    let began = Instant::now();
+    silent.run("--no-wait").ends(1);
+    assert_eq!(silent.step("objects")["fault"]["code"], "RG2902");
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn check_points_at_what_cannot_be() {
+    let place = place("a/b", "as_of: now, max_parallel: 0, endpoint: 'ftp://x'");
+    place.write(
+        "book.yaml",
+        &place.read("book.yaml").replacen(&format!("endpoint: '{}', ", server().endpoint()), "", 1),
+    );
+    let said = place.regrow("check book.yaml").ends(2);
+    let text = format!("{}{}", said.stdout, said.stderr);
+    for part in ["no name of a bucket", "`as_of: now` is refused", "from 1 to 256", "neither http:// nor https://"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+/// What is going to be done with the first page is on disk.
+fn has_begun(place: &Place) -> bool {
+    let files = std::fs::read_dir(place.run_dir().join("work")).into_iter().flatten().flatten();
+    files.map(|file| file.path()).any(|path| path.extension().is_some_and(|extension| extension == "objects"))
+}
+
+/// Cut off again and again, and at last the executor alone: it goes on, nothing is copied twice, and the numbers are those of an
+/// undisturbed run.
+#[test]
+fn cut_off_at_any_moment_no_key_gets_a_second_copy() {
+    let lost = lost(1100, "max_parallel: 1");
+    let wanted = client("wanted", &lost.bucket, &[&lost.as_of]);
+    let before = client("versions", &lost.bucket, &[]);
+    let run = lost.place.start_run("--no-wait");
+    lost.place.until("a page was begun", has_begun);
+    run.cut_power();
+    let mut seen = BTreeSet::new();
+    for moment in 0..6 {
+        let run = lost.place.start("resume --no-wait");
+        thread::sleep(Duration::from_millis(250 + moment * 60));
+        if moment == 5 {
+            run.signal(Signal::KILL);
+            run.end();
+        } else {
+            run.cut_power();
+        }
+        let now = client("versions", &lost.bucket, &[]);
+        assert_ne!(now, wanted, "cut {moment} came too late to show anything");
+        seen.insert(now);
+    }
+    assert!(seen.len() > 2, "the cuts came too early to show anything: {}", seen.len());
+    lost.place.regrow("resume --no-wait").ends(0);
+    is_back(&lost);
+    assert_eq!(client("versions", &lost.bucket, &[]), wanted);
+    let outputs = outputs(&lost.place);
+    let sum =
+        |counts: &str| counts.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>();
+    assert_eq!(number(&outputs, "copied"), sum(&wanted) - sum(&before), "{outputs}");
+    // With those that were deleted before and stay so.
+    assert_eq!(
+        number(&outputs, "copied") + number(&outputs, "undeleted") + number(&outputs, "skipped"),
+        1118,
+        "{outputs}"
+    );
+}

@@ -1,0 +1,114 @@
+//! `s3.restore` against a server that refuses, fails within an answer of 200, loses answers, or is gone for a while.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::objects::{Lost, client, is_back, lost, server};
+use super::objects_proxy::{Fate, Proxy};
+
+/// Everything goes through a proxy from now on.
+fn through(lost: &Lost, fate: impl Fn(&str, u32) -> Fate + Send + Sync + 'static) -> Proxy {
+    let proxy = Proxy::start(&server().endpoint(), fate);
+    let book = lost.place.read("book.yaml").replace(&server().endpoint(), &proxy.endpoint());
+    lost.place.write("book.yaml", &book);
+    proxy
+}
+
+fn is_copy(head: &str) -> bool {
+    head.to_ascii_lowercase().contains("\r\nx-amz-copy-source:")
+}
+
+#[test]
+fn a_server_that_asks_for_less_is_given_less_and_loses_nothing() {
+    let lost = lost(300, "");
+    let wanted = client("wanted", &lost.bucket, &[&lost.as_of]);
+    let proxy = through(&lost, |_, number| if number % 5 == 3 { Fate::Refused } else { Fate::Passes });
+    lost.place.run("--no-wait").ends(0);
+    assert!(proxy.requests.load(Ordering::SeqCst) > 50);
+    is_back(&lost);
+    assert_eq!(client("versions", &lost.bucket, &[]), wanted);
+}
+
+/// An answer of 200 that holds an error is no success; an answer that was lost is no reason for a second copy.
+#[test]
+fn neither_an_error_within_200_nor_a_lost_answer_makes_a_second_copy() {
+    for fate in [Fate::FailsWithin, Fate::AnswerLost] {
+        let lost = lost(100, "");
+        let wanted = client("wanted", &lost.bucket, &[&lost.as_of]);
+        let copies = Arc::new(AtomicU32::new(0));
+        let seen = Arc::clone(&copies);
+        let _proxy = through(&lost, move |head, _| {
+            let is_told = is_copy(head) && seen.fetch_add(1, Ordering::SeqCst) % 3 == 0;
+            if is_told { fate } else { Fate::Passes }
+        });
+        lost.place.run("--no-wait").ends(0);
+        assert!(copies.load(Ordering::SeqCst) > 20);
+        is_back(&lost);
+        assert_eq!(client("versions", &lost.bucket, &[]), wanted);
+    }
+}
+
+#[test]
+fn a_server_that_is_gone_for_a_while_is_waited_for() {
+    let lost = lost(200, "");
+    let wanted = client("wanted", &lost.bucket, &[&lost.as_of]);
+    let (copies, went) = (AtomicU32::new(0), Arc::new(OnceLock::new()));
+    let since = Arc::clone(&went);
+    let _proxy = through(&lost, move |head, _| {
+        if is_copy(head) && copies.fetch_add(1, Ordering::SeqCst) == 20 {
+            let _ = since.set(Instant::now());
+        }
+        match since.get() {
+            Some(went) if went.elapsed() < Duration::from_secs(8) => Fate::Gone,
+            _ => Fate::Passes,
+        }
+    });
+    lost.place.run("--no-wait").ends(0);
+    assert!(went.get().unwrap().elapsed() > Duration::from_secs(8));
+    is_back(&lost);
+    assert_eq!(client("versions", &lost.bucket, &[]), wanted);
+}
+
+/// What is refused for one key alone stops no other one, is named, and is mended by a retry.
+#[test]
+fn one_key_that_is_refused_stops_no_other_and_fails_the_step() {
+    let lost = lost(60, "");
+    let wanted = client("wanted", &lost.bucket, &[&lost.as_of]);
+    let (is_open, barred) = (Arc::new(AtomicBool::new(false)), Arc::new(OnceLock::new()));
+    let (open, path) = (Arc::clone(&is_open), Arc::clone(&barred));
+    let _proxy = through(&lost, move |head, _| {
+        let line = head.lines().next().unwrap_or_default().to_owned();
+        let is_it = is_copy(head) && *path.get_or_init(|| line.clone()) == line;
+        if is_it && !open.load(Ordering::SeqCst) { Fate::Denied } else { Fate::Passes }
+    });
+    lost.place.run("--no-wait").ends(1);
+    let fault = lost.place.step("objects")["fault"].clone();
+    assert_eq!(fault["code"], "RG2910", "{fault:#}");
+    assert!(fault["message"].as_str().unwrap().starts_with("1 object"), "{fault:#}");
+    assert!(fault["causes"][0].as_str().unwrap().contains("AccessDenied"), "{fault:#}");
+    is_open.store(true, Ordering::SeqCst);
+    lost.place.regrow("retry objects").ends(0);
+    lost.place.regrow("resume --no-wait").ends(0);
+    is_back(&lost);
+    assert_eq!(client("versions", &lost.bucket, &[]), wanted);
+}
+
+/// There are servers that answer so and do nothing: the second listing tells.
+#[test]
+fn what_a_server_only_pretends_to_do_is_no_success() {
+    let lost = lost(20, "");
+    let pretends = Arc::new(AtomicBool::new(true));
+    let still = Arc::clone(&pretends);
+    let _proxy = through(&lost, move |head, _| {
+        let deletes = head.starts_with("POST ") && head.contains("?delete");
+        if deletes && still.load(Ordering::SeqCst) { Fate::Pretended } else { Fate::Passes }
+    });
+    lost.place.run("--no-wait").ends(1);
+    let fault = lost.place.step("objects")["fault"].clone();
+    assert_eq!(fault["code"], "RG2912", "{fault:#}");
+    pretends.store(false, Ordering::SeqCst);
+    lost.place.regrow("retry objects").ends(0);
+    lost.place.regrow("resume --no-wait").ends(0);
+    is_back(&lost);
+}
