@@ -39,7 +39,7 @@ fn neither_an_error_within_200_nor_a_lost_answer_makes_a_second_copy() {
         let copies = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&copies);
         let _proxy = through(&lost, move |head, _| {
-            let is_told = is_copy(head) && seen.fetch_add(1, Ordering::SeqCst) % 3 == 0;
+            let is_told = is_copy(head) && seen.fetch_add(1, Ordering::SeqCst).is_multiple_of(3);
             if is_told { fate } else { Fate::Passes }
         });
         lost.place.run("--no-wait").ends(0);
