@@ -15,7 +15,10 @@ pub fn longest_way(
         // A group ends with the item that ends last, and its items wait for its own needs.
         let ended = |need: usize| {
             let members = graph.nodes[need].members.clone().unwrap_or_default();
-            members.filter(|member| counts(*member)).max_by_key(|member| (best[*member].0, best[*member].1)).unwrap_or(need)
+            members
+                .filter(|member| counts(*member))
+                .max_by_key(|member| (best[*member].0, best[*member].1))
+                .unwrap_or(need)
         };
         let before = at.needs.iter().map(|(need, _)| ended(*need)).chain(at.group.map(|member| member.of));
         let longest = before.map(|before| (best[before].0, best[before].1, Some(before))).max();

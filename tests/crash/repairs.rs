@@ -71,7 +71,10 @@ fn what_is_in_the_way_twice_is_repaired_twice_and_not_once_more() {
     let said = often.regrow(&line(&often, STORE)).ends(1);
     assert_eq!(often.read("effects"), "prune media\nprune media\n");
     let text = fault(&often);
-    assert!(text.contains("No space left") && text.contains("`restore/repair-2` was done against it 2 times"), "{text}");
+    assert!(
+        text.contains("No space left") && text.contains("`restore/repair-2` was done against it 2 times"),
+        "{text}"
+    );
     assert!(said.stderr.contains("try again: regrow retry restore"), "{said:#?}");
     assert!(!said.stderr.contains("regrow retry restore/repair"), "{said:#?}");
     often.write("exports", "0");
@@ -125,13 +128,19 @@ fn a_fault_that_nothing_is_known_against_is_a_failure_as_ever() {
 fn a_repair_nobody_can_tell_the_end_of_is_for_a_person() {
     let place = store(false, 1);
     let text = place.read("book.yaml");
-    place.write("book.yaml", &text.replace("probe: [\"{{ params.tool }}\", pruned, \"{{ params.store }}\"]", "probe: [sh, -c, 'exit 3']"));
+    place.write(
+        "book.yaml",
+        &text.replace("probe: [\"{{ params.tool }}\", pruned, \"{{ params.store }}\"]", "probe: [sh, -c, 'exit 3']"),
+    );
     place.write("slow-prune", "");
     let run = place.start(&line(&place, STORE));
     place.until_effects(1);
     run.cut_power();
     place.regrow("resume run1 --no-wait").ends(4);
-    assert_eq!((place.step_state("restore/repair-2"), place.step_state("restore")), ("unknown".into(), "pending".into()));
+    assert_eq!(
+        (place.step_state("restore/repair-2"), place.step_state("restore")),
+        ("unknown".into(), "pending".into())
+    );
     place.write("exports", "0");
     place.regrow("done restore/repair-2 --because it-is-pruned").ends(0);
     place.regrow("resume run1 --no-wait").ends(0);
@@ -164,7 +173,10 @@ fn a_repair_waits_while_the_run_is_paused_and_a_step_done_by_hand_needs_none() {
     assert_eq!((place.step_state("restore"), place.read("effects")), ("succeeded".into(), "unlock media\n".into()));
     let asked = store(true, 0);
     let text = asked.read("book.yaml");
-    asked.write("book.yaml", &text.replace("          name: Clear the lock", "          approval: {}\n          name: Clear the lock"));
+    asked.write(
+        "book.yaml",
+        &text.replace("          name: Clear the lock", "          approval: {}\n          name: Clear the lock"),
+    );
     asked.regrow(&line(&asked, STORE)).ends(3);
     assert_eq!((asked.state(), asked.step_state("restore/repair-1")), ("waiting".into(), "waiting".into()));
     asked.regrow("skip restore/repair-1 --because it-is-a-false-alarm").ends(0);

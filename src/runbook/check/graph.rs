@@ -54,7 +54,9 @@ fn one(runbook: &Runbook, graph: &Graph, defect: &Defect, around: Option<&Names<
         Defect::UnknownNeed { node, need: at } => {
             let Some(need) = need(*node, *at) else { return };
             let ids = || {
-                let ids = runbook.all_steps().filter(|(finally, step)| *finally == graph.nodes[*node].finally && step.mends.is_none());
+                let ids = runbook
+                    .all_steps()
+                    .filter(|(finally, step)| *finally == graph.nodes[*node].finally && step.mends.is_none());
                 ids.map(|(_, step)| step.id.as_str()).filter(|id| *id != step(*node).id).collect()
             };
             if around.is_some_and(|names| names.seen(&need.step, &Site::outputs()).is_some()) {

@@ -7,7 +7,11 @@ use super::{Form, Keys};
 pub static REPAIR: Keys = Keys {
     of: "a repair",
     known: &[
-        must("when", Form::Text, "The code of a fault such as `RG2011`, or text that stands in it: in what it says, or in the end of stderr."),
+        must(
+            "when",
+            Form::Text,
+            "The code of a fault such as `RG2011`, or text that stands in it: in what it says, or in the end of stderr.",
+        ),
         must("do", Form::RepairStep, "Done when the step has failed so; then the step is tried again."),
         may("attempts", Form::Count, "How often at the most; once unless said."),
     ],
