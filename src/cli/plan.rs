@@ -22,6 +22,7 @@ use crate::model::secret::Secret;
 use crate::model::{Fault, OpId, RetryClass, RunId, RunState};
 use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::items::Items;
+use crate::plan::outline::OutlineStep;
 use crate::plan::schedule::{self, Foreseen};
 use crate::plan::scope::RunScope;
 use crate::plan::times::Times;
@@ -278,11 +279,8 @@ fn estimate(plan: &Plan, foreseen: Foreseen) -> String {
     if foreseen.bound < foreseen.seconds {
         text.push_str(&format!("; no order takes less than {}", span(foreseen.bound)));
     }
-    let unknown = plan
-        .outline
-        .steps
-        .iter()
-        .filter(|step| step.members.is_none() && step.mends.is_none() && step.estimate_seconds.is_none());
+    let counts = |step: &&OutlineStep| step.members.is_none() && step.mends.is_none();
+    let unknown = plan.outline.steps.iter().filter(counts).filter(|step| step.estimate_seconds.is_none());
     match unknown.count() {
         0 => {}
         count => {

@@ -14,6 +14,7 @@ pub mod item;
 pub mod ledger;
 pub mod pulse;
 pub mod record;
+pub mod repaired;
 pub mod run;
 pub mod sealed;
 pub mod secret;

@@ -9,6 +9,7 @@ use super::ids::{Address, OpId};
 use super::item::Item;
 use super::ledger::Made;
 use super::record::{Ask, AskKind, Check, Contact, Event, SkipReason, StepIntended};
+use super::repaired::Repaired;
 use super::status::{self, Status};
 use super::time::Moment;
 use super::wait::Wait;
@@ -156,23 +157,6 @@ pub struct Retry {
     pub delay_ms: u64,
 }
 
-/// A repair, and how often it was begun.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Repaired {
-    pub by: Address,
-    pub times: u32,
-}
-
-impl Repaired {
-    /// How often: `once`, `3 times`.
-    pub fn often(&self) -> String {
-        match self.times {
-            1 => "once".into(),
-            times => format!("{times} times"),
-        }
-    }
-}
-
 /// Since when nobody can tell, and what is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Doubt {
@@ -249,13 +233,7 @@ impl StepState {
         if self.status != Status::Waiting {
             self.wait = None;
         }
-        let fails = match event {
-            Event::RetryScheduled { .. } | Event::RepairBegan { .. } => true,
-            // Where its repair did not succeed nothing was attempted.
-            Event::StepFailed { .. } => self.mending.is_none(),
-            _ => false,
-        };
-        if !began && fails {
+        if !began && self.counts(event) {
             self.attempts += 1;
         }
         match event {
@@ -345,19 +323,6 @@ impl StepState {
     /// What is known of a step of which nobody can tell what became.
     pub fn evidence(&self) -> Option<&str> {
         self.doubt.as_ref().map(|doubt| doubt.evidence.as_str())
-    }
-
-    /// How often that repair was begun for it, if ever.
-    pub fn repaired(&self, by: &Address) -> Option<&Repaired> {
-        self.repairs.iter().find(|repaired| repaired.by == *by)
-    }
-
-    fn mended_by(&mut self, by: &Address) {
-        match self.repairs.iter_mut().find(|repaired| repaired.by == *by) {
-            Some(repaired) => repaired.times += 1,
-            None => self.repairs.push(Repaired { by: by.clone(), times: 1 }),
-        }
-        self.mending = Some(Box::new(by.clone()));
     }
 
     fn open(&mut self, list: Option<&Vec<Item>>, moment: &Moment) {

@@ -150,6 +150,26 @@ finally:
 ",
     ),
     (
+        "repaired",
+        "
+  - { id: a, uses: sim.set, needs: [], with: { fails: 1, how: never }, repair: { when: the script, do: { uses: sim.keyed, with: {} } } }
+  - id: b
+    uses: sim.keyed
+    needs: [a]
+    with: { fails: 2, how: now }
+    retry: { attempts: 2, delay: 1s }
+    repair:
+      - { when: something else, do: { uses: sim.set, with: {} } }
+      - { when: the script, attempts: 2, do: { uses: sim.proc, with: {}, approval: { minimum: 1 } } }
+  - id: c
+    needs: [b]
+    try:
+      - { id: x, uses: sim.keyed, with: { fails: 9, how: unprepared }, repair: { when: the script, do: { uses: sim.opaque, with: {} } } }
+      - { id: y, uses: sim.keyed, with: {} }
+  - { id: d, uses: sim.keyed, needs: [c], with: { fails: 9, how: never }, allow_failure: true, repair: { when: the script, do: { uses: sim.set, with: { fails: 1, how: never } } } }
+",
+    ),
+    (
         "held",
         "
   - { id: a, uses: sim.proc, needs: [], under: [h0], with: { text: x } }
@@ -198,14 +218,19 @@ pub fn machine(plan: &Plan, seed: u64) -> Machine {
         None => !(plan.is_group(*need) && plan.step(*need).allow_failure),
     };
     for node in &plan.graph.nodes {
-        let in_a_record = node.needs.iter().filter(is_recorded);
+        let own = plan.find(&node.address).expect("it is there");
+        let mends = plan.outline.steps[own].mends;
+        if let Some(of) = mends {
+            machine.oracle.mends.insert(node.address.to_string(), plan.address(of).to_string());
+        }
+        // A repair begins while its step waits for it.
+        let in_a_record = node.needs.iter().filter(is_recorded).filter(|(need, _)| Some(*need) != mends);
         // What a group needs, its members need.
-        let groups = plan.graph.groups(plan.find(&node.address).expect("it is there"));
+        let groups = plan.graph.groups(own);
         let of_group = groups.flat_map(|group| &plan.graph.nodes[group].needs);
         let in_a_record = in_a_record.chain(of_group.filter(is_recorded));
         let needs = in_a_record.map(|(need, _)| plan.address(*need).to_string()).collect();
         machine.oracle.needs.insert(node.address.to_string(), needs);
-        let own = plan.find(&node.address).expect("it is there");
         let top = plan.graph.groups(own).last().unwrap_or(own);
         let under = plan.step(top).under.iter().map(|hold| hold.text.clone()).collect();
         machine.oracle.under.insert(node.address.to_string(), under);

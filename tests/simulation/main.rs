@@ -21,5 +21,6 @@ mod oracle;
 mod outside;
 mod person;
 mod random;
+mod repairs;
 mod seeds;
 mod world;

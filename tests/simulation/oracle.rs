@@ -20,6 +20,8 @@ pub struct Oracle {
     /// The lock of every step that has one.
     pub locks: BTreeMap<String, String>,
     pub holds: Vec<String>,
+    /// The step of every repair.
+    pub mends: BTreeMap<String, String>,
     /// The holds that each step is under.
     pub under: BTreeMap<String, Vec<String>>,
     pub told: BTreeMap<String, Told>,
@@ -51,6 +53,8 @@ pub struct Known {
     pub done_in: Option<u64>,
     pub ended_at: u64,
     pub ended_once: bool,
+    /// The repair that is done before its next attempt.
+    pub mending: Option<String>,
 }
 
 /// A step as people were told of it.
@@ -123,6 +127,7 @@ impl Oracle {
             if kind == "step_intended" {
                 self.needs_have_ended(&step);
                 self.holds_are_taken(&step);
+                self.repairs_are_awaited(&step);
             }
             let known = self.steps.entry(step.clone()).or_default();
             known.take(&kind, record);
@@ -182,7 +187,7 @@ impl Oracle {
             }
             let Some(step) = told["step"].as_str() else { continue };
             let step_told = self.told.entry(step.to_string()).or_default();
-            if step_told.succeeded && ["retry_scheduled", "step_failed"].contains(&kind) {
+            if step_told.succeeded && ["retry_scheduled", "repair_began", "step_failed"].contains(&kind) {
                 return Err(format!("`{step}` was told to have succeeded, and then {kind}"));
             }
             step_told.take(kind, &told);
@@ -243,6 +248,7 @@ impl Known {
         match kind {
             "step_intended" => {
                 (self.open, self.undoing, self.outcome) = (true, false, None);
+                self.mending = None;
                 self.op = record["op"].as_str().unwrap_or_default().into();
                 self.generation = record["generation"].as_u64().unwrap_or_default();
                 self.attempt = record["attempt"].as_u64().unwrap_or_default();
@@ -264,6 +270,10 @@ impl Known {
                 self.close(Some("undone"));
             }
             "retry_scheduled" => self.close(None),
+            "repair_began" => {
+                self.close(None);
+                self.mending = record["by"].as_str().map(str::to_string);
+            }
             "step_reopened" => {
                 self.close(None);
                 self.generation = record["generation"].as_u64().unwrap_or_default();
@@ -286,6 +296,7 @@ impl Known {
         self.open = false;
         self.open_attempts.clear();
         self.ended_once |= outcome.is_some();
+        self.mending = None;
         self.outcome = outcome.map(str::to_string);
     }
 
@@ -300,6 +311,7 @@ impl Known {
         }
         self.open = ["running", "late"].contains(&status) && !self.op.is_empty() && state["reached"].is_null();
         self.undoing = status == "undoing";
+        self.mending = state["mending"].as_str().map(str::to_string);
         self.outcome = ["succeeded", "unproven", "failed", "skipped", "undone", "superseded"]
             .iter()
             .find(|s| **s == status)
@@ -327,7 +339,7 @@ impl Told {
                 self.phases.insert(self.phase.clone());
             }
             // Another attempt begins at the first phase.
-            "step_reopened" | "step_undone" | "undo_intended" | "retry_scheduled" | "step_failed" => {
+            "step_reopened" | "step_undone" | "undo_intended" | "retry_scheduled" | "repair_began" | "step_failed" => {
                 *self = Self::default()
             }
             _ => {}

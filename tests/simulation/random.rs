@@ -102,13 +102,27 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize, holds: bool) {
         "manual.approval" => text.push_str(", with: { show: all of it }"),
         _ => simulated(rng, text, kind),
     }
-    if rng.u8(..5) == 0 {
+    if rng.u8(..5) == 0 && !text.lines().last().unwrap_or_default().contains("repair") {
         text.push_str(&items(rng));
     }
     if rng.u8(..5) == 0 {
         let _ = write!(text, ", lock: l{}", rng.u8(..2));
     }
     text.push_str(" }\n");
+}
+
+/// Something against a fault, perhaps another one than there is; it may fail itself.
+fn repair(rng: &mut Rng) -> String {
+    let entry = |rng: &mut Rng| {
+        let when = ["the script", "as the", "of another sort"][rng.usize(..3)];
+        let kind = ["sim.keyed", "sim.set", "sim.proc", "sim.opaque"][rng.usize(..4)];
+        let with = ["", "", "fails: 1, how: now"][rng.usize(..3)];
+        let more = ["", ", retry: { attempts: 2, delay: 1s }", ", approval: { minimum: 1 }"][rng.usize(..3)];
+        let attempts = rng.u8(1..=2);
+        format!("{{ when: {when}, attempts: {attempts}, do: {{ uses: {kind}, with: {{ {with} }}{more} }} }}")
+    };
+    let entries: Vec<String> = (0..rng.u8(1..=2)).map(|_| entry(rng)).collect();
+    format!(", repair: [{}]", entries.join(", "))
 }
 
 /// Two or three, most of which fail.
@@ -118,7 +132,9 @@ fn ways(rng: &mut Rng, text: &mut String) {
         let how = ["never", "now", "unprepared", "unknown"][rng.usize(..4)];
         let undo = if rng.bool() { ", undo: back" } else { "" };
         let fails = if rng.u8(..3) == 0 { 0 } else { 2 };
-        let _ = write!(text, "{{ id: w{way}, uses: sim.keyed, with: {{ fails: {fails}, how: {how} }}{undo} }}, ");
+        let repair = if rng.u8(..3) == 0 { repair(rng) } else { String::new() };
+        let with = format!("with: {{ fails: {fails}, how: {how} }}");
+        let _ = write!(text, "{{ id: w{way}, uses: sim.keyed, {with}{undo}{repair} }}, ");
     }
     text.push_str("] }\n");
 }
@@ -155,6 +171,10 @@ fn simulated(rng: &mut Rng, text: &mut String, kind: &str) {
     if lost || rng.bool() {
         let attempts = if lost { 3 } else { rng.u8(1..=3) };
         let _ = write!(text, ", retry: {{ attempts: {attempts}, delay: {}s }}", rng.u8(1..=5));
+    }
+    // Where the reply was lost, a crash finds what was done, and nothing is repaired.
+    if !lost && rng.u8(..4) == 0 {
+        text.push_str(&repair(rng));
     }
     if rng.u8(..4) == 0 && kind != "sim.read" {
         text.push_str(", approval: { minimum: 1 }");

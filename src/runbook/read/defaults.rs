@@ -64,7 +64,7 @@ fn fill_repairs(step: &mut Tree, defaults: &Tree) {
             Node::List(repairs) => &mut repairs[..],
             _ => std::slice::from_mut(&mut entry.value),
         };
-        let bodies = repairs.iter_mut().flat_map(|repair| fields_of(repair)).filter(|field| field.key.text == "do");
+        let bodies = repairs.iter_mut().flat_map(fields_of).filter(|field| field.key.text == "do");
         bodies.for_each(|body| fill(&mut body.value, defaults, &keys::REPAIR_STEP));
     }
 }

@@ -26,10 +26,22 @@ pub struct Step {
     pub items: Option<Items>,
     /// A block of these, if there are any.
     pub inside: Vec<Step>,
+    /// They are ways to the same thing: a `try`.
+    pub tries: bool,
+    pub repair: Option<Box<Repair>>,
     /// How many attempts fail first, by item.
     pub fails: Vec<u32>,
     /// Whether those failures are transient.
     pub transient: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Repair {
+    /// Whether it is against the fault of its step, and not against another one.
+    pub fits: bool,
+    pub times: u32,
+    /// `STEP/repair-1`.
+    pub step: Step,
 }
 
 #[derive(Clone, Debug)]
@@ -98,18 +110,29 @@ impl Book {
                 }
             };
             change(&|step| step.condition = Condition::None);
-            change(&|step| step.lock = None);
+            change(&|step| {
+                step.lock = None;
+                step.repair.iter_mut().for_each(|repair| repair.step.lock = None);
+            });
             change(&|step| step.attempts = 1);
             change(&|step| step.allow_failure = false);
             change(&|step| step.fails.iter_mut().for_each(|fails| *fails = 0));
             change(&|step| step.items = None);
             change(&|step| step.inside.clear());
             change(&|step| step.items.iter_mut().for_each(|items| items.runtime = None));
-            change(&|step| step.inside.truncate(1));
+            change(&|step| step.inside.truncate(if step.tries { 2 } else { 1 }));
+            change(&|step| step.repair = None);
+            change(&|step| step.repair.iter_mut().for_each(|repair| repair.times = 1));
+            change(&|step| step.inside.iter_mut().for_each(|step| step.repair = None));
             change(&|step| step.inside.iter_mut().for_each(|step| step.inside.clear()));
             change(&|step| step.inside.iter_mut().for_each(|step| step.items = None));
             change(&|step| step.inside.iter_mut().for_each(|step| step.condition = Condition::None));
-            change(&|step| step.inside.iter_mut().for_each(|step| step.lock = None));
+            change(&|step| {
+                step.inside.iter_mut().for_each(|step| {
+                    step.lock = None;
+                    step.repair.iter_mut().for_each(|repair| repair.step.lock = None);
+                });
+            });
             change(&|step| step.inside.iter_mut().for_each(|step| step.allow_failure = false));
             change(&|step| step.inside.iter_mut().for_each(|step| step.fails.fill(0)));
             change(&|step| step.items.iter_mut().for_each(|items| items.most = None));
@@ -172,7 +195,7 @@ impl Book {
 
 impl Step {
     /// As a flow mapping. `beside` are the steps of the same block.
-    fn text(&self, beside: &[Step], finally: bool) -> String {
+    fn text(&self, beside: &[Step], in_order: bool) -> String {
         let need = |need: &Need| match &need.when {
             None => beside[need.step].id.clone(),
             Some(when) => format!("{{ step: {}, when: [{}] }}", beside[need.step].id, when.join(", ")),
@@ -181,10 +204,11 @@ impl Step {
         if self.inside.is_empty() {
             text.push_str(", uses: sim.read, with: {}");
         } else {
-            let inside: Vec<String> = self.inside.iter().map(|step| step.text(&self.inside, false)).collect();
-            let _ = write!(text, ", steps: [{}]", inside.join(", "));
+            let inside = self.inside.iter().map(|step| step.text(&self.inside, self.tries));
+            let inside: Vec<String> = inside.collect();
+            let _ = write!(text, ", {}: [{}]", if self.tries { "try" } else { "steps" }, inside.join(", "));
         }
-        if !finally {
+        if !in_order {
             let _ = write!(text, ", needs: [{}]", self.needs.iter().map(need).collect::<Vec<_>>().join(", "));
         }
         let made = |of: usize| format!("steps.{}.outputs.made", beside[of].id);
@@ -204,6 +228,12 @@ impl Step {
             let when = if self.retries_all { "failed" } else { "transient" };
             let _ = write!(text, ", retry: {{ attempts: {}, delay: 5s, when: [{when}] }}", self.attempts);
         }
+        if let Some(repair) = &self.repair {
+            let when = if repair.fits { "as the script" } else { "another" };
+            let times = repair.times;
+            let _ =
+                write!(text, ", repair: {{ when: {when}, attempts: {times}, do: {{ uses: sim.read, with: {{}} }} }}");
+        }
         if let Some(items) = self.items {
             let order = if items.serial { "serial" } else { "parallel" };
             let failure = if items.stops { "stop" } else { "isolate" };
@@ -222,6 +252,7 @@ impl Step {
     /// How its attempts go.
     fn script(&self) -> String {
         let own = format!("{} fails {:?} {}", self.id, self.fails, if self.transient { "transient" } else { "firm" });
+        let own = self.repair.iter().fold(own, |text, repair| format!("{text}, {}", repair.step.script()));
         self.inside.iter().fold(own, |text, step| format!("{text}; {}", step.script()))
     }
 
@@ -231,6 +262,8 @@ impl Step {
             self.condition = Condition::Made(of);
         }
         self.items.iter_mut().for_each(|items| items.runtime = None);
+        // If none of its ways is taken, a `try` fails.
+        self.inside.iter_mut().filter(|_| self.tries).for_each(|way| way.condition = Condition::None);
         self.inside.iter_mut().for_each(Step::fail_in_no_moment);
     }
 }
@@ -268,19 +301,60 @@ impl Step {
                 inside.push(Self::random(rng, &format!("{id}i"), at, &inside, deep - 1));
             }
         }
+        let tries = inside.is_empty() && rng.u8(..8) == 0;
+        if tries {
+            inside = (0..rng.usize(2..=3)).map(|at| Self::way(rng, &format!("{id}w{at}"))).collect();
+        }
         let is_leaf = inside.is_empty();
+        let lock = (is_leaf && rng.u8(..3) == 0).then(|| rng.u8(..2));
+        let repair = (is_leaf && items.is_none()).then(|| Repair::random(rng, &id, lock)).flatten();
         Self {
+            repair,
+            tries,
             id,
             inside,
             needs,
             condition,
             allow_failure: rng.u8(..5) == 0,
-            lock: (is_leaf && rng.u8(..3) == 0).then(|| rng.u8(..2)),
+            lock,
             attempts: if rng.bool() { 1 } else { rng.u32(2..=3) },
             retries_all: rng.bool(),
             items,
             fails: (0..4).map(|_| if rng.u8(..3) == 0 { rng.u32(1..=4) } else { 0 }).collect(),
             transient: rng.bool(),
         }
+    }
+
+    /// One of several, which mostly fails.
+    fn way(rng: &mut Rng, id: &str) -> Self {
+        let lock = (rng.u8(..3) == 0).then(|| rng.u8(..2));
+        Self {
+            id: id.into(),
+            repair: Repair::random(rng, id, lock),
+            condition: if rng.u8(..4) == 0 { Condition::Always(rng.bool()) } else { Condition::None },
+            lock,
+            attempts: rng.u32(1..=2),
+            retries_all: rng.bool(),
+            fails: (0..4).map(|_| if rng.u8(..3) > 0 { rng.u32(1..=4) } else { 0 }).collect(),
+            transient: rng.bool(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Repair {
+    fn random(rng: &mut Rng, of: &str, lock: Option<u8>) -> Option<Box<Self>> {
+        if rng.u8(..4) > 0 {
+            return None;
+        }
+        let step = Step {
+            id: format!("{of}/repair-1"),
+            attempts: 1,
+            allow_failure: true,
+            lock,
+            fails: (0..4).map(|_| if rng.u8(..3) == 0 { rng.u32(1..=2) } else { 0 }).collect(),
+            ..Step::default()
+        };
+        Some(Box::new(Self { fits: rng.u8(..4) > 0, times: rng.u32(1..=2), step }))
     }
 }

@@ -172,10 +172,14 @@ impl World for Scripted<'_> {
         side.trace.push(format!("end {} {}", side.model.address(leaf), if fails { "failed" } else { "succeeded" }));
         let (outcome, result) = match (fails, step.transient) {
             (false, _) => (Outcome::Success, Ok(Next::Done(made()))),
-            (true, true) => (Outcome::Failure { transient: true }, Err(Fault::new("SIM", "no").retry(RetryClass::Now))),
-            (true, false) => {
-                (Outcome::Failure { transient: false }, Err(Fault::new("SIM", "no").retry(RetryClass::Never)))
-            }
+            (true, true) => (
+                Outcome::Failure { transient: true },
+                Err(Fault::new("SIM", "as the script says").retry(RetryClass::Now)),
+            ),
+            (true, false) => (
+                Outcome::Failure { transient: false },
+                Err(Fault::new("SIM", "as the script says").retry(RetryClass::Never)),
+            ),
         };
         side.model.end(leaf, &outcome);
         vec![Happening::Ended { step: step_address, result }]
@@ -251,7 +255,9 @@ impl Side<'_> {
         let (verb, word) = match self.rng.u8(..10) {
             0 => (Verb::Abort { release: Vec::new() }, "abort"),
             1 | 2 => (Verb::Retry { step: None }, "retry all"),
-            3 | 4 if !self.model.is_read(leaf) => (Verb::Skip { step: step.clone().expect("one") }, "skip"),
+            3 | 4 if !self.model.is_read(leaf) && !self.model.tries(leaf) => {
+                (Verb::Skip { step: step.clone().expect("one") }, "skip")
+            }
             5 if self.model.is_leaf(leaf) => {
                 (Verb::Done { step: step.clone().expect("one"), outputs: made(), unverified: false }, "done")
             }

@@ -1,6 +1,7 @@
 //! The second model: how a run moves, from the words of the contract alone. It keeps what has happened to every step and
 //! item, and works out everything else anew each time it is asked. Nothing in it is fast.
 
+mod ways;
 mod words;
 
 use super::book::{Book, Condition, KEYS, Step};
@@ -15,6 +16,8 @@ pub enum Word {
     Skipped,
     Failed,
     Blocked,
+    /// A way that gave way to the next.
+    Superseded,
 }
 
 /// What has happened to something.
@@ -23,11 +26,14 @@ enum Past {
     Nothing,
     /// An attempt failed and another one follows by itself.
     WillRetry,
+    /// An attempt failed, and its repair comes before the next.
+    Mends,
     /// Under way, or, where others do it, open.
     Runs,
     Succeeded,
     Skipped,
     Failed,
+    Superseded,
 }
 
 /// A step, a list, or one item of it, by its place in [`Model::all`].
@@ -53,6 +59,13 @@ struct One<'a> {
     finally: bool,
     past: Past,
     attempts: u32,
+    /// Its repair, and how often that was begun for it.
+    repair: Option<At>,
+    repaired: u32,
+    /// What it is a repair of.
+    mends: Option<At>,
+    /// A person left it out.
+    left_out: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +97,13 @@ impl<'a> Model<'a> {
     }
 
     fn add_steps(&mut self, steps: &'a [Step], parent: Option<At>, finally: bool) -> Vec<At> {
-        let mut beside = Vec::new();
+        let (mut beside, mut all) = (Vec::new(), Vec::new());
         for step in steps {
             let above = parent.map(|parent| format!("{}/", self.all[parent].address)).unwrap_or_default();
             let role = if step.items.is_some() { Role::List } else { Role::Single };
             let at = self.add(format!("{above}{}", step.id), step, role, parent, finally);
             beside.push(at);
+            all.push(at);
             if let Some(items) = step.items {
                 let add = |item: usize, model: &mut Self| {
                     let address = format!("{}:{}", model.all[at].address, KEYS[item]);
@@ -101,14 +115,33 @@ impl<'a> Model<'a> {
             } else {
                 self.all[at].inside = self.add_steps(&step.inside, Some(at), finally);
             }
+            if let Some(repair) = &step.repair {
+                let by = self.add(format!("{above}{}", repair.step.id), &repair.step, Role::Single, parent, finally);
+                (self.all[at].repair, self.all[by].mends) = (Some(by), Some(at));
+                all.push(by);
+            }
         }
         beside.iter().for_each(|at| self.all[*at].beside.clone_from(&beside));
-        beside
+        all
     }
 
     fn add(&mut self, address: String, step: &'a Step, role: Role, parent: Option<At>, finally: bool) -> At {
         let (inside, beside) = (Vec::new(), Vec::new());
-        self.all.push(One { address, step, role, parent, inside, beside, finally, past: Past::Nothing, attempts: 0 });
+        self.all.push(One {
+            address,
+            step,
+            role,
+            parent,
+            inside,
+            beside,
+            finally,
+            past: Past::Nothing,
+            attempts: 0,
+            repair: None,
+            repaired: 0,
+            mends: None,
+            left_out: false,
+        });
         self.all.len() - 1
     }
 
@@ -166,24 +199,38 @@ impl<'a> Model<'a> {
         Ok(self.all[at].attempts)
     }
 
-    /// `retry` counts all attempts, also those that a person asked for.
+    /// `retry` counts all attempts, also those that a person asked for; those that a repair brings come on top.
     pub fn end(&mut self, at: At, outcome: &Outcome) {
-        let (step, attempts) = (self.step(at), self.all[at].attempts);
+        let (step, attempts) = (self.step(at), self.all[at].attempts - self.all[at].repaired);
         self.all[at].past = match *outcome {
             Outcome::Success => Past::Succeeded,
+            Outcome::Failure { .. } if self.is_repaired(at) => {
+                self.all[at].repaired += 1;
+                let by = self.all[at].repair.expect("it has one");
+                self.all[by].past = Past::Nothing;
+                Past::Mends
+            }
             Outcome::Failure { transient } if attempts < step.attempts && (transient || step.retries_all) => {
                 Past::WillRetry
             }
-            Outcome::Failure { .. } => Past::Failed,
+            Outcome::Failure { .. } => self.failure(at),
         };
         self.settle();
     }
 
+    /// A `try` of which no way was taken begins with the first again.
     pub fn retry(&mut self, at: At) {
+        for way in self.all[at].inside.clone() {
+            let gone = matches!(self.all[way].past, Past::Superseded | Past::Skipped);
+            if self.tries(at) && gone && self.all[way].mends.is_none() {
+                self.all[way].past = Past::Nothing;
+            }
+        }
         self.all[at].past = Past::Nothing;
     }
 
     pub fn skip(&mut self, at: At) {
+        self.all[at].left_out = true;
         self.all[at].past = Past::Skipped;
     }
 
@@ -212,7 +259,8 @@ impl<'a> Model<'a> {
 
     /// All that failed by itself.
     pub fn all_failed(&self) -> Vec<At> {
-        (0..self.len()).filter(|at| self.all[*at].past == Past::Failed).collect()
+        let counts = |at: &At| self.all[*at].past == Past::Failed && self.all[*at].mends.is_none();
+        (0..self.len()).filter(counts).collect()
     }
 
     /// Failures that a person has to deal with.
@@ -224,6 +272,7 @@ impl<'a> Model<'a> {
     /// What follows without anybody doing anything: skips, lists that open, the end.
     pub fn settle(&mut self) {
         loop {
+            self.repairs_in_vain();
             self.ending = self.ending.or_else(|| self.ends());
             if !self.one_round() {
                 return;
@@ -245,6 +294,9 @@ impl<'a> Model<'a> {
     /// What follows for one thing at this moment.
     fn next(&self, at: At) -> Option<Past> {
         let one = &self.all[at];
+        if let Some(past) = self.comes_to_nothing(at) {
+            return Some(past);
+        }
         if !matches!(one.past, Past::Nothing) || !self.is_turn(at) {
             return None;
         }

@@ -25,6 +25,7 @@ impl Model<'_> {
             Word::Pending | Word::Running => return Says::Wait,
             Word::Succeeded => ("succeeded", true),
             Word::Skipped => ("skipped", true),
+            Word::Superseded => ("superseded", true),
             Word::Failed => ("failed", false),
             Word::Blocked => ("blocked", false),
         };
@@ -60,6 +61,14 @@ impl Model<'_> {
     pub(super) fn needs_say(&self, at: At) -> Says {
         let one = &self.all[at];
         let mut all = vec![self.gate(at)];
+        if let Some(of) = one.mends {
+            return self.repair_says(at, of, all[0]);
+        }
+        let ways = self.ways_beside(at);
+        // "The first that succeeds wins": the others are tried one after the other, once those before gave way.
+        all.extend(
+            ways.iter().take_while(|way| **way != at).map(|way| self.says(*way, Some(&["superseded", "skipped"]))),
+        );
         match one.role {
             Role::Item(item) => {
                 let items = one.step.items.filter(|items| items.serial && item > 0);
@@ -80,9 +89,21 @@ impl Model<'_> {
         [Says::Block, Says::Wait, Says::Skip].into_iter().find(|says| all.contains(says)).unwrap_or(Says::Satisfied)
     }
 
+    /// A repair begins when its step waits for it. It is left out once that has ended, and blocked where it failed for good.
+    fn repair_says(&self, at: At, of: At, gate: Says) -> Says {
+        let step = self.word(of);
+        match gate {
+            _ if self.all[of].past == Past::Mends && self.all[at].past == Past::Nothing => Says::Satisfied,
+            Says::Block => Says::Block,
+            _ if step == Word::Blocked || (step == Word::Failed && !self.step(of).allow_failure) => Says::Block,
+            _ if !ended(step) || gate == Says::Wait => Says::Wait,
+            _ => Says::Skip,
+        }
+    }
+
     pub fn word(&self, at: At) -> Word {
         match self.all[at].past {
-            Past::Nothing | Past::WillRetry if self.needs_say(at) == Says::Block => Word::Blocked,
+            Past::Nothing | Past::WillRetry | Past::Mends if self.needs_say(at) == Says::Block => Word::Blocked,
             _ => self.word_of_past(at),
         }
     }
@@ -91,7 +112,8 @@ impl Model<'_> {
     pub(super) fn word_of_past(&self, at: At) -> Word {
         let one = &self.all[at];
         match one.past {
-            Past::Nothing | Past::WillRetry => Word::Pending,
+            Past::Nothing | Past::WillRetry | Past::Mends => Word::Pending,
+            Past::Superseded => Word::Superseded,
             Past::Succeeded => Word::Succeeded,
             Past::Skipped => Word::Skipped,
             Past::Failed => Word::Failed,
@@ -106,7 +128,12 @@ impl Model<'_> {
                     Word::Blocked => is_list,
                     _ => false,
                 };
+                // A `try` has not ended before one of its ways was taken, or what becomes of it without one was said.
+                let ways = one.inside.iter().filter(|way| self.all[**way].mends.is_none()).map(|way| self.word(*way));
+                let settles = |word: Word| matches!(word, Word::Succeeded | Word::Failed | Word::Blocked);
+                let is_open = self.tries(at) && !ways.into_iter().any(settles);
                 match () {
+                    () if is_open => Word::Running,
                     () if words.iter().any(|(word, _)| !ended(*word)) => Word::Running,
                     () if words.iter().any(fails) => Word::Failed,
                     () => Word::Succeeded,
@@ -117,8 +144,17 @@ impl Model<'_> {
 
     /// Whether everything but limits and locks lets it start.
     pub(super) fn is_ready(&self, at: At) -> bool {
-        let nothing = matches!(self.all[at].past, Past::Nothing | Past::WillRetry);
+        let nothing = match self.all[at].past {
+            Past::Nothing | Past::WillRetry => true,
+            Past::Mends => self.is_mended(at),
+            _ => false,
+        };
         nothing && self.is_turn(at) && self.needs_say(at) == Says::Satisfied
+    }
+
+    /// Whether the repair that it waits for has been done.
+    fn is_mended(&self, at: At) -> bool {
+        self.all[at].repair.is_some_and(|by| matches!(self.all[by].past, Past::Succeeded | Past::Skipped))
     }
 
     pub(super) fn runs(&self, at: At) -> bool {
@@ -182,7 +218,8 @@ impl Model<'_> {
 
     /// Nothing that may start is left waiting, but what waits for its next attempt.
     pub fn left_waiting(&self) -> Option<At> {
-        (0..self.len()).find(|at| self.all[*at].past == Past::Nothing && self.may_start(*at).is_ok())
+        let waits = |at: At| matches!(self.all[at].past, Past::Nothing | Past::Mends);
+        (0..self.len()).find(|at| waits(*at) && self.may_start(*at).is_ok())
     }
 
     pub fn waits_for_a_retry(&self) -> bool {
