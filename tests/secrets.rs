@@ -22,6 +22,8 @@ const FROM_COMMAND: &str = "-----BEGIN PRIVATE KEY-----\n\
 const SECRETS: [&str; 3] = [FROM_ENV, FROM_FILE, FROM_COMMAND];
 /// Declared nowhere: what the scan has to find.
 const CONTROL: &str = "Qw7/control&not'a \"secret+9z";
+/// Made by a step of the run, of what lies in a file beside the runbook.
+const BORN: &str = "bOrn-in/the'Run \"9x+Qm7=\\Tz4";
 /// A piece as long as this is too much of a secret.
 const PIECE: usize = 12;
 
@@ -118,6 +120,27 @@ steps:
     with:
       connection: { url: "postgres://admin@127.0.0.1:1/none", password: "{{ secrets.env }}" }
       sql: select 1
+  - id: bears
+    needs: []
+    run: |
+      cat born-printed
+      echo "born=$(cat born-word)" >> "$REGROW_OUTPUT"
+      cat born-printed >&2
+    with: { outputs: { born: { type: string, secret: true } } }
+  - id: uses-born
+    needs: [bears]
+    allow_failure: true
+    run: |
+      cat born-printed
+      echo "$A $B"
+      echo "cannot log in with $A" >&2
+      exit 1
+    with: { env: { A: "{{ steps.bears.outputs.born }}", B: "Bearer {{ steps.bears.outputs.born }}" } }
+  - id: puts-born-out
+    needs: [bears]
+    allow_failure: true
+    run: echo "value=$A" >> "$REGROW_OUTPUT"
+    with: { env: { A: "{{ steps.bears.outputs.born }}" }, outputs: { value: {} } }
   - id: proven
     needs: []
     run: "true"
@@ -153,6 +176,8 @@ impl Place {
         place.write("planted-key", &format!("{FROM_COMMAND}\n"));
         let all: Vec<String> = SECRETS.iter().flat_map(|secret| spellings(secret)).collect();
         place.write("printed", &(all.join("\n") + "\n"));
+        place.write("born-word", &format!("{BORN}\n"));
+        place.write("born-printed", &(spellings(BORN).join("\n") + "\n"));
         fs::create_dir(place.path("tmp")).unwrap();
         place
     }
@@ -402,10 +427,12 @@ fn no_secret_is_found_in_anything() {
     all.push(("environment of the command of a secret".into(), fs::read(place.path("environ-of-secret")).unwrap()));
     let bytes: usize = all.iter().map(|(_, text)| text.len()).sum();
     println!("{} artefacts, {bytes} bytes, {:.1} s", all.len(), begun.elapsed().as_secs_f32());
-    let hits = Scan::of(SECRETS).hits(&all);
+    let hits = Scan::of(SECRETS.into_iter().chain([BORN])).hits(&all);
     assert!(hits.is_empty(), "{} hits:\n{}", hits.len(), hits.join("\n"));
-    let masked = fs::read_to_string(logs_of(&place, "plain")).unwrap();
-    assert!(masked.matches("***").count() >= 6, "{masked}");
+    for step in ["plain", "bears", "uses-born"] {
+        let masked = fs::read_to_string(logs_of(&place, step)).unwrap();
+        assert!(masked.matches("***").count() >= 6, "{step}: {masked}");
+    }
     for name in ["report.md", "report.html", "report.json"] {
         assert!(all.iter().any(|(path, _)| path.ends_with(name)), "no {name}");
     }

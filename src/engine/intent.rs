@@ -5,17 +5,31 @@ use serde_json::{Map, Value, json};
 use super::command::{Command, RenderedProof};
 use super::decide::{Decision, must_look_first};
 use super::live::Live;
-use crate::kind::{Made, Op, RawOp};
+use crate::kind::{AnyKind, Made, Op, RawOp, places};
 use crate::model::ledger::LedgerEntry;
 use crate::model::record::{Check, Event, StepIntended};
 use crate::model::step::{Reached, StepState};
 use crate::model::{Fault, OpId, RunState};
 use crate::plan::Plan;
 use crate::plan::scope::RunScope;
+use crate::runbook::codes;
+use crate::runbook::template::holds_secret;
 
 /// The rendered `with`, secrets as placeholders.
 pub fn inputs(plan: &Plan, state: &RunState, node: usize) -> Result<Value, Fault> {
-    plan.step(node).with.render(&RunScope::of(plan, state, node))
+    let inputs = plan.step(node).with.render(&RunScope::of(plan, state, node))?;
+    refuse_shown(&inputs, plan.kinds[node])?;
+    Ok(inputs)
+}
+
+/// What a step puts out may turn out to be secret only when it has run: then no field takes it that would show it.
+fn refuse_shown(with: &Value, kind: &dyn AnyKind) -> Result<(), Fault> {
+    if !holds_secret(with) {
+        return Ok(());
+    }
+    let Some(field) = places::misplaced(with, &kind.schema()) else { return Ok(()) };
+    Err(Fault::new(codes::SECRET_MISPLACED, format!("`{field}` is given a secret, and would show it"))
+        .hint("secrets are taken only by fields such as `password`, `env`, `stdin`, `headers` and `body`"))
 }
 
 /// The operation that the next intent of a step will name.

@@ -8,6 +8,7 @@ pub mod context;
 pub mod contract;
 pub mod erased;
 pub mod op;
+pub mod places;
 
 pub use crate::model::ledger::Made;
 pub use context::{ReadCx, WorkCx, WriteCx};

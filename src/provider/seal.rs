@@ -11,6 +11,7 @@ use std::env;
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -167,6 +168,11 @@ fn operator(make: bool) -> Result<[u8; KEY], Fault> {
         other => other,
     };
     let text = text.map_err(|error| unusable(&file, &error))?;
+    let mode = fs::metadata(&file).map_err(|error| unusable(&file, &error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(Fault::new("RG2031", format!("others may read the key in `{}`", file.display()))
+            .hint(format!("chmod 600 {}", file.display())));
+    }
     let key = BASE64.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
     key.ok_or_else(|| {
         Fault::new("RG2031", format!("`{}` holds no key", file.display()))
@@ -225,7 +231,6 @@ mod tests {
 
     #[test]
     fn a_key_is_written_once_and_only_its_owner_reads_it() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("deep/seal.key");
         new_key(&file, &[1; KEY]).unwrap();

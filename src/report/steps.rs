@@ -17,7 +17,7 @@ use crate::model::time::Moment;
 use crate::model::{Address, Fault, Status};
 use crate::plan::schedule;
 use crate::view::tell::why_skipped;
-use crate::view::words::span;
+use crate::view::words::{span, with_placeholders};
 use crate::view::{RunView, StepView};
 
 #[derive(Debug)]
@@ -66,6 +66,7 @@ pub struct StepReport<'a> {
     pub checks: &'a [Check],
     pub skipped: Option<&'a SkipReason>,
     pub blocked_by: Option<&'a Address>,
+    #[serde(serialize_with = "shown")]
     pub outputs: Option<&'a Map<String, Value>>,
     pub fault: Option<&'a Fault>,
     pub evidence: Option<&'a str>,
@@ -203,6 +204,14 @@ impl Steps {
             finally: step.finally,
             is_group: step.is_group,
         }
+    }
+}
+
+/// Where a secret was born, the word that says so.
+fn shown<S: Serializer>(outputs: &Option<&Map<String, Value>>, to: S) -> Result<S::Ok, S::Error> {
+    match outputs {
+        None => to.serialize_none(),
+        Some(outputs) => to.collect_map(outputs.iter().map(|(name, value)| (name, with_placeholders(value)))),
     }
 }
 

@@ -4,10 +4,11 @@
 use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::commands::{Commands, what, who_now};
 use super::holds::HoldView;
+use super::words::with_placeholders;
 use super::{RunView, StepView, clean, derive};
 use crate::model::ledger::LedgerEntry;
 use crate::model::told::Told;
@@ -134,7 +135,7 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "asks": asks(view, step),
         "waits": waits(view, step),
         "overdue_since": state.overdue.as_ref().map(|it| it.at),
-        "outputs": state.outputs,
+        "outputs": state.outputs.as_ref().map(shown),
         "fault": state.fault.as_deref().map(fault),
         "repairs": state.repairs,
         "evidence": state.evidence(),
@@ -142,6 +143,10 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "blocked_by": step.blocked_by,
         "finally": step.finally,
     })
+}
+
+fn shown(outputs: &Map<String, Value>) -> Map<String, Value> {
+    outputs.iter().map(|(name, value)| (name.clone(), with_placeholders(value))).collect()
 }
 
 /// What a person is asked; `null` where nobody is.

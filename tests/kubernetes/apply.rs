@@ -60,7 +60,7 @@ fn fields_of_others_stop_it_before_anything_is_written_unless_they_are_taken_ove
     lab.kubectl("create configmap settings --from-literal=theme=light");
     lab.book("apply", FILE, "");
     let said = lab.place.run("--no-wait").ends(2).stderr;
-    let parts = ["RG2911", ".data.theme", "kubectl-create", "force_conflicts: true"];
+    let parts = ["RG3011", ".data.theme", "kubectl-create", "force_conflicts: true"];
     parts.iter().for_each(|part| assert!(said.contains(part), "{part}: {said}"));
     assert_eq!(lab.kubectl("get deployments -o name"), "");
     lab.book("apply", &format!("{FILE}\nforce_conflicts: true"), "");
@@ -113,7 +113,7 @@ fn an_approval_is_for_what_was_shown() {
     // What it was made of is gone: nothing is taken back on a guess.
     lab.place.write("settings.yaml", SETTINGS);
     lab.undo("run1").ends(1);
-    assert!(lab.place.regrow("show it --run run1").stdout.contains("RG2917"));
+    assert!(lab.place.regrow("show it --run run1").stdout.contains("RG3017"));
 }
 
 /// In the middle: what carries the operation is its own, and the rest is applied.

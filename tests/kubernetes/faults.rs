@@ -36,15 +36,15 @@ fn every_way_not_to_get_in_has_a_code_and_a_hint() {
     let plugin = lab.place.path("plugin");
     std::fs::set_permissions(&plugin, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let cases = [
-        (silent.as_str(), "", "RG2901"),
-        ("no: kubeconfig: [", "", "RG2902"),
-        (&good.replace("current-context: rig\n", ""), "", "RG2903"),
-        (&good, "context: staging", "RG2903"),
-        (&expired, "", "RG2904"),
-        (&stranger, "", "RG2905"),
-        (&exec("no-such-plugin-here"), "", "RG2906"),
-        (&exec(plugin.to_str().unwrap()), "", "RG2906"),
-        (&good, "api_version: nothing.test/v1", "RG2909"),
+        (silent.as_str(), "", "RG3001"),
+        ("no: kubeconfig: [", "", "RG3002"),
+        (&good.replace("current-context: rig\n", ""), "", "RG3003"),
+        (&good, "context: staging", "RG3003"),
+        (&expired, "", "RG3004"),
+        (&stranger, "", "RG3005"),
+        (&exec("no-such-plugin-here"), "", "RG3006"),
+        (&exec(plugin.to_str().unwrap()), "", "RG3006"),
+        (&good, "api_version: nothing.test/v1", "RG3009"),
     ];
     for (at, (kubeconfig, with, wanted)) in cases.into_iter().enumerate() {
         let found = code(&lab, &format!("case{at}"), kubeconfig, with);
@@ -52,7 +52,7 @@ fn every_way_not_to_get_in_has_a_code_and_a_hint() {
     }
     std::fs::remove_file(lab.place.path("kube")).unwrap();
     lab.place.regrow("run book.yaml --yes --no-wait --run-id gone").ends(1);
-    assert_eq!(lab.fault()["code"], "RG2902");
+    assert_eq!(lab.fault()["code"], "RG3002");
 }
 
 /// As a step that makes a cluster puts it out.

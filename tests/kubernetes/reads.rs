@@ -17,7 +17,7 @@ fn an_object_is_read_with_one_of_its_fields() {
     // Anything else is looked for, and what is not there is said.
     lab.book("get", "object: statefulset/lms", "");
     lab.place.regrow("run book.yaml --yes --run-id run2").ends(1);
-    assert_eq!(lab.fault()["code"], "RG2908");
+    assert_eq!(lab.fault()["code"], "RG3008");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn what_is_not_ready_is_named_with_what_it_lacks() {
     lab.book("ready", "", "");
     lab.place.run("").ends(1);
     let fault = lab.fault();
-    assert_eq!(fault["code"], "RG2915");
+    assert_eq!(fault["code"], "RG3015");
     assert_eq!(fault["causes"], json!([format!("{}/deployment/lms: 0 of 2 available", lab.space)]), "{fault:#}");
     lab.make_ready("lms");
     lab.place.until("all are ready", |_| ready(&lab, "lms") == 2);
@@ -59,7 +59,7 @@ fn a_condition_is_waited_for_and_what_lacks_is_said() {
     lab.book("wait", "object: deployment/lms\ncondition: Available", "timeout: 3s");
     lab.place.run("").ends(1);
     let fault = lab.fault();
-    assert_eq!(fault["code"], "RG2913");
+    assert_eq!(fault["code"], "RG3013");
     assert!(fault["causes"][0].as_str().unwrap().contains("`Available` is False, not True"), "{fault:#}");
     lab.book("wait", "object: deployment/lms\ncondition: Available", "");
     let run = lab.place.start("run book.yaml --yes --run-id run2");

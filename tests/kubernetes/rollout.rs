@@ -33,13 +33,13 @@ fn what_does_not_come_up_is_said_with_its_reason() {
     let fault = lab.fault();
     assert_eq!(
         (&fault["code"], &fault["causes"]),
-        (&json!("RG2913"), &json!(["deployment/lms: 0 of 1 available (ImagePullBackOff)"]))
+        (&json!("RG3013"), &json!(["deployment/lms: 0 of 1 available (ImagePullBackOff)"]))
     );
     // Its own deadline is over: it is not waited for.
     lab.kubectl(r#"patch deployment lms --type=merge -p {"spec":{"progressDeadlineSeconds":1,"template":{"metadata":{"labels":{"x":"y"}}}}}"#);
     lab.book("rollout", "object: deployment/lms", "");
     lab.place.regrow("run book.yaml --yes --no-wait --run-id run2").ends(1);
-    assert_eq!(lab.fault()["code"], "RG2915", "{:#}", lab.fault());
+    assert_eq!(lab.fault()["code"], "RG3015", "{:#}", lab.fault());
 }
 
 #[test]

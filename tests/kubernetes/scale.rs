@@ -58,7 +58,7 @@ fn a_count_that_somebody_moved_is_not_taken_back() {
     lab.undo("run1").ends(1);
     assert_eq!(lab.object("deployment/lms")["spec"]["replicas"], 7);
     let shown = lab.place.regrow("show it --run run1").stdout;
-    assert!(shown.contains("RG2910"), "{shown}");
+    assert!(shown.contains("RG3010"), "{shown}");
 }
 
 #[test]

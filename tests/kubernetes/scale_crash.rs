@@ -56,7 +56,7 @@ fn moved_by_somebody_after_the_crash_it_is_left_alone() {
     // Back at its former count: not a sign that nothing was done.
     lab.kubectl("scale deployment lms --replicas=3");
     lab.place.regrow("resume run1 --no-wait").ends(1);
-    assert_eq!(lab.fault()["code"], "RG2910");
+    assert_eq!(lab.fault()["code"], "RG3010");
     assert_eq!(lab.object("deployment/lms")["spec"]["replicas"], 3);
 }
 
@@ -100,7 +100,7 @@ fn a_cluster_that_goes_away_is_waited_for_and_another_one_is_not_touched() {
         || lab.shared.cluster.said(&["get", "deployment", "lms", "-n", away, "-o", "jsonpath={.spec.replicas}"]);
     assert_eq!(other().unwrap(), "2");
     let shown = lab.place.regrow("show it --run run1").stdout;
-    assert!(shown.contains("RG2907"), "{shown}");
+    assert!(shown.contains("RG3007"), "{shown}");
 
     // Approved for the one and led to the other, which is what nobody agreed to: asked again.
     let lost_config = std::fs::read_to_string(lost.cluster.kubeconfig()).unwrap();
@@ -127,10 +127,10 @@ fn a_cluster_that_goes_away_is_waited_for_and_another_one_is_not_touched() {
     lab.kubeconfig(&other_config);
     // It cannot be looked for there, and who says that it did not happen does not make it happen there.
     let said = lab.place.regrow("resume run3 --no-wait").ends(4).stderr;
-    assert!(said.contains("RG2907"), "{said}");
+    assert!(said.contains("RG3007"), "{said}");
     lab.place.argv(&["retry", "it", "--run", "run3", "--because", "test"]).ends(0);
     lab.place.regrow("resume run3 --no-wait").ends(1);
-    assert_eq!(lab.fault()["code"], "RG2907", "{:#}", lab.fault());
+    assert_eq!(lab.fault()["code"], "RG3007", "{:#}", lab.fault());
     assert_eq!(other().unwrap(), "2");
     // In the right one it is found as its own and only waited for.
     lab.kubeconfig(&lost_config);

@@ -32,14 +32,14 @@ pub fn load(cx: &ReadCx, with: &Params) -> Result<(Vec<Manifest>, String), Fault
     for file in &with.manifests {
         let path = cx.path(file);
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            Fault::new("RG2916", format!("the manifests in `{file}` cannot be read"))
+            Fault::new("RG3016", format!("the manifests in `{file}` cannot be read"))
                 .hint("paths are relative to the runbook")
                 .caused_by(&error)
         })?;
         // Without the reader's own words, which quote the text: it may be a secret's.
         let bodies: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|error| {
             let place = error.location().map(|at| format!(" (line {})", at.line())).unwrap_or_default();
-            Fault::new("RG2916", format!("`{file}` is not YAML{place}"))
+            Fault::new("RG3016", format!("`{file}` is not YAML{place}"))
         })?;
         for body in bodies.into_iter().filter(|body| !body.is_null()) {
             add(body, file, &mut found)?;
@@ -49,7 +49,7 @@ pub fn load(cx: &ReadCx, with: &Params) -> Result<(Vec<Manifest>, String), Fault
         add(body.clone(), "objects", &mut found)?;
     }
     if found.is_empty() {
-        return Err(Fault::new("RG2916", "there is no manifest to apply"));
+        return Err(Fault::new("RG3016", "there is no manifest to apply"));
     }
     found.sort_by_key(|manifest| rank(&manifest.named.kind.kind));
     let all: String = found.iter().map(|manifest| format!("{}\n", manifest.body)).collect();
@@ -69,7 +69,7 @@ fn add(mut body: Value, place: &str, found: &mut Vec<Manifest>) -> Result<(), Fa
 }
 
 fn no_manifest(place: &str) -> Fault {
-    Fault::new("RG2916", format!("`{place}` holds something that is no manifest"))
+    Fault::new("RG3016", format!("`{place}` holds something that is no manifest"))
         .hint("each has `apiVersion`, `kind` and `metadata: {name}`")
 }
 
@@ -81,7 +81,7 @@ pub fn check(with: &Late<'_>) -> Option<(Vec<String>, Fault)> {
         _ => false,
     };
     if is_empty("manifests") && is_empty("objects") {
-        return Some((Vec::new(), Fault::new("RG2914", "it takes `manifests` or `objects`")));
+        return Some((Vec::new(), Fault::new("RG3014", "it takes `manifests` or `objects`")));
     }
     let Known::Known(Value::Array(objects)) = with.get(&["objects"]) else { return None };
     let bad = |at: &usize| {

@@ -82,7 +82,7 @@ undo: delete_created
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
         let own = manifest::check(with).map(|(path, fault)| {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            Complaint::of(&path, "RG2914", fault)
+            Complaint::of(&path, "RG3014", fault)
         });
         [kubernetes::check_reach(with), own.into_iter().collect()].concat()
     }

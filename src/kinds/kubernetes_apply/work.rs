@@ -42,13 +42,13 @@ async fn foreseen(
         Ok((planned, vec![format!("{what}: is made; what of it cannot be foreseen before its {why} is there")]))
     };
     let place = match cluster.place(&manifest.named).await {
-        Err(fault) if fault.code == "RG2909" && comes("CustomResourceDefinition") => return unforeseen("definition"),
+        Err(fault) if fault.code == "RG3009" && comes("CustomResourceDefinition") => return unforeseen("definition"),
         place => place?,
     };
     let what = shown(&place);
     let live = place.find().await?;
     let applied = match place.foresee_apply(cx, &manifest.body, with.force_conflicts).await {
-        Err(fault) if fault.code == "RG2908" && comes("Namespace") => return unforeseen("namespace"),
+        Err(fault) if fault.code == "RG3008" && comes("Namespace") => return unforeseen("namespace"),
         applied => applied?,
     };
     let after = match applied {
@@ -116,7 +116,7 @@ impl Goal for AllApplied<'_> {
         for (manifest, planned) in self.manifests.iter().zip(&self.op.prior.objects) {
             let place = match cluster.place(&manifest.named).await {
                 // Its definition was applied a moment ago.
-                Err(fault) if fault.code == "RG2909" && planned.uid.is_none() => return Ok(Look::Lacks(fault.message)),
+                Err(fault) if fault.code == "RG3009" && planned.uid.is_none() => return Ok(Look::Lacks(fault.message)),
                 place => place?,
             };
             let live = place.find().await?;
@@ -150,7 +150,7 @@ fn same(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Vec<Manifest>, Fault> {
     if digest == op.prior.digest {
         return Ok(manifests);
     }
-    Err(Fault::new("RG2917", "the manifests are not those that the step was prepared with")
+    Err(Fault::new("RG3017", "the manifests are not those that the step was prepared with")
         .hint("put them back, or `regrow rerun STEP --because …` shows and applies what is there now"))
 }
 
@@ -162,7 +162,7 @@ pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault>
     for (manifest, planned) in manifests.iter().zip(&op.prior.objects) {
         let live = match cluster.place(&manifest.named).await {
             Ok(place) => place.find().await?,
-            Err(fault) if fault.code == "RG2909" => None,
+            Err(fault) if fault.code == "RG3009" => None,
             Err(fault) => return Err(fault),
         };
         match stand(planned, live.as_ref(), &op.id.to_string()) {
@@ -185,7 +185,7 @@ pub async fn delete_created(cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Undo
             continue;
         }
         let place = match cluster.place(&manifest.named).await {
-            Err(fault) if fault.code == "RG2909" => continue,
+            Err(fault) if fault.code == "RG3009" => continue,
             place => place?,
         };
         match place.find().await? {
@@ -222,14 +222,14 @@ fn conflicts(what: &str, owners: Vec<String>) -> Fault {
     if more > 0 {
         shown.push_str(&format!(" and {more} more"));
     }
-    let mut fault = Fault::new("RG2911", format!("{what} has fields that others own: {shown}"))
+    let mut fault = Fault::new("RG3011", format!("{what} has fields that others own: {shown}"))
         .hint("leave the fields out of the manifest, or take them over with `force_conflicts: true`");
     fault.causes = owners;
     fault
 }
 
 fn moved(what: &str, why: &str) -> Fault {
-    let mut fault = Fault::new("RG2910", format!("somebody else changed {what}")).hint(
+    let mut fault = Fault::new("RG3010", format!("somebody else changed {what}")).hint(
         "it was not written; look who did it, then `regrow rerun STEP --because …` starts from what is there now",
     );
     fault.causes.push(why.to_owned());

@@ -87,7 +87,7 @@ with:
     fn disappoints(outputs: &Outputs) -> Option<Fault> {
         let is_there = outputs.get("found") == Some(&json!(true));
         (!is_there)
-            .then(|| Fault::new("RG2908", "the cluster has no such object").hint("look at its name and namespace"))
+            .then(|| Fault::new("RG3008", "the cluster has no such object").hint("look at its name and namespace"))
     }
 
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {

@@ -63,7 +63,7 @@ with:
     fn disappoints(outputs: &Outputs) -> Option<Fault> {
         let late: Vec<&str> = outputs.get("not_ready")?.as_array()?.iter().filter_map(Value::as_str).collect();
         let mut fault =
-            Fault::new("RG2915", format!("{} workloads are not ready", late.len())).retry(RetryClass::Later);
+            Fault::new("RG3015", format!("{} workloads are not ready", late.len())).retry(RetryClass::Later);
         fault.causes.extend(late.iter().map(|line| (*line).to_owned()));
         (!late.is_empty()).then_some(fault)
     }

@@ -61,7 +61,7 @@ timeout: 15m
 
     fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
         let kind = work::named(with.text(&["object"]).unwrap_or("deployment/a")).err();
-        let kind = kind.map(|fault| Complaint::of(&["object"], "RG2914", fault));
+        let kind = kind.map(|fault| Complaint::of(&["object"], "RG3014", fault));
         [kubernetes::check_reach(with), kind.into_iter().collect()].concat()
     }
 

@@ -12,7 +12,7 @@ pub fn named(object: &str) -> Result<Named, Fault> {
     if named.kind.group == "apps" && WORKLOADS.contains(&named.kind.kind.as_str()) {
         return Ok(named);
     }
-    Err(Fault::new("RG2914", format!("`{object}` is nothing that is rolled out"))
+    Err(Fault::new("RG3014", format!("`{object}` is nothing that is rolled out"))
         .hint("a deployment, statefulset or daemonset is; for others there is `kubernetes.wait`"))
 }
 
@@ -76,7 +76,7 @@ pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault>
     let place = cluster.place(&named).await?;
     let live = match place.get().await {
         Ok(live) => live,
-        Err(fault) if fault.code == "RG2908" => return Ok(Found::Foreign(fault)),
+        Err(fault) if fault.code == "RG3008" => return Ok(Found::Foreign(fault)),
         Err(fault) => return Err(fault),
     };
     if let Err(fault) = same(&place, &live, &op.prior) {
@@ -101,12 +101,12 @@ fn same(place: &Place, live: &Value, prior: &Prior) -> Result<(), Fault> {
     if uid(live) == prior.uid {
         return Ok(());
     }
-    Err(Fault::new("RG2910", format!("{} was deleted and made anew", place.what))
+    Err(Fault::new("RG3010", format!("{} was deleted and made anew", place.what))
         .hint("look who did it; `regrow rerun STEP --because …` takes up the one that is there now"))
 }
 
 fn failed(place: &Place, why: String) -> Fault {
-    let mut fault = Fault::new("RG2915", format!("the rollout of {} has failed", place.what))
+    let mut fault = Fault::new("RG3015", format!("the rollout of {} has failed", place.what))
         .hint("`kubectl describe` its pods; once they can run, `regrow retry STEP`")
         .retry(RetryClass::Later);
     fault.causes.push(why);

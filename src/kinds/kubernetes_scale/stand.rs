@@ -85,7 +85,7 @@ fn text<'a>(live: &'a Value, key: &str) -> &'a str {
 
 /// Nothing was written because of it.
 pub fn moved(what: &str, why: String) -> Fault {
-    let mut fault = Fault::new("RG2910", format!("somebody else changed {what}")).hint(
+    let mut fault = Fault::new("RG3010", format!("somebody else changed {what}")).hint(
         "nothing was written; look who did it, then `regrow rerun STEP --because …` starts from what is there now",
     );
     fault.causes.push(why);

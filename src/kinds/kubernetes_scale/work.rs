@@ -110,7 +110,7 @@ pub async fn restore_replicas(cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Un
             }
         }
     }
-    Err(Fault::new("RG2910", format!("{} is written by somebody all the time", place.what))
+    Err(Fault::new("RG3010", format!("{} is written by somebody all the time", place.what))
         .hint("wait until it is left alone, then `regrow undo STEP`")
         .retry(crate::model::RetryClass::Later))
 }

@@ -85,7 +85,7 @@ fn status(live: &Value) -> Outputs {
 }
 
 fn wrong(what: String) -> Fault {
-    Fault::new("RG2914", what).hint(
+    Fault::new("RG3014", what).hint(
         "`condition: exists`, `deleted`, `Available` or `Ready=False`; or `value: status.phase` with `equals: Bound`",
     )
 }
@@ -99,7 +99,7 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
     };
     let fault = Wanted::of(present("condition"), present("value"), equals.as_ref()).err();
     let path: &[&str] = if with.has(&["condition"]) { &["condition"] } else { &[] };
-    fault.map(|fault| Complaint::of(path, "RG2914", fault)).into_iter().collect()
+    fault.map(|fault| Complaint::of(path, "RG3014", fault)).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
         }
         for (condition, value, equals) in [(Some("available"), None, None), (None, Some("a"), None), (None, None, None)]
         {
-            assert_eq!(Wanted::of(condition, value, equals).unwrap_err().code, "RG2914");
+            assert_eq!(Wanted::of(condition, value, equals).unwrap_err().code, "RG3014");
         }
     }
 }

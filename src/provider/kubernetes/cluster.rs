@@ -45,7 +45,7 @@ impl Cluster {
         let spaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
         let own = spaces.get_metadata(SELF).await.map_err(|error| {
             let fault = fault::of(&error, &server);
-            if fault.code == "RG2905" {
+            if fault.code == "RG3005" {
                 return fault.hint("let it `get` the namespace `kube-system`, by which regrow knows the cluster again");
             }
             fault
@@ -53,7 +53,7 @@ impl Cluster {
         let uid = own
             .metadata
             .uid
-            .ok_or_else(|| Fault::new("RG2912", format!("the server at {server} does not say which cluster it is")))?;
+            .ok_or_else(|| Fault::new("RG3012", format!("the server at {server} does not say which cluster it is")))?;
         Ok(Cluster { identity: Identity { uid, server }, namespace, client })
     }
 
@@ -65,7 +65,7 @@ impl Cluster {
         }
         let now = &cluster.identity;
         let mut fault =
-            Fault::new("RG2907", format!("{} is another cluster than the one this step was prepared for", now.server))
+            Fault::new("RG3007", format!("{} is another cluster than the one this step was prepared for", now.server))
                 .hint("nothing was written; look which cluster the kubeconfig and its context lead to");
         fault.causes.push(format!("prepared: {} at {}", pinned.uid, pinned.server));
         fault.causes.push(format!("now: {} at {}", now.uid, now.server));
@@ -104,5 +104,5 @@ impl Cluster {
 
 /// Whether the cluster could not be asked at all, which may be over by the time somebody looks again.
 pub(super) fn is_away(fault: &Fault) -> bool {
-    fault.retry.is_transient() && matches!(fault.code.as_str(), "RG2901" | "RG2906")
+    fault.retry.is_transient() && matches!(fault.code.as_str(), "RG3001" | "RG3006")
 }

@@ -20,9 +20,9 @@ pub fn of(error: &Error, server: &str) -> Fault {
         },
         Error::HyperError(_) | Error::ReadEvents(_) => silent(server, error),
         Error::RustlsTls(error) => {
-            Fault::new("RG2902", "the certificates of the kubeconfig cannot be used").caused_by(error)
+            Fault::new("RG3002", "the certificates of the kubeconfig cannot be used").caused_by(error)
         }
-        other => Fault::new("RG2912", format!("the answer of {server} cannot be read")).caused_by(other),
+        other => Fault::new("RG3012", format!("the answer of {server} cannot be read")).caused_by(other),
     }
 }
 
@@ -42,7 +42,7 @@ fn silent(server: &str, error: &(dyn std::error::Error + 'static)) -> Fault {
         )
     };
     let retry = if tls { RetryClass::Never } else { RetryClass::Later };
-    let mut fault = Fault::new("RG2901", what).hint(hint).retry(retry);
+    let mut fault = Fault::new("RG3001", what).hint(hint).retry(retry);
     fault.causes = causes;
     fault
 }
@@ -51,16 +51,16 @@ fn refused(status: &Status, server: &str) -> Fault {
     let says = |what: &str| format!("the API server at {server} {what}");
     let (code, what, hint, retry) = match status.code {
         401 => (
-            "RG2904",
+            "RG3004",
             says("does not accept the credentials"),
             "a token has expired or is of another cluster: renew the kubeconfig",
             RetryClass::Never,
         ),
-        403 => ("RG2905", says("does not allow it"), "the cause names what is missing in the roles", RetryClass::Never),
-        404 => ("RG2908", says("knows no such object"), "look at its name and namespace", RetryClass::Never),
-        409 => ("RG2910", says("was told otherwise meanwhile"), "look who changes the same object", RetryClass::Later),
-        429 | 500 | 502..=504 => ("RG2901", says("cannot answer now"), "wait, then try again", RetryClass::Later),
-        _ => ("RG2912", says("refuses it"), "the cause says why", RetryClass::Never),
+        403 => ("RG3005", says("does not allow it"), "the cause names what is missing in the roles", RetryClass::Never),
+        404 => ("RG3008", says("knows no such object"), "look at its name and namespace", RetryClass::Never),
+        409 => ("RG3010", says("was told otherwise meanwhile"), "look who changes the same object", RetryClass::Later),
+        429 | 500 | 502..=504 => ("RG3001", says("cannot answer now"), "wait, then try again", RetryClass::Later),
+        _ => ("RG3012", says("refuses it"), "the cause says why", RetryClass::Never),
     };
     let mut fault = Fault::new(code, what).hint(hint).retry(retry);
     if !status.message.is_empty() {
@@ -73,28 +73,28 @@ fn refused(status: &Status, server: &str) -> Fault {
 fn of_auth(error: &AuthError) -> Fault {
     match error {
         AuthError::AuthExecStart(error) => {
-            Fault::new("RG2906", "the program that the kubeconfig names for credentials cannot be started")
+            Fault::new("RG3006", "the program that the kubeconfig names for credentials cannot be started")
                 .hint("install it on this machine, where `PATH` finds it, or use a kubeconfig with a token")
                 .caused_by(error)
         }
         AuthError::AuthExecRun { cmd, out } => {
             let program = cmd.split_whitespace().next().unwrap_or_default().trim_matches('"').to_owned();
             Fault::new(
-                "RG2906",
+                "RG3006",
                 format!("`{program}`, which the kubeconfig names for credentials, failed: {}", out.status),
             )
             .hint("run it by hand with nothing in its environment but PATH, HOME, LANG and what the kubeconfig says")
             .retry(RetryClass::Later)
         }
         AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed | AuthError::AuthExec(_) => {
-            Fault::new("RG2906", "the program that the kubeconfig names for credentials gives none")
+            Fault::new("RG3006", "the program that the kubeconfig names for credentials gives none")
                 .hint("run it by hand and look at what it prints")
         }
         AuthError::ReadTokenFile(error, path) => {
-            Fault::new("RG2904", format!("the token file `{}` of the kubeconfig cannot be read", path.display()))
+            Fault::new("RG3004", format!("the token file `{}` of the kubeconfig cannot be read", path.display()))
                 .caused_by(error)
         }
-        _ => Fault::new("RG2904", "the credentials of the kubeconfig cannot be used").hint("renew the kubeconfig"),
+        _ => Fault::new("RG3004", "the credentials of the kubeconfig cannot be used").hint("renew the kubeconfig"),
     }
 }
 
@@ -109,6 +109,6 @@ pub fn of_discovery(error: &Error, server: &str, named: &Named) -> Fault {
         return of(error, server);
     }
     let (kind, version) = (&named.kind.kind, named.kind.api_version());
-    Fault::new("RG2909", format!("the cluster at {server} has no kind `{kind}` of `{version}`"))
+    Fault::new("RG3009", format!("the cluster at {server} has no kind `{kind}` of `{version}`"))
         .hint("its definition (CRD) is not there yet, or in another version")
 }

@@ -51,7 +51,7 @@ pub struct Named {
 impl Named {
     /// `deployment/lms`; with an API version any kind, as manifests write it: `Restore/nightly` of `velero.io/v1`.
     pub fn parse(text: &str, api_version: Option<&str>) -> Result<Named, Fault> {
-        let wrong = |what: String, hint: &str| Err(Fault::new("RG2914", what).hint(hint));
+        let wrong = |what: String, hint: &str| Err(Fault::new("RG3014", what).hint(hint));
         let Some((kind, name)) = text.split_once('/').filter(|(kind, name)| !kind.is_empty() && is_name(name)) else {
             return wrong(format!("`{text}` is no object"), "for example `deployment/lms`");
         };
@@ -106,7 +106,7 @@ pub fn check_object(with: &Late<'_>) -> Vec<Complaint> {
     // Whether a version is there is known, also where its text is not.
     let version = with.has(&["api_version"]).then(|| with.text(&["api_version"]).unwrap_or("v1"));
     let fault = Named::parse(text, version).err();
-    fault.map(|fault| Complaint::of(&["object"], "RG2914", fault)).into_iter().collect()
+    fault.map(|fault| Complaint::of(&["object"], "RG3014", fault)).into_iter().collect()
 }
 
 /// Where an object is kept, whether it is there or not.
@@ -135,7 +135,7 @@ impl Place {
         scale
             .status
             .and_then(|status| status.selector)
-            .ok_or_else(|| Fault::new("RG2912", format!("{} does not say which pods are its own", self.what)))
+            .ok_or_else(|| Fault::new("RG3012", format!("{} does not say which pods are its own", self.what)))
     }
 
     pub fn namespace(&self) -> &str {
@@ -148,7 +148,7 @@ impl Place {
 
     pub fn absent(&self) -> Fault {
         let space = self.api.namespace().map(|space| format!(" in the namespace `{space}`")).unwrap_or_default();
-        Fault::new("RG2908", format!("there is no {}{space} in the cluster at {}", self.what, self.server))
+        Fault::new("RG3008", format!("there is no {}{space} in the cluster at {}", self.what, self.server))
             .hint("look at its name, its namespace and the context")
     }
 
@@ -203,7 +203,7 @@ impl Place {
     }
 
     fn unreadable(&self, error: &serde_json::Error) -> Fault {
-        Fault::new("RG2912", format!("{} cannot be read", self.what)).caused_by(error)
+        Fault::new("RG3012", format!("{} cannot be read", self.what)).caused_by(error)
     }
 }
 
@@ -253,7 +253,7 @@ mod tests {
                 (kind.group.as_str(), kind.version.as_str(), kind.kind.as_str(), named.name.as_str())
             });
             assert_eq!(found, wanted, "{text}");
-            assert!(named.is_ok() || named.is_err_and(|fault| fault.code == "RG2914" && fault.hint.is_some()));
+            assert!(named.is_ok() || named.is_err_and(|fault| fault.code == "RG3014" && fault.hint.is_some()));
         }
     }
 }

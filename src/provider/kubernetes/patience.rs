@@ -72,7 +72,7 @@ pub async fn until<G: Goal, P, Q>(
 }
 
 fn too_late(patience: Duration, lacks: String) -> Fault {
-    let mut fault = Fault::new("RG2913", format!("after {} it is still not so", duration::format(patience)))
+    let mut fault = Fault::new("RG3013", format!("after {} it is still not so", duration::format(patience)))
         .hint("`regrow retry STEP` goes on waiting; `timeout` of the step says how long")
         .retry(RetryClass::Later);
     fault.causes.push(lacks);

@@ -41,7 +41,7 @@ impl Reach {
             && !kubeconfig.contexts.iter().any(|context| &context.name == wanted)
         {
             let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
-            return Err(Fault::new("RG2903", format!("the kubeconfig has no context `{wanted}`"))
+            return Err(Fault::new("RG3003", format!("the kubeconfig has no context `{wanted}`"))
                 .hint(format!("it has: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })));
         }
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
@@ -65,7 +65,7 @@ impl Reach {
             Some(path) => file(&cx.path(path)),
             None => {
                 let home = std::env::var_os("HOME").ok_or_else(|| {
-                    Fault::new("RG2902", "no kubeconfig is named, and there is no home folder to look in")
+                    Fault::new("RG3002", "no kubeconfig is named, and there is no home folder to look in")
                         .hint("name it with `kubeconfig`")
                 })?;
                 file(&Path::new(&home).join(".kube/config"))
@@ -77,7 +77,7 @@ impl Reach {
 fn file(path: &Path) -> Result<Kubeconfig, Fault> {
     Kubeconfig::read_from(path).map_err(|error| match error {
         KubeconfigError::ReadConfig(error, _) => {
-            Fault::new("RG2902", format!("the kubeconfig `{}` cannot be read", path.display()))
+            Fault::new("RG3002", format!("the kubeconfig `{}` cannot be read", path.display()))
                 .hint("name the file with `kubeconfig`, relative to the runbook")
                 .caused_by(&error)
         }
@@ -87,7 +87,7 @@ fn file(path: &Path) -> Result<Kubeconfig, Fault> {
 
 /// Without the reader's own words, which quote the text.
 fn no_kubeconfig(what: &str) -> Fault {
-    Fault::new("RG2902", format!("{what} is no kubeconfig"))
+    Fault::new("RG3002", format!("{what} is no kubeconfig"))
         .hint("it holds `clusters`, `users` and `contexts`, as `kubectl config view --raw --flatten` prints them")
 }
 
@@ -95,18 +95,18 @@ fn unfit(error: &KubeconfigError) -> Fault {
     let fault = |code, what: String| Fault::new(code, what);
     match error {
         KubeconfigError::CurrentContextNotSet => {
-            fault("RG2903", "the kubeconfig has no current context".into()).hint("name one with `context`")
+            fault("RG3003", "the kubeconfig has no current context".into()).hint("name one with `context`")
         }
-        KubeconfigError::LoadContext(name) => fault("RG2903", format!("the kubeconfig has no context `{name}`")),
+        KubeconfigError::LoadContext(name) => fault("RG3003", format!("the kubeconfig has no context `{name}`")),
         KubeconfigError::LoadClusterOfContext(name) => {
-            fault("RG2902", format!("the kubeconfig does not say where the cluster `{name}` of the context is"))
+            fault("RG3002", format!("the kubeconfig does not say where the cluster `{name}` of the context is"))
         }
         KubeconfigError::LoadCertificateAuthority(error)
         | KubeconfigError::LoadClientCertificate(error)
         | KubeconfigError::LoadClientKey(error) => {
-            fault("RG2902", "a certificate or key of the kubeconfig cannot be read".into()).caused_by(error)
+            fault("RG3002", "a certificate or key of the kubeconfig cannot be read".into()).caused_by(error)
         }
-        other => fault("RG2902", "the kubeconfig leads to no cluster".into()).caused_by(other),
+        other => fault("RG3002", "the kubeconfig leads to no cluster".into()).caused_by(other),
     }
 }
 
@@ -116,7 +116,7 @@ pub fn check_reach(with: &Late<'_>) -> Vec<Complaint> {
         let is_empty = with.text(&[field]).is_some_and(|text| text.trim().is_empty());
         is_empty.then(|| {
             let what = format!("`{field}` is empty");
-            Complaint::of(&[field], "RG2914", Fault::new("RG2914", what).hint("leave it out, or say which is meant"))
+            Complaint::of(&[field], "RG3014", Fault::new("RG3014", what).hint("leave it out, or say which is meant"))
         })
     };
     ["kubeconfig", "context", "namespace"].into_iter().filter_map(empty).collect()
