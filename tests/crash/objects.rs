@@ -203,20 +203,22 @@ fn cut_off_at_any_moment_no_key_gets_a_second_copy() {
     lost.place.until("a page was begun", has_begun);
     run.cut_power();
     let mut seen = BTreeSet::new();
-    for moment in 0..6 {
+    // How much is done between two cuts is the machine's affair; none may come behind the last copy.
+    for moment in 0..12 {
         let run = lost.place.start("resume --no-wait");
-        thread::sleep(Duration::from_millis(250 + moment * 60));
-        if moment == 5 {
-            run.signal(Signal::KILL);
-            run.end();
-        } else {
-            run.cut_power();
-        }
+        thread::sleep(Duration::from_millis(150 + moment * 50));
+        run.cut_power();
         let now = client("versions", &lost.bucket, &[]);
-        assert_ne!(now, wanted, "cut {moment} came too late to show anything");
+        if now == wanted {
+            break;
+        }
         seen.insert(now);
     }
-    assert!(seen.len() > 2, "the cuts came too early to show anything: {}", seen.len());
+    assert!(seen.len() > 2, "the cuts came too early or too late to show anything: {}", seen.len());
+    let run = lost.place.start("resume --no-wait");
+    thread::sleep(Duration::from_millis(150));
+    run.signal(Signal::KILL);
+    run.end();
     lost.place.regrow("resume --no-wait").ends(0);
     is_back(&lost);
     assert_eq!(client("versions", &lost.bucket, &[]), wanted);
