@@ -54,7 +54,11 @@ impl Seal {
         let own = operator(true)?;
         let key = random()?;
         let locked = lock(&own, &bound(run, WHOLE), &key)?;
-        write_new(&folder.join(FILE), &locked).map_err(|error| unusable(&folder.join(FILE), &error))?;
+        match write_new(&folder.join(FILE), &locked) {
+            // Somebody was quicker.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Self::take(folder, run),
+            written => written.map_err(|error| unusable(&folder.join(FILE), &error))?,
+        }
         sync_folder(folder).map_err(|error| unusable(folder, &error))?;
         Ok(Self { run: run.clone(), key })
     }

@@ -153,20 +153,30 @@ finally:
         "repaired",
         "
   - { id: a, uses: sim.set, needs: [], with: { fails: 1, how: never }, repair: { when: the script, do: { uses: sim.keyed, with: {} } } }
+  - { id: d, uses: sim.keyed, needs: [a], with: { fails: 9, how: never }, allow_failure: true, repair: { when: the script, do: { uses: sim.set, with: { fails: 1, how: never } } } }
+",
+    ),
+    (
+        "repaired when asked",
+        "
   - id: b
     uses: sim.keyed
-    needs: [a]
+    needs: []
     with: { fails: 2, how: now }
     retry: { attempts: 2, delay: 1s }
     repair:
       - { when: something else, do: { uses: sim.set, with: {} } }
       - { when: the script, attempts: 2, do: { uses: sim.proc, with: {}, approval: { minimum: 1 } } }
+",
+    ),
+    (
+        "a way that is repaired",
+        "
   - id: c
-    needs: [b]
+    needs: []
     try:
       - { id: x, uses: sim.keyed, with: { fails: 9, how: unprepared }, repair: { when: the script, do: { uses: sim.opaque, with: {} } } }
       - { id: y, uses: sim.keyed, with: {} }
-  - { id: d, uses: sim.keyed, needs: [c], with: { fails: 9, how: never }, allow_failure: true, repair: { when: the script, do: { uses: sim.set, with: { fails: 1, how: never } } } }
 ",
     ),
     (
