@@ -14,6 +14,7 @@ use super::vault::Vault;
 use crate::journal::{Disk, JournalError, Writer};
 use crate::model::answer::Refusal;
 use crate::model::record::{Event, Record, StopReason};
+use crate::model::secret::Secret;
 use crate::model::{Address, Answer, Fault, RunState, Status};
 use crate::plan::Plan;
 use crate::plan::scope::RunScope;
@@ -69,22 +70,22 @@ struct Times {
 }
 
 impl<'a, W: World, D: Disk> Driver<'a, W, D> {
-    pub fn new(
-        plan: &'a mut Plan,
-        state: RunState,
-        writer: Writer<D>,
-        world: W,
-        mut vault: Vault,
-        no_wait: bool,
-    ) -> Self {
-        let mut world = world;
+    pub fn new(plan: &'a mut Plan, state: RunState, writer: Writer<D>, world: W, vault: Vault, no_wait: bool) -> Self {
         let boot = world.now().boot;
         let live = Live::new(plan, &state, &boot);
-        for outputs in state.steps.values().filter_map(|step| step.outputs.as_ref()) {
-            world.keep_secret(&vault.learn(outputs.values()));
-        }
         let (fresh, failed) = (Vec::new(), Vec::new());
-        Self { plan, state, live, writer: Some(writer), world, vault, no_wait, fresh, failed }
+        let mut driver = Self { plan, state, live, writer: Some(writer), world, vault, no_wait, fresh, failed };
+        let known = driver.state.steps.values().filter_map(|step| step.outputs.as_ref());
+        let born = driver.vault.learn(known.flat_map(|outputs| outputs.values()));
+        driver.keep_secret(&born);
+        driver
+    }
+
+    /// The world is told only of what is new: most steps put out no secret.
+    fn keep_secret(&mut self, born: &[Secret]) {
+        if !born.is_empty() {
+            self.world.keep_secret(born);
+        }
     }
 
     /// Only does what the answers ask for, and leaves.
@@ -184,7 +185,8 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
     fn stage(&mut self, event: Event) -> Result<(), JournalError> {
         let event = self.vault.masked(event);
         if let Event::StepSucceeded(it) = &event {
-            self.world.keep_secret(&self.vault.learn(it.outputs.values()));
+            let born = self.vault.learn(it.outputs.values());
+            self.keep_secret(&born);
         }
         let now = self.world.now();
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };

@@ -278,7 +278,7 @@ impl Frontier {
 }
 
 /// Whether it is a repair that its step waits for.
-fn is_called(outline: &Outline, state: &RunState, node: usize) -> bool {
+pub fn is_called(outline: &Outline, state: &RunState, node: usize) -> bool {
     let awaited = |of: usize| state.step(&outline.steps[of].address).mending.as_deref();
     outline.steps[node].mends.and_then(awaited) == Some(&outline.steps[node].address)
 }

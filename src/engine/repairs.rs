@@ -5,7 +5,7 @@
 //! step waits for it. If it does not succeed, the step has failed with the fault that it had.
 
 use super::decide::{Decision, reopened, skip, start};
-use super::frontier::Readiness;
+use super::frontier::{Readiness, is_called};
 use super::live::Live;
 use crate::model::record::{Event, SkipReason};
 use crate::model::time::Moment;
@@ -51,15 +51,9 @@ pub fn attempts(state: &RunState, plan: &Plan, node: usize) -> u32 {
     state.step(plan.address(node)).repairs.iter().map(|repaired| repaired.times).sum()
 }
 
-/// The repair a step waits for.
-pub fn awaited(plan: &Plan, state: &RunState, node: usize) -> Option<usize> {
-    plan.find(state.step(plan.address(node)).mending.as_deref()?)
-}
-
 /// Whether it is a repair that its step waits for; `None` where it is no repair.
 pub fn is_wanted(plan: &Plan, state: &RunState, node: usize) -> Option<bool> {
-    let of = plan.outline.steps[node].mends?;
-    Some(awaited(plan, state, of) == Some(node))
+    plan.outline.steps[node].mends.map(|_| is_called(&plan.outline, state, node))
 }
 
 /// A repair that has not begun.
@@ -75,8 +69,10 @@ pub fn consider(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment, no
 
 /// Whether a step may be tried again as far as its repairs go.
 pub fn are_done(plan: &Plan, state: &RunState, node: usize) -> bool {
+    // An edit may have taken away the repair that it waits for.
+    let awaited = state.step(plan.address(node)).mending.as_deref().filter(|by| plan.find(by).is_some());
     // Left out by a person, who goes on without it.
-    awaited(plan, state, node).is_none_or(|by| state.status(plan.address(by)).satisfies())
+    awaited.is_none_or(|by| state.status(by).satisfies())
 }
 
 /// A step has failed whose repair did not succeed.
@@ -85,7 +81,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &Live, decision: &mut Decisio
         return;
     }
     for by in live.frontier.repairs() {
-        let Some(node) = plan.outline.steps[*by].mends.filter(|node| awaited(plan, state, *node) == Some(*by)) else {
+        let Some(node) = plan.outline.steps[*by].mends.filter(|_| is_called(&plan.outline, state, *by)) else {
             continue;
         };
         let repair = state.step(plan.address(*by));
