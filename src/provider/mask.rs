@@ -36,12 +36,7 @@ impl Masker {
 
     /// Where secrets stand in `text`.
     pub fn places<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
-        let mut from = 0;
-        std::iter::from_fn(move || {
-            let found = self.search.as_ref()?.find(text, from)?;
-            from = found.end;
-            Some(found)
-        })
+        self.search.iter().flat_map(|search| search.all(text))
     }
 
     pub fn mask(&self, text: &str) -> String {
@@ -121,7 +116,7 @@ impl MaskStream<'_> {
 /// Appends `text` up to `safe` to `out`, masked; a match that crosses `safe` is taken whole. Returns where it ended.
 fn replace(search: &Search, text: &[u8], safe: usize, out: &mut Vec<u8>) -> usize {
     let mut end = 0;
-    while let Some(found) = search.find(text, end).filter(|found| found.start < safe) {
+    for found in search.all(text).take_while(|found| found.start < safe) {
         out.extend_from_slice(&text[end..found.start]);
         out.extend_from_slice(MASK.as_bytes());
         end = found.end;

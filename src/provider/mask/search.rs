@@ -51,6 +51,16 @@ impl Search {
         places.filter(|(_, first)| begins(first)).find_map(|(at, _)| self.at(text, at))
     }
 
+    /// All matches, one behind the other.
+    pub fn all<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let found = self.find(text, from)?;
+            from = found.end;
+            Some(found)
+        })
+    }
+
     fn at(&self, text: &[u8], at: usize) -> Option<Range<usize>> {
         let input = Input::new(text).range(at..).anchored(Anchored::Yes);
         self.automaton.find(input).map(|found| found.range())
