@@ -18,7 +18,6 @@ use crate::model::secret::Secret;
 use crate::model::{Address, Fault};
 use crate::plan::Plan;
 use crate::provider::seal::Seal;
-use crate::runbook::catalog::{OutputType, Shape};
 use crate::view::clean;
 
 /// With the values of `names`, each `STEP.NAME`.
@@ -46,7 +45,8 @@ pub fn refuse_in_clear(
     let state = recover(&Folder::new(&dir.path))?.state;
     let plan = resume::grown(context, dir, &state)?;
     let Some(node) = plan.find(step) else { return Ok(()) };
-    match outputs.keys().find(|name| plan.puts_out_secret(node, name)) {
+    let shape = plan.puts_out(node);
+    match outputs.keys().find(|name| shape.is_secret(name)) {
         Some(name) => {
             Err(Failure::usage(ARGUMENT, format!("output `{name}` of `{step}` is secret; nothing was recorded"))
                 .hint(format!("say --secret-output {name}: its value is asked for, or read from stdin")))
@@ -94,10 +94,7 @@ fn values(context: &Context, names: &[String]) -> Result<Vec<Secret>, Failure> {
 /// The seal of a run that is about to be executed; made before anything is begun whose output would need it.
 pub fn of_run(context: &Context, dir: &RunDir, plan: &Plan, errand: bool) -> Result<Option<Seal>, Failure> {
     let take = || Seal::take(&dir.path, &dir.id());
-    let puts_out_secrets = |node: usize| match plan.puts_out(node) {
-        Shape::Closed(outputs) => outputs.values().any(|output| *output == OutputType::Secret),
-        Shape::Open => false,
-    };
+    let puts_out_secrets = |node: usize| plan.puts_out(node).has_secrets();
     let seal = match Seal::find(&dir.path, &dir.id()) {
         Ok(None) if errand => Ok(None),
         Ok(None) if (0..plan.len()).any(puts_out_secrets) => return Ok(Some(take()?)),

@@ -100,7 +100,7 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
 
 /// The option by which a person gives an output.
 fn said(plan: &Plan, node: usize, name: &str) -> String {
-    match plan.puts_out_secret(node, name) {
+    match plan.puts_out(node).is_secret(name) {
         true => format!(" --secret-output {name}"),
         false => format!(" --output {name}=VALUE"),
     }

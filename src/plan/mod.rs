@@ -27,7 +27,7 @@ use crate::kind::AnyKind;
 use crate::model::record::{Mode, OnFailure};
 use crate::model::{Address, Amendment, Effect, Fault, Item, RunId, RunState};
 use crate::runbook::ast::{Runbook, Step};
-use crate::runbook::catalog::{Late, OutputType, Shape};
+use crate::runbook::catalog::{Late, Shape};
 use crate::runbook::duration;
 use crate::runbook::tree::Tree;
 
@@ -244,11 +244,8 @@ impl Plan {
         };
         let fresh = |node: usize| said(node).or_else(|| self.earlier.get(self.address(node)).copied());
         let estimate = |node: usize| known(node).map_or_else(|| fresh(node), |known| known.estimate_seconds);
-        let mut outline = Outline::of(&self.runbook, &self.graph, &self.effects, name, estimate);
-        for (node, step) in outline.steps.iter_mut().enumerate().filter(|(_, step)| !step.read.is_empty()) {
-            step.secret = step.read.iter().filter(|name| self.puts_out_secret(node, name)).cloned().collect();
-        }
-        outline
+        let puts_out = |node: usize| self.puts_out(node);
+        Outline::of(&self.runbook, &self.graph, &self.effects, name, estimate, puts_out)
     }
 
     pub fn len(&self) -> usize {
@@ -274,10 +271,6 @@ impl Plan {
     /// What it puts out, as far as its text tells.
     pub fn puts_out(&self, node: usize) -> Shape {
         self.kinds[node].outputs(&Late { value: &self.step(node).with.written() })
-    }
-
-    pub fn puts_out_secret(&self, node: usize, name: &str) -> bool {
-        matches!(self.puts_out(node), Shape::Closed(outputs) if outputs.get(name) == Some(&OutputType::Secret))
     }
 
     /// Whether it is done once an item, by its items.

@@ -10,6 +10,7 @@ use super::schedule;
 use crate::graph::{Graph, Role};
 use crate::model::{Address, Effect};
 use crate::runbook::ast::{Ended, OnItemFailure, Runbook};
+use crate::runbook::catalog::Shape;
 use crate::runbook::holds::{Held, Part, id};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -108,17 +109,22 @@ pub struct OutlineNeed {
 }
 
 impl Outline {
-    /// `name` and `estimate` give the rendered texts.
+    /// `name` and `estimate` give the rendered texts, `puts_out` what the text of a step tells of its outputs.
     pub fn of(
         runbook: &Runbook,
         graph: &Graph,
         effects: &[Effect],
         name: impl Fn(usize) -> Option<String>,
         estimate: impl Fn(usize) -> Option<u64>,
+        puts_out: impl Fn(usize) -> Shape,
     ) -> Self {
         let reads = Reads::of(runbook, graph);
         let steps = graph.nodes.iter().enumerate().map(|(node, at)| {
             let step = graph.step(runbook, node);
+            let read = reads.of_step(graph.book(runbook, node), step);
+            // Asked only of steps that somebody reads: it costs a walk over all that the step says.
+            let shape = if read.is_empty() { Shape::Open } else { puts_out(node) };
+            let secret = read.iter().filter(|name| shape.is_secret(name)).cloned().collect();
             let needs = at.needs.iter().map(|(step, when)| OutlineNeed { step: *step, when: when.clone() });
             OutlineStep {
                 address: at.address.clone(),
@@ -143,8 +149,8 @@ impl Outline {
                 mends: graph.mends(runbook, node),
                 under: under(runbook, graph, node),
                 in_place: step.in_place.as_ref().map(|said| said.words()),
-                read: reads.of_step(graph.book(runbook, node), step),
-                secret: Vec::new(),
+                read,
+                secret,
             }
         });
         let mut outline = Self { steps: steps.collect(), order: graph.order().to_vec() };

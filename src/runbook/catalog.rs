@@ -138,6 +138,16 @@ impl Shape {
         Shape::Closed(outputs.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect())
     }
 
+    /// Whether that output is known to be secret.
+    pub fn is_secret(&self, name: &str) -> bool {
+        matches!(self, Shape::Closed(outputs) if outputs.get(name) == Some(&OutputType::Secret))
+    }
+
+    /// Whether any output is known to be secret.
+    pub fn has_secrets(&self) -> bool {
+        matches!(self, Shape::Closed(outputs) if outputs.values().any(|output| *output == OutputType::Secret))
+    }
+
     /// What both put out.
     pub fn common(self, other: Self) -> Self {
         match (self, other) {

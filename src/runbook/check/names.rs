@@ -10,7 +10,7 @@ use super::nearest;
 use super::secret_vars::SecretVars;
 use crate::graph::Graph;
 use crate::runbook::ast::{Runbook, Step};
-use crate::runbook::catalog::{Catalog, Late, OutputType, Shape};
+use crate::runbook::catalog::{Catalog, Late, Shape};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::template::{Reference, Type, infer};
@@ -100,7 +100,7 @@ impl<'b, 'a> Names<'b, 'a> {
             "vars" => self.secret_vars.lead_to_one(path),
             "steps" => self.is_secret_output(path, site),
             "self" => match (site.node, path) {
-                (Some(node), [_, field, name, ..]) if field == "outputs" => self.puts_out_secret(node, name),
+                (Some(node), [_, field, name, ..]) if field == "outputs" => self.shapes[node].is_secret(name),
                 _ => false,
             },
             _ => false,
@@ -109,11 +109,7 @@ impl<'b, 'a> Names<'b, 'a> {
 
     fn is_secret_output(&self, path: &[String], site: &Site) -> bool {
         let [_, id, field, name, ..] = path else { return false };
-        field == "outputs" && self.seen(id, site).is_some_and(|(names, node, _)| names.puts_out_secret(node, name))
-    }
-
-    fn puts_out_secret(&self, node: usize, name: &str) -> bool {
-        matches!(&self.shapes[node], Shape::Closed(outputs) if outputs.get(name) == Some(&OutputType::Secret))
+        field == "outputs" && self.seen(id, site).is_some_and(|(names, node, _)| names.shapes[node].is_secret(name))
     }
 
     /// Judges every template of a tree.
