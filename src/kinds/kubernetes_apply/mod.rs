@@ -93,7 +93,7 @@ undo: delete_created
     }
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
-        let place = with.text(&["context"]).map(|context| format!(" of cluster {context}")).unwrap_or_default();
+        let place = kubernetes::of_cluster(with);
         let files = match with.get(&["manifests"]) {
             Known::Known(Value::Array(files)) => files.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),

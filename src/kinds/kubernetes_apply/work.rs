@@ -7,7 +7,7 @@ use super::manifest::{Manifest, load};
 use super::{Params, Planned, Prior};
 use crate::kind::{Found, Next, Op, Outputs, Prepared, ReadCx, Undone, WorkCx, WriteCx};
 use crate::model::Fault;
-use crate::provider::kubernetes::{self, Applied, Cluster, Goal, Look, OPERATION, Place};
+use crate::provider::kubernetes::{self, Applied, Cluster, Goal, Look, OPERATION, Place, is_ours, metadata};
 
 /// Of fields that others own, in one line; the causes have all.
 const SHOWN: usize = 3;
@@ -64,7 +64,7 @@ async fn foreseen(
         true => vec![format!("{what}: is so already")],
         false => lines.into_iter().map(|line| format!("{what}: {line}")).collect(),
     };
-    Ok((Planned { what, uid: Some(text(&live, "uid").to_owned()) }, lines))
+    Ok((Planned { what, uid: Some(metadata(&live, "uid").to_owned()) }, lines))
 }
 
 /// `edx/deployment/lms`: a step may write into several namespaces.
@@ -88,8 +88,10 @@ fn stand(planned: &Planned, live: Option<&Value>, operation: &str) -> Stand {
         (None, Some(_)) => Stand::Elsewhere("it was deleted since"),
         (Some(live), _) if is_ours(live, operation) => Stand::Done,
         (Some(_), None) => Stand::Elsewhere("somebody made it meanwhile"),
-        (Some(live), Some(uid)) if text(live, "uid") != uid => Stand::Elsewhere("it was deleted and made anew"),
-        (Some(live), Some(uid)) => Stand::Apply(json!({"uid": uid, "resourceVersion": text(live, "resourceVersion")})),
+        (Some(live), Some(uid)) if metadata(live, "uid") != uid => Stand::Elsewhere("it was deleted and made anew"),
+        (Some(live), Some(uid)) => {
+            Stand::Apply(json!({"uid": uid, "resourceVersion": metadata(live, "resourceVersion")}))
+        }
     }
 }
 
@@ -190,7 +192,7 @@ pub async fn delete_created(cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Undo
         };
         match place.find().await? {
             Some(live) if is_ours(&live, &op.id.to_string()) => {
-                place.delete(cx, text(&live, "uid")).await?;
+                place.delete(cx, metadata(&live, "uid")).await?;
                 facts.push(format!("{}: deleted", planned.what));
             }
             Some(_) => facts.push(format!("{}: somebody else's by now, left alone", planned.what)),
@@ -202,18 +204,10 @@ pub async fn delete_created(cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Undo
 
 fn outputs(prior: &Prior, lives: &[Value]) -> Outputs {
     let objects = prior.objects.iter().zip(lives).map(
-        |(planned, live)| json!({"object": planned.what, "uid": text(live, "uid"), "created": planned.uid.is_none()}),
+        |(planned, live)| json!({"object": planned.what, "uid": metadata(live, "uid"), "created": planned.uid.is_none()}),
     );
     let created = prior.objects.iter().filter(|planned| planned.uid.is_none()).count();
     Outputs::from_iter([("objects".to_owned(), objects.collect()), ("created".to_owned(), json!(created))])
-}
-
-fn is_ours(live: &Value, operation: &str) -> bool {
-    live["metadata"]["annotations"][OPERATION] == operation
-}
-
-fn text<'a>(live: &'a Value, key: &str) -> &'a str {
-    live["metadata"][key].as_str().unwrap_or_default()
 }
 
 fn conflicts(what: &str, owners: Vec<String>) -> Fault {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault};
-use crate::provider::kubernetes::{self, Cluster, Named, Reach};
+use crate::provider::kubernetes::{self, Cluster, Reach, Target, field};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -14,11 +14,8 @@ use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 pub struct Params {
     #[serde(flatten)]
     pub reach: Reach,
-    /// `deployment/lms`.
-    pub object: String,
-    /// For kinds that are not known by their name alone: `velero.io/v1`.
-    #[serde(default)]
-    pub api_version: Option<String>,
+    #[serde(flatten)]
+    pub target: Target,
     /// A field that is put out as `value`: `spec.replicas`.
     #[serde(default)]
     pub value: Option<String>,
@@ -27,13 +24,13 @@ pub struct Params {
 pub struct KubernetesGet;
 
 async fn get(cx: &ReadCx, with: &Params) -> Result<Outputs, Fault> {
-    let named = Named::parse(&with.object, with.api_version.as_deref())?;
+    let named = with.target.named()?;
     let cluster = Cluster::open(cx, &with.reach).await?;
     let found = cluster.place(&named).await?.find().await?;
     let mut outputs = Outputs::from_iter([("found".to_owned(), json!(found.is_some()))]);
     let object = found.map(|object| shown(object, &named.kind.kind)).unwrap_or_else(|| json!({}));
     if let Some(path) = &with.value {
-        outputs.insert("value".to_owned(), at(&object, path));
+        outputs.insert("value".to_owned(), field(&object, path).clone());
     }
     outputs.insert("object".to_owned(), object);
     Ok(outputs)
@@ -53,10 +50,6 @@ fn shown(mut object: Value, kind: &str) -> Value {
         hidden.for_each(|(_, value)| *value = json!("***"));
     }
     object
-}
-
-fn at(object: &Value, path: &str) -> Value {
-    object.pointer(&format!("/{}", path.replace('.', "/"))).cloned().unwrap_or_default()
 }
 
 impl Kind for KubernetesGet {
@@ -126,7 +119,7 @@ mod tests {
             json!({"metadata": {"annotations": last, "managedFields": []}, "data": {"password": "aHVudGVyMg=="}});
         let shown = shown(secret, "Secret");
         assert_eq!(shown, json!({"metadata": {"annotations": {"kept": "yes"}}, "data": {"password": "***"}}));
-        assert_eq!(at(&shown, "metadata.annotations.kept"), json!("yes"));
-        assert_eq!(at(&shown, "spec.replicas"), Value::Null);
+        assert_eq!(field(&shown, "metadata.annotations.kept"), &json!("yes"));
+        assert_eq!(field(&shown, "spec.replicas"), &Value::Null);
     }
 }

@@ -77,7 +77,7 @@ with:
     }
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
-        let place = with.text(&["context"]).map(|context| format!(" of cluster {context}")).unwrap_or_default();
+        let place = kubernetes::of_cluster(with);
         Foresight::reading([format!("what is deployed in namespaces{place}")])
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Params, Prior};
 use crate::kind::{Found, Next, Op, Outputs, Prepared, ReadCx, WorkCx};
 use crate::model::{Fault, RetryClass};
-use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, OPERATION, Place, Progress, WORKLOADS};
+use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, OPERATION, Place, Progress, WORKLOADS, metadata};
 
 pub fn named(object: &str) -> Result<Named, Fault> {
     let named = Named::parse(object, None)?;
@@ -22,7 +22,7 @@ pub async fn prepare(cx: &ReadCx, with: &Params) -> Result<Prepared<Prior>, Faul
     let live = place.get().await?;
     let where_it_is = format!("{} in `{}` of {}", place.what, place.namespace(), cluster.identity.words());
     let change = if with.restart { "its pods are made anew" } else { "is only waited for" };
-    let prior = Prior { cluster: cluster.identity, uid: uid(&live) };
+    let prior = Prior { cluster: cluster.identity, uid: metadata(&live, "uid").to_owned() };
     Ok(Prepared::new(prior, vec![format!("{where_it_is}: {change}")]))
 }
 
@@ -54,9 +54,7 @@ impl Goal for Rolled<'_> {
             Progress::Failed(why) => Err(failed(&place, why)),
             Progress::Lacks(what) => {
                 let pods = kubernetes::pods(cluster, place.namespace(), &selector(&live)).await?;
-                let why = kubernetes::waiting_reasons(&pods).join(", ");
-                let why = if why.is_empty() { why } else { format!(" ({why})") };
-                Ok(Look::Lacks(format!("{}: {what}{why}", place.what)))
+                Ok(Look::Lacks(format!("{}: {what}{}", place.what, kubernetes::why_waiting(&pods))))
             }
         }
     }
@@ -98,7 +96,7 @@ fn wants_restart(op: &Op<Params, Prior>, live: &Value) -> bool {
 }
 
 fn same(place: &Place, live: &Value, prior: &Prior) -> Result<(), Fault> {
-    if uid(live) == prior.uid {
+    if metadata(live, "uid") == prior.uid {
         return Ok(());
     }
     Err(Fault::new("RG3010", format!("{} was deleted and made anew", place.what))
@@ -117,10 +115,6 @@ fn failed(place: &Place, why: String) -> Fault {
 fn selector(live: &Value) -> String {
     let labels = live["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten();
     labels.filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?))).collect::<Vec<_>>().join(",")
-}
-
-fn uid(live: &Value) -> String {
-    live["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
 }
 
 fn outputs(live: &Value) -> Outputs {

@@ -17,7 +17,7 @@ pub use stand::Prior;
 
 use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Undone, WorkCx, WriteCx};
 use crate::model::{Effect, Fault};
-use crate::provider::kubernetes::{self, Reach};
+use crate::provider::kubernetes::{self, Reach, Target};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -25,11 +25,8 @@ use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 pub struct Params {
     #[serde(flatten)]
     pub reach: Reach,
-    /// `deployment/lms`.
-    pub object: String,
-    /// For kinds that are not known by their name alone: `argoproj.io/v1alpha1`.
-    #[serde(default)]
-    pub api_version: Option<String>,
+    #[serde(flatten)]
+    pub target: Target,
     /// How many pods there are to be.
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub replicas: i64,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::Fault;
-use crate::provider::kubernetes::{Identity, OPERATION};
+use crate::provider::kubernetes::{Identity, OPERATION, is_ours, metadata};
 
 /// What `prepare` took, once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,11 +30,11 @@ pub enum Stand {
 
 impl Prior {
     pub fn of(cluster: Identity, live: &Value) -> Prior {
-        Prior { cluster, uid: text(live, "uid").to_owned(), replicas: count(live) }
+        Prior { cluster, uid: metadata(live, "uid").to_owned(), replicas: count(live) }
     }
 
     pub fn stand(&self, live: &Value, operation: &str, wanted: i64) -> Stand {
-        if text(live, "uid") != self.uid {
+        if metadata(live, "uid") != self.uid {
             return Stand::Elsewhere("it was deleted and made anew".to_owned());
         }
         let (now, ours) = (count(live), is_ours(live, operation));
@@ -52,7 +52,7 @@ impl Prior {
 
     /// The same the other way round, for an undo.
     pub fn back(&self, live: &Value, operation: &str, wanted: i64) -> Stand {
-        if text(live, "uid") != self.uid {
+        if metadata(live, "uid") != self.uid {
             return Stand::Elsewhere("it was deleted and made anew".to_owned());
         }
         let (now, ours) = (count(live), is_ours(live, operation));
@@ -67,20 +67,12 @@ impl Prior {
 }
 
 fn patch(live: &Value, replicas: i64, marks: &Value) -> Value {
-    let version = text(live, "resourceVersion");
+    let version = metadata(live, "resourceVersion");
     json!({"metadata": {"resourceVersion": version, "annotations": marks}, "spec": {"replicas": replicas}})
 }
 
 pub fn count(live: &Value) -> i64 {
     live["spec"]["replicas"].as_i64().unwrap_or(1)
-}
-
-fn is_ours(live: &Value, operation: &str) -> bool {
-    live["metadata"]["annotations"][OPERATION] == operation
-}
-
-fn text<'a>(live: &'a Value, key: &str) -> &'a str {
-    live["metadata"][key].as_str().unwrap_or_default()
 }
 
 /// Nothing was written because of it.

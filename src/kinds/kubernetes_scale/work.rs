@@ -11,13 +11,9 @@ use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place};
 /// An object that others write all the time needs more than one look.
 const TRIES: usize = 10;
 
-fn named(with: &Params) -> Result<Named, Fault> {
-    Named::parse(&with.object, with.api_version.as_deref())
-}
-
 pub async fn prepare(cx: &ReadCx, with: &Params) -> Result<Prepared<Prior>, Fault> {
     let cluster = Cluster::open(cx, &with.reach).await?;
-    let place = cluster.place(&named(with)?).await?;
+    let place = cluster.place(&with.target.named()?).await?;
     let live = place.get().await?;
     place.selector().await?;
     let prior = Prior::of(cluster.identity.clone(), &live);
@@ -30,7 +26,7 @@ pub async fn prepare(cx: &ReadCx, with: &Params) -> Result<Prepared<Prior>, Faul
 }
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
-    let goal = Scaled { named: named(&op.params)?, op };
+    let goal = Scaled { named: op.params.target.named()?, op };
     kubernetes::until(cx, op, &op.params.reach, Some(&op.prior.cluster), &goal).await.map(Next::Done)
 }
 
@@ -73,17 +69,14 @@ async fn lacking(cluster: &Cluster, place: &Place, live: &Value, with: &Params) 
         return Ok(Some(format!("{} pods of {} still have to go", have - wanted, place.what)));
     }
     let ready = live["status"]["readyReplicas"].as_i64().unwrap_or(0);
-    Ok((ready < wanted).then(|| {
-        let why = kubernetes::waiting_reasons(&pods).join(", ");
-        let why = if why.is_empty() { why } else { format!(" ({why})") };
-        format!("{ready} of {wanted} pods of {} are ready{why}", place.what)
-    }))
+    Ok((ready < wanted)
+        .then(|| format!("{ready} of {wanted} pods of {} are ready{}", place.what, kubernetes::why_waiting(&pods))))
 }
 
 /// What became of an attempt that left nothing behind. Writing and waiting go on where they were.
 pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {
     let cluster = Cluster::open_as(cx, &op.params.reach, &op.prior.cluster).await?;
-    let place = cluster.place(&named(&op.params)?).await?;
+    let place = cluster.place(&op.params.target.named()?).await?;
     let Some(live) = place.find().await? else { return Ok(Found::Foreign(place.absent())) };
     Ok(match op.prior.stand(&live, &op.id.to_string(), op.params.replicas) {
         Stand::Before(_) => Found::Absent,
@@ -97,7 +90,7 @@ pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault>
 
 pub async fn restore_replicas(cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Undone, Fault> {
     let cluster = Cluster::open_as(cx, &op.params.reach, &op.prior.cluster).await?;
-    let place = cluster.place(&named(&op.params)?).await?;
+    let place = cluster.place(&op.params.target.named()?).await?;
     for _ in 0..TRIES {
         let live = place.get().await?;
         match op.prior.back(&live, &op.id.to_string(), op.params.replicas) {

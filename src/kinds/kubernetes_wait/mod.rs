@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::kind::{Foresight, Kind, Next, Op, Outputs, WorkCx};
 use crate::model::{Effect, Fault};
-use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Reach};
+use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Reach, Target};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 use until::Wanted;
 
@@ -19,11 +19,8 @@ use until::Wanted;
 pub struct Params {
     #[serde(flatten)]
     pub reach: Reach,
-    /// `deployment/lms`.
-    pub object: String,
-    /// For kinds that are not known by their name alone: `velero.io/v1`.
-    #[serde(default)]
-    pub api_version: Option<String>,
+    #[serde(flatten)]
+    pub target: Target,
     /// `exists`, `deleted`, or a condition of its status: `Available`, `Ready=False`.
     #[serde(default)]
     pub condition: Option<String>,
@@ -77,7 +74,7 @@ timeout: 15m
 
     async fn work(&self, cx: &WorkCx, op: &Op<Params, ()>) -> Result<Next, Fault> {
         let with = &op.params;
-        let named = Named::parse(&with.object, with.api_version.as_deref())?;
+        let named = with.target.named()?;
         let wanted = Wanted::of(with.condition.as_deref(), with.value.as_deref(), with.equals.as_ref())?;
         kubernetes::until(cx, op, &with.reach, None, &Awaited { named, wanted }).await.map(Next::Done)
     }

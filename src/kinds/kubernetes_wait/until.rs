@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::kind::Outputs;
 use crate::model::Fault;
-use crate::provider::kubernetes::Look;
+use crate::provider::kubernetes::{Look, field};
 use crate::runbook::catalog::{Complaint, Known, Late};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +45,7 @@ impl Wanted {
             Wanted::Deleted => Some(format!("{what} is still there{}", held(live))),
             Wanted::Condition { name, status } => lacking(live, name, status),
             Wanted::Value { path, equals } => {
-                let now = live.pointer(&format!("/{}", path.replace('.', "/"))).unwrap_or(&Value::Null);
+                let now = field(live, path);
                 (now != equals).then(|| format!("`{path}` is {now}, not {equals}"))
             }
         };

@@ -15,10 +15,10 @@ mod reach;
 mod rollout;
 
 pub use cluster::{Cluster, Identity};
-pub use object::{Applied, Named, Place, check_object};
+pub use object::{Applied, Named, Place, Target, check_object, field, is_ours, metadata};
 pub use patience::{Goal, Look, until};
-pub use reach::{Reach, check_reach, foreseen};
-pub use rollout::{Progress, WORKLOADS, pods, progress, waiting_reasons, workloads};
+pub use reach::{Reach, check_reach, foreseen, of_cluster};
+pub use rollout::{Progress, WORKLOADS, pods, progress, why_waiting, workloads};
 
 /// The annotation that names the operation which wrote an object last.
 pub const OPERATION: &str = "regrow.dev/operation";

@@ -3,9 +3,11 @@
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, ValidationDirective};
 use kube::core::GroupVersionKind;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{MANAGER, fault};
+use super::{MANAGER, OPERATION, fault};
 use crate::kind::{ReadCx, WriteCx};
 use crate::model::Fault;
 use crate::runbook::catalog::{Complaint, Late};
@@ -100,6 +102,22 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= 253 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
 }
 
+/// The object that a step is about.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct Target {
+    /// `deployment/lms`.
+    pub object: String,
+    /// For kinds that are not known by their name alone: `argoproj.io/v1alpha1`.
+    #[serde(default)]
+    pub api_version: Option<String>,
+}
+
+impl Target {
+    pub fn named(&self) -> Result<Named, Fault> {
+        Named::parse(&self.object, self.api_version.as_deref())
+    }
+}
+
 /// What is wrong with `object` and `api_version` before anything runs.
 pub fn check_object(with: &Late<'_>) -> Vec<Complaint> {
     let Some(text) = with.text(&["object"]) else { return Vec::new() };
@@ -107,6 +125,21 @@ pub fn check_object(with: &Late<'_>) -> Vec<Complaint> {
     let version = with.has(&["api_version"]).then(|| with.text(&["api_version"]).unwrap_or("v1"));
     let fault = Named::parse(text, version).err();
     fault.map(|fault| Complaint::of(&["object"], "RG3014", fault)).into_iter().collect()
+}
+
+/// A text of an object's metadata: `uid`, `resourceVersion`.
+pub fn metadata<'a>(object: &'a Value, key: &str) -> &'a str {
+    object["metadata"][key].as_str().unwrap_or_default()
+}
+
+/// Whether that operation wrote the object last.
+pub fn is_ours(object: &Value, operation: &str) -> bool {
+    object["metadata"]["annotations"][OPERATION] == operation
+}
+
+/// A field by its path: `spec.replicas`.
+pub fn field<'a>(object: &'a Value, path: &str) -> &'a Value {
+    object.pointer(&format!("/{}", path.replace('.', "/"))).unwrap_or(&Value::Null)
 }
 
 /// Where an object is kept, whether it is there or not.

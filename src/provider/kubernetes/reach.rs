@@ -128,8 +128,10 @@ pub fn foreseen(with: &Late<'_>, object: &str) -> String {
     if let Some(namespace) = with.text(&["namespace"]) {
         text.push_str(&format!(" in namespace {namespace}"));
     }
-    if let Some(context) = with.text(&["context"]) {
-        text.push_str(&format!(" of cluster {context}"));
-    }
-    text
+    text + &of_cluster(with)
+}
+
+/// ` of cluster production`, where its context is known.
+pub fn of_cluster(with: &Late<'_>) -> String {
+    with.text(&["context"]).map(|context| format!(" of cluster {context}")).unwrap_or_default()
 }

@@ -97,8 +97,8 @@ pub async fn pods(cluster: &Cluster, namespace: &str, selector: &str) -> Result<
     Ok(all.into_iter().filter(|pod| !is_over(pod)).collect())
 }
 
-/// Why pods do not run: `ImagePullBackOff`, `CrashLoopBackOff`, `Unschedulable`, each once.
-pub fn waiting_reasons(pods: &[Value]) -> Vec<String> {
+/// Why pods do not run, each reason once: ` (ImagePullBackOff, Unschedulable)`; empty where none says why.
+pub fn why_waiting(pods: &[Value]) -> String {
     let list = |pod: &Value, path: &str| pod.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut reasons = BTreeSet::new();
     for pod in pods {
@@ -111,7 +111,7 @@ pub fn waiting_reasons(pods: &[Value]) -> Vec<String> {
         let refused = conditions.iter().filter(|one| one["type"] == "PodScheduled" && one["status"] == "False");
         reasons.extend(refused.filter_map(|one| one["reason"].as_str()).map(str::to_owned));
     }
-    reasons.into_iter().collect()
+    if reasons.is_empty() { String::new() } else { format!(" ({})", Vec::from_iter(reasons).join(", ")) }
 }
 
 #[cfg(test)]
