@@ -7,6 +7,7 @@
 pub mod context;
 pub mod contract;
 pub mod erased;
+pub mod kept;
 pub mod op;
 pub mod places;
 

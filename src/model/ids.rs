@@ -125,6 +125,11 @@ impl OpId {
         Self(format!("{run}.{step}.{generation}").into())
     }
 
+    /// As the name of a file: an address may hold `/`.
+    pub fn file_name(&self) -> String {
+        self.0.replace('/', "+")
+    }
+
     /// Eight hex digits that stand for this operation where a system takes only short names: schemas, suffixes.
     pub fn short(&self) -> String {
         use sha2::{Digest, Sha256};

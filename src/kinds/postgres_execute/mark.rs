@@ -1,13 +1,9 @@
 //! Which transactions this operation sent a COMMIT for: on disk before it is sent, so that no crash leaves one that nobody
 //! can ask PostgreSQL about.
 
-use std::fs;
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
-use crate::journal::store::replace_private;
-use crate::kind::{Op, ReadCx};
+use crate::kind::{Op, ReadCx, kept};
 use crate::model::Fault;
 
 /// One transaction that was about to be committed.
@@ -23,24 +19,16 @@ pub struct Mark {
     pub told: Option<String>,
 }
 
+const NAME: &str = "transaction";
+
 /// The newest; every earlier one was asked about before it was begun.
 pub fn read<A, B>(cx: &ReadCx, op: &Op<A, B>) -> Result<Option<Mark>, Fault> {
-    match fs::read(path(cx, op)) {
-        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| unkept().caused_by(&error)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unkept().caused_by(&error)),
-    }
+    kept::read(cx, op, NAME).map_err(|error| unkept().caused_by(&error))
 }
 
 /// Survives a power cut once this returned.
 pub fn write<A, B>(cx: &ReadCx, op: &Op<A, B>, mark: &Mark) -> Result<(), Fault> {
-    let text = serde_json::to_vec(mark).map_err(|error| unkept().caused_by(&error))?;
-    replace_private(&path(cx, op), &text).map_err(|error| unkept().caused_by(&error))
-}
-
-/// Not of one attempt: a later one asks first what became of an earlier one.
-fn path<A, B>(cx: &ReadCx, op: &Op<A, B>) -> PathBuf {
-    cx.work.join(format!("{}.transaction", op.id.as_str().replace('/', "+")))
+    kept::write(cx, op, NAME, mark).map_err(|error| unkept().caused_by(&error))
 }
 
 fn unkept() -> Fault {

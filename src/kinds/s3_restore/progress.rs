@@ -2,16 +2,13 @@
 //! on knows which keys may have been dealt with and counts none of them twice.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::decide::Action;
 use super::history::{History, content};
-use crate::journal::store::replace_private;
-use crate::kind::{Op, Outputs, ReadCx};
+use crate::kind::{Op, Outputs, ReadCx, kept};
 use crate::model::Fault;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -130,23 +127,16 @@ fn latest(history: &History) -> String {
     history.now.as_ref().map(|now| now.id.clone()).unwrap_or_default()
 }
 
+const NAME: &str = "objects";
+
 pub fn read<A, B>(cx: &ReadCx, op: &Op<A, B>) -> Result<Progress, Fault> {
-    match fs::read(path(cx, op)) {
-        Ok(text) => serde_json::from_slice(&text).map_err(|error| unkept().caused_by(&error)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Progress::default()),
-        Err(error) => Err(unkept().caused_by(&error)),
-    }
+    let kept: Option<Progress> = kept::read(cx, op, NAME).map_err(|error| unkept().caused_by(&error))?;
+    Ok(kept.unwrap_or_default())
 }
 
 /// Survives a power cut once this returned.
 pub fn write<A, B>(cx: &ReadCx, op: &Op<A, B>, progress: &Progress) -> Result<(), Fault> {
-    let text = serde_json::to_vec(progress).map_err(|error| unkept().caused_by(&error))?;
-    replace_private(&path(cx, op), &text).map_err(|error| unkept().caused_by(&error))
-}
-
-/// Not of one attempt: a later one goes on.
-fn path<A, B>(cx: &ReadCx, op: &Op<A, B>) -> PathBuf {
-    cx.work.join(format!("{}.objects", op.id.as_str().replace('/', "+")))
+    kept::write(cx, op, NAME, progress).map_err(|error| unkept().caused_by(&error))
 }
 
 fn unkept() -> Fault {

@@ -31,8 +31,7 @@ impl JobFiles {
     }
 
     pub fn named(work: &Path, op: &OpId, attempt: u32, phase: &str) -> Self {
-        // An address may hold `/`; a file name may not.
-        let mut name = format!("{}.{attempt}", op.as_str().replace('/', "+"));
+        let mut name = format!("{}.{attempt}", op.file_name());
         if !phase.is_empty() {
             name.push('.');
             name.push_str(phase);

@@ -1,0 +1,31 @@
+//! What an operation keeps for whoever goes on with it: a file beside the run's others, and on disk before what it tells of is done.
+//! Not of one attempt: a later one reads what an earlier one kept.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::context::ReadCx;
+use super::op::Op;
+use crate::journal::store::replace_private;
+
+/// None where nothing was kept under that name.
+pub fn read<T: DeserializeOwned, P, Q>(cx: &ReadCx, op: &Op<P, Q>, name: &str) -> io::Result<Option<T>> {
+    match fs::read(path(cx, op, name)) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Survives a power cut once this returned.
+pub fn write<T: Serialize, P, Q>(cx: &ReadCx, op: &Op<P, Q>, name: &str, what: &T) -> io::Result<()> {
+    replace_private(&path(cx, op, name), &serde_json::to_vec(what)?)
+}
+
+fn path<P, Q>(cx: &ReadCx, op: &Op<P, Q>, name: &str) -> PathBuf {
+    cx.work.join(format!("{}.{name}", op.id.file_name()))
+}
