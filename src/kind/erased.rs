@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::context::{ReadCx, WorkCx, WriteCx};
 use super::contract::{Foresight, Found, Kind, Next, Prepared, Role, Undone};
 use super::op::{Op, Outputs};
+use super::places::{of_field, resolved};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::process::{self, Fate, JobFiles, Outcome};
@@ -224,8 +225,7 @@ fn params<K: Kind>(op: &RawOp) -> Result<K::Params, Fault> {
 
 /// Makes text of numbers and booleans where the schema takes nothing but text.
 fn as_text(value: &mut Value, schema: &Value, root: &Value) {
-    let target = schema["$ref"].as_str().and_then(|path| root.pointer(path.trim_start_matches('#')));
-    let schema = target.unwrap_or(schema);
+    let schema = resolved(schema, root);
     let takes = |word: &str| match &schema["type"] {
         Value::String(only) => only == word,
         Value::Array(any) => any.iter().any(|one| one == word),
@@ -240,8 +240,7 @@ fn as_text(value: &mut Value, schema: &Value, root: &Value) {
         Value::Array(items) => items.iter_mut().for_each(|item| as_text(item, &schema["items"], root)),
         Value::Object(map) => {
             for (key, inner) in map {
-                let own = &schema["properties"][key.as_str()];
-                as_text(inner, if own.is_null() { &schema["additionalProperties"] } else { own }, root);
+                as_text(inner, of_field(schema, key, root), root);
             }
         }
         _ => {}

@@ -16,7 +16,8 @@ fn takes(value: &Value, schema: &Value, root: &Value) -> bool {
     if !holds_secret(value) || schema[TAKES_SECRET] == true {
         return true;
     }
-    if let Some(target) = schema["$ref"].as_str().and_then(|path| root.pointer(path.trim_start_matches('#'))) {
+    let target = resolved(schema, root);
+    if !std::ptr::eq(target, schema) {
         return takes(value, target, root);
     }
     let branches = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|word| schema[word].as_array()).flatten();
@@ -32,9 +33,15 @@ fn takes(value: &Value, schema: &Value, root: &Value) -> bool {
     }
 }
 
-fn of_field<'a>(schema: &'a Value, name: &str, root: &'a Value) -> &'a Value {
+/// What a schema refers to, or itself.
+pub fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     let target = schema["$ref"].as_str().and_then(|path| root.pointer(path.trim_start_matches('#')));
-    let schema = target.unwrap_or(schema);
+    target.unwrap_or(schema)
+}
+
+/// The schema of a field.
+pub fn of_field<'a>(schema: &'a Value, name: &str, root: &'a Value) -> &'a Value {
+    let schema = resolved(schema, root);
     let own = &schema["properties"][name];
     if own.is_null() { &schema["additionalProperties"] } else { own }
 }
