@@ -19,8 +19,9 @@ use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
-use crate::journal::disk::{private, sync_folder};
+use crate::journal::disk::sync_folder;
 use crate::model::{Address, Fault, RunId, sealed};
 
 /// In the run's folder: its key, locked.
@@ -185,21 +186,24 @@ fn operator(make: bool) -> Result<[u8; KEY], Fault> {
 }
 
 fn new_key(file: &Path, key: &[u8; KEY]) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(file);
     fs::create_dir_all(folder)?;
     write_new(file, &BASE64.encode(key))?;
     sync_folder(folder)
 }
 
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Whole or not at all, and never in the place of another.
 fn write_new(file: &Path, text: &str) -> io::Result<()> {
-    let draft = file.with_extension(format!("{}", std::process::id()));
-    let _ = fs::remove_file(&draft);
-    let mut out = private().create_new(true).write(true).open(&draft)?;
-    out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.sync_all())?;
-    let linked = fs::hard_link(&draft, file);
-    fs::remove_file(&draft)?;
-    linked
+    // Only its owner reads it, from the first moment on.
+    let mut draft = NamedTempFile::new_in(folder_of(file))?;
+    draft.write_all(text.as_bytes()).and_then(|()| draft.write_all(b"\n"))?;
+    draft.as_file().sync_all()?;
+    draft.persist_noclobber(file)?;
+    Ok(())
 }
 
 fn unusable(place: &Path, error: &io::Error) -> Fault {
