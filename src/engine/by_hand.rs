@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::model::answer::option;
 use crate::model::{Fault, RunState, sealed};
 use crate::plan::Plan;
 use crate::runbook::catalog::{Known, Late, OutputType, Shape};
@@ -100,10 +101,7 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
 
 /// The option by which a person gives an output.
 fn said(plan: &Plan, node: usize, name: &str) -> String {
-    match plan.puts_out(node).is_secret(name) {
-        true => format!(" --secret-output {name}"),
-        false => format!(" --output {name}=VALUE"),
-    }
+    option(name, plan.puts_out(node).is_secret(name))
 }
 
 fn fits(kind: OutputType, value: &Value) -> bool {

@@ -111,6 +111,11 @@ impl From<String> for Refusal {
     }
 }
 
+/// The option of `done` by which a person gives an output; what is secret is given on stdin.
+pub fn option(name: &str, secret: bool) -> String {
+    if secret { format!(" --secret-output {name}") } else { format!(" --output {name}=VALUE") }
+}
+
 impl Verb {
     /// The word as it is typed.
     pub fn word(&self) -> &'static str {

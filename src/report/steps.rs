@@ -17,7 +17,7 @@ use crate::model::time::Moment;
 use crate::model::{Address, Fault, Status};
 use crate::plan::schedule;
 use crate::view::tell::why_skipped;
-use crate::view::words::{span, with_placeholders};
+use crate::view::words::{shown, span};
 use crate::view::{RunView, StepView};
 
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub struct StepReport<'a> {
     pub checks: &'a [Check],
     pub skipped: Option<&'a SkipReason>,
     pub blocked_by: Option<&'a Address>,
-    #[serde(serialize_with = "shown")]
+    #[serde(serialize_with = "as_shown")]
     pub outputs: Option<&'a Map<String, Value>>,
     pub fault: Option<&'a Fault>,
     pub evidence: Option<&'a str>,
@@ -208,11 +208,8 @@ impl Steps {
 }
 
 /// Where a secret was born, the word that says so.
-fn shown<S: Serializer>(outputs: &Option<&Map<String, Value>>, to: S) -> Result<S::Ok, S::Error> {
-    match outputs {
-        None => to.serialize_none(),
-        Some(outputs) => to.collect_map(outputs.iter().map(|(name, value)| (name, with_placeholders(value)))),
-    }
+fn as_shown<S: Serializer>(outputs: &Option<&Map<String, Value>>, to: S) -> Result<S::Ok, S::Error> {
+    outputs.map(shown).serialize(to)
 }
 
 /// One after the other.

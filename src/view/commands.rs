@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::words::shell_word;
+use crate::model::answer::option;
 use crate::model::record::{Ask, AskKind};
 use crate::model::step::{Asked, StepState};
 use crate::model::{Address, RunId, Status};
@@ -180,10 +181,7 @@ impl Commands {
 impl Output {
     /// Names it, and leaves its value open.
     fn option(&self) -> String {
-        match self.secret {
-            true => format!(" --secret-output {}", shell_word(&self.name)),
-            false => format!(" --output {}=VALUE", shell_word(&self.name)),
-        }
+        option(&shell_word(&self.name), self.secret)
     }
 }
 

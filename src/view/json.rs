@@ -4,11 +4,11 @@
 use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::commands::{Commands, what, who_now};
 use super::holds::HoldView;
-use super::words::with_placeholders;
+use super::words::shown;
 use super::{RunView, StepView, clean, derive};
 use crate::model::ledger::LedgerEntry;
 use crate::model::told::Told;
@@ -143,10 +143,6 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "blocked_by": step.blocked_by,
         "finally": step.finally,
     })
-}
-
-fn shown(outputs: &Map<String, Value>) -> Map<String, Value> {
-    outputs.iter().map(|(name, value)| (name.clone(), with_placeholders(value))).collect()
 }
 
 /// What a person is asked; `null` where nobody is.

@@ -100,6 +100,11 @@ pub fn with_placeholders(value: &Value) -> Value {
     }
 }
 
+/// Outputs as a person reads them.
+pub fn shown(outputs: &Map<String, Value>) -> Map<String, Value> {
+    outputs.iter().map(|(name, value)| (name.clone(), with_placeholders(value))).collect()
+}
+
 /// One word of a command line, quoted where a shell would tear it apart.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);

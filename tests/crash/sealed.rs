@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
 use std::process::Stdio;
 
 use super::blocks::killed_at_every_commit;
-use super::support::{Place, REGROW, Said};
+use super::support::{Place, REGROW, Said, holding};
 
 /// A key is made, known to the place that made it (`keys`), and used.
 const BOOK: &str = r#"params: { tool: { type: string, default: "" } }
@@ -45,18 +44,6 @@ fn piped(place: &Place, line: &str, text: &str) -> Said {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     Said::from(child.wait_with_output().unwrap())
-}
-
-/// The files under a folder in which `text` stands.
-fn holding(folder: &Path, text: &str, found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            holding(&path, text, found);
-        } else if fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes())) {
-            found.push(path.display().to_string());
-        }
-    }
 }
 
 #[track_caller]

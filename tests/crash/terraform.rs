@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::support::Place;
+use super::support::{Place, holding};
 
 /// A module whose resources say on a list of their own that they were made, and a runbook that applies it.
 pub const MODULE: &str = r#"
@@ -202,18 +201,6 @@ output "open" {
   value = "open"
 }
 "#;
-
-/// Every file below `folder` that holds `text`, compressed plans included.
-pub fn holding(folder: &Path, text: &str, found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            holding(&path, text, found);
-        } else if fs::read(&path).unwrap_or_default().windows(text.len()).any(|part| part == text.as_bytes()) {
-            found.push(path.display().to_string());
-        }
-    }
-}
 
 #[test]
 fn what_is_sensitive_is_found_nowhere() {

@@ -269,7 +269,7 @@ fn a_state_that_can_be_written_nowhere_is_saved_in_the_runs_folder() {
         place.write("go", "");
         assert_ne!(run.end().code, Some(0));
         let mut found = Vec::new();
-        super::terraform::holding(&place.path("state"), "\"lineage\"", &mut found);
+        super::support::holding(&place.path("state"), "\"lineage\"", &mut found);
         assert!(found.iter().any(|path| path.ends_with("/emergency.tfstate")), "{backend:?}: {found:?}");
         assert_eq!(made(place), ["0", "1"]);
     }
@@ -284,7 +284,7 @@ fn the_state_is_copied_before_it_is_changed() {
         start(place).end().ends(0);
         let copies = |place: &Place| {
             let mut found = Vec::new();
-            super::terraform::holding(&place.path("state"), "\"lineage\"", &mut found);
+            super::support::holding(&place.path("state"), "\"lineage\"", &mut found);
             found.retain(|path| path.ends_with("/before.tfstate"));
             found
         };

@@ -159,15 +159,15 @@ fn numeric(value: &[u8], seed: u64) -> Option<u64> {
     if !matches!(number(&head[4..6]), 0 | 0x4000) {
         return Some(seed);
     }
-    let digits: Vec<&[u8]> = digits.chunks_exact(2).collect();
-    let zero = |digit: &&&[u8]| **digit == [0, 0];
+    let (digits, _) = digits.as_chunks::<2>();
+    let zero = |digit: &&[u8; 2]| **digit == [0, 0];
     let leading = digits.iter().take_while(zero).count();
     if leading == digits.len() {
         return Some(seed.wrapping_sub(1));
     }
     let trailing = digits.iter().rev().take_while(zero).count();
     // As they lie in the server's memory.
-    let held: Vec<u8> = digits[leading..digits.len() - trailing].iter().flat_map(|it| [it[1], it[0]]).collect();
+    let held: Vec<u8> = digits[leading..digits.len() - trailing].iter().flat_map(|[high, low]| [*low, *high]).collect();
     let weight = number(&head[2..4]) - i64::try_from(leading).ok()?;
     Some(bytes(&held, seed) ^ weight.cast_unsigned())
 }
