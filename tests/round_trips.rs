@@ -125,7 +125,12 @@ fn event() -> impl Strategy<Value = Event> {
             fault,
             delay_ms
         }),
-        (address(), fault(), address()).prop_map(|(step, fault, by)| Event::RepairBegan { step, fault, by }),
+        (address(), fault(), address(), 1u32..9).prop_map(|(step, fault, by, generation)| Event::RepairBegan {
+            step,
+            fault,
+            by,
+            generation
+        }),
         (address(), prop::collection::vec(check, 0..3)).prop_map(|(step, checks)| Event::StepVerified { step, checks }),
         (address(), address()).prop_map(|(step, need)| Event::StepSkipped { step, why: SkipReason::Need(need) }),
         (address(), value(), ".{0,9}").prop_map(|(step, facts, phase)| {

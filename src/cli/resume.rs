@@ -51,7 +51,7 @@ fn has_work_left(plan: &Plan, state: &RunState) -> bool {
     tell::is_owed(plan, state)
         || state.is_cleaning_up()
         || !state.releasing.is_empty()
-        || state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len())
+        || state.undoing.as_ref().is_some_and(Undoing::goes_on)
 }
 
 /// The plan of a run, from the copy in its folder, as it was before the first record.

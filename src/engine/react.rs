@@ -182,7 +182,7 @@ fn system(plan: &Plan, node: usize) -> Option<&str> {
 /// What is known to help comes before trying again blindly.
 fn failed(plan: &Plan, state: &RunState, node: usize, fault: Fault, luck: &Luck) -> Vec<Event> {
     match repairs::answer(plan, state, node, fault) {
-        repairs::Answer::Begun(events) => events,
+        repairs::Answer::Begun(began) => vec![began],
         repairs::Answer::None(fault) => vec![unrepaired(plan, state, node, fault, luck)],
     }
 }

@@ -4,9 +4,10 @@
 //! a step of the graph and moves like one, from its intent to its outcome; only when it begins its needs do not say: when its
 //! step waits for it. If it does not succeed, the step has failed with the fault that it had.
 
-use super::decide::{Decision, reopened, skip, start};
+use super::decide::{Decision, skip, start};
 use super::frontier::{Readiness, is_called};
 use super::live::Live;
+use super::undo;
 use crate::model::record::{Event, SkipReason};
 use crate::model::time::Moment;
 use crate::model::{Address, Fault, RetryClass, RunState, Status};
@@ -16,7 +17,7 @@ use crate::runbook::repair::Repair;
 /// What follows from a fault.
 pub enum Answer {
     /// The step waits for its repair.
-    Begun(Vec<Event>),
+    Begun(Event),
     /// None is against it; the fault says so where one was, and has done what it may.
     None(Fault),
 }
@@ -24,7 +25,7 @@ pub enum Answer {
 /// The first repair of a step that is against the fault, and may still be begun.
 pub fn answer(plan: &Plan, state: &RunState, node: usize, mut fault: Fault) -> Answer {
     let step = plan.address(node);
-    if is_over(plan, state, node) || state.undoing.is_some() || fault.retry == RetryClass::Unknown {
+    if is_over(plan, state, node) || undo::is_on(state) || fault.retry == RetryClass::Unknown {
         return Answer::None(fault);
     }
     let against: Vec<&Repair> = plan.step(node).repairs.iter().filter(|repair| repair.when.is_of(&fault)).collect();
@@ -35,13 +36,9 @@ pub fn answer(plan: &Plan, state: &RunState, node: usize, mut fault: Fault) -> A
             fault.causes.push(format!("`{by}` was done against it {}, as often as it may be", done.often()));
             continue;
         }
-        let again = match state.status(by) {
-            Status::Pending => None,
-            Status::Skipped => Some(reopened(state, by, 0)),
-            _ => Some(reopened(state, by, 1)),
-        };
-        let began = Event::RepairBegan { step: step.clone(), fault, by: by.clone() };
-        return Answer::Begun(again.into_iter().chain([began]).collect());
+        let was_done = !matches!(state.status(by), Status::Pending | Status::Skipped);
+        let generation = state.step(by).generation + u32::from(was_done);
+        return Answer::Begun(Event::RepairBegan { step: step.clone(), fault, by: by.clone(), generation });
     }
     Answer::None(fault)
 }
@@ -77,7 +74,7 @@ pub fn are_done(plan: &Plan, state: &RunState, node: usize) -> bool {
 
 /// A step has failed whose repair did not succeed.
 pub fn decide(plan: &Plan, state: &RunState, live: &Live, decision: &mut Decision) {
-    if state.undoing.is_some() || live.errand {
+    if undo::is_on(state) || live.errand {
         return;
     }
     for by in live.frontier.repairs() {

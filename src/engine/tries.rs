@@ -20,7 +20,7 @@ enum Turn {
 
 /// Moves on every `try` in which a way did not succeed.
 pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Decision) {
-    if state.ending.is_some() || state.undoing.is_some() || live.errand {
+    if state.ending.is_some() || undo::is_on(state) || live.errand {
         return;
     }
     for group in live.frontier.tries().to_vec() {

@@ -55,6 +55,11 @@ pub(super) fn may_have_changed(plan: &Plan, node: usize) -> bool {
     !matches!(plan.effects[node], Effect::Read | Effect::Human)
 }
 
+/// Whether an undo keeps everything else from going on. One of everything does so until the run ends.
+pub fn is_on(state: &RunState) -> bool {
+    state.undoing.as_ref().is_some_and(|undoing| undoing.all || undoing.goes_on())
+}
+
 /// Moves an undo on. True while one is under way: nothing else is decided then.
 pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Decision) -> bool {
     let Some(undoing) = &state.undoing else { return false };

@@ -133,6 +133,8 @@ pub enum Event {
         step: Address,
         fault: Fault,
         by: Address,
+        /// Under which the repair is done: higher where it was done before. It is open again with this record.
+        generation: u32,
     },
     /// Its time has not come. Nobody is asked.
     WaitBegan {

@@ -69,6 +69,13 @@ pub struct Undoing {
     pub done: Vec<Address>,
 }
 
+impl Undoing {
+    /// Whether something of it is still to be tried.
+    pub fn goes_on(&self) -> bool {
+        self.done.len() < self.steps.len()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Executor {
     pub host: String,
@@ -171,6 +178,9 @@ impl RunState {
                 (&record.event, &mut self.undoing)
             {
                 undoing.done.push(step.clone());
+            }
+            if let Event::RepairBegan { by, generation, .. } = &record.event {
+                self.steps.entry(by.clone()).or_insert_with(StepState::pending).reopen(*generation);
             }
         } else {
             self.apply_to_run(&record.event, &moment);

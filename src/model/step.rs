@@ -377,7 +377,7 @@ impl StepState {
         }
     }
 
-    fn reopen(&mut self, generation: u32) {
+    pub(super) fn reopen(&mut self, generation: u32) {
         self.settle_doubt();
         let attempts = self.attempts;
         // The same operation again: what was there before its first attempt is known only from that attempt's intent.

@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use super::{RunView, StepView, words};
 use crate::model::ledger::LedgerEntry;
+use crate::model::run::Undoing;
 use crate::model::{Address, RunState, RunStatus, Status};
 use crate::runbook::duration;
 
 /// Whether nothing but a limit holds a step whose needs are satisfied.
 pub fn is_turn(state: &RunState, finally: bool, step: &Address) -> bool {
-    let undoing = state.undoing.as_ref().is_some_and(|undoing| undoing.done.len() < undoing.steps.len());
+    let undoing = state.undoing.as_ref().is_some_and(Undoing::goes_on);
     let known = state.step(step);
     let waits_for_retry = known.retry.is_some() || known.mending.is_some();
     state.ended.is_none() && !state.paused && !undoing && !waits_for_retry && finally == state.ending.is_some()

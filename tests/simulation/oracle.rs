@@ -132,6 +132,11 @@ impl Oracle {
             let known = self.steps.entry(step.clone()).or_default();
             known.take(&kind, record);
             known.note(&kind, seq);
+            if let Some(by) = record["by"].as_str().filter(|_| kind == "repair_began") {
+                self.told.remove(by);
+                self.steps.entry(by.to_string()).or_default().reopen(record);
+            }
+            let known = self.steps.entry(step.clone()).or_default();
             if std::mem::take(&mut known.taken_twice) {
                 self.broken.push(format!("what was there before `{step}` was taken a second time"));
             }
@@ -191,6 +196,9 @@ impl Oracle {
                 return Err(format!("`{step}` was told to have succeeded, and then {kind}"));
             }
             step_told.take(kind, &told);
+            if let Some(by) = told["by"].as_str().filter(|_| kind == "repair_began") {
+                self.told.remove(by);
+            }
         }
         Ok(())
     }
@@ -274,10 +282,7 @@ impl Known {
                 self.close(None);
                 self.mending = record["by"].as_str().map(str::to_string);
             }
-            "step_reopened" => {
-                self.close(None);
-                self.generation = record["generation"].as_u64().unwrap_or_default();
-            }
+            "step_reopened" => self.reopen(record),
             "phase_reached" => self.open = false,
             "undo_intended" => self.undoing = true,
             _ => {}
@@ -290,6 +295,11 @@ impl Known {
         } else if self.outcome.is_some() {
             self.ended_at = seq;
         }
+    }
+
+    fn reopen(&mut self, record: &Value) {
+        self.close(None);
+        self.generation = record["generation"].as_u64().unwrap_or_default();
     }
 
     fn close(&mut self, outcome: Option<&str>) {
