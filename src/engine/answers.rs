@@ -166,6 +166,7 @@ fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Val
             return Err(format!("`{step}` is {}; only what has not succeeded can be said to be done", status.word()));
         }
     }
+    holds::refuse_done(plan, state, node)?;
     super::by_hand::check(plan, node, state, outputs)?;
     let verify = !plan.step(node).verify.is_empty() && !unverified;
     let succeeded = StepSucceeded { by_hand: true, verify, ..StepSucceeded::new(step.clone(), outputs.clone()) };

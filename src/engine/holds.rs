@@ -26,10 +26,13 @@ pub fn are_taken(plan: &Plan, state: &RunState, live: &Live, node: usize, decisi
 
 fn is_taken(plan: &Plan, state: &RunState, live: &Live, take: usize) -> bool {
     match live.frontier.statuses[take] {
-        Status::Succeeded => {
-            let release = beside(plan, take, Part::Release);
-            release.is_some_and(|node| live.frontier.statuses[node] == Status::Pending && !live.busy.contains(&node))
-        }
+        Status::Succeeded => beside(plan, take, Part::Release).is_some_and(|release| {
+            match live.frontier.statuses[release] {
+                Status::Pending => !live.busy.contains(&release),
+                // A person wants it left as it is: it stands.
+                status => status == Status::Skipped,
+            }
+        }),
         // Somebody goes on without it.
         Status::Skipped => [Some(take), beside(plan, take, Part::Read)]
             .into_iter()
@@ -58,8 +61,6 @@ pub fn take_wanted(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment,
                 let left_out = [read, take, release].into_iter().filter(|node| status(*node) == Status::Skipped);
                 decision.events.extend(left_out.map(|node| again(node, 0)));
             }
-            // A person left it as it is: it stands.
-            (Status::Succeeded, Status::Skipped) => decision.events.push(again(release, 0)),
             (Status::Succeeded, over) if over.is_settled() => {
                 decision.events.extend([again(take, 1), again(release, 1)])
             }
@@ -193,14 +194,7 @@ pub fn release(plan: &Plan, state: &RunState, hold: &str) -> Result<Vec<Event>, 
     if !may_be_taken(state.step(plan.address(take))) {
         return Err(format!("`{hold}` is not taken"));
     }
-    let members = |node: usize| plan.graph.nodes[node].members.clone().into_iter().flatten().chain([node]);
-    let moving = |node: &usize| !plan.is_group(*node) && is_under_way(state.step(plan.address(*node)));
-    if let Some(node) = under(plan, take).flat_map(members).chain([take]).find(moving) {
-        return Err(format!(
-            "`{}` is under way under `{hold}`; `regrow pause` lets nothing new begin",
-            plan.address(node)
-        ));
-    }
+    refuse_while_used(plan, state, take, hold)?;
     let address = plan.address(release);
     match state.status(address) {
         Status::Succeeded => Err(format!("`{hold}` is released already")),
@@ -208,6 +202,32 @@ pub fn release(plan: &Plan, state: &RunState, hold: &str) -> Result<Vec<Event>, 
         Status::Failed | Status::Unproven | Status::Skipped | Status::Unknown => Ok(vec![reopened(state, address, 0)]),
         status => Err(format!("`{address}` is {}", status.word())),
     }
+}
+
+/// Why nobody can say now that a hold is given back, where `node` is its release.
+pub fn refuse_done(plan: &Plan, state: &RunState, node: usize) -> Result<(), String> {
+    match &plan.outline.steps[node].held {
+        // What has begun, or is given back at the end, is given back whoever still stands under it.
+        Some(held)
+            if held.part == Part::Release
+                && state.ending.is_none()
+                && matches!(state.status(plan.address(node)), Status::Pending | Status::Waiting) =>
+        {
+            let take = plan.graph.find(&held.beside(Part::Take));
+            take.map_or(Ok(()), |take| refuse_while_used(plan, state, take, &held.hold))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_while_used(plan: &Plan, state: &RunState, take: usize, hold: &str) -> Result<(), String> {
+    let members = |node: usize| plan.graph.nodes[node].members.clone().into_iter().flatten().chain([node]);
+    let moving = |node: &usize| !plan.is_group(*node) && is_under_way(state.step(plan.address(*node)));
+    let used = under(plan, take).flat_map(members).chain([take]).find(moving);
+    used.map_or(Ok(()), |node| {
+        let step = plan.address(node);
+        Err(format!("`{step}` is under way under `{hold}`; `regrow pause` lets nothing new begin"))
+    })
 }
 
 /// What is done again with a take that a person has done again: what it takes is released once more.

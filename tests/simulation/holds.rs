@@ -10,7 +10,8 @@ impl Oracle {
                 |part: &str| self.steps.get(&format!("{hold}/{part}")).and_then(|known| known.outcome.clone());
             let going_back = self.steps.get(&format!("{hold}/release")).is_some_and(|known| known.open);
             let taken = match outcome("take").as_deref() {
-                Some("succeeded") => outcome("release").is_none() && !going_back,
+                // A person may want it left as it is.
+                Some("succeeded") => matches!(outcome("release").as_deref(), None | Some("skipped")) && !going_back,
                 Some("skipped") => true,
                 _ => false,
             };
