@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
+use regrow::engine::frontier::Frontier;
 use regrow::engine::opening;
 use regrow::engine::vault::Vault;
 use regrow::engine::{Driver, Halt};
@@ -132,10 +133,12 @@ fn grown(plan: &Plan, state: &RunState) -> Plan {
 
 fn summary(machine: &Machine, plan: &Plan, state: &RunState) -> Summary {
     let plan = &grown(plan, state);
+    // Of a group only its opening is recorded; how it ended follows from what is in it.
+    let frontier = Frontier::new(&plan.outline, state);
     let step = |node: usize| {
         let address = plan.address(node);
         let outputs = state.step(address).outputs.clone().map(Value::Object);
-        (address.to_string(), state.status(address).word().to_string(), outputs)
+        (address.to_string(), frontier.statuses[node].word().to_string(), outputs)
     };
     Summary {
         end: format!("{:?}", state.ended),

@@ -4,7 +4,7 @@
 //!
 //! - `every_double_crash`: small runbooks, each pair of places to stop.
 //! - `engine_and_model_agree`: random runbooks without crashes, held against a second model of how a run moves.
-//! - `seeds`: random runbooks, faults, people and damage, for `REGROW_SIM_SECONDS` (60 unless said).
+//! - `seeds`: random runbooks, faults, people and damage, `REGROW_SIM_SEEDS` of them (12,000 unless said).
 //!   `REGROW_SIM_SEED=N` plays one seed again, with everything that happened.
 
 mod agreement;
