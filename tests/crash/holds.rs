@@ -200,6 +200,26 @@ fn a_step_that_is_done_again_takes_its_hold_again_and_the_first_value_comes_back
     place.regrow("rerun page/read --because no --run run1").ends(2);
 }
 
+#[test]
+fn nobody_says_that_a_hold_is_given_back_under_a_step_that_runs_but_it_may_be_left_as_it_is() {
+    let place = example();
+    place.write("slow-restore-database", "");
+    let run = place.start(&line(&place));
+    place.until("the restore begins", |place| place.read("effects").contains("restore"));
+    let said = place.regrow("done page/release --because by-hand").ends(2).stderr;
+    assert!(said.contains("`restore` is under way under `page`"), "{said}");
+    place.regrow("skip page/release --because it-stays-up-until-monday").ends(0);
+    mend(&place, "slow-restore-database");
+    run.end().ends(0);
+    assert_eq!((place.read("effects"), place.read("page")), (WHOLE.replace("show shop\n", ""), "maintenance\n".into()));
+    assert_eq!(
+        (place.step_state("page/release"), hold(&place, "page")["state"].as_str()),
+        ("skipped".into(), Some("kept"))
+    );
+    place.regrow("release page --run run1 --because monday").ends(0);
+    assert_eq!((place.read("effects"), place.read("page")), (WHOLE.into(), "shop\n".into()));
+}
+
 const TWO: &str = r#"version: 1
 name: two
 severity: partial

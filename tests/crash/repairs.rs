@@ -209,6 +209,25 @@ fn a_way_of_a_try_is_repaired_before_the_next_one_is_tried() {
 }
 
 #[test]
+fn repairs_and_ways_help_also_after_a_step_was_taken_back() {
+    let place = Place::new(
+        r#"steps:
+  - { id: first, needs: [], run: "echo first >> effects", undo: [sh, -c, "echo back >> effects"] }
+  - { id: gate, needs: [first], run: "test -e open" }
+  - { id: mended, needs: [gate], run: "test -e fixed || { echo stale >&2; exit 1; }", repair: { when: stale, do: { run: "echo fix >> effects; touch fixed" } } }
+  - { id: restore, needs: [mended], try: [{ id: fast, run: "exit 1" }, { id: slow, run: "echo slow >> effects" }] }
+"#,
+    );
+    place.regrow("run book.yaml --yes --no-wait --run-id run1").ends(1);
+    place.regrow("undo first --because again --yes").ends(0);
+    place.write("open", "");
+    place.regrow("retry first --because again").ends(0);
+    place.regrow("retry gate --because open").ends(0);
+    place.regrow("resume run1 --no-wait").ends(0);
+    assert_eq!((place.state(), place.read("effects")), ("succeeded".into(), "first\nback\nfirst\nfix\nslow\n".into()));
+}
+
+#[test]
 fn every_item_of_a_block_has_repairs_of_its_own_and_retries_come_after_them() {
     let place = Place::new(
         r#"steps:
