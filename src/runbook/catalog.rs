@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::model::Fault;
 
 /// The kinds there are.
-pub trait Catalog {
+pub trait Catalog: Sync {
     fn kind(&self, name: &str) -> Option<&dyn KindFace>;
 
     fn names(&self) -> Vec<&'static str>;

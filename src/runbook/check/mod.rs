@@ -31,6 +31,7 @@ use super::Loaded;
 use super::ast::{Part, Runbook};
 use super::catalog::Catalog;
 use super::diagnostic::{Problem, Report};
+use super::side_by_side::side_by_side;
 use super::source::Source;
 use super::vars;
 use super::{codes, suggest};
@@ -87,8 +88,12 @@ impl<'a> Checker<'a> {
 
 /// The steps of a file or of a block in it. Files that they include are added to `inside`, to be judged by themselves.
 fn body<'a>(names: &Names<'_, 'a>, inside: &mut Vec<(&'a Part, Given)>, report: &mut Report) {
-    for (node, (_, step)) in names.body.all_steps().enumerate() {
+    let nodes = (0..names.body.all_steps().count()).collect();
+    side_by_side(nodes, report, |node, report| {
         steps::judge(names, node, report);
+        None::<()>
+    });
+    for (node, (_, step)) in names.body.all_steps().enumerate() {
         if let Some(part) = step.part() {
             inside.push((part, include::judge(names, node, part, report)));
         }

@@ -1,6 +1,6 @@
 //! The names that templates read: whether they exist, may be read where they stand, and what type they have.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub struct Names<'b, 'a> {
     /// The `with` of every node as written.
     pub(super) written: Vec<Value>,
     pub(super) shapes: Vec<Shape>,
-    pub(super) secret_vars: Rc<SecretVars<'a>>,
+    pub(super) secret_vars: Arc<SecretVars<'a>>,
     /// What an included file is given; the runbook itself is given nothing.
     pub(super) given: Option<&'b Given>,
     /// The runbook itself: who has to be there it says also for the files that it includes.
@@ -80,7 +80,7 @@ impl<'b, 'a> Names<'b, 'a> {
         root: &'a Runbook,
     ) -> Self {
         let (written, shapes) = put_out(runbook, catalog);
-        let secret_vars = Rc::new(SecretVars::of(runbook));
+        let secret_vars = Arc::new(SecretVars::of(runbook));
         Self { runbook, body: runbook, graph, catalog, outer: None, written, shapes, secret_vars, given, root }
     }
 
