@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::boot::Boot;
+
 /// One reading of both clocks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
@@ -10,7 +12,7 @@ pub struct Moment {
     /// Milliseconds on the monotonic clock of `boot`.
     pub mono: u64,
     /// Which boot of the machine `mono` belongs to.
-    pub boot: String,
+    pub boot: Boot,
 }
 
 impl Moment {
