@@ -33,16 +33,16 @@ fn site(text: &str) -> Place {
     place
 }
 
-fn example() -> Place {
+pub fn example() -> Place {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/examples/maintenance.yaml");
     site(&fs::read_to_string(path).unwrap())
 }
 
-fn line(place: &Place) -> String {
+pub fn line(place: &Place) -> String {
     format!("run book.yaml --yes --no-wait --run-id run1 --param tool={}", place.path("site").display())
 }
 
-fn hold(place: &Place, name: &str) -> Value {
+pub fn hold(place: &Place, name: &str) -> Value {
     let status = place.status();
     status["holds"].as_array().unwrap().iter().find(|hold| hold["name"] == name).unwrap().clone()
 }

@@ -1,5 +1,6 @@
 //! Who sits at the terminal: the offer when a run cannot go on, and the first Ctrl-C.
 
+use super::holds;
 use super::screen::Screen;
 use super::support::Place;
 
@@ -119,4 +120,19 @@ fn a_command_to_copy_is_whole_at_80_columns() {
     assert!(!filled.is_match(&screen.drawn()), "{}", screen.drawn());
     screen.until(&format!("regrow --state ./a-folder-with-a-long-name approve {step} --code "));
     screen.until("--run run1");
+}
+
+#[test]
+fn who_aborts_is_asked_whether_a_hold_goes_back() {
+    for (answer, state, page) in [("y", "released", "shop\n"), ("n", "kept", "maintenance\n")] {
+        let place = holds::example();
+        place.write("broken-migrate-database", "");
+        place.regrow(&holds::line(&place)).ends(1);
+        let mut screen = Screen::start(&place, "abort --because enough");
+        screen.until("release the hold `page`, taken since");
+        screen.types(answer);
+        screen.ends(0);
+        assert_eq!((place.state(), place.read("page")), ("aborted".into(), page.into()));
+        assert_eq!(holds::hold(&place, "page")["state"], state);
+    }
 }
