@@ -212,7 +212,7 @@ fn hold(view: &RunView, hold: &HoldView) -> Value {
         "title": hold.title,
         "state": hold.standing,
         "since": hold.since,
-        "previous": hold.previous,
+        "previous": hold.previous.as_ref().map(shown),
         "command": hold.standing.stays().then(|| view.commands.release(&hold.name)),
     })
 }

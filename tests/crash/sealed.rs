@@ -86,6 +86,42 @@ fn a_secret_output_outlives_a_kill_at_every_commit() {
     killed_at_every_commit(|| Place::new(BOOK), "", &["token", "use"]);
 }
 
+/// What was there before a hold is a password: it is kept over every crash, put back, and shown nowhere.
+const HOLD: &str = r#"params: { tool: { type: string, default: "" } }
+holds:
+  login:
+    read: { run: 'echo "key=$(cat password)" >> "$REGROW_OUTPUT"', with: { effect: read, outputs: { key: { secret: true } } } }
+    take: { run: "echo take >> effects; echo temporary-for-the-restore > password", with: { effect: convergent, probe: [grep, -q, temporary, password] } }
+    release:
+      run: 'echo release >> effects; echo "$KEY" > password'
+      with: { effect: convergent, probe: [sh, -c, "! grep -q temporary password"], env: { KEY: "{{ hold.previous.key }}" } }
+steps:
+  - { id: use, needs: [], under: [login], run: "test ! -e wait; echo use >> effects", with: { effect: convergent, probe: [grep, -q, use, effects] } }
+"#;
+
+#[test]
+fn a_secret_that_a_hold_found_is_put_back_and_shown_nowhere() {
+    let key = "hunter2-of-the-year-before";
+    let make = || {
+        let place = Place::new(HOLD);
+        place.write("password", &format!("{key}\n"));
+        place
+    };
+    let place = make();
+    place.write("wait", "");
+    place.regrow(RUN).ends(1);
+    assert_eq!(place.read("password"), "temporary-for-the-restore\n");
+    let taken = place.status()["holds"][0].clone();
+    assert_eq!((&taken["state"], &taken["previous"]["key"]), (&"taken".into(), &"(secret)".into()));
+    nothing_shows(&place, key);
+    fs::remove_file(place.path("wait")).unwrap();
+    place.regrow("retry use").ends(0);
+    place.regrow("resume run1 --no-wait").ends(0);
+    assert_eq!(place.read("password"), format!("{key}\n"));
+    nothing_shows(&place, key);
+    killed_at_every_commit(make, "", &["release", "take", "use"]);
+}
+
 #[test]
 fn where_the_key_is_gone_the_step_says_so_and_takes_the_value_on_stdin() {
     let place = Place::new(BOOK);

@@ -103,6 +103,10 @@ impl<'b, 'a> Names<'b, 'a> {
                 (Some(node), [_, field, name, ..]) if field == "outputs" => self.shapes[node].is_secret(name),
                 _ => false,
             },
+            "hold" => match (self.read_of_hold(site), path) {
+                (Some(read), [_, _, name, ..]) => self.shapes[read].is_secret(name),
+                _ => false,
+            },
             _ => false,
         }
     }

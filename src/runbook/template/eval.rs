@@ -170,7 +170,7 @@ fn trusted(path: &[String], value: &Value, included: bool) -> Result<(), Fault> 
     let forged = match path[0].as_str() {
         "vars" => false,
         "params" => !included,
-        "steps" | "self" => ["secrets.", "vars.", "params."].iter().any(|root| value_mentions(value, root)),
+        "steps" | "self" | "hold" => ["secrets.", "vars.", "params."].iter().any(|root| value_mentions(value, root)),
         _ => true,
     };
     if !forged {
