@@ -80,7 +80,7 @@ impl Live {
         let paint = Paint { colour: look.colour };
         let scene = Arc::new(Mutex::new(Scene::new(look.outline, look.work, look.commands.clone(), paint)));
         let (stop, stopped) = channel::<()>();
-        let mut canvas = Canvas { screen: screen.clone(), bars: Vec::new(), title: String::new() };
+        let mut canvas = Canvas { screen: screen.clone(), bars: Vec::new(), title: String::new(), width: 0 };
         let shown = scene.clone();
         let paint_on = move || {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PACE) {
@@ -175,7 +175,12 @@ struct Canvas {
     screen: MultiProgress,
     bars: Vec<ProgressBar>,
     title: String,
+    /// Columns of the terminal when it was drawn on last.
+    width: u16,
 }
+
+/// A terminal that is made narrower breaks what is drawn into more lines, not all of which can then be taken away.
+const OF_BEFORE: &str = "^ as it stood before the window was made narrower";
 
 /// Title of the terminal: kept, set, given back (xterm's control sequences, which others ignore).
 const KEEP_TITLE: &str = "\x1b[22;2t";
@@ -189,6 +194,10 @@ impl Canvas {
             (fitting(&scene, usize::from(height), usize::from(width)), scene.title())
         };
         self.call(clean::word(&title));
+        if std::mem::replace(&mut self.width, width) > width && !self.bars.is_empty() {
+            // A line that cannot be written is not worth a word.
+            let _ = self.screen.suspend(|| writeln!(io::stderr().lock(), "{OF_BEFORE}"));
+        }
         while self.bars.len() < lines.len() {
             let bar = self.screen.add(ProgressBar::new_spinner());
             self.bars.push(bar);
