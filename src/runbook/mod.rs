@@ -25,7 +25,6 @@ mod read;
 pub mod repair;
 pub mod roles;
 pub mod schema;
-mod side_by_side;
 pub mod source;
 pub mod suggest;
 pub mod tell;

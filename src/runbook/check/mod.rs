@@ -18,6 +18,7 @@ mod places;
 mod schema;
 mod secret_vars;
 mod secrets;
+mod side_by_side;
 mod steps;
 mod tell;
 mod time;
@@ -31,7 +32,6 @@ use super::Loaded;
 use super::ast::{Part, Runbook};
 use super::catalog::Catalog;
 use super::diagnostic::{Problem, Report};
-use super::side_by_side::side_by_side;
 use super::source::Source;
 use super::vars;
 use super::{codes, suggest};
@@ -42,6 +42,7 @@ pub(super) use secrets::urls;
 
 use include::Given;
 use names::{Names, Site};
+use side_by_side::side_by_side;
 
 /// Everything that is wrong with a runbook whose shape was read, and with the files that it includes.
 pub fn check(loaded: &Loaded, catalog: &dyn Catalog) -> Vec<Problem> {
@@ -88,11 +89,7 @@ impl<'a> Checker<'a> {
 
 /// The steps of a file or of a block in it. Files that they include are added to `inside`, to be judged by themselves.
 fn body<'a>(names: &Names<'_, 'a>, inside: &mut Vec<(&'a Part, Given)>, report: &mut Report) {
-    let nodes = (0..names.body.all_steps().count()).collect();
-    side_by_side(nodes, report, |node, report| {
-        steps::judge(names, node, report);
-        None::<()>
-    });
+    side_by_side(names.body.all_steps().count(), report, |node, report| steps::judge(names, node, report));
     for (node, (_, step)) in names.body.all_steps().enumerate() {
         if let Some(part) = step.part() {
             inside.push((part, include::judge(names, node, part, report)));
