@@ -1,14 +1,11 @@
-//! The pages of a listing, one fetched ahead while the one before is dealt with.
+//! The pages of a listing of versions.
 
 use std::future::Future;
 
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Page, Start};
-
-/// How many lie ready; with them the memory is bounded, whatever the bucket's size.
-const AHEAD: usize = 2;
+use crate::provider::s3::{Bucket, Page, Start, ahead};
 
 /// Lists while `use_them` takes.
 pub async fn with<T, F>(
@@ -20,15 +17,7 @@ pub async fn with<T, F>(
 where
     F: Future<Output = Result<T, Fault>>,
 {
-    let (to, from) = channel(AHEAD);
-    let (mut listing, mut using) = (std::pin::pin!(list(bucket, prefix, after, to)), std::pin::pin!(use_them(from)));
-    tokio::select! {
-        listed = &mut listing => {
-            listed?;
-            using.await
-        }
-        used = &mut using => used,
-    }
+    ahead(|to| list(bucket, prefix, after, to), use_them).await
 }
 
 async fn list(bucket: &Bucket, prefix: &str, after: Option<String>, to: Sender<Page>) -> Result<(), Fault> {
@@ -40,7 +29,6 @@ async fn list(bucket: &Bucket, prefix: &str, after: Option<String>, to: Sender<P
             return Err(Fault::new("RG2907", format!("the listing of {} does not come to an end", bucket.said()))
                 .hint("this server gives one page again and again; its listing cannot be relied on"));
         }
-        // Nobody takes any more: whoever took them says why.
         if to.send(page).await.is_err() {
             return Ok(());
         }

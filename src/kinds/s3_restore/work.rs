@@ -8,18 +8,18 @@ use super::pages;
 use super::params::Params;
 use super::perform::perform;
 use super::prepare::{Prior, versioned};
-use super::progress::{self, Begun, Progress};
+use super::progress::{Begun, Progress};
 use crate::kind::{Next, Op, WorkCx};
 use crate::model::{Fault, Pulse, RetryClass};
-use crate::provider::s3::{Page, Writer};
+use crate::provider::s3::{Failed, Page, Writer, progress};
 
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
-    let bucket = Writer::open(cx, &op.params.place, op.params.parallel()).await?;
+    let bucket = Writer::open(cx, &op.params.place, op.params.max_parallel).await?;
     versioned(&bucket).await?;
-    let mut progress = progress::read(cx, op)?;
+    let mut progress: Progress = progress::read(cx, op)?;
     if progress.after.is_some() {
         cx.say(&format!("goes on behind {} keys that are done", progress.sums.keys()));
     }
@@ -38,34 +38,6 @@ struct Act<'a> {
     bucket: &'a Writer,
     progress: &'a mut Progress,
     failed: Failed,
-}
-
-/// Keys that could not be brought back, for reasons that are theirs alone.
-#[derive(Default)]
-struct Failed {
-    count: u64,
-    first: Vec<String>,
-}
-
-impl Failed {
-    fn add(&mut self, keys: Vec<(String, Fault)>) {
-        for (key, fault) in keys {
-            self.count += 1;
-            if self.first.len() < NAMED {
-                let why = fault.causes.first().unwrap_or(&fault.message);
-                self.first.push(format!("{key}: {why}"));
-            }
-        }
-    }
-
-    fn fault(self) -> Fault {
-        let objects = if self.count == 1 { "object" } else { "objects" };
-        let what = format!("{} {objects} could not be brought back; all others are", self.count);
-        let mut fault = Fault::new("RG2910", what)
-            .hint("the causes name the first ones; mend it, then `regrow retry STEP`: what is back is left alone");
-        fault.causes = self.first;
-        fault
-    }
 }
 
 impl Act<'_> {
@@ -127,7 +99,7 @@ impl Act<'_> {
         if self.failed.count > 0 {
             // The next attempt looks at every key again; those that are back are left alone.
             progress::write(self.cx, self.op, &Progress::default())?;
-            return Err(self.failed.fault());
+            return Err(self.failed.fault("brought back"));
         }
         self.progress.begun.clear();
         self.progress.through = true;
