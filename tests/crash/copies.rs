@@ -120,14 +120,14 @@ impl Copied {
         assert!(twice.is_empty(), "{twice:?}");
     }
 
-    fn outputs(&self) -> [u64; 3] {
+    pub fn outputs(&self) -> [u64; 3] {
         let outputs = self.place.step("objects")["outputs"].clone();
         ["copied", "overwritten", "skipped"].map(|name| number(&outputs, name))
     }
 }
 
 /// Those of 14 odd names, and so many more.
-fn all(count: u64) -> u64 {
+pub fn all(count: u64) -> u64 {
     14 + count
 }
 
@@ -270,6 +270,10 @@ fn a_bucket_that_was_made_anew_is_another_one() {
     let fault = copied.place.step("objects")["fault"].clone();
     assert_eq!(fault["code"], "RG2916", "{fault:#}");
     assert_eq!(copied.there("etags", &[]), "");
+    // A person looked, and it is the right one.
+    copied.place.regrow("rerun objects --because it-is-ours").ends(0);
+    copied.place.regrow("resume run1 --no-wait").ends(0);
+    copied.is_whole();
 }
 
 /// What is going to be done with the first page is on disk.

@@ -1,9 +1,9 @@
 //! `s3.copy` against servers that refuse, fail within an answer of 200, or lose answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::copies::Copied;
+use super::copies::{Copied, all};
 use super::objects_proxy::Fate;
 
 /// Whether it writes an object.
@@ -72,4 +72,36 @@ fn cut_off_behind_any_copy_it_is_known_as_made() {
         copied.is_whole();
         copied.has_one_version_each();
     }
+}
+
+/// Where ETags tell nothing of the content, copies are known by what stood there before and by when they were written.
+#[test]
+fn a_target_with_etags_of_its_own_gets_no_second_copy_either() {
+    let copied = Copied::away(1100, "max_parallel: 2");
+    let (is_open, target) = (Arc::new(AtomicBool::new(false)), copied.target.clone());
+    let open = Arc::clone(&is_open);
+    let _proxies = copied.through(move |head, _| {
+        let line = head.lines().next().unwrap_or_default();
+        match line.contains(&target) {
+            true if line.contains("many/00007") && !open.load(Ordering::SeqCst) => Fate::Denied,
+            true => Fate::OwnEtags,
+            false => Fate::Passes,
+        }
+    });
+    let run = copied.place.start_run("--no-wait");
+    copied.place.until("some are written", |_| copied.there("etags", &[]).lines().count() > 20);
+    run.cut_power();
+    copied.place.regrow("resume run1 --no-wait").ends(1);
+    let fault = copied.place.step("objects")["fault"].clone();
+    assert_eq!(fault["code"], "RG2910", "{fault:#}");
+    assert!(fault["causes"][0].as_str().unwrap().contains("many/00007"), "{fault:#}");
+    is_open.store(true, Ordering::SeqCst);
+    copied.place.regrow("retry objects").ends(0);
+    copied.place.regrow("resume --no-wait").ends(0);
+    copied.is_whole();
+    copied.has_one_version_each();
+    assert_eq!(copied.outputs(), [1, 0, all(1100) - 1]);
+    // Of what another run wrote nothing is known.
+    let said = copied.place.regrow("run book.yaml --yes --run-id run2 --no-wait").ends(2);
+    assert!(said.stderr.contains("RG2913"), "{said:#?}");
 }

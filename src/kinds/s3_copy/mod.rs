@@ -63,8 +63,8 @@ with:
         Shape::of(["copied", "overwritten", "skipped", "bytes"].map(|name| (name, OutputType::Integer)))
     }
 
-    async fn prepare(&self, _: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
-        prepare::prepare(op).await
+    async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
+        prepare::prepare(cx, op).await
     }
 
     /// Called when the process is gone without a result: new work goes on from what is on disk.

@@ -7,9 +7,10 @@ use tokio::sync::mpsc::Receiver;
 use super::decide::{Action, decide};
 use super::pairs::{self, Page, Side};
 use super::params::{Params, apart, said};
-use crate::kind::{Op, Prepared};
+use super::progress::Progress;
+use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, By, Flow, Versioning};
+use crate::provider::s3::{Bucket, By, Flow, Versioning, progress};
 
 /// So many pages are counted ahead. Of a larger bucket it is said that there is more: the work itself lists all of it.
 const COUNTED_PAGES: usize = 200;
@@ -25,18 +26,20 @@ pub struct Prior {
     pub keys: Option<u64>,
 }
 
-pub async fn prepare(op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
+pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
     let with = &op.params;
     let (source, target) = (&with.source.place, &with.target.place);
     apart(source, target, &with.prefix, with.target_prefix())?;
     let source = Bucket::open(source, Flow::of_a_look()).await?;
     let target = Bucket::open(target, Flow::of_a_look()).await?;
     overwritable(&target, with).await?;
+    // An earlier attempt may have written there.
+    let since = progress::read::<Progress, _, _>(cx, op)?.since;
     let counted = pairs::with(
         Side { bucket: &source, prefix: &with.prefix },
         Side { bucket: &target, prefix: with.target_prefix() },
         None,
-        |pages| count(with, pages),
+        |pages| count(with, since, pages),
     );
     let counted = counted.await?;
     let (from, to) = (said(source.said(), &with.prefix), said(target.said(), with.target_prefix()));
@@ -108,13 +111,13 @@ struct Counted {
     whole: bool,
 }
 
-async fn count(with: &Params, mut pages: Receiver<Page>) -> Result<Counted, Fault> {
+async fn count(with: &Params, since: Option<Timestamp>, mut pages: Receiver<Page>) -> Result<Counted, Fault> {
     let mut counted = Counted::default();
     for _ in 0..COUNTED_PAGES {
         let Some(page) = pages.recv().await else { break };
         for pair in page.pairs {
             counted.keys += 1;
-            match decide(&pair, with.overwrite, None) {
+            match decide(&pair, with.overwrite, since) {
                 Action::Leave => continue,
                 Action::Copy => counted.copies += 1,
                 Action::Overwrite => counted.overwrites += 1,

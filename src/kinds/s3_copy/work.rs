@@ -1,5 +1,6 @@
 //! The work: page by page it is compared, written down and copied; then both are listed once more and compared.
 
+use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::{Action, decide};
@@ -42,16 +43,15 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
 }
 
 /// A bucket that was made anew since is another one, whatever its name says.
-async fn is_still(bucket: &Bucket, made: Option<jiff::Timestamp>) -> Result<(), Fault> {
-    match (made, bucket.made().await?) {
-        (Some(then), Some(now)) if then != now => {
-            Err(Fault::new("RG2916", format!("{} is another one than when this step was prepared", bucket.said()))
-                .hint(format!(
-                    "that one was made at {then}, this one at {now}: look who made it, then `regrow rerun STEP`"
-                )))
-        }
-        _ => Ok(()),
+async fn is_still(bucket: &Bucket, made: Option<Timestamp>) -> Result<(), Fault> {
+    let (Some(then), Some(now)) = (made, bucket.made().await?) else { return Ok(()) };
+    if then == now {
+        return Ok(());
     }
+    let what =
+        format!("{} is another one than when this step was prepared: made at {now}, not at {then}", bucket.said());
+    Err(Fault::new("RG2916", what)
+        .hint("look who made it anew; if it is the right one, `regrow rerun STEP --because WHY`"))
 }
 
 struct Act<'a> {
