@@ -5,25 +5,28 @@ use std::future::Future;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Page, Start, ahead};
+use crate::provider::s3::{Bucket, Page, Range, Start, ahead};
 
-/// Lists while `use_them` takes.
+/// Lists while `use_them` takes. The last page of a range may hold keys behind it.
 pub async fn with<T, F>(
     bucket: &Bucket,
     prefix: &str,
-    after: Option<String>,
+    range: &Range,
     use_them: impl FnOnce(Receiver<Page>) -> F,
 ) -> Result<T, Fault>
 where
     F: Future<Output = Result<T, Fault>>,
 {
-    ahead(|to| list(bucket, prefix, after, to), use_them).await
+    ahead(|to| list(bucket, prefix, range, to), use_them).await
 }
 
-async fn list(bucket: &Bucket, prefix: &str, after: Option<String>, to: Sender<Page>) -> Result<(), Fault> {
-    let mut start = Start { key: after, version: None };
+async fn list(bucket: &Bucket, prefix: &str, range: &Range, to: Sender<Page>) -> Result<(), Fault> {
+    let mut start = Start { key: range.after.clone(), version: None };
     loop {
-        let page = bucket.versions(prefix, &start).await?;
+        let mut page = bucket.versions(prefix, &start).await?;
+        // The next one begins in or behind that key.
+        let is_over = |next: &Start| next.key.as_ref().is_some_and(|key| range.ends_before(key));
+        page.next = page.next.filter(|next| !is_over(next));
         let next = page.next.clone();
         if next.as_ref() == Some(&start) {
             return Err(Fault::new("RG2907", format!("the listing of {} does not come to an end", bucket.said()))
