@@ -27,6 +27,8 @@ mod postgres_restore;
 mod report_write;
 mod run;
 #[cfg(feature = "s3")]
+mod s3_copy;
+#[cfg(feature = "s3")]
 mod s3_objects;
 #[cfg(feature = "s3")]
 mod s3_restore;
@@ -60,6 +62,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &s3_objects::S3Objects,
     #[cfg(feature = "s3")]
     &s3_restore::S3Restore,
+    #[cfg(feature = "s3")]
+    &s3_copy::S3Copy,
     &terraform_apply::TerraformApply,
     &terraform_output::TerraformOutput,
     &terraform_no_changes::TerraformNoChanges,

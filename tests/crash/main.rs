@@ -2,6 +2,8 @@
 
 mod blocks;
 mod cleanup;
+mod copies;
+mod copies_faults;
 mod damage;
 mod edited;
 mod files;

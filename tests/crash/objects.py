@@ -6,6 +6,11 @@
     objects.py ENDPOINT versions BUCKET        how many versions each key has, without markers
     objects.py ENDPOINT wanted BUCKET AS_OF    how many it has once all that has to be copied was copied once
     objects.py ENDPOINT plain BUCKET           a bucket without versions
+    objects.py ENDPOINT kept BUCKET            an empty bucket with versions
+    objects.py ENDPOINT put BUCKET KEY TEXT    one object
+    objects.py ENDPOINT parts BUCKET KEY       one object of 12 MB, uploaded in three parts, with tags and metadata
+    objects.py ENDPOINT etags BUCKET           each key with its ETag
+    objects.py ENDPOINT anew BUCKET            the bucket is deleted with all that is in it, and made again, empty
 """
 
 import concurrent.futures
@@ -79,9 +84,10 @@ def disaster():
 def manifest():
     def line(key):
         head = s3.get_object(Bucket=bucket, Key=key)
+        head["Expires"] = str(head.get("Expires"))
         tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
         body = hashlib.sha256(head["Body"].read()).hexdigest()
-        more = [head.get(name) for name in ("ContentType", "CacheControl", "ContentDisposition", "StorageClass")]
+        more = [head.get(name) for name in ("ContentType", "CacheControl", "ContentDisposition", "StorageClass", "Expires")]
         return json.dumps([key, body, more, head["Metadata"], tags], sort_keys=True)
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -117,11 +123,47 @@ def wanted(as_of):
     count(counts)
 
 
+def kept():
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def parts(key):
+    begun = s3.create_multipart_upload(
+        Bucket=bucket, Key=key, ContentType="video/x", CacheControl="no-store", Metadata={"of": "regrow"}, Tagging="a=b%20c&d=e",
+        Expires=datetime.datetime(2030, 1, 2, tzinfo=datetime.timezone.utc),
+    )["UploadId"]
+    each_part = [b"1" * (5 << 20), b"2" * (5 << 20), b"3" * 1514240]
+    upload = {"Bucket": bucket, "Key": key, "UploadId": begun}
+    made = [s3.upload_part(**upload, PartNumber=at, Body=body) for at, body in enumerate(each_part, 1)]
+    listed = [{"PartNumber": at, "ETag": part["ETag"]} for at, part in enumerate(made, 1)]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed})
+
+
+def etags():
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in page.get("Contents", []):
+            print(json.dumps([item["Key"], item["ETag"], item["Size"]]))
+
+
+def anew():
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for item in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
+    s3.delete_bucket(Bucket=bucket)
+    kept()
+
+
 if word == "make":
     make(int(rest[0]))
 elif word == "wanted":
     wanted(rest[0])
 elif word == "plain":
     s3.create_bucket(Bucket=bucket)
+elif word == "put":
+    put(rest[0], rest[1], 0)
+elif word == "parts":
+    parts(rest[0])
 else:
-    {"disaster": disaster, "manifest": manifest, "versions": versions}[word]()
+    words = {"disaster": disaster, "manifest": manifest, "versions": versions, "kept": kept, "etags": etags, "anew": anew}
+    words[word]()

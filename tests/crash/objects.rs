@@ -27,9 +27,13 @@ pub fn server() -> &'static MinIo {
 
 /// What the other client says.
 pub fn client(word: &str, bucket: &str, more: &[&str]) -> String {
+    client_of(&server().endpoint(), word, bucket, more)
+}
+
+pub fn client_of(endpoint: &str, word: &str, bucket: &str, more: &[&str]) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash/objects.py");
     let output = Command::new(moto::python().unwrap())
-        .args([script, &server().endpoint(), word, bucket])
+        .args([script, endpoint, word, bucket])
         .args(more)
         .env_clear()
         .env("LANG", "C.UTF-8")
@@ -48,7 +52,7 @@ pub struct Lost {
     pub place: Place,
 }
 
-fn name() -> String {
+pub fn name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("b{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
@@ -97,7 +101,7 @@ pub fn is_back(lost: &Lost) {
     assert_eq!(old(&now).len(), lost.manifest.lines().count());
 }
 
-fn number(outputs: &Value, name: &str) -> u64 {
+pub fn number(outputs: &Value, name: &str) -> u64 {
     outputs[name].as_u64().unwrap_or_else(|| panic!("no {name} in {outputs}"))
 }
 

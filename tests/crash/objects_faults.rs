@@ -112,3 +112,20 @@ fn what_a_server_only_pretends_to_do_is_no_success() {
     lost.place.regrow("resume --no-wait").ends(0);
     is_back(&lost);
 }
+
+/// So many keys that the second listing goes through several ranges at once, and none of the first one is wrong.
+#[test]
+fn what_is_not_done_is_found_in_whatever_range_of_the_listing_it_lies() {
+    let lost = lost(2400, "");
+    let deletions = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&deletions);
+    let _proxy = through(&lost, move |head, _| {
+        let deletes = head.starts_with("POST ") && head.contains("?delete");
+        if deletes && seen.fetch_add(1, Ordering::SeqCst) > 3 { Fate::Pretended } else { Fate::Passes }
+    });
+    lost.place.run("--no-wait").ends(1);
+    assert!(deletions.load(Ordering::SeqCst) > 4);
+    let fault = lost.place.step("objects")["fault"].clone();
+    assert_eq!(fault["code"], "RG2912", "{fault:#}");
+    assert_eq!(fault["causes"].as_array().map(Vec::len), Some(5), "{fault:#}");
+}

@@ -20,6 +20,8 @@ pub enum Fate {
     Pretended,
     /// It is done, and nobody hears of it.
     AnswerLost,
+    /// It is done, and every ETag is another one than that of the content, as where a server encrypts with keys of its own.
+    OwnEtags,
     /// Nobody is there.
     Gone,
 }
@@ -68,19 +70,30 @@ fn serve(mut from: TcpStream, server: &str, fate: &dyn Fn(&str, u32) -> Fate, co
         Fate::Denied => fails("403 Forbidden", "AccessDenied"),
         Fate::FailsWithin => fails("200 OK", "InternalError"),
         Fate::Pretended => says("200 OK", "<?xml version=\"1.0\"?><DeleteResult></DeleteResult>"),
-        Fate::Passes | Fate::AnswerLost => {
+        Fate::Passes | Fate::AnswerLost | Fate::OwnEtags => {
             let mut to = TcpStream::connect(server).ok()?;
             to.write_all(head.replacen("\r\n", "\r\nConnection: close\r\n", 1).as_bytes()).ok()?;
             to.write_all(&body).ok()?;
             let mut answer = Vec::new();
             to.read_to_end(&mut answer).ok()?;
-            answer
+            if fate == Fate::OwnEtags { with_own_etags(answer) } else { answer }
         }
     };
     if fate != Fate::AnswerLost {
         from.write_all(&answer).ok()?;
     }
     None
+}
+
+/// Every word of 32 digits read from its end.
+fn with_own_etags(mut answer: Vec<u8>) -> Vec<u8> {
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    for word in answer.chunk_by_mut(|one, other| is_digit(one) == is_digit(other)) {
+        if word.len() == 32 && is_digit(&word[0]) {
+            word.reverse();
+        }
+    }
+    answer
 }
 
 fn request(from: &mut TcpStream) -> Option<(String, Vec<u8>)> {

@@ -16,6 +16,7 @@ mod params;
 mod perform;
 mod prepare;
 mod progress;
+mod prove;
 #[cfg(test)]
 mod tests;
 mod work;

@@ -1,46 +1,37 @@
-//! The pages of a listing, one fetched ahead while the one before is dealt with.
+//! The pages of a listing of versions.
 
 use std::future::Future;
 
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Page, Start};
+use crate::provider::s3::{Bucket, Page, Range, Start, ahead};
 
-/// How many lie ready; with them the memory is bounded, whatever the bucket's size.
-const AHEAD: usize = 2;
-
-/// Lists while `use_them` takes.
+/// Lists while `use_them` takes. The last page of a range may hold keys behind it.
 pub async fn with<T, F>(
     bucket: &Bucket,
     prefix: &str,
-    after: Option<String>,
+    range: &Range,
     use_them: impl FnOnce(Receiver<Page>) -> F,
 ) -> Result<T, Fault>
 where
     F: Future<Output = Result<T, Fault>>,
 {
-    let (to, from) = channel(AHEAD);
-    let (mut listing, mut using) = (std::pin::pin!(list(bucket, prefix, after, to)), std::pin::pin!(use_them(from)));
-    tokio::select! {
-        listed = &mut listing => {
-            listed?;
-            using.await
-        }
-        used = &mut using => used,
-    }
+    ahead(|to| list(bucket, prefix, range, to), use_them).await
 }
 
-async fn list(bucket: &Bucket, prefix: &str, after: Option<String>, to: Sender<Page>) -> Result<(), Fault> {
-    let mut start = Start { key: after, version: None };
+async fn list(bucket: &Bucket, prefix: &str, range: &Range, to: Sender<Page>) -> Result<(), Fault> {
+    let mut start = Start { key: range.after.clone(), version: None };
     loop {
-        let page = bucket.versions(prefix, &start).await?;
+        let mut page = bucket.versions(prefix, &start).await?;
+        // The next one begins in or behind that key.
+        let is_over = |next: &Start| next.key.as_ref().is_some_and(|key| range.ends_before(key));
+        page.next = page.next.filter(|next| !is_over(next));
         let next = page.next.clone();
         if next.as_ref() == Some(&start) {
             return Err(Fault::new("RG2907", format!("the listing of {} does not come to an end", bucket.said()))
                 .hint("this server gives one page again and again; its listing cannot be relied on"));
         }
-        // Nobody takes any more: whoever took them says why.
         if to.send(page).await.is_err() {
             return Ok(());
         }

@@ -3,14 +3,11 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::kind::Foresight;
 use crate::model::Fault;
 use crate::provider::s3::{self, Place};
-use crate::runbook::catalog::{Complaint, Known, Late};
-
-const MOST_PARALLEL: usize = 256;
+use crate::runbook::catalog::{Complaint, Late};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,19 +23,11 @@ pub struct Params {
     #[serde(default)]
     pub delete_newer: bool,
     /// How many calls at once: 16 unless said. A server that asks for less is given less.
-    #[serde(default = "sixteen")]
+    #[serde(default = "s3::parallel")]
     pub max_parallel: usize,
 }
 
-fn sixteen() -> usize {
-    16
-}
-
 impl Params {
-    pub fn parallel(&self) -> usize {
-        self.max_parallel.clamp(1, MOST_PARALLEL)
-    }
-
     /// What people call it: the bucket, and the part of it.
     pub fn said(&self) -> String {
         match self.prefix.as_str() {
@@ -66,13 +55,7 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
             .and_then(|text| moment(text).err())
             .map(|fault| Complaint::of(&["as_of"], "RG2908", fault)),
     );
-    if let Known::Known(Value::Number(number)) = with.get(&["max_parallel"])
-        && !number.as_u64().is_some_and(|number| (1..=MOST_PARALLEL as u64).contains(&number))
-    {
-        let fault = Fault::new("RG2908", format!("`max_parallel` is from 1 to {MOST_PARALLEL}"))
-            .hint("leave it out for 16, which most servers take");
-        found.push(Complaint::of(&["max_parallel"], "RG2908", fault));
-    }
+    found.extend(s3::check_parallel(with));
     found
 }
 

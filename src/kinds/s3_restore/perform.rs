@@ -1,36 +1,16 @@
 //! Does what was decided for a page, several calls at once.
 
-use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-
 use super::decide::Action;
 use super::history::History;
 use crate::model::Fault;
-use crate::provider::s3::{LARGEST_COPY, PART, Source, Writer};
+use crate::provider::s3::{By, Job, LARGEST_COPY, PART, Refused, Source, Writer, cut, settle, together};
 
 /// A call that takes many away counts as many to a server, so large ones are no gain.
 const DELETED_AT_ONCE: usize = 250;
 
-type Failures = Vec<(String, Fault)>;
-type Job<'a> = BoxFuture<'a, Result<(u64, Failures), Fault>>;
-
 /// Returns the keys that could not be dealt with, and why; fails where nothing more can be done.
-pub async fn perform(bucket: &Writer, todo: &[(History, Action)], done: impl Fn(u64)) -> Result<Failures, Fault> {
-    let mut jobs = jobs(bucket, todo).into_iter();
-    let (mut running, mut failed, mut count) = (FuturesUnordered::new(), Vec::new(), 0);
-    loop {
-        while running.len() < bucket.flow().width()
-            && let Some(job) = jobs.next()
-        {
-            running.push(job);
-        }
-        let Some(ended) = running.next().await else { return Ok(failed) };
-        let (keys, failures) = ended?;
-        failed.extend(failures);
-        count += keys;
-        done(count);
-    }
+pub async fn perform(bucket: &Writer, todo: &[(History, Action)], done: impl Fn(u64)) -> Result<Refused, Fault> {
+    together(bucket.flow(), jobs(bucket, todo), done).await
 }
 
 fn jobs<'a>(bucket: &'a Writer, todo: &'a [(History, Action)]) -> Vec<Job<'a>> {
@@ -50,7 +30,7 @@ fn jobs<'a>(bucket: &'a Writer, todo: &'a [(History, Action)]) -> Vec<Job<'a>> {
     jobs
 }
 
-async fn copy(bucket: &Writer, history: &History, source: &Source) -> Result<(u64, Failures), Fault> {
+async fn copy(bucket: &Writer, history: &History, source: &Source) -> Result<(u64, Refused), Fault> {
     let before = history.now.as_ref().map(|now| now.id.as_str());
     let mut sent = false;
     let copied = bucket
@@ -62,10 +42,12 @@ async fn copy(bucket: &Writer, history: &History, source: &Source) -> Result<(u6
                 if again && is_done(bucket, source, before).await? {
                     return Ok(());
                 }
-                match source.content.size > LARGEST_COPY {
-                    true => bucket.copy_in_parts(source, PART).await,
-                    false => bucket.copy(source).await,
-                }
+                let (key, from, size) = (&source.key, source.of(bucket), source.content.size);
+                let copied = match size > LARGEST_COPY {
+                    true => bucket.copy_in_parts(key, &from, By::Server, &cut(size, PART), &|_| ()).await,
+                    false => bucket.copy(key, &from, By::Server).await,
+                };
+                copied.map(|_| ())
             }
         })
         .await;
@@ -73,15 +55,16 @@ async fn copy(bucket: &Writer, history: &History, source: &Source) -> Result<(u6
 }
 
 async fn is_done(bucket: &Writer, source: &Source, before: Option<&str>) -> Result<bool, Fault> {
-    Ok(bucket.current(&source.key).await?.is_some_and(|(id, etag, size)| {
-        Some(id.as_str()) != before
-            && size == source.content.size
-            && (etag == source.content.etag || etag.contains('-') || source.content.etag.contains('-'))
+    Ok(bucket.current(&source.key).await?.is_some_and(|now| {
+        let (etag, wanted) = (&now.content.etag, &source.content.etag);
+        Some(now.id.as_str()) != before
+            && now.content.size == source.content.size
+            && (etag == wanted || etag.contains('-') || wanted.contains('-'))
     }))
 }
 
 /// Sent again where the answer was lost: what is gone is gone, and a second marker on top changes nothing that is seen.
-async fn delete(bucket: &Writer, what: Vec<(String, Option<String>)>) -> Result<(u64, Failures), Fault> {
+async fn delete(bucket: &Writer, what: Vec<(String, Option<String>)>) -> Result<(u64, Refused), Fault> {
     let refused = bucket.flow().again(|| async {
         let refused = bucket.delete(&what).await?;
         match refused.iter().find(|(_, fault)| fault.retry.is_transient()) {
@@ -91,12 +74,4 @@ async fn delete(bucket: &Writer, what: Vec<(String, Option<String>)>) -> Result<
     });
     let refused = refused.await?;
     settle(what.len() as u64, refused)
-}
-
-/// A server that is gone, or lets nobody in, is no matter of one key.
-fn settle(keys: u64, failures: Failures) -> Result<(u64, Failures), Fault> {
-    match failures.iter().find(|(_, fault)| fault.retry.is_transient() || fault.code == "RG2906") {
-        Some((_, fault)) => Err(fault.clone()),
-        None => Ok((keys, failures)),
-    }
 }

@@ -11,7 +11,7 @@ use super::params::{Params, moment};
 use super::progress::Sums;
 use crate::kind::{Op, Prepared};
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Flow, Page, Versioning};
+use crate::provider::s3::{Bucket, Flow, Page, Range, Versioning};
 
 /// So many pages are counted ahead. Of a larger bucket it is said that there is more: the work itself lists all of it.
 const COUNTED_PAGES: usize = 200;
@@ -33,7 +33,7 @@ pub async fn prepare(op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
     }
     let bucket = Bucket::open(&with.place, Flow::of_a_look()).await?;
     versioned(&bucket).await?;
-    let counted = pages::with(&bucket, &with.prefix, None, |pages| count(with, as_of, pages)).await?;
+    let counted = pages::with(&bucket, &with.prefix, &Range::default(), |pages| count(with, as_of, pages)).await?;
     let mut changes = vec![format!("{} goes back to {as_of}", with.said())];
     changes.extend(words(&counted.sums, with.delete_newer, counted.whole));
     changes.extend(gone(&bucket, as_of).await?);

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use super::decide::Action;
 use super::history::{History, content};
-use crate::kind::{Op, Outputs, ReadCx, kept};
-use crate::model::Fault;
+use crate::kind::Outputs;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -125,21 +124,4 @@ impl Begun {
 
 fn latest(history: &History) -> String {
     history.now.as_ref().map(|now| now.id.clone()).unwrap_or_default()
-}
-
-const NAME: &str = "objects";
-
-pub fn read<A, B>(cx: &ReadCx, op: &Op<A, B>) -> Result<Progress, Fault> {
-    let kept: Option<Progress> = kept::read(cx, op, NAME).map_err(|error| unkept().caused_by(&error))?;
-    Ok(kept.unwrap_or_default())
-}
-
-/// Survives a power cut once this returned.
-pub fn write<A, B>(cx: &ReadCx, op: &Op<A, B>, progress: &Progress) -> Result<(), Fault> {
-    kept::write(cx, op, NAME, progress).map_err(|error| unkept().caused_by(&error))
-}
-
-fn unkept() -> Fault {
-    Fault::new("RG2911", "how far the work is cannot be kept in the run's folder")
-        .hint("make room or make it writable; the step goes on from where it was")
 }

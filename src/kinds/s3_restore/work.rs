@@ -1,34 +1,34 @@
-//! The work: page by page it is decided, written down and done; then a second listing proves it.
+//! The work: page by page it is decided, written down and done.
 
 use tokio::sync::mpsc::Receiver;
 
-use super::decide::{decide, is_proven};
+use super::decide::decide;
 use super::history::{Histories, History};
 use super::pages;
 use super::params::Params;
 use super::perform::perform;
 use super::prepare::{Prior, versioned};
-use super::progress::{self, Begun, Progress};
+use super::progress::{Begun, Progress};
+use super::prove::prove;
 use crate::kind::{Next, Op, WorkCx};
 use crate::model::{Fault, Pulse, RetryClass};
-use crate::provider::s3::{Page, Writer};
-
-/// As many keys are named where something is wrong with them.
-const NAMED: usize = 5;
+use crate::provider::s3::{Failed, Marks, Page, Range, Writer, progress};
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
-    let bucket = Writer::open(cx, &op.params.place, op.params.parallel()).await?;
+    let bucket = Writer::open(cx, &op.params.place, op.params.max_parallel).await?;
     versioned(&bucket).await?;
-    let mut progress = progress::read(cx, op)?;
+    let mut progress: Progress = progress::read(cx, op)?;
+    let mut marks = Marks::default();
     if progress.after.is_some() {
         cx.say(&format!("goes on behind {} keys that are done", progress.sums.keys()));
     }
     if !progress.through {
-        let after = progress.after.clone();
-        let act = Act { cx, op, bucket: &bucket, progress: &mut progress, failed: Failed::default() };
-        pages::with(&bucket, &op.params.prefix, after, |pages| act.all(pages)).await?;
+        let rest = Range::behind(progress.after.clone());
+        let (progress, marks) = (&mut progress, &mut marks);
+        let act = Act { cx, op, bucket: &bucket, progress, marks, failed: Failed::default() };
+        pages::with(&bucket, &op.params.prefix, &rest, |pages| act.all(pages)).await?;
     }
-    pages::with(&bucket, &op.params.prefix, None, |pages| prove(cx, op, &bucket, &progress, pages)).await?;
+    prove(cx, op, &bucket, &progress, &marks).await?;
     Ok(Next::Done(progress.sums.outputs(&op.prior.as_of.to_string())))
 }
 
@@ -37,35 +37,8 @@ struct Act<'a> {
     op: &'a Op<Params, Prior>,
     bucket: &'a Writer,
     progress: &'a mut Progress,
+    marks: &'a mut Marks,
     failed: Failed,
-}
-
-/// Keys that could not be brought back, for reasons that are theirs alone.
-#[derive(Default)]
-struct Failed {
-    count: u64,
-    first: Vec<String>,
-}
-
-impl Failed {
-    fn add(&mut self, keys: Vec<(String, Fault)>) {
-        for (key, fault) in keys {
-            self.count += 1;
-            if self.first.len() < NAMED {
-                let why = fault.causes.first().unwrap_or(&fault.message);
-                self.first.push(format!("{key}: {why}"));
-            }
-        }
-    }
-
-    fn fault(self) -> Fault {
-        let objects = if self.count == 1 { "object" } else { "objects" };
-        let what = format!("{} {objects} could not be brought back; all others are", self.count);
-        let mut fault = Fault::new("RG2910", what)
-            .hint("the causes name the first ones; mend it, then `regrow retry STEP`: what is back is left alone");
-        fault.causes = self.first;
-        fault
-    }
 }
 
 impl Act<'_> {
@@ -111,6 +84,7 @@ impl Act<'_> {
             self.progress.begun.remove(key);
         }
         self.progress.sums = sums;
+        self.marks.add(&last);
         self.progress.after = Some(last);
         self.say(self.progress.sums.keys());
         Ok(())
@@ -127,7 +101,7 @@ impl Act<'_> {
         if self.failed.count > 0 {
             // The next attempt looks at every key again; those that are back are left alone.
             progress::write(self.cx, self.op, &Progress::default())?;
-            return Err(self.failed.fault());
+            return Err(self.failed.fault("brought back"));
         }
         self.progress.begun.clear();
         self.progress.through = true;
@@ -136,44 +110,6 @@ impl Act<'_> {
 }
 
 /// Without its last page a listing says nothing.
-fn broken_off(bucket: &Writer) -> Fault {
+pub fn broken_off(bucket: &Writer) -> Fault {
     Fault::new("RG2907", format!("the listing of {} broke off", bucket.said())).retry(RetryClass::Later)
-}
-
-/// Every key is as it was, says a listing made after the last change.
-async fn prove(
-    cx: &WorkCx,
-    op: &Op<Params, Prior>,
-    bucket: &Writer,
-    progress: &Progress,
-    mut pages: Receiver<Page>,
-) -> Result<(), Fault> {
-    let mut histories = Histories::new(op.prior.as_of);
-    let (mut seen, mut wrong) = (0, Vec::new());
-    loop {
-        let page = pages.recv().await.ok_or_else(|| broken_off(bucket))?;
-        let is_last = page.next.is_none();
-        for history in histories.take(page) {
-            seen += 1;
-            if !is_proven(&history, op.params.delete_newer) {
-                wrong.push(history.key);
-            }
-        }
-        let total = Some(progress.sums.keys().max(seen));
-        cx.pulse(Pulse { done: seen, total, unit: "keys".to_owned(), doing: "comparing".to_owned() });
-        if wrong.len() > NAMED || is_last {
-            break;
-        }
-    }
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    // Somebody writes there, or a call did not do what its answer says: the next attempt looks at every key again.
-    progress::write(cx, op, &Progress::default())?;
-    wrong.truncate(NAMED);
-    let what = format!("{} does not hold what it held at {}", bucket.said(), op.prior.as_of);
-    let mut fault = Fault::new("RG2912", what)
-        .hint("somebody may still be writing there: stop that, then `regrow retry STEP`; what is back is left alone");
-    fault.causes = wrong.into_iter().map(|key| format!("is not as it was: {key}")).collect();
-    Err(fault)
 }

@@ -2,11 +2,12 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketVersioningStatus, EncodingType, ExpirationStatus, LifecycleRule};
+use jiff::Timestamp;
 
 use super::client;
 use super::fault::of;
 use super::flow::Flow;
-use super::list::{Page, Start, page};
+use super::list::{Content, Objects, Page, Start, content, objects, page, time};
 use super::place::Place;
 use crate::model::{Fault, RetryClass};
 
@@ -22,6 +23,15 @@ pub enum Versioning {
     Enabled,
     Suspended,
     Never,
+}
+
+/// What is current under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Current {
+    pub id: String,
+    pub content: Content,
+    /// When it was written, in whole seconds.
+    pub time: Option<Timestamp>,
 }
 
 /// A rule that takes old versions away.
@@ -85,39 +95,76 @@ impl Bucket {
         })
     }
 
+    /// Up to 1,000 objects behind that key.
+    pub async fn objects(&self, prefix: &str, after: Option<&str>) -> Result<Objects, Fault> {
+        let answer = self.flow.again(|| async {
+            let call = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
+            let call = call.encoding_type(EncodingType::Url).set_start_after(after.map(str::to_owned));
+            call.send().await.map_err(|e| of(&self.said, e))
+        });
+        let page = objects(&answer.await?).ok_or_else(|| {
+            Fault::new("RG2907", format!("{} lists objects without their key or time", self.said))
+                .hint("this server's listing cannot be relied on")
+        })?;
+        let mut last = after;
+        for object in &page.objects {
+            // Whoever goes on behind a key, or holds two listings side by side, relies on it.
+            if last.is_some_and(|last| last.as_bytes() >= object.key.as_bytes()) {
+                return Err(Fault::new("RG2907", format!("{} does not list keys in their order", self.said))
+                    .hint("this server's listing cannot be relied on"));
+            }
+            last = Some(&object.key);
+        }
+        Ok(page)
+    }
+
     /// How many objects there are now, and how large they are together.
     pub async fn count(&self, prefix: &str) -> Result<(u64, u64), Fault> {
-        let (mut count, mut bytes, mut token) = (0, 0, None);
+        let (mut count, mut bytes, mut after) = (0, 0, None);
         loop {
-            let answer = self.flow.again(|| async {
-                let call = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
-                let call = call.encoding_type(EncodingType::Url).set_continuation_token(token.clone());
-                call.send().await.map_err(|e| of(&self.said, e))
-            });
-            let answer = answer.await?;
-            count += answer.contents().len() as u64;
-            bytes += answer.contents().iter().filter_map(|it| u64::try_from(it.size()?).ok()).sum::<u64>();
-            token = answer.next_continuation_token().map(str::to_owned);
-            if !answer.is_truncated().unwrap_or(false) || token.is_none() {
+            let page = self.objects(prefix, after.as_deref()).await?;
+            count += page.objects.len() as u64;
+            bytes += page.objects.iter().map(|it| it.content.size).sum::<u64>();
+            after = page.objects.last().map(|it| it.key.clone());
+            if !page.more || after.is_none() {
                 return Ok((count, bytes));
             }
         }
     }
 
-    /// The id, ETag and size of what is current under that key; none if nothing is.
-    pub async fn current(&self, key: &str) -> Result<Option<(String, String, u64)>, Fault> {
+    /// What is current under that key; none if nothing is.
+    pub async fn current(&self, key: &str) -> Result<Option<Current>, Fault> {
         let answer = self.flow.again(|| async {
             match self.client.head_object().bucket(&self.name).key(key).send().await {
-                Ok(head) => Ok(Some((
-                    head.version_id().unwrap_or("null").to_owned(),
-                    head.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-                    head.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
-                ))),
+                Ok(head) => Ok(Some(Current {
+                    id: head.version_id().unwrap_or("null").to_owned(),
+                    content: content(
+                        head.e_tag(),
+                        head.content_length(),
+                        head.storage_class().map(|class| class.as_str()),
+                    ),
+                    time: head.last_modified().and_then(time),
+                })),
                 Err(error) if error.raw_response().is_some_and(|answer| answer.status().as_u16() == 404) => Ok(None),
                 Err(error) => Err(of(&self.said, error)),
             }
         });
         answer.await
+    }
+
+    /// When the bucket was made: what tells it from another one of its name. None where nobody may say.
+    pub async fn made(&self) -> Result<Option<Timestamp>, Fault> {
+        let answer = self.flow.again(|| async {
+            self.client.list_buckets().prefix(&self.name).send().await.map_err(|e| of(&self.said, e))
+        });
+        match answer.await {
+            Ok(answer) => {
+                let this = answer.buckets().iter().find(|bucket| bucket.name() == Some(&self.name));
+                Ok(this.and_then(|bucket| time(bucket.creation_date()?)))
+            }
+            Err(fault) if fault.retry == RetryClass::Never => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 }
 

@@ -15,6 +15,8 @@ const OF_WORK: Duration = Duration::from_secs(120);
 const OF_A_LOOK: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// More than any server takes from one.
+pub const MOST_PARALLEL: usize = 256;
 
 /// Shared by all calls of one piece of work.
 pub struct Flow {
@@ -28,6 +30,7 @@ pub struct Flow {
 impl Flow {
     /// For work, with so many calls at once.
     pub fn of_work(most: usize) -> Self {
+        let most = most.clamp(1, MOST_PARALLEL);
         Self { patience: OF_WORK, most, width: AtomicUsize::new(most), well: AtomicUsize::new(0) }
     }
 

@@ -1,6 +1,7 @@
 //! What a listing of versions holds, free of the client's types.
 
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::DateTime;
 use jiff::Timestamp;
 
@@ -39,22 +40,58 @@ pub struct Page {
     pub next: Option<Start>,
 }
 
+/// An object that is there now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    pub key: String,
+    pub content: Content,
+    /// When it was written.
+    pub time: Timestamp,
+}
+
+/// Objects in the order of their keys, and whether more follow.
+pub struct Objects {
+    pub objects: Vec<Object>,
+    pub more: bool,
+}
+
+/// None if the server left out what no object can be without.
+pub fn objects(output: &ListObjectsV2Output) -> Option<Objects> {
+    let encoded = output.encoding_type().is_some();
+    let objects = output.contents().iter().map(|object| {
+        let key = object.key()?;
+        Some(Object {
+            key: if encoded { decode(key) } else { key.to_owned() },
+            content: content(object.e_tag(), object.size(), object.storage_class().map(|class| class.as_str())),
+            time: time(object.last_modified()?)?,
+        })
+    });
+    Some(Objects { objects: objects.collect::<Option<_>>()?, more: output.is_truncated().unwrap_or(false) })
+}
+
+pub fn content(etag: Option<&str>, size: Option<i64>, class: Option<&str>) -> Content {
+    Content {
+        etag: etag.unwrap_or_default().trim_matches('"').to_owned(),
+        size: size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+        class: class.filter(|class| !class.is_empty()).unwrap_or("STANDARD").to_owned(),
+    }
+}
+
 /// None if the server left out what no entry can be without.
 pub fn page(output: ListObjectVersionsOutput) -> Option<Page> {
     let encoded = output.encoding_type().is_some();
     let text = |name: &str| if encoded { decode(name) } else { name.to_owned() };
-    let class = |class: &str| if class.is_empty() { "STANDARD".to_owned() } else { class.to_owned() };
     let versions = output.versions().iter().map(|version| {
         Some(Entry {
             key: text(version.key()?),
             id: version.version_id().unwrap_or("null").to_owned(),
             time: time(version.last_modified()?)?,
             latest: version.is_latest().unwrap_or(false),
-            content: Some(Content {
-                etag: version.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
-                size: u64::try_from(version.size().unwrap_or(0)).unwrap_or(0),
-                class: class(version.storage_class().map_or("", |class| class.as_str())),
-            }),
+            content: Some(content(
+                version.e_tag(),
+                version.size(),
+                version.storage_class().map(|class| class.as_str()),
+            )),
         })
     });
     let markers = output.delete_markers().iter().map(|marker| {
@@ -73,7 +110,7 @@ pub fn page(output: ListObjectVersionsOutput) -> Option<Page> {
     Some(Page { versions: versions.collect::<Option<_>>()?, markers: markers.collect::<Option<_>>()?, next })
 }
 
-fn time(time: &DateTime) -> Option<Timestamp> {
+pub fn time(time: &DateTime) -> Option<Timestamp> {
     Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 

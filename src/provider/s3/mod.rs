@@ -4,18 +4,26 @@
 //! what is wrong with a call has a code of ours; who asks for less is given less ([`Flow`]); names travel in a form that
 //! every byte of a key survives.
 
+mod ahead;
 mod bucket;
 mod client;
 mod fault;
 mod flow;
 mod list;
+mod marks;
 mod parts;
+mod pass;
 mod place;
+pub mod progress;
+mod together;
 mod write;
 
-pub use bucket::{Bucket, Expiry, Versioning};
+pub use ahead::ahead;
+pub use bucket::{Bucket, Current, Expiry, Versioning};
 pub use flow::Flow;
-pub use list::{Content, Entry, Page, Start};
-pub use parts::{LARGEST_COPY, PART};
-pub use place::{Place, check};
-pub use write::{Source, Writer};
+pub use list::{Content, Entry, Object, Objects, Page, Start};
+pub use marks::{Marks, Range};
+pub use parts::{LARGEST_COPY, PART, cut};
+pub use place::{Place, check, check_parallel, parallel};
+pub use together::{Failed, Job, Refused, settle, together};
+pub use write::{By, Origin, Source, Writer};

@@ -1,13 +1,11 @@
 //! A copy in parts, of what is too large for one call. Unlike that, it begins with nothing: everything that belongs to the
 //! object is read from the version and sent along.
 
-use aws_sdk_s3::operation::create_multipart_upload::builders::CreateMultipartUploadFluentBuilder;
-use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass, Tag};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass};
 
 use super::fault::of;
-use super::list::encode;
-use super::write::{Source, Writer};
+use super::pass::like;
+use super::write::{By, Origin, Writer};
 use crate::model::Fault;
 
 /// Of one call.
@@ -15,65 +13,91 @@ pub const LARGEST_COPY: u64 = 5 << 30;
 /// How large parts are, unless there would be too many.
 pub const PART: u64 = 256 << 20;
 const MOST_PARTS: u64 = 10_000;
+/// Of all parts but the last.
+const LEAST_PART: u64 = 5 << 20;
+
+/// How large each part is.
+pub fn cut(size: u64, part: u64) -> Vec<u64> {
+    let part = part.max(size.div_ceil(MOST_PARTS)).max(1);
+    (0..size.div_ceil(part)).map(|at| part.min(size - at * part)).collect()
+}
+
+impl Origin<'_> {
+    /// The parts in which it was uploaded, where that is so and the server tells: a copy in the same parts has the same ETag.
+    pub async fn parts(&self) -> Result<Option<Vec<u64>>, Fault> {
+        let count = self.content.etag.split_once('-').and_then(|(_, count)| count.parse::<u64>().ok());
+        let Some(count) = count.filter(|count| (1..=MOST_PARTS).contains(count)) else { return Ok(None) };
+        let head = self.bucket.client.head_object().bucket(&self.bucket.name).key(self.key).part_number(1);
+        let head = head.set_version_id(self.id.map(str::to_owned)).set_if_match(self.only_if()).send().await;
+        let head = head.map_err(|error| of(self.bucket.said(), error))?;
+        let first = head.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+        let is_known = first > 0 && (count == 1 || first >= LEAST_PART);
+        Ok(is_known.then(|| cut(self.content.size, first)).filter(|parts| parts.len() as u64 == count))
+    }
+}
 
 impl Writer {
-    /// As [`Writer::copy`], in parts of that size. What was begun and does not come to its end is given up, so that nobody
-    /// pays for its parts.
-    pub async fn copy_in_parts(&self, source: &Source, part: u64) -> Result<(), Fault> {
-        let head = self.client.head_object().bucket(&self.name).key(&source.key).version_id(&source.id).send().await;
-        let head = head.map_err(|error| of(self.said(), error))?;
-        let tags = self.client.get_object_tagging().bucket(&self.name).key(&source.key).version_id(&source.id);
-        let tags = tags.send().await.map_err(|error| of(self.said(), error))?;
-        let begin = self.client.create_multipart_upload().bucket(&self.name).key(&source.key);
-        let begin = begin.storage_class(StorageClass::from(source.content.class.as_str()));
-        let begun = like(begin, &head, tags.tag_set()).send().await.map_err(|error| of(self.said(), error))?;
+    /// As [`Writer::copy`], in parts of these sizes. What was begun and does not come to its end is given up, so that nobody
+    /// pays for its parts. `done` is told the bytes of each part.
+    pub async fn copy_in_parts(
+        &self,
+        key: &str,
+        from: &Origin<'_>,
+        by: By,
+        parts: &[u64],
+        done: &(dyn Fn(u64) + Sync),
+    ) -> Result<String, Fault> {
+        let id = from.id.map(str::to_owned);
+        let head = from.bucket.client.head_object().bucket(&from.bucket.name).key(from.key).set_version_id(id);
+        let head = head.set_if_match(from.only_if()).send().await;
+        let head = head.map_err(|error| of(from.bucket.said(), error))?;
+        let tags = from.tags().await?;
+        let begin = self.client.create_multipart_upload().bucket(&self.name).key(key);
+        let begin = begin.storage_class(StorageClass::from(from.content.class.as_str()));
+        let begun = like!(begin, head, tags).send().await.map_err(|error| of(self.said(), error))?;
         let upload = begun.upload_id().unwrap_or_default();
-        let copied = self.copy_parts(source, upload, part.max(source.content.size.div_ceil(MOST_PARTS))).await;
+        let copied = self.copy_parts(key, from, by, upload, parts, done).await;
         if copied.is_err() {
-            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(&source.key).upload_id(upload);
+            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(key).upload_id(upload);
             // The first failure is the one to tell; a server that is gone keeps the parts until its rules take them.
             let _ = abort.send().await;
         }
         copied
     }
 
-    async fn copy_parts(&self, source: &Source, upload: &str, part: u64) -> Result<(), Fault> {
-        let (size, mut done, mut from, mut number) = (source.content.size, Vec::new(), 0, 1);
-        while from < size {
-            let to = (from + part).min(size);
-            let copied = self.flow().again(|| async {
-                let call = self.client.upload_part_copy().bucket(&self.name).key(&source.key).upload_id(upload);
-                let call = call.part_number(number).copy_source(self.source(source));
-                let call = call.copy_source_range(format!("bytes={from}-{}", to - 1));
-                call.send().await.map_err(|error| of(self.said(), error))
+    async fn copy_parts(
+        &self,
+        key: &str,
+        from: &Origin<'_>,
+        by: By,
+        upload: &str,
+        parts: &[u64],
+        done: &(dyn Fn(u64) + Sync),
+    ) -> Result<String, Fault> {
+        let (mut copied, mut start) = (Vec::new(), 0);
+        for (number, size) in (1..).zip(parts) {
+            let range = format!("bytes={start}-{}", start + size - 1);
+            let tag = self.flow().again(|| async {
+                match by {
+                    By::Server => {
+                        let call = self.client.upload_part_copy().bucket(&self.name).key(key).upload_id(upload);
+                        let call = call.part_number(number).copy_source(from.path()).copy_source_range(range.clone());
+                        let answer = call.set_copy_source_if_match(from.only_if()).send().await;
+                        let answer = answer.map_err(|error| of(self.said(), error))?;
+                        Ok(answer.copy_part_result().and_then(|result| result.e_tag().map(str::to_owned)))
+                    }
+                    By::Us => self.pass_part(key, from, upload, number, &range).await,
+                }
             });
-            let tag = copied.await?.copy_part_result().and_then(|result| result.e_tag().map(str::to_owned));
-            done.push(CompletedPart::builder().part_number(number).set_e_tag(tag).build());
-            (from, number) = (to, number + 1);
+            copied.push(CompletedPart::builder().part_number(number).set_e_tag(tag.await?).build());
+            done(*size);
+            start += size;
         }
-        let whole = CompletedMultipartUpload::builder().set_parts(Some(done)).build();
-        let call = self.client.complete_multipart_upload().bucket(&self.name).key(&source.key).upload_id(upload);
-        call.multipart_upload(whole).send().await.map(|_| ()).map_err(|error| of(self.said(), error))
+        let whole = CompletedMultipartUpload::builder().set_parts(Some(copied)).build();
+        let call = self.client.complete_multipart_upload().bucket(&self.name).key(key).upload_id(upload);
+        let answer = call.multipart_upload(whole).send().await.map_err(|error| of(self.said(), error))?;
+        Ok(answer.e_tag().unwrap_or_default().trim_matches('"').to_owned())
     }
-}
-
-/// Everything that one call would have copied by itself.
-fn like(
-    begin: CreateMultipartUploadFluentBuilder,
-    head: &HeadObjectOutput,
-    tags: &[Tag],
-) -> CreateMultipartUploadFluentBuilder {
-    let own = |text: Option<&str>| text.map(str::to_owned);
-    let tags: Vec<String> = tags.iter().map(|tag| format!("{}={}", encode(tag.key()), encode(tag.value()))).collect();
-    begin
-        .set_metadata(head.metadata().cloned())
-        .set_content_type(own(head.content_type()))
-        .set_content_encoding(own(head.content_encoding()))
-        .set_content_disposition(own(head.content_disposition()))
-        .set_content_language(own(head.content_language()))
-        .set_cache_control(own(head.cache_control()))
-        .set_website_redirect_location(own(head.website_redirect_location()))
-        .set_tagging((!tags.is_empty()).then(|| tags.join("&")))
 }
 
 #[cfg(test)]
@@ -85,7 +109,7 @@ mod tests {
     use super::*;
     use crate::kind::{ReadCx, WriteCx};
     use crate::model::record::Mode;
-    use crate::provider::s3::{Bucket, Flow, Place, Start};
+    use crate::provider::s3::{Bucket, Flow, Place, Source, Start};
 
     /// With parts of the least size that servers take.
     #[tokio::test]
@@ -110,7 +134,8 @@ mod tests {
 
         let old = bucket.versions("", &Start::default()).await.unwrap().versions.remove(1);
         let mut source = Source { key: key.to_owned(), id: old.id, content: old.content.unwrap() };
-        bucket.copy_in_parts(&source, 5 << 20).await.unwrap();
+        let parts = cut(source.content.size, 5 << 20);
+        bucket.copy_in_parts(key, &source.of(&bucket), By::Server, &parts, &|_| ()).await.unwrap();
         let now = client.get_object().bucket("large").key(key).send().await.unwrap();
         assert_eq!(now.metadata().unwrap()["of"], "regrow");
         assert_eq!((now.content_type(), now.cache_control()), (Some("video/x"), Some("no-store")));
@@ -122,7 +147,8 @@ mod tests {
 
         // It is told larger than it is, so that a part fails.
         source.content.size *= 2;
-        bucket.copy_in_parts(&source, 5 << 20).await.unwrap_err();
+        let parts = cut(source.content.size, 5 << 20);
+        bucket.copy_in_parts(key, &source.of(&bucket), By::Server, &parts, &|_| ()).await.unwrap_err();
         let begun = client.list_multipart_uploads().bucket("large").prefix(key).send().await.unwrap();
         assert!(begun.uploads().is_empty(), "{begun:?}");
         assert_eq!(Bucket::open(&place, Flow::of_a_look()).await.unwrap().count("").await.unwrap(), (1, 12_000_000));

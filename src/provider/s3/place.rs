@@ -2,8 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
+use super::flow::MOST_PARALLEL;
 use crate::model::Fault;
 use crate::model::secret::Secret;
 use crate::runbook::catalog::{Complaint, Known, Late};
@@ -39,7 +41,23 @@ impl Place {
         said(&self.bucket, self.endpoint.as_deref())
     }
 
-    /// The same from a `with` whose templates are not filled in; none without the bucket's name.
+    /// Whether one server holds both, and whoever reads the one may ask it to write the other: then it copies by itself.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        self.endpoint() == other.endpoint()
+            && (&self.profile, &self.access_key_id, &self.secret_access_key, &self.session_token)
+                == (&other.profile, &other.access_key_id, &other.secret_access_key, &other.session_token)
+    }
+
+    /// Whether both are one bucket.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.endpoint() == other.endpoint() && self.bucket == other.bucket
+    }
+
+    fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref().map(|endpoint| endpoint.trim().trim_end_matches('/'))
+    }
+
+    /// What [`Place::said`] says, from a `with` whose templates are not filled in; none without the bucket's name.
     pub fn foreseen(with: &Late<'_>) -> Option<String> {
         with.text(&["bucket"]).map(|bucket| said(bucket, with.text(&["endpoint"])))
     }
@@ -90,4 +108,19 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
         }
     }
     found
+}
+
+/// How many calls at once unless a runbook says it.
+pub fn parallel() -> usize {
+    16
+}
+
+pub fn check_parallel(with: &Late<'_>) -> Option<Complaint> {
+    let Known::Known(Value::Number(number)) = with.get(&["max_parallel"]) else { return None };
+    let is_fine = number.as_u64().is_some_and(|number| (1..=MOST_PARALLEL as u64).contains(&number));
+    (!is_fine).then(|| {
+        let fault = Fault::new("RG2908", format!("`max_parallel` is from 1 to {MOST_PARALLEL}"))
+            .hint("leave it out for 16, which most servers take");
+        Complaint::of(&["max_parallel"], "RG2908", fault)
+    })
 }

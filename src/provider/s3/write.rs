@@ -22,26 +22,66 @@ pub struct Source {
     pub content: Content,
 }
 
+impl Source {
+    pub fn of<'a>(&'a self, bucket: &'a Bucket) -> Origin<'a> {
+        Origin { bucket, key: &self.key, id: Some(&self.id), content: &self.content }
+    }
+}
+
+/// From where a copy is made.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    pub bucket: &'a Bucket,
+    pub key: &'a str,
+    /// A version of it. None: what is current, as long as that is what was listed.
+    pub id: Option<&'a str>,
+    pub content: &'a Content,
+}
+
+impl Origin<'_> {
+    pub(super) fn path(&self) -> String {
+        let (bucket, key) = (encode(&self.bucket.name), encode(self.key));
+        match self.id {
+            Some(id) => format!("{bucket}/{key}?versionId={id}"),
+            None => format!("{bucket}/{key}"),
+        }
+    }
+
+    /// Where only what is current can be named: the ETag that it must have.
+    pub(super) fn only_if(&self) -> Option<String> {
+        self.id.is_none().then(|| format!("\"{}\"", self.content.etag))
+    }
+}
+
+/// Through whom the bytes of a copy go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The server copies by itself.
+    Server,
+    /// They are read from the one and written to the other.
+    Us,
+}
+
 impl Writer {
     /// With leave to act, so many calls at once.
     pub async fn open(_: &WriteCx, place: &Place, most: usize) -> Result<Self, Fault> {
         Bucket::open(place, Flow::of_work(most)).await.map(Writer)
     }
 
-    pub(super) fn source(&self, source: &Source) -> String {
-        format!("{}/{}?versionId={}", encode(&self.name), encode(&source.key), source.id)
-    }
-
-    /// Makes that version the current one, with its metadata, tags and storage class. For what is no larger than
-    /// [`super::LARGEST_COPY`].
-    pub async fn copy(&self, source: &Source) -> Result<(), Fault> {
-        let call = self.client.copy_object().bucket(&self.name).key(&source.key).copy_source(self.source(source));
+    /// Makes it the current version of that key, with its metadata, tags and storage class. For what is no larger than
+    /// [`super::LARGEST_COPY`]. Returns the ETag of the copy.
+    pub async fn copy(&self, key: &str, from: &Origin<'_>, by: By) -> Result<String, Fault> {
+        if by == By::Us {
+            return self.pass(key, from).await;
+        }
+        let call = self.client.copy_object().bucket(&self.name).key(key).copy_source(from.path());
         let call = call.metadata_directive(MetadataDirective::Copy).tagging_directive(TaggingDirective::Copy);
-        let answer = call.storage_class(StorageClass::from(source.content.class.as_str())).send().await;
+        let call = call.set_copy_source_if_match(from.only_if());
+        let answer = call.storage_class(StorageClass::from(from.content.class.as_str())).send().await;
         let answer = answer.map_err(|error| of(self.said(), error))?;
         // An error may stand in an answer of 200 in a form that the client does not know as one.
         match answer.copy_object_result().and_then(|result| result.e_tag()) {
-            Some(_) => Ok(()),
+            Some(etag) => Ok(etag.trim_matches('"').to_owned()),
             None => {
                 Err(Fault::new(BUSY, format!("{} says of a copy neither yes nor no", self.said()))
                     .retry(RetryClass::Later))

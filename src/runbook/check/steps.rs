@@ -12,7 +12,6 @@ use crate::runbook::tree::Tree;
 /// Kinds of the language that this version does not have.
 const LATER: &[&str] = &[
     "postgres.execute",
-    "s3.copy",
     "velero.restore",
     "kubernetes.delete",
     "kubernetes.patch",

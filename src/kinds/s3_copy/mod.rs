@@ -1,0 +1,78 @@
+//! `s3.copy`: the objects of a bucket, or those under a prefix, into another bucket, also one of another server.
+//!
+//! The story: `prepare` refuses a target that is the source, an empty source, and objects in the target that differ unless
+//! they are to be overwritten; it notes which two buckets these are. The work lists both side by side and copies what is
+//! missing: the server by itself where it holds both, else through us. A second listing proves it.
+//!
+//! Promises: nothing in the target is lost, since what is not in the source stays, and what differs is overwritten only where
+//! the runbook says so and the target keeps versions; what is going to be done with a page is on disk before it is done;
+//! memory grows neither with the bucket nor with its objects.
+
+mod decide;
+mod pairs;
+mod params;
+mod perform;
+mod prepare;
+mod progress;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
+use crate::model::{Effect, Fault};
+use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
+
+pub use params::Params;
+pub use prepare::Prior;
+
+pub struct S3Copy;
+
+impl Kind for S3Copy {
+    const NAME: &'static str = "s3.copy";
+    const PAGE: &'static str = include_str!("page.md");
+    const WORKS: bool = true;
+
+    type Params = Params;
+    type Prior = Prior;
+
+    fn example() -> &'static str {
+        "\
+id: media
+uses: s3.copy
+needs: []
+with:
+  source: { bucket: media-copy, endpoint: https://s3.backup.example }
+  target: { bucket: media, endpoint: https://fra1.digitaloceanspaces.com }
+  prefix: uploads/
+"
+    }
+
+    fn check(&self, with: &Late<'_>) -> Vec<Complaint> {
+        params::check(with)
+    }
+
+    fn effect(&self, _: &Late<'_>) -> Effect {
+        Effect::ConvergentSet
+    }
+
+    fn foresee(&self, with: &Late<'_>) -> Foresight {
+        params::foresee(with)
+    }
+
+    fn outputs(&self, _: &Late<'_>) -> Shape {
+        Shape::of(["copied", "overwritten", "skipped", "bytes"].map(|name| (name, OutputType::Integer)))
+    }
+
+    async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
+        prepare::prepare(cx, op).await
+    }
+
+    /// Called when the process is gone without a result: new work goes on from what is on disk.
+    async fn find(&self, _: &ReadCx, _: &Op<Params, Prior>) -> Result<Found, Fault> {
+        Ok(Found::Absent)
+    }
+
+    async fn work(&self, cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
+        work::work(cx, op).await
+    }
+}

@@ -1,0 +1,104 @@
+//! What is copied whereto, as the runbook writes it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::kind::Foresight;
+use crate::model::Fault;
+use crate::provider::s3::{self, By, Place};
+use crate::runbook::catalog::{Complaint, Known, Late};
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The bucket that is read.
+    pub source: End,
+    /// The bucket that is written. It has to be there.
+    pub target: End,
+    /// Only objects of the source whose key begins so; the whole bucket unless said.
+    #[serde(default)]
+    pub prefix: String,
+    /// What their keys begin with in the target, in the place of `prefix`; the keys stay as they are unless said.
+    #[serde(default)]
+    pub target_prefix: Option<String>,
+    /// Objects of the target that differ from those of the source are overwritten, and stay as older versions: the target has
+    /// to keep versions then. Unless said, the step fails before it begins where there is such an object.
+    #[serde(default)]
+    pub overwrite: bool,
+    /// How many calls at once: 16 unless said. A server that asks for less is given less.
+    #[serde(default = "s3::parallel")]
+    pub max_parallel: usize,
+}
+
+/// One of the two buckets.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    #[serde(flatten)]
+    pub place: Place,
+}
+
+impl Params {
+    pub fn target_prefix(&self) -> &str {
+        self.target_prefix.as_deref().unwrap_or(&self.prefix)
+    }
+
+    pub fn by(&self) -> By {
+        if self.source.place.is_beside(&self.target.place) { By::Server } else { By::Us }
+    }
+}
+
+/// `bucket media-copy, prefix uploads/`
+pub fn said(place: &str, prefix: &str) -> String {
+    match prefix {
+        "" => place.to_owned(),
+        prefix => format!("{place}, prefix {prefix}"),
+    }
+}
+
+/// A copy into what is copied would find its own copies.
+pub fn apart(source: &Place, target: &Place, prefix: &str, target_prefix: &str) -> Result<(), Fault> {
+    let overlap = prefix.starts_with(target_prefix) || target_prefix.starts_with(prefix);
+    if !(source.is_same(target) && overlap) {
+        return Ok(());
+    }
+    Err(Fault::new("RG2915", "source and target are the same objects").hint(
+        "name two buckets, or two prefixes of which neither begins with the other; `s3.restore` brings a bucket back from its own \
+         versions",
+    ))
+}
+
+pub fn check(with: &Late<'_>) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    for end in ["source", "target"] {
+        if let Known::Known(value) = with.get(&[end]) {
+            found.extend(s3::check(&Late { value }).into_iter().map(|mut complaint| {
+                complaint.path.insert(0, end.to_owned());
+                complaint
+            }));
+        }
+    }
+    found.extend(s3::check_parallel(with));
+    // Of templates only the run knows; then `prepare` says it.
+    if let Ok(params) = serde_json::from_value::<Params>(with.value.clone())
+        && !with.value.to_string().contains("{{")
+        && let Err(fault) = apart(&params.source.place, &params.target.place, &params.prefix, params.target_prefix())
+    {
+        found.push(Complaint::of(&["target"], "RG2915", fault));
+    }
+    found
+}
+
+pub fn foresee(with: &Late<'_>) -> Foresight {
+    let end = |name: &str, prefix: Option<&str>| {
+        let Known::Known(value) = with.get(&[name]) else { return None };
+        Some(said(&Place::foreseen(&Late { value })?, prefix.unwrap_or_default()))
+    };
+    let prefix = with.text(&["prefix"]);
+    let target_prefix = if with.has(&["target_prefix"]) { with.text(&["target_prefix"]) } else { prefix };
+    Foresight {
+        touches: end("target", target_prefix).into_iter().collect(),
+        reads: end("source", prefix).into_iter().collect(),
+        ..Foresight::default()
+    }
+}

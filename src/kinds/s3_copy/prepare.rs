@@ -1,0 +1,158 @@
+//! Looks at both buckets: which ones they are, and what would be copied.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::Receiver;
+
+use super::decide::{Action, decide};
+use super::pairs::{self, Page, Side};
+use super::params::{Params, apart, said};
+use super::progress::Progress;
+use crate::kind::{Op, Prepared, ReadCx};
+use crate::model::Fault;
+use crate::provider::s3::{Bucket, By, Flow, Versioning, progress};
+
+/// So many pages are counted ahead. Of a larger bucket it is said that there is more: the work itself lists all of it.
+const COUNTED_PAGES: usize = 200;
+/// As many keys are named where something is wrong with them.
+const NAMED: usize = 5;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Prior {
+    /// When the buckets were made, where that can be known: others of their names are not these.
+    pub source_made: Option<Timestamp>,
+    pub target_made: Option<Timestamp>,
+    /// How many keys there are in the source, where all were counted.
+    pub keys: Option<u64>,
+}
+
+pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
+    let with = &op.params;
+    let (source, target) = (&with.source.place, &with.target.place);
+    apart(source, target, &with.prefix, with.target_prefix())?;
+    let source = Bucket::open(source, Flow::of_a_look()).await?;
+    let target = Bucket::open(target, Flow::of_a_look()).await?;
+    overwritable(&target, with).await?;
+    // An earlier attempt may have written there.
+    let since = progress::read::<Progress, _, _>(cx, op)?.since;
+    let counted = pairs::with(
+        Side { bucket: &source, prefix: &with.prefix },
+        Side { bucket: &target, prefix: with.target_prefix() },
+        None,
+        |pages| count(with, since, pages),
+    );
+    let counted = counted.await?;
+    let (from, to) = (said(source.said(), &with.prefix), said(target.said(), with.target_prefix()));
+    if counted.keys == 0 {
+        return Err(Fault::new("RG2914", format!("there is nothing to copy: {from} holds no object")).hint(
+            "look whether this is the copy, and at `prefix`: after a disaster the wrong one of two buckets is empty",
+        ));
+    }
+    if !counted.differ.is_empty() {
+        return Err(counted.differ.fault(&to));
+    }
+    let prior = Prior {
+        source_made: source.made().await?,
+        target_made: target.made().await?,
+        keys: counted.whole.then_some(counted.keys),
+    };
+    let mut changes = counted.words(&from, &to, with.by());
+    // An approval is for this bucket, and for no other one of its name.
+    changes.extend(prior.target_made.map(|made| format!("{} was made at {made}", target.said())));
+    Ok(Prepared::new(prior, changes))
+}
+
+/// What is overwritten has to stay somewhere.
+pub async fn overwritable(target: &Bucket, with: &Params) -> Result<(), Fault> {
+    if !with.overwrite || target.versioning().await? == Versioning::Enabled {
+        return Ok(());
+    }
+    Err(Fault::new("RG2909", format!("{} keeps no versions: what is overwritten there would be lost", target.said()))
+        .hint("enable versioning there, or take `overwrite` away and move aside what differs"))
+}
+
+/// Objects of the target that are others than those of the source.
+#[derive(Default)]
+pub struct Differ {
+    count: u64,
+    first: Vec<String>,
+}
+
+impl Differ {
+    pub fn add(&mut self, key: &str) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(key.to_owned());
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub fn fault(self, target: &str) -> Fault {
+        let differ = if self.count == 1 { "object differs" } else { "objects differ" };
+        let (first, more) = (self.first.join(", "), if self.count > self.first.len() as u64 { ", …" } else { "" });
+        let what = format!("in {target} {} {differ} from the source: {first}{more}; none was changed", self.count);
+        Fault::new("RG2913", what).hint(
+            "`overwrite: true` puts those of the source over them, where the target keeps versions; or copy under another \
+             `target_prefix`",
+        )
+    }
+}
+
+#[derive(Default)]
+struct Counted {
+    keys: u64,
+    copies: u64,
+    overwrites: u64,
+    bytes: u64,
+    differ: Differ,
+    whole: bool,
+}
+
+async fn count(with: &Params, since: Option<Timestamp>, mut pages: Receiver<Page>) -> Result<Counted, Fault> {
+    let mut counted = Counted::default();
+    for _ in 0..COUNTED_PAGES {
+        let Some(page) = pages.recv().await else { break };
+        for pair in page.pairs {
+            counted.keys += 1;
+            match decide(&pair, with.overwrite, since) {
+                Action::Leave => continue,
+                Action::Copy => counted.copies += 1,
+                Action::Overwrite => counted.overwrites += 1,
+                Action::Differs => counted.differ.add(pair.target.as_ref().map_or(&pair.name, |there| &there.key)),
+            }
+            counted.bytes += pair.source.content.size;
+        }
+        counted.whole = page.last;
+        if page.last {
+            break;
+        }
+    }
+    Ok(counted)
+}
+
+impl Counted {
+    /// What is going to happen, one fact a line.
+    fn words(&self, from: &str, to: &str, by: By) -> Vec<String> {
+        let at_least = if self.whole { "" } else { "at least " };
+        let megabytes = self.bytes.div_ceil(1 << 20);
+        let through = match by {
+            By::Server => "the server copies by itself",
+            By::Us => "through this machine",
+        };
+        let mut lines = vec![
+            format!("{from} is copied to {to}; {through}"),
+            format!("{at_least}{} objects are copied, {at_least}{megabytes} MiB", self.copies + self.overwrites),
+        ];
+        if self.overwrites > 0 {
+            lines.push(format!(
+                "{at_least}{} of them take the place of another object, which stays as an older version",
+                self.overwrites
+            ));
+        }
+        lines.push(format!("{at_least}{} objects are there already", self.keys - self.copies - self.overwrites));
+        lines
+    }
+}

@@ -1,0 +1,74 @@
+//! How far the work is, on disk beside the run's other files: written before a page's copies are made, so that whoever goes
+//! on knows which may have been made and counts none of them twice.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::pairs::Pair;
+use crate::kind::Outputs;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// All names up to this one are done.
+    pub after: Option<String>,
+    pub sums: Sums,
+    /// What was about to be copied behind that.
+    pub begun: BTreeMap<String, Begun>,
+    /// Both listings were gone through.
+    pub through: bool,
+    /// When the first copy was written whose ETag is not that of the source.
+    pub since: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Begun {
+    /// The ETag of what stood there before.
+    before: Option<String>,
+    pub size: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
+    pub copied: u64,
+    /// Of those that were copied.
+    pub overwritten: u64,
+    pub skipped: u64,
+    pub bytes: u64,
+}
+
+impl Sums {
+    pub fn add(&mut self, begun: &Begun) {
+        self.copied += 1;
+        self.overwritten += u64::from(begun.before.is_some());
+        self.bytes += begun.size;
+    }
+
+    pub fn keys(&self) -> u64 {
+        self.copied + self.skipped
+    }
+
+    pub fn outputs(&self) -> Outputs {
+        let numbers = [
+            ("copied", self.copied),
+            ("overwritten", self.overwritten),
+            ("skipped", self.skipped),
+            ("bytes", self.bytes),
+        ];
+        numbers.into_iter().map(|(name, number)| (name.to_owned(), json!(number))).collect()
+    }
+}
+
+impl Begun {
+    pub fn of(pair: &Pair) -> Self {
+        let before = pair.target.as_ref().map(|there| there.content.etag.clone());
+        Self { before, size: pair.source.content.size }
+    }
+
+    /// Whether what stands there now, with that ETag and size, is the copy.
+    pub fn is_made(&self, etag: &str, size: u64) -> bool {
+        self.size == size && self.before.as_deref() != Some(etag)
+    }
+}

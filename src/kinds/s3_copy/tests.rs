@@ -1,0 +1,69 @@
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::decide::{Action, decide};
+use super::pairs::Pair;
+use super::params::check;
+use super::progress::Begun;
+use crate::provider::s3::{Content, Object};
+use crate::runbook::catalog::Late;
+
+fn object(etag: &str, size: u64, second: i64) -> Object {
+    let content = Content { etag: etag.to_owned(), size, class: "STANDARD".to_owned() };
+    Object { key: "k".to_owned(), content, time: Timestamp::from_second(second).unwrap() }
+}
+
+fn pair(target: Option<Object>) -> Pair {
+    Pair { name: "k".to_owned(), source: object("a", 1, 0), target }
+}
+
+#[test]
+fn what_is_the_same_stays_and_what_differs_is_overwritten_only_if_that_is_wanted() {
+    let since = Timestamp::from_second(100).ok();
+    let cases = [
+        (None, None, Action::Copy, Action::Copy),
+        (Some(object("a", 1, 5)), None, Action::Leave, Action::Leave),
+        (Some(object("b", 1, 5)), None, Action::Differs, Action::Overwrite),
+        (Some(object("a", 2, 5)), None, Action::Differs, Action::Overwrite),
+        // Where ETags tell nothing, only what was written since is known by its size.
+        (Some(object("b", 1, 99)), since, Action::Differs, Action::Overwrite),
+        (Some(object("b", 1, 100)), since, Action::Leave, Action::Leave),
+        (Some(object("b", 2, 100)), since, Action::Differs, Action::Overwrite),
+    ];
+    for (there, since, kept, overwritten) in cases {
+        let pair = pair(there);
+        assert_eq!(
+            (decide(&pair, false, since), decide(&pair, true, since)),
+            (kept, overwritten),
+            "{pair:?} {since:?}"
+        );
+    }
+}
+
+#[test]
+fn a_copy_is_known_by_what_stood_there_before() {
+    let fresh = Begun::of(&pair(None));
+    assert!(fresh.is_made("of-its-own", 1) && !fresh.is_made("a", 2));
+    let over = Begun::of(&pair(Some(object("b", 1, 5))));
+    assert!(over.is_made("a", 1) && !over.is_made("b", 1));
+}
+
+fn complaints(with: &Value) -> Vec<(String, &'static str)> {
+    check(&Late { value: with }).into_iter().map(|it| (it.path.join("."), it.code)).collect()
+}
+
+#[test]
+fn source_and_target_are_two() {
+    let with = |prefix: &str, target: Value| json!({"source": {"bucket": "a"}, "target": target, "prefix": prefix});
+    let same = vec![("target".to_owned(), "RG2915")];
+    assert_eq!(complaints(&with("", json!({"bucket": "a"}))), same);
+    assert_eq!(complaints(&with("x/", json!({"bucket": "a"}))), same);
+    assert_eq!(complaints(&with("", json!({"bucket": "b"}))), []);
+    assert_eq!(complaints(&with("", json!({"bucket": "a", "endpoint": "https://elsewhere.example"}))), []);
+    let beside =
+        |to: &str| json!({"source": {"bucket": "a"}, "target": {"bucket": "a"}, "prefix": "x/", "target_prefix": to});
+    assert_eq!(complaints(&beside("y/")), []);
+    assert_eq!(complaints(&beside("x/y/")), same);
+    let wrong = json!({"source": {"bucket": "a/b"}, "target": {"bucket": "c", "endpoint": "ftp://x"}});
+    assert_eq!(complaints(&wrong), [("source.bucket".to_owned(), "RG2901"), ("target.endpoint".to_owned(), "RG2901")]);
+}

@@ -1,0 +1,189 @@
+//! The work: page by page it is compared, written down and copied; then both are listed once more and compared.
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::Receiver;
+
+use super::decide::{Action, decide};
+use super::pairs::{self, Page, Pair, Side};
+use super::params::{Params, said};
+use super::perform::{Way, perform};
+use super::prepare::{Differ, Prior, overwritable};
+use super::progress::{Begun, Progress};
+use crate::kind::{Next, Op, WorkCx};
+use crate::model::{Fault, Pulse, RetryClass};
+use crate::provider::s3::{Bucket, Failed, Flow, Writer, progress};
+
+/// As many keys are named where something is wrong with them.
+const NAMED: usize = 5;
+
+pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
+    let with = &op.params;
+    let source = Bucket::open(&with.source.place, Flow::of_work(with.max_parallel)).await?;
+    let target = Writer::open(cx, &with.target.place, with.max_parallel).await?;
+    is_still(&source, op.prior.source_made).await?;
+    is_still(&target, op.prior.target_made).await?;
+    overwritable(&target, with).await?;
+    let mut progress: Progress = progress::read(cx, op)?;
+    if progress.after.is_some() {
+        cx.say(&format!("goes on behind {} keys that are done", progress.sums.keys()));
+    }
+    let sides = |after| {
+        let target = Side { bucket: &target, prefix: with.target_prefix() };
+        (Side { bucket: &source, prefix: &with.prefix }, target, after)
+    };
+    if !progress.through {
+        let (from, to, after) = sides(progress.after.clone());
+        let way = Way { source: &source, target: &target, target_prefix: with.target_prefix(), by: with.by() };
+        let act = Act { cx, op, way, progress: &mut progress, failed: Failed::default() };
+        pairs::with(from, to, after, |pages| act.all(pages)).await?;
+    }
+    let (from, to, after) = sides(None);
+    pairs::with(from, to, after, |pages| prove(cx, op, &target, &progress, pages)).await?;
+    Ok(Next::Done(progress.sums.outputs()))
+}
+
+/// A bucket that was made anew since is another one, whatever its name says.
+async fn is_still(bucket: &Bucket, made: Option<Timestamp>) -> Result<(), Fault> {
+    let (Some(then), Some(now)) = (made, bucket.made().await?) else { return Ok(()) };
+    if then == now {
+        return Ok(());
+    }
+    let what =
+        format!("{} is another one than when this step was prepared: made at {now}, not at {then}", bucket.said());
+    Err(Fault::new("RG2916", what)
+        .hint("look who made it anew; if it is the right one, `regrow rerun STEP --because WHY`"))
+}
+
+struct Act<'a> {
+    cx: &'a WorkCx,
+    op: &'a Op<Params, Prior>,
+    way: Way<'a>,
+    progress: &'a mut Progress,
+    failed: Failed,
+}
+
+impl Act<'_> {
+    async fn all(mut self, mut pages: Receiver<Page>) -> Result<(), Fault> {
+        while let Some(page) = pages.recv().await {
+            self.page(page.pairs).await?;
+            if page.last {
+                return self.end();
+            }
+        }
+        Err(broken_off(self.way.source))
+    }
+
+    /// Compares, writes down, copies.
+    async fn page(&mut self, pairs: Vec<Pair>) -> Result<(), Fault> {
+        let Some(last) = pairs.last().map(|pair| pair.name.clone()) else { return Ok(()) };
+        let (mut sums, mut todo, mut differ) = (self.progress.sums.clone(), Vec::new(), Differ::default());
+        let names: Vec<String> = pairs.iter().map(|pair| pair.name.clone()).collect();
+        for pair in pairs {
+            if let Some(begun) = self.made(&pair) {
+                sums.add(&begun);
+                continue;
+            }
+            match decide(&pair, self.op.params.overwrite, self.progress.since) {
+                Action::Leave => sums.skipped += 1,
+                Action::Differs => differ.add(pair.target.as_ref().map_or(&pair.name, |there| &there.key)),
+                Action::Copy | Action::Overwrite => {
+                    // What an earlier process began keeps what it saw: else its copy would not be known as one.
+                    let begun = self.progress.begun.entry(pair.name.clone()).or_insert_with(|| Begun::of(&pair));
+                    todo.push((begun.clone(), pair));
+                }
+            }
+        }
+        if !differ.is_empty() {
+            return Err(differ.fault(&said(self.way.target.said(), self.way.target_prefix)));
+        }
+        if !todo.is_empty() {
+            progress::write(self.cx, self.op, self.progress)?;
+            let say = |keys, bytes| self.say(sums.keys() + keys, sums.bytes + bytes);
+            let copied = perform(&self.way, &todo, self.progress.since, &say).await?;
+            self.failed.add(copied.refused);
+            self.progress.since = copied.since;
+            todo.iter().for_each(|(begun, _)| sums.add(begun));
+        }
+        // Not before all of the page is done: until then the sums on disk do not hold it.
+        for name in &names {
+            self.progress.begun.remove(name);
+        }
+        self.progress.sums = sums;
+        self.progress.after = Some(last);
+        self.say(self.progress.sums.keys(), self.progress.sums.bytes);
+        Ok(())
+    }
+
+    /// What an earlier process began, if it came to its end.
+    fn made(&mut self, pair: &Pair) -> Option<Begun> {
+        let there = pair.target.as_ref()?;
+        let begun = self.progress.begun.get(&pair.name)?;
+        let begun = begun.is_made(&there.content.etag, there.content.size).then(|| begun.clone())?;
+        if there.content.etag != pair.source.content.etag {
+            self.progress.since = self.progress.since.iter().copied().chain([there.time]).min();
+        }
+        Some(begun)
+    }
+
+    fn say(&self, keys: u64, bytes: u64) {
+        let total = self.op.prior.keys.map(|total| total.max(keys));
+        let doing = format!("copying, {} MiB so far", bytes >> 20);
+        self.cx.pulse(Pulse { done: keys, total, unit: "keys".to_owned(), doing });
+    }
+
+    fn end(self) -> Result<(), Fault> {
+        if self.failed.count > 0 {
+            anew(self.cx, self.op, self.progress)?;
+            return Err(self.failed.fault("copied"));
+        }
+        self.progress.begun.clear();
+        self.progress.through = true;
+        progress::write(self.cx, self.op, self.progress)
+    }
+}
+
+/// The next attempt looks at every key again; what is copied is left alone.
+fn anew(cx: &WorkCx, op: &Op<Params, Prior>, progress: &Progress) -> Result<(), Fault> {
+    progress::write(cx, op, &Progress { since: progress.since, ..Progress::default() })
+}
+
+/// Without its last page a listing says nothing.
+fn broken_off(bucket: &Bucket) -> Fault {
+    Fault::new("RG2907", format!("the listing of {} broke off", bucket.said())).retry(RetryClass::Later)
+}
+
+/// Every object of the source is in the target, says a listing made after the last copy.
+async fn prove(
+    cx: &WorkCx,
+    op: &Op<Params, Prior>,
+    target: &Writer,
+    progress: &Progress,
+    mut pages: Receiver<Page>,
+) -> Result<(), Fault> {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    loop {
+        let page = pages.recv().await.ok_or_else(|| broken_off(target))?;
+        for pair in page.pairs {
+            seen += 1;
+            if decide(&pair, false, progress.since) != Action::Leave {
+                wrong.push(pair.source.key);
+            }
+        }
+        let total = Some(progress.sums.keys().max(seen));
+        cx.pulse(Pulse { done: seen, total, unit: "keys".to_owned(), doing: "comparing".to_owned() });
+        if wrong.len() > NAMED || page.last {
+            break;
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    // Somebody writes to one of them, or a call did not do what its answer says.
+    anew(cx, op, progress)?;
+    wrong.truncate(NAMED);
+    let what = format!("{} does not hold what {} holds", target.said(), op.params.source.place.said());
+    let mut fault = Fault::new("RG2912", what)
+        .hint("somebody may still be writing there: stop that, then `regrow retry STEP`; what is copied is left alone");
+    fault.causes = wrong.into_iter().map(|key| format!("is not the same: {key}")).collect();
+    Err(fault)
+}

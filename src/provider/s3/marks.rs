@@ -1,0 +1,83 @@
+//! Where a listing can be cut so that several go at once: keys that an earlier one of the same bucket came by. No guess is
+//! needed, and nothing is between the ranges.
+
+/// Pages of a range at least: each of them lists a part of a page that is of no use.
+const PAGES: usize = 2;
+/// As many ranges, however large the bucket is.
+const MOST: usize = 16;
+
+#[derive(Debug)]
+pub struct Marks {
+    keys: Vec<String>,
+    pages: usize,
+    every: usize,
+}
+
+/// What lies behind one key, up to another one and with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    pub after: Option<String>,
+    pub until: Option<String>,
+}
+
+impl Range {
+    /// Everything behind that key.
+    pub fn behind(after: Option<String>) -> Self {
+        Self { after, until: None }
+    }
+
+    pub fn ends_before(&self, key: &str) -> bool {
+        self.until.as_ref().is_some_and(|until| key.as_bytes() > until.as_bytes())
+    }
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self { keys: Vec::new(), pages: 0, every: PAGES }
+    }
+}
+
+impl Marks {
+    /// A page ended with that key.
+    pub fn add(&mut self, key: &str) {
+        self.pages += 1;
+        if !self.pages.is_multiple_of(self.every) {
+            return;
+        }
+        self.keys.push(key.to_owned());
+        if self.keys.len() == MOST {
+            self.every *= 2;
+            let mut at = 0;
+            self.keys.retain(|_| {
+                at += 1;
+                at % 2 == 0
+            });
+        }
+    }
+
+    pub fn ranges(&self) -> Vec<Range> {
+        let ends = self.keys.iter().cloned().map(Some).chain([None]);
+        let mut after = None;
+        ends.map(|until| Range { after: std::mem::replace(&mut after, until.clone()), until }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_every_key_once_and_are_about_even() {
+        for pages in [0_usize, 1, 2, 3, 31, 32, 33, 1000] {
+            let mut marks = Marks::default();
+            (0..pages).for_each(|page| marks.add(&format!("{page:04}")));
+            let ranges = marks.ranges();
+            let holding = |key: &str| {
+                let holds = |it: &&Range| it.after.as_deref().is_none_or(|after| key > after) && !it.ends_before(key);
+                ranges.iter().filter(holds).count()
+            };
+            assert!((0..=pages).all(|page| holding(&format!("{page:04}")) == 1), "{pages}: {ranges:?}");
+            assert!(ranges.len() <= MOST && (pages < 32 || ranges.len() > MOST / 2), "{pages}: {}", ranges.len());
+        }
+    }
+}

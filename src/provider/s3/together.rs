@@ -1,0 +1,70 @@
+//! Many calls at once, each for keys of its own: what is refused for one key alone stops no other.
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+
+use super::flow::Flow;
+use crate::model::Fault;
+
+/// As many keys are named.
+const NAMED: usize = 5;
+
+/// Keys that could not be dealt with, and why.
+pub type Refused = Vec<(String, Fault)>;
+/// How many keys it dealt with.
+pub type Job<'a> = BoxFuture<'a, Result<(u64, Refused), Fault>>;
+
+/// As many at once as the server takes. Fails where nothing more can be done.
+pub async fn together(flow: &Flow, jobs: Vec<Job<'_>>, done: impl Fn(u64)) -> Result<Refused, Fault> {
+    let (mut jobs, mut running, mut refused, mut count) = (jobs.into_iter(), FuturesUnordered::new(), Vec::new(), 0);
+    loop {
+        while running.len() < flow.width()
+            && let Some(job) = jobs.next()
+        {
+            running.push(job);
+        }
+        let Some(ended) = running.next().await else { return Ok(refused) };
+        let (keys, failures) = ended?;
+        refused.extend(failures);
+        count += keys;
+        done(count);
+    }
+}
+
+/// A server that is gone, or lets nobody in, is no matter of one key.
+pub fn settle(keys: u64, refused: Refused) -> Result<(u64, Refused), Fault> {
+    match refused.iter().find(|(_, fault)| fault.retry.is_transient() || fault.code == "RG2906") {
+        Some((_, fault)) => Err(fault.clone()),
+        None => Ok((keys, refused)),
+    }
+}
+
+/// Keys that were refused, of all pages.
+#[derive(Default)]
+pub struct Failed {
+    pub count: u64,
+    first: Vec<String>,
+}
+
+impl Failed {
+    pub fn add(&mut self, refused: Refused) {
+        for (key, fault) in refused {
+            self.count += 1;
+            if self.first.len() < NAMED {
+                let why = fault.causes.first().unwrap_or(&fault.message);
+                self.first.push(format!("{key}: {why}"));
+            }
+        }
+    }
+
+    /// `done`: what could not be done with them.
+    pub fn fault(self, done: &str) -> Fault {
+        let objects = if self.count == 1 { "object" } else { "objects" };
+        let what = format!("{} {objects} could not be {done}; all others are", self.count);
+        let mut fault = Fault::new("RG2910", what)
+            .hint("the causes name the first ones; mend it, then `regrow retry STEP`: what is done is left alone");
+        fault.causes = self.first;
+        fault
+    }
+}
