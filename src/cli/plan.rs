@@ -19,7 +19,7 @@ use crate::kind::{Made, Op, Prepared, ReadCx};
 use crate::kinds;
 use crate::model::record::{Mode, OnFailure};
 use crate::model::secret::Secret;
-use crate::model::{Boot, Fault, OpId, RetryClass, RunId, RunState};
+use crate::model::{Fault, OpId, RetryClass, RunId, RunState};
 use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::items::Items;
 use crate::plan::outline::OutlineStep;
@@ -131,7 +131,7 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, attempt: u32) ->
             prior: Value::Null,
             facts: Value::Null,
             timeout_ms: None,
-            boot: Boot::default(),
+            boot: String::new(),
         };
         let cx = ReadCx { base: include::folder(plan, step.node), ..whole.clone() };
         looks.insert(step.node, runtime.block_on(plan.kinds[step.node].prepare(&cx, &op)));

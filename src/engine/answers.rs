@@ -12,7 +12,7 @@ use crate::kind::Role;
 use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
 use crate::model::text::is_blank;
-use crate::model::{Address, Answer, Boot, Fault, RunState, Status, Verb};
+use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::Plan;
 use crate::runbook::holds::Part;
 use crate::runbook::suggest;
@@ -83,7 +83,7 @@ pub fn foresee(plan: &Plan, state: &RunState, recorded: &[Answer]) -> RunState {
                 at: answer.at,
                 event,
                 epoch: foreseen.epoch,
-                boot: Boot::default(),
+                boot: String::new(),
                 mono: 0,
                 prev: String::new(),
             };

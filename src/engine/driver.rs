@@ -72,7 +72,7 @@ struct Times {
 impl<'a, W: World, D: Disk> Driver<'a, W, D> {
     pub fn new(plan: &'a mut Plan, state: RunState, writer: Writer<D>, world: W, vault: Vault, no_wait: bool) -> Self {
         let boot = world.now().boot;
-        let live = Live::new(plan, &state, boot);
+        let live = Live::new(plan, &state, &boot);
         let (fresh, failed) = (Vec::new(), Vec::new());
         let mut driver = Self { plan, state, live, writer: Some(writer), world, vault, no_wait, fresh, failed };
         let known = driver.state.steps.values().filter_map(|step| step.outputs.as_ref());

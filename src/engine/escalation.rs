@@ -88,7 +88,7 @@ mod tests {
             let somebody = |role: &str| Somebody { roles: vec![role.into()], reach: None };
             plan.runbook.people = PEOPLE.iter().map(|(name, role)| (name.to_string(), somebody(role))).collect();
             let state = RunState::default();
-            let live = Live::new(&plan, &state, "boot".into());
+            let live = Live::new(&plan, &state, "boot");
             let now = Moment { at: jiff::Timestamp::UNIX_EPOCH, mono: 0, boot: "boot".into() };
             let mut table = Self { plan, state, live, now, told: Vec::new() };
             table.turn();
@@ -135,7 +135,7 @@ mod tests {
                 }
                 Move::Restart => {
                     self.state = serde_json::from_value(serde_json::to_value(&self.state).unwrap()).unwrap();
-                    self.live = Live::new(&self.plan, &self.state, "boot".into());
+                    self.live = Live::new(&self.plan, &self.state, "boot");
                     due(&self.state, &self.now).into_iter().for_each(|event| self.stage(event));
                 }
             }

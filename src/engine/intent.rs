@@ -9,7 +9,7 @@ use crate::kind::{AnyKind, Made, Op, RawOp, places};
 use crate::model::ledger::LedgerEntry;
 use crate::model::record::{Check, Event, StepIntended};
 use crate::model::step::{Reached, StepState};
-use crate::model::{Boot, Fault, OpId, RunState};
+use crate::model::{Fault, OpId, RunState};
 use crate::plan::Plan;
 use crate::plan::scope::RunScope;
 use crate::runbook::codes;
@@ -44,8 +44,8 @@ pub fn op(plan: &Plan, state: &RunState, node: usize) -> Option<RawOp> {
     let intent = step.intent.as_ref()?;
     let mut op = raw(plan, node, step, step.attempts, intent.inputs.clone());
     op.phase.clone_from(&intent.phase);
-    op.prior = intent.prior();
-    op.facts = intent.facts();
+    op.prior = intent.prior.clone();
+    op.facts = intent.facts.clone();
     op.boot.clone_from(intent.in_doubt.as_ref().unwrap_or(&intent.at.boot));
     Some(op)
 }
@@ -62,7 +62,7 @@ fn raw(plan: &Plan, node: usize, step: &StepState, attempt: u32, params: Value) 
         prior: Value::Null,
         facts: Value::Null,
         timeout_ms: plan.step(node).timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
-        boot: Boot::default(),
+        boot: String::new(),
     }
 }
 
@@ -84,7 +84,7 @@ pub fn write(plan: &Plan, state: &RunState, live: &mut Live, node: usize, inputs
         .intent
         .as_ref()
         .filter(|earlier| earlier.op == op && guard!("prior"))
-        .map_or(prior, |earlier| earlier.prior());
+        .map_or(prior, |earlier| earlier.prior.clone());
     let attempt = step.attempts + 1;
     let intended = StepIntended {
         step: plan.address(node).clone(),
@@ -120,7 +120,7 @@ pub fn write_phase(
         phase: reached.phase.clone(),
         effect: intent.effect,
         inputs: intent.inputs.clone(),
-        prior: intent.prior(),
+        prior: intent.prior.clone(),
         facts: reached.facts.clone(),
         changes: reached.shown.clone(),
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::kind::Prepared;
-use crate::model::{Boot, RunState};
+use crate::model::RunState;
 use crate::plan::Plan;
 
 use super::frontier::Frontier;
@@ -28,7 +28,7 @@ pub struct Live {
     pub timed: Vec<usize>,
     pub messages: Messages,
     /// Which boot of the machine this is.
-    pub boot: Boot,
+    pub boot: String,
     /// Does what was asked for and leaves: the run itself does not move.
     pub errand: bool,
     /// Nothing new is started any more.
@@ -44,7 +44,7 @@ pub enum Known {
 }
 
 impl Live {
-    pub fn new(plan: &Plan, state: &RunState, boot: Boot) -> Self {
+    pub fn new(plan: &Plan, state: &RunState, boot: &str) -> Self {
         Self {
             busy: BTreeSet::new(),
             cleaning: false,
@@ -54,7 +54,7 @@ impl Live {
             frontier: Frontier::new(&plan.outline, state),
             timed: late::timed(plan),
             messages: Messages::default(),
-            boot,
+            boot: boot.to_string(),
             errand: false,
             stopping: false,
             has_room: true,

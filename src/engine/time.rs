@@ -136,7 +136,7 @@ mod tests {
         /// What a new executor does at `now`, up to where it waits; and in how many milliseconds it looks again.
         fn at(&mut self, now: &str) -> (Vec<String>, Option<u64>) {
             self.now.at = now.parse().unwrap();
-            let mut live = Live::new(&self.plan, &self.state, "boot".into());
+            let mut live = Live::new(&self.plan, &self.state, "boot");
             self.told.clear();
             loop {
                 let decision = decide(&self.plan, &self.state, &mut live, &self.now);

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Address, Boot, Event, Record, RunState, Seq};
+use crate::model::{Address, Event, Record, RunState, Seq};
 
 /// Larger payloads go to a blob of their own.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
@@ -147,7 +147,7 @@ pub fn record(payload: &[u8]) -> serde_json::Result<Record> {
         at: Timestamp,
         state: Box<RunState>,
         epoch: u64,
-        boot: Boot,
+        boot: String,
         mono: u64,
         prev: String,
     }

@@ -76,7 +76,7 @@ mod tests {
     use crate::model::{Event, Seq};
 
     fn note(length: usize) -> Record {
-        let now = Moment { at: "2026-11-24T10:00:00Z".parse().unwrap(), boot: "b".into(), mono: 1 };
+        let now = Moment { at: "2026-11-24T10:00:00Z".parse().unwrap(), boot: "b".to_owned(), mono: 1 };
         let event = Event::NoteAdded {
             text: "x".repeat(length),
             who: Person { name: "ana".into(), uid: 1000, terminal: None },

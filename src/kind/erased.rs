@@ -183,7 +183,7 @@ impl<K: Kind> AnyKind for K {
 
 /// What the work's own process tells; `None` where only the outside world can.
 fn find_work(cx: &ReadCx, op: &RawOp) -> Result<Option<Found>, Fault> {
-    let same_boot = op.boot.as_str() == crate::provider::clock::boot();
+    let same_boot = op.boot == crate::provider::clock::boot();
     Ok(match process::fate(&op.id, &JobFiles::of(&cx.work, op), same_boot)? {
         Fate::Supervised | Fate::Orphaned(_) => Some(Found::Running),
         Fate::NeverBegan => Some(Found::Absent),
@@ -265,7 +265,7 @@ mod tests {
 
     use super::*;
     use crate::model::record::Mode;
-    use crate::model::{Address, Boot, OpId};
+    use crate::model::{Address, OpId};
 
     /// Says nothing of what becomes of it after a crash.
     struct Silent<const PROBE: bool>;
@@ -292,7 +292,7 @@ mod tests {
 
     async fn found(kind: &dyn AnyKind, params: Value) -> Found {
         let (run, step) = ("r".parse().unwrap(), Address::top("a"));
-        let (id, boot, phase) = (OpId::new(&run, &step, 1), Boot::default(), String::new());
+        let (id, boot, phase) = (OpId::new(&run, &step, 1), String::new(), String::new());
         let (prior, facts) = (Value::Null, Value::Null);
         let op = Op { id, run, step, attempt: 1, phase, params, prior, facts, timeout_ms: None, boot };
         let cx = ReadCx { base: "/".into(), work: "/".into(), mode: Mode::Real, secrets: [].into(), seal: None };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::{Address, Boot, OpId, RunId};
+use crate::model::{Address, OpId, RunId};
 
 pub type Outputs = Map<String, Value>;
 
@@ -25,7 +25,7 @@ pub struct Op<Params, Prior> {
     pub facts: Value,
     pub timeout_ms: Option<u64>,
     /// Which boot of the machine the intent was written in.
-    pub boot: Boot,
+    pub boot: String,
 }
 
 impl<Params, Prior> Op<Params, Prior> {

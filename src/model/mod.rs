@@ -7,7 +7,6 @@
 pub mod amendment;
 pub mod answer;
 pub mod ask;
-pub mod boot;
 pub mod effect;
 pub mod fault;
 pub mod ids;
@@ -29,7 +28,6 @@ pub mod wait;
 
 pub use amendment::Amendment;
 pub use answer::{Answer, Person, Verb};
-pub use boot::Boot;
 pub use effect::Effect;
 pub use fault::{Fault, RetryClass};
 pub use ids::{Address, OpId, RunId, Seq};

@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 
 use super::amendment::Amendment;
 use super::answer::{Answer, Person};
-use super::boot::Boot;
 use super::fault::Fault;
 use super::ids::{Address, OpId, Seq};
 use super::item::Item;
@@ -29,7 +28,7 @@ pub struct Record {
     pub event: Event,
     /// Which executor of this run wrote it, counted from 1.
     pub epoch: u64,
-    pub boot: Boot,
+    pub boot: String,
     pub mono: u64,
     /// Hash of the record before; the first holds zeroes.
     pub prev: String,

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::boot::Boot;
 use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::{Address, OpId};
@@ -88,7 +87,7 @@ pub struct StepState {
     pub undo: Option<String>,
     /// A lost record may have held an intent of this step: it is looked for before it starts. Holds the boot of that time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub in_doubt: Option<Boot>,
+    pub in_doubt: Option<String>,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -105,28 +104,11 @@ pub struct Intent {
     pub effect: Effect,
     /// Written while the step was in doubt, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_doubt: Option<Boot>,
+    pub in_doubt: Option<String>,
     pub inputs: Value,
-    /// Most kinds have nothing to say here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prior: Option<Box<Value>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub facts: Option<Box<Value>>,
+    pub prior: Value,
+    pub facts: Value,
     pub changes: Vec<String>,
-}
-
-impl Intent {
-    pub fn prior(&self) -> Value {
-        self.prior.as_deref().cloned().unwrap_or_default()
-    }
-
-    pub fn facts(&self) -> Value {
-        self.facts.as_deref().cloned().unwrap_or_default()
-    }
-}
-
-fn said(value: &Value) -> Option<Box<Value>> {
-    (!value.is_null()).then(|| Box::new(value.clone()))
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -372,8 +354,8 @@ impl StepState {
             effect: it.effect,
             in_doubt: self.in_doubt.clone(),
             inputs: it.inputs.clone(),
-            prior: said(&it.prior),
-            facts: said(&it.facts),
+            prior: it.prior.clone(),
+            facts: it.facts.clone(),
             changes: it.changes.clone(),
         }));
     }

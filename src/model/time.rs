@@ -3,8 +3,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::boot::Boot;
-
 /// One reading of both clocks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
@@ -12,7 +10,7 @@ pub struct Moment {
     /// Milliseconds on the monotonic clock of `boot`.
     pub mono: u64,
     /// Which boot of the machine `mono` belongs to.
-    pub boot: Boot,
+    pub boot: String,
 }
 
 impl Moment {

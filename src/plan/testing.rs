@@ -28,8 +28,8 @@ pub fn intent(plan: &Plan, step: &Address, seconds: u64) -> Intent {
         effect: plan.effects[plan.find(step).unwrap()],
         in_doubt: None,
         inputs: Value::Null,
-        prior: None,
-        facts: None,
+        prior: Value::Null,
+        facts: Value::Null,
         changes: Vec::new(),
     }
 }

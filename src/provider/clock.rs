@@ -23,6 +23,6 @@ impl Clock for SystemClock {
         // BOOTTIME goes on while a laptop sleeps; MONOTONIC would not.
         let mono = clock_gettime(ClockId::Boottime);
         let millis = mono.tv_sec.unsigned_abs() * 1000 + mono.tv_nsec.unsigned_abs() / 1_000_000;
-        Moment { at: Timestamp::now(), mono: millis, boot: boot().into() }
+        Moment { at: Timestamp::now(), mono: millis, boot: boot().to_string() }
     }
 }

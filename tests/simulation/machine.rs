@@ -146,7 +146,7 @@ impl Machine {
         Moment {
             at: Timestamp::from_millisecond(self.wall).unwrap_or_default(),
             mono: self.mono,
-            boot: format!("boot{}", self.boot).as_str().into(),
+            boot: format!("boot{}", self.boot),
         }
     }
 

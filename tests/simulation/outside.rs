@@ -222,7 +222,7 @@ impl Outside {
                 Some(Process::Alive) => Found::Running,
                 Some(Process::Ended) => Found::Done(self.next(op)),
                 Some(Process::Lost) => Found::CannotTell("it began and is gone".into()),
-                Some(Process::Gone) | None if op.boot.as_str() == boot => Found::Absent,
+                Some(Process::Gone) | None if op.boot == boot => Found::Absent,
                 Some(Process::Gone) | None => Found::CannotTell("it may have begun before the power went".into()),
             },
             "sim.opaque" => Found::CannotTell("nobody can tell".into()),

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{Address, Boot, OpId};
+use crate::model::{Address, OpId};
 use crate::provider::postgres::testing::{Lab, cx};
 
 fn op(params: Value) -> Op<Params, ()> {
@@ -17,7 +17,7 @@ fn op(params: Value) -> Op<Params, ()> {
         prior: (),
         facts: Value::Null,
         timeout_ms: None,
-        boot: Boot::default(),
+        boot: String::new(),
     }
 }
 

@@ -18,7 +18,7 @@ use params::{EffectParam, OutputKind};
 
 use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Undone, WriteCx};
 use crate::model::ledger::LedgerEntry;
-use crate::model::{Boot, Effect, Fault, OpId};
+use crate::model::{Effect, Fault, OpId};
 use crate::provider::clock;
 use crate::provider::process::{self, Ended, Fate, Job, JobFiles, Outcome, Program, Sealing};
 use crate::runbook::catalog::{Complaint, InPlace, Known, Late, OutputType, Shape};
@@ -94,7 +94,7 @@ with:
     }
 
     async fn find(&self, cx: &ReadCx, op: &RunOp) -> Result<Found, Fault> {
-        let evidence = match process::fate(&op.id, &JobFiles::of(&cx.work, op), op.boot.as_str() == clock::boot())? {
+        let evidence = match process::fate(&op.id, &JobFiles::of(&cx.work, op), op.boot == clock::boot())? {
             Fate::Supervised | Fate::Orphaned(_) => return Ok(Found::Running),
             Fate::NeverBegan => return Ok(Found::Absent),
             Fate::Ended(outcome) => {
@@ -158,7 +158,7 @@ with:
 fn maker(entry: &LedgerEntry) -> Option<Op<(), ()>> {
     let id: OpId = serde_json::from_value(entry.details.get("op")?.clone()).ok()?;
     let run = id.to_string().split('.').next()?.parse().ok()?;
-    let (step, phase, boot) = (entry.made_by.clone(), "remove".to_string(), Boot::default());
+    let (step, phase, boot) = (entry.made_by.clone(), "remove".to_string(), String::new());
     Some(Op { id, run, step, attempt: 1, phase, params: (), prior: (), facts: Value::Null, timeout_ms: None, boot })
 }
 

@@ -74,7 +74,7 @@ fn records(history: &[Turn]) -> Vec<Record> {
         now.mono += millis;
         let is_new = *turn < 2;
         if *turn == 0 {
-            now.boot = format!("{}x", now.boot.as_str()).as_str().into();
+            now.boot.push('x');
             now.mono = 3;
         }
         if is_new {

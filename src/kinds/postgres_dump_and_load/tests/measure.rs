@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::super::*;
 use crate::kind::WriteCx;
-use crate::model::{Address, Boot, OpId};
+use crate::model::{Address, OpId};
 use crate::provider::postgres::testing::cx;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -23,7 +23,7 @@ async fn measure() {
         prior: (),
         facts: serde_json::Value::Null,
         timeout_ms: None,
-        boot: Boot::default(),
+        boot: String::new(),
     };
     let began = Instant::now();
     let said = |what: &str| println!("{what} {:.2} s", began.elapsed().as_secs_f64());

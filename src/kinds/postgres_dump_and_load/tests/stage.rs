@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use crate::kind::{Undone, WriteCx};
-use crate::model::{Address, Boot, OpId, Pulse};
+use crate::model::{Address, OpId, Pulse};
 use crate::provider::postgres::testing::{Lab, cx};
 
 pub struct Stage {
@@ -50,7 +50,7 @@ impl Stage {
             prior,
             facts: Value::Null,
             timeout_ms: None,
-            boot: Boot::default(),
+            boot: String::new(),
         }
     }
 

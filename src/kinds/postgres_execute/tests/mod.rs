@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::kind::{Outputs, WriteCx};
-use crate::model::{Address, Boot, OpId};
+use crate::model::{Address, OpId};
 use crate::provider::postgres::testing::{Lab, cx};
 
 /// One step on a database of its own.
@@ -45,7 +45,7 @@ impl Stage {
             prior,
             facts: Value::Null,
             timeout_ms: None,
-            boot: Boot::default(),
+            boot: String::new(),
         }
     }
 

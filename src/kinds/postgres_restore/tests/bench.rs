@@ -16,7 +16,7 @@ use super::super::{Params, PostgresRestore, Prior, server};
 use crate::kind::{Found, Kind, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx};
 use crate::model::ledger::LedgerEntry;
 use crate::model::record::Mode;
-use crate::model::{Address, Boot, Fault, OpId, Pulse};
+use crate::model::{Address, Fault, OpId, Pulse};
 
 pub const BIN: &str = "/usr/lib/postgresql/15/bin";
 
@@ -186,7 +186,7 @@ impl Lab {
             prior: (),
             facts: Value::Null,
             timeout_ms: None,
-            boot: Boot::default(),
+            boot: String::new(),
         }
     }
 
