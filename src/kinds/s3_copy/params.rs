@@ -79,9 +79,13 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
         }
     }
     found.extend(s3::check_parallel(with));
+    let places = [["source", "bucket"], ["source", "endpoint"], ["target", "bucket"], ["target", "endpoint"]];
+    let is_known = |path: &[&str]| with.get(path) != Known::Unknown;
     // Of templates only the run knows; then `prepare` says it.
-    if let Ok(params) = serde_json::from_value::<Params>(with.value.clone())
-        && !with.value.to_string().contains("{{")
+    if places.iter().all(|path| is_known(path))
+        && is_known(&["prefix"])
+        && is_known(&["target_prefix"])
+        && let Ok(params) = serde_json::from_value::<Params>(with.value.clone())
         && let Err(fault) = apart(&params.source.place, &params.target.place, &params.prefix, params.target_prefix())
     {
         found.push(Complaint::of(&["target"], "RG2915", fault));

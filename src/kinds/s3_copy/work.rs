@@ -50,8 +50,9 @@ async fn is_still(bucket: &Bucket, made: Option<Timestamp>) -> Result<(), Fault>
     }
     let what =
         format!("{} is another one than when this step was prepared: made at {now}, not at {then}", bucket.said());
-    Err(Fault::new("RG2916", what)
-        .hint("look who made it anew; if it is the right one, `regrow rerun STEP --because WHY`"))
+    Err(Fault::new("RG2916", what).hint(
+        "look who made it anew, or changed its policy; if it is the right one, `regrow rerun STEP --because WHY`",
+    ))
 }
 
 struct Act<'a> {

@@ -14,10 +14,10 @@ pub async fn perform(bucket: &Writer, todo: &[(History, Action)], done: impl Fn(
 }
 
 fn jobs<'a>(bucket: &'a Writer, todo: &'a [(History, Action)]) -> Vec<Job<'a>> {
-    let (mut jobs, mut away): (Vec<Job<'a>>, _) = (Vec::new(), Vec::new());
+    let (mut copies, mut away): (Vec<Job<'a>>, _) = (Vec::new(), Vec::new());
     for (history, action) in todo {
         match action {
-            Action::Copy(source) => jobs.push(Box::pin(copy(bucket, history, source))),
+            Action::Copy(source) => copies.push(Box::pin(copy(bucket, history, source))),
             Action::Undelete { markers, .. } => {
                 away.extend(markers.iter().map(|id| (history.key.clone(), Some(id.clone()))));
             }
@@ -25,9 +25,10 @@ fn jobs<'a>(bucket: &'a Writer, todo: &'a [(History, Action)]) -> Vec<Job<'a>> {
             Action::Leave | Action::Keep | Action::Ambiguous => {}
         }
     }
+    // The longest calls first: the page is done when the last one is.
     let deletions = away.chunks(DELETED_AT_ONCE).map(|some| some.to_vec());
-    jobs.extend(deletions.map(|some| -> Job<'a> { Box::pin(delete(bucket, some)) }));
-    jobs
+    let deletions = deletions.map(|some| -> Job<'a> { Box::pin(delete(bucket, some)) });
+    deletions.chain(copies).collect()
 }
 
 async fn copy(bucket: &Writer, history: &History, source: &Source) -> Result<(u64, Refused), Fault> {

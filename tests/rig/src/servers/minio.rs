@@ -78,7 +78,9 @@ fn spawn(program: &Path, home: &Path, port: u16, entry: &Entry) -> Result<Option
             ensure!(said.contains("in use"), "MinIO did not start:\n{said}");
             return Ok(None);
         }
-        if http::ask(port, "GET", "/minio/health/ready", "", "").is_ok_and(|answer| answer.0 == 200) {
+        let says = |path: &str| http::ask(port, "GET", path, "", "").ok().map(|answer| answer.0);
+        // A ready server may still say of its buckets that it is not initialized.
+        if says("/minio/health/ready") == Some(200) && says("/").is_some_and(|status| status != 503) {
             return Ok(Some(own));
         }
         ensure!(Instant::now() < deadline, "MinIO is not ready:\n{}", own.log());
