@@ -10,6 +10,8 @@ mod kubernetes_apply;
 #[cfg(feature = "kubernetes")]
 mod kubernetes_get;
 #[cfg(feature = "kubernetes")]
+mod kubernetes_patch;
+#[cfg(feature = "kubernetes")]
 mod kubernetes_ready;
 #[cfg(feature = "kubernetes")]
 mod kubernetes_rollout;
@@ -73,6 +75,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &kubernetes_scale::KubernetesScale,
     #[cfg(feature = "kubernetes")]
     &kubernetes_apply::KubernetesApply,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_patch::KubernetesPatch,
     #[cfg(feature = "kubernetes")]
     &kubernetes_rollout::KubernetesRollout,
     &manual::Task,

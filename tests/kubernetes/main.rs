@@ -4,6 +4,7 @@
 mod apply;
 mod faults;
 mod lab;
+mod patch;
 mod reads;
 mod rollout;
 mod scale;
