@@ -8,6 +8,8 @@ mod http_request;
 #[cfg(feature = "kubernetes")]
 mod kubernetes_apply;
 #[cfg(feature = "kubernetes")]
+mod kubernetes_delete;
+#[cfg(feature = "kubernetes")]
 mod kubernetes_get;
 #[cfg(feature = "kubernetes")]
 mod kubernetes_patch;
@@ -77,6 +79,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &kubernetes_apply::KubernetesApply,
     #[cfg(feature = "kubernetes")]
     &kubernetes_patch::KubernetesPatch,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_delete::KubernetesDelete,
     #[cfg(feature = "kubernetes")]
     &kubernetes_rollout::KubernetesRollout,
     &manual::Task,

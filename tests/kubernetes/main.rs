@@ -2,6 +2,7 @@
 //! What is so is read by `kubectl`, never by the program itself.
 
 mod apply;
+mod delete;
 mod faults;
 mod lab;
 mod patch;
