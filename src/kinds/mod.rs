@@ -12,6 +12,8 @@ mod kubernetes_delete;
 #[cfg(feature = "kubernetes")]
 mod kubernetes_get;
 #[cfg(feature = "kubernetes")]
+mod kubernetes_job;
+#[cfg(feature = "kubernetes")]
 mod kubernetes_patch;
 #[cfg(feature = "kubernetes")]
 mod kubernetes_ready;
@@ -81,6 +83,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &kubernetes_patch::KubernetesPatch,
     #[cfg(feature = "kubernetes")]
     &kubernetes_delete::KubernetesDelete,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_job::KubernetesJob,
     #[cfg(feature = "kubernetes")]
     &kubernetes_rollout::KubernetesRollout,
     &manual::Task,

@@ -4,6 +4,7 @@
 mod apply;
 mod delete;
 mod faults;
+mod job;
 mod lab;
 mod patch;
 mod reads;
