@@ -27,6 +27,7 @@ use crate::plan::schedule::{self, Foreseen};
 use crate::plan::scope::RunScope;
 use crate::plan::times::Times;
 use crate::plan::{Binding, Plan, include};
+use crate::provider::mask::Masker;
 use crate::provider::vault;
 use crate::runbook::ast::{Runbook, SecretSpec};
 use crate::runbook::catalog::Late;
@@ -96,7 +97,11 @@ pub fn preflight(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>, Failure>
         return Ok(changes.collect());
     };
     let mut failure = Failure::usage(PREFLIGHT, "the run would fail at once; nothing was started");
-    failure.causes = faults.iter().map(|(node, fault)| format!("`{}`: {fault}", plan.address(*node))).collect();
+    let mask = Masker::new(secrets.values());
+    for (node, fault) in &faults {
+        failure.causes.push(mask.mask(&format!("`{}`: {fault}", plan.address(*node))));
+        failure.causes.extend(fault.causes.iter().map(|cause| mask.mask(cause)));
+    }
     failure.hint.clone_from(&first.hint);
     Err(failure)
 }

@@ -8,7 +8,13 @@ mod http_request;
 #[cfg(feature = "kubernetes")]
 mod kubernetes_apply;
 #[cfg(feature = "kubernetes")]
+mod kubernetes_delete;
+#[cfg(feature = "kubernetes")]
 mod kubernetes_get;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_job;
+#[cfg(feature = "kubernetes")]
+mod kubernetes_patch;
 #[cfg(feature = "kubernetes")]
 mod kubernetes_ready;
 #[cfg(feature = "kubernetes")]
@@ -77,6 +83,12 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &kubernetes_scale::KubernetesScale,
     #[cfg(feature = "kubernetes")]
     &kubernetes_apply::KubernetesApply,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_patch::KubernetesPatch,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_delete::KubernetesDelete,
+    #[cfg(feature = "kubernetes")]
+    &kubernetes_job::KubernetesJob,
     #[cfg(feature = "kubernetes")]
     &kubernetes_rollout::KubernetesRollout,
     &manual::Task,

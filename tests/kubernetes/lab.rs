@@ -140,24 +140,34 @@ impl Lab {
     }
 }
 
+/// Starts the run and kills it before its k-th sync. False if it ended before that.
+pub fn killed_before_sync(lab: &Lab, k: usize) -> bool {
+    let kill = format!("inject=fdatasync,fsync:signal=SIGKILL:when={k}");
+    let mut args = vec!["-qq", "-e", "trace=fdatasync,fsync", "-o", "/dev/null", "-e", &kill, REGROW];
+    args.extend(["run", "book.yaml", "--yes", "--no-wait", "--run-id", "run1"]);
+    let said: Said = finish(lab.place.command("strace", &args));
+    let killed = said.signal.is_some();
+    if !killed {
+        said.ends(0);
+        assert!(k > 5, "nothing was killed");
+    }
+    killed
+}
+
+/// Goes on with what was killed, or begins where nothing was begun.
+pub fn gone_on(lab: &Lab) -> Said {
+    if lab.place.run_dir().exists() { lab.place.regrow("resume run1 --no-wait") } else { lab.place.run("--no-wait") }
+}
+
 /// Killed before its k-th sync, for every k, in a new place each time; then resumed, and `holds` looks at what came of it.
 pub fn killed_at_every_sync(lab: &Lab, make: impl Fn(&Lab, usize), holds: impl Fn(&Lab, usize)) {
     for k in 1.. {
         assert!(k < 100, "it syncs without an end");
         let _ = fs::remove_dir_all(lab.place.path("state"));
         make(lab, k);
-        let kill = format!("inject=fdatasync,fsync:signal=SIGKILL:when={k}");
-        let mut args = vec!["-qq", "-e", "trace=fdatasync,fsync", "-o", "/dev/null", "-e", &kill, REGROW];
-        args.extend(["run", "book.yaml", "--yes", "--no-wait", "--run-id", "run1"]);
-        let said: Said = finish(lab.place.command("strace", &args));
-        let killed = said.signal.is_some();
-        if !killed {
-            said.ends(0);
-            assert!(k > 5, "nothing was killed");
-        } else if lab.place.run_dir().exists() {
-            lab.place.regrow("resume run1 --no-wait").ends(0);
-        } else {
-            lab.place.run("--no-wait").ends(0);
+        let killed = killed_before_sync(lab, k);
+        if killed {
+            gone_on(lab).ends(0);
         }
         assert_eq!(lab.place.state(), "succeeded", "killed before sync {k}");
         lab.place.regrow("verify-log run1").ends(0);

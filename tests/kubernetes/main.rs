@@ -2,8 +2,11 @@
 //! What is so is read by `kubectl`, never by the program itself.
 
 mod apply;
+mod delete;
 mod faults;
+mod job;
 mod lab;
+mod patch;
 mod reads;
 mod rollout;
 mod scale;

@@ -7,7 +7,6 @@
 //! Promises: what is applied is what was shown; an object that somebody deleted, or made under the same name, since then is
 //! left alone; nothing that was there before is ever deleted by the undo.
 
-mod change;
 mod manifest;
 mod work;
 

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::change::differences;
 use super::manifest::{Manifest, load};
 use super::{Params, Planned, Prior};
 use crate::kind::{Found, Next, Op, Outputs, Prepared, ReadCx, Undone, WorkCx, WriteCx};
 use crate::model::Fault;
-use crate::provider::kubernetes::{self, Applied, Cluster, Goal, Look, OPERATION, Place, is_ours, metadata};
+use crate::provider::kubernetes::{
+    self, Applied, Cluster, Goal, Look, OPERATION, Place, differences, is_ours, metadata, moved,
+};
 
 /// Of fields that others own, in one line; the causes have all.
 const SHOWN: usize = 3;
@@ -219,14 +220,6 @@ fn conflicts(what: &str, owners: Vec<String>) -> Fault {
     let mut fault = Fault::new("RG3011", format!("{what} has fields that others own: {shown}"))
         .hint("leave the fields out of the manifest, or take them over with `force_conflicts: true`");
     fault.causes = owners;
-    fault
-}
-
-fn moved(what: &str, why: &str) -> Fault {
-    let mut fault = Fault::new("RG3010", format!("somebody else changed {what}")).hint(
-        "it was not written; look who did it, then `regrow rerun STEP --because …` starts from what is there now",
-    );
-    fault.causes.push(why.to_owned());
     fault
 }
 

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::model::Fault;
 use crate::provider::kubernetes::{Identity, OPERATION, is_ours, metadata};
 
 /// What `prepare` took, once.
@@ -73,15 +72,6 @@ fn patch(live: &Value, replicas: i64, marks: &Value) -> Value {
 
 pub fn count(live: &Value) -> i64 {
     live["spec"]["replicas"].as_i64().unwrap_or(1)
-}
-
-/// Nothing was written because of it.
-pub fn moved(what: &str, why: String) -> Fault {
-    let mut fault = Fault::new("RG3010", format!("somebody else changed {what}")).hint(
-        "nothing was written; look who did it, then `regrow rerun STEP --because …` starts from what is there now",
-    );
-    fault.causes.push(why);
-    fault
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Params;
-use super::stand::{Prior, Stand, count, moved};
+use super::stand::{Prior, Stand, count};
 use crate::kind::{Found, Next, Op, Outputs, Prepared, ReadCx, Undone, WorkCx, WriteCx};
 use crate::model::Fault;
-use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place};
+use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, moved};
 
 /// An object that others write all the time needs more than one look.
 const TRIES: usize = 10;
@@ -103,9 +103,7 @@ pub async fn restore_replicas(cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Un
             }
         }
     }
-    Err(Fault::new("RG3010", format!("{} is written by somebody all the time", place.what))
-        .hint("wait until it is left alone, then `regrow undo STEP`")
-        .retry(crate::model::RetryClass::Later))
+    Err(kubernetes::restless(&place.what))
 }
 
 fn outputs(prior: &Prior, wanted: i64) -> Outputs {

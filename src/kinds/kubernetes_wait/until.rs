@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::kind::Outputs;
 use crate::model::Fault;
-use crate::provider::kubernetes::{Look, field};
+use crate::provider::kubernetes::{Look, field, held};
 use crate::runbook::catalog::{Complaint, Known, Late};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -70,13 +70,6 @@ fn lacking(live: &Value, name: &str, status: &str) -> Option<String> {
         let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(": ")) };
         format!("`{name}` is {}, not {status}{why}", text("status"))
     })
-}
-
-/// What keeps an object that is being deleted.
-fn held(live: &Value) -> String {
-    let names: Vec<&str> =
-        live["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if names.is_empty() { String::new() } else { format!(", held by {}", names.join(", ")) }
 }
 
 fn status(live: &Value) -> Outputs {

@@ -86,6 +86,10 @@ impl Cluster {
         Ok(Place::new(api, named, &self.identity.server))
     }
 
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// Everything of one kind in a namespace that `selector` chooses.
     pub(super) async fn list(
         &self,

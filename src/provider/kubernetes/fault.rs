@@ -26,6 +26,22 @@ pub fn of(error: &Error, server: &str) -> Fault {
     }
 }
 
+/// Nothing was written because of it.
+pub fn moved(what: &str, why: impl Into<String>) -> Fault {
+    let mut fault = Fault::new("RG3010", format!("somebody else changed {what}")).hint(
+        "it was not written; look who did it, then `regrow rerun STEP --because …` starts from what is there now",
+    );
+    fault.causes.push(why.into());
+    fault
+}
+
+/// Somebody writes between each look and the write that is bound to it.
+pub fn restless(what: &str) -> Fault {
+    Fault::new("RG3010", format!("{what} is written by somebody all the time"))
+        .hint("wait until it is left alone, then try again")
+        .retry(RetryClass::Later)
+}
+
 fn silent(server: &str, error: &(dyn std::error::Error + 'static)) -> Fault {
     let mut causes = Vec::new();
     add_causes(&mut causes, error);

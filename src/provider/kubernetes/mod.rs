@@ -7,15 +7,22 @@
 //! Promises: nothing is sent again by the client itself; what is sent to change something carries the version or the uid of
 //! what was looked at, so that a late copy of it changes nothing; no text of a credential is in a fault.
 
+mod change;
 mod cluster;
 mod fault;
+mod logs;
 mod object;
+mod patch;
 mod patience;
 mod reach;
 mod rollout;
 
+pub use change::{Change, at, changes, differences, merge_between, put, shown, told};
 pub use cluster::{Cluster, Identity};
-pub use object::{Applied, Named, Place, Target, check_object, field, is_ours, metadata};
+pub use fault::{moved, restless};
+pub use logs::last_lines;
+pub use object::{Applied, Named, Place, Target, check_object, field, held, is_ours, metadata};
+pub use patch::Form;
 pub use patience::{Goal, Look, until};
 pub use reach::{Reach, check_reach, foreseen, of_cluster};
 pub use rollout::{Progress, WORKLOADS, pods, progress, why_waiting, workloads};

@@ -1,8 +1,11 @@
 //! One object by its name, where it is kept, and what is done with it.
 
+use hyper::Uri;
 use kube::Api;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, ValidationDirective};
-use kube::core::GroupVersionKind;
+use kube::api::{
+    DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective,
+};
+use kube::core::{GroupVersionKind, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -74,6 +77,10 @@ impl Named {
         Ok(Named { kind, name: name.to_owned(), namespace: None })
     }
 
+    pub fn job(name: &str) -> Named {
+        Named { kind: GroupVersionKind::gvk("batch", "v1", "Job"), name: name.to_owned(), namespace: None }
+    }
+
     /// The object that a manifest is of.
     pub fn of_manifest(body: &Value) -> Option<Named> {
         let text = |path: &str| body.pointer(path).and_then(Value::as_str);
@@ -137,6 +144,19 @@ pub fn is_ours(object: &Value, operation: &str) -> bool {
     object["metadata"]["annotations"][OPERATION] == operation
 }
 
+/// What keeps an object that is being deleted: `, held by example.org/keep`; empty where nothing says.
+pub fn held(object: &Value) -> String {
+    let list = |path: &str| object.pointer(path).and_then(Value::as_array).into_iter().flatten();
+    let finalizers = list("/metadata/finalizers").filter_map(Value::as_str);
+    let finalizers = finalizers.map(|name| if name == "foregroundDeletion" { "what belongs to it" } else { name });
+    // A namespace tells what is left in it.
+    let remains = list("/status/conditions").filter(|one| {
+        one["status"] == "True" && one["type"].as_str().is_some_and(|name| name.starts_with("Namespace"))
+    });
+    let all: Vec<&str> = finalizers.chain(remains.filter_map(|one| one["message"].as_str())).collect();
+    if all.is_empty() { String::new() } else { format!(", held by {}", all.join(", ")) }
+}
+
 /// A field by its path: `spec.replicas`.
 pub fn field<'a>(object: &'a Value, path: &str) -> &'a Value {
     object.pointer(&format!("/{}", path.replace('.', "/"))).unwrap_or(&Value::Null)
@@ -144,8 +164,8 @@ pub fn field<'a>(object: &'a Value, path: &str) -> &'a Value {
 
 /// Where an object is kept, whether it is there or not.
 pub struct Place {
-    api: Api<DynamicObject>,
-    name: String,
+    pub(super) api: Api<DynamicObject>,
+    pub(super) name: String,
     /// `deployment/lms`, for people.
     pub what: String,
     server: String,
@@ -154,6 +174,20 @@ pub struct Place {
 impl Place {
     pub(super) fn new(api: Api<DynamicObject>, named: &Named, server: &str) -> Place {
         Place { api, name: named.name.clone(), what: named.what(), server: server.to_owned() }
+    }
+
+    /// Where another object of its kind is kept, in the same namespace.
+    pub fn beside(&self, name: &str) -> Place {
+        let kind = self.what.split('/').next().unwrap_or_default();
+        let (name, what) = (name.to_owned(), format!("{kind}/{name}"));
+        Place { api: self.api.clone(), name, what, server: self.server.clone() }
+    }
+
+    /// All of its kind in its namespace that `selector` chooses.
+    pub async fn all(&self, selector: &str) -> Result<Vec<Value>, Fault> {
+        let found = self.api.list(&ListParams::default().labels(selector)).await.map_err(|error| self.fault(&error))?;
+        let value = |object| serde_json::to_value(object).map_err(|error| self.unreadable(&error));
+        found.items.into_iter().map(value).collect()
     }
 
     /// The object as JSON, none if it is not there.
@@ -219,10 +253,43 @@ impl Place {
         }
     }
 
-    /// Takes away the object with that uid, and what belongs to it. Gone already is success.
+    /// Whether the server would make the object. Nothing is made.
+    pub async fn foresee_create(&self, _: &ReadCx, body: &Value) -> Result<(), Fault> {
+        self.made(body, true).await.map(drop)
+    }
+
+    /// Makes the object. If its name is taken, nothing happens and the answer is false.
+    pub async fn create(&self, _: &WriteCx, body: &Value) -> Result<bool, Fault> {
+        self.made(body, false).await
+    }
+
+    async fn made(&self, body: &Value, dry_run: bool) -> Result<bool, Fault> {
+        let params = PostParams { dry_run, field_manager: Some(MANAGER.to_owned()) };
+        let request = Request::new(self.api.resource_url()).create(&params, body.to_string().into_bytes());
+        let mut request = request.map_err(|error| self.unaskable(&error))?;
+        // A field that the server does not know would be dropped without a word.
+        let strict = format!("{}&fieldValidation=Strict", request.uri());
+        *request.uri_mut() = strict.parse::<Uri>().map_err(|error| self.unaskable(&error))?;
+        match self.api.clone().into_client().request::<Value>(request).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            Err(error) => Err(self.fault(&error)),
+        }
+    }
+
+    /// Takes away the object with that uid; what belongs to it follows. Gone already is success.
     pub async fn delete(&self, _: &WriteCx, uid: &str) -> Result<(), Fault> {
+        self.end(DeleteParams::background(), uid).await
+    }
+
+    /// The same the other way round: the object is gone once nothing that belongs to it is left.
+    pub async fn delete_with_dependents(&self, _: &WriteCx, uid: &str) -> Result<(), Fault> {
+        self.end(DeleteParams::foreground(), uid).await
+    }
+
+    async fn end(&self, how: DeleteParams, uid: &str) -> Result<(), Fault> {
         let condition = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
-        match self.api.delete(&self.name, &DeleteParams::background().preconditions(condition)).await {
+        match self.api.delete(&self.name, &how.preconditions(condition)).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             Err(error) => Err(self.fault(&error)),
@@ -233,6 +300,10 @@ impl Place {
         let mut fault = fault::of(error, &self.server);
         fault.message = format!("{}: {}", self.what, fault.message);
         fault
+    }
+
+    pub(super) fn unaskable(&self, error: &(dyn std::error::Error + 'static)) -> Fault {
+        Fault::new("RG3012", format!("{} cannot be asked for", self.what)).caused_by(error)
     }
 
     fn unreadable(&self, error: &serde_json::Error) -> Fault {
