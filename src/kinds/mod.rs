@@ -34,6 +34,8 @@ mod tcp_connect;
 mod terraform_apply;
 mod terraform_no_changes;
 mod terraform_output;
+#[cfg(feature = "kubernetes")]
+mod velero_restore;
 
 use std::sync::OnceLock;
 
@@ -75,6 +77,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &kubernetes_apply::KubernetesApply,
     #[cfg(feature = "kubernetes")]
     &kubernetes_rollout::KubernetesRollout,
+    #[cfg(feature = "kubernetes")]
+    &velero_restore::VeleroRestore,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,

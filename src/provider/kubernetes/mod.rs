@@ -14,6 +14,8 @@ mod patience;
 mod reach;
 mod rollout;
 
+pub use kube::core::GroupVersionKind;
+
 pub use cluster::{Cluster, Identity};
 pub use object::{Applied, Named, Place, Target, check_object, field, is_ours, metadata};
 pub use patience::{Goal, Look, until};

@@ -1,7 +1,13 @@
 //! One object by its name, where it is kept, and what is done with it.
 
+use std::time::Duration;
+
+use futures_util::StreamExt;
 use kube::Api;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, ValidationDirective};
+use kube::api::{
+    DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, ValidationDirective, WatchEvent,
+    WatchParams,
+};
 use kube::core::GroupVersionKind;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -217,6 +223,38 @@ impl Place {
             }
             Err(error) => Err(self.fault(&error)),
         }
+    }
+
+    /// Whether a create of `body` would be taken, see [`Place::create`]. Nothing is kept.
+    pub async fn foresee_create(&self, _: &ReadCx, body: &Value) -> Result<bool, Fault> {
+        self.post(body, true).await
+    }
+
+    /// Makes the object; false if one of its name is there already.
+    pub async fn create(&self, _: &WriteCx, body: &Value) -> Result<bool, Fault> {
+        self.post(body, false).await
+    }
+
+    async fn post(&self, body: &Value, dry_run: bool) -> Result<bool, Fault> {
+        let object = serde_json::from_value(body.clone()).map_err(|error| self.unreadable(&error))?;
+        let params = PostParams { dry_run, field_manager: Some(MANAGER.to_owned()) };
+        match self.api.create(&params, &object).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            Err(error) => Err(self.fault(&error)),
+        }
+    }
+
+    /// Waits until the object is written again after `version`, or for `longest`. False if it cannot be watched, or not any more
+    /// from there. What it is then is for a look to tell: a watch only wakes.
+    pub async fn changed(&self, version: &str, longest: Duration) -> bool {
+        let params = WatchParams::default().fields(&format!("metadata.name={}", self.name)).timeout(290);
+        let woken = async {
+            let Ok(events) = self.api.watch(&params, version).await else { return false };
+            let event = std::pin::pin!(events).next().await;
+            event.is_some_and(|event| event.is_ok_and(|event| !matches!(event, WatchEvent::Error(_))))
+        };
+        tokio::time::timeout(longest, woken).await.unwrap_or(true)
     }
 
     /// Takes away the object with that uid, and what belongs to it. Gone already is success.

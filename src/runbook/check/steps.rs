@@ -13,7 +13,6 @@ use crate::runbook::tree::Tree;
 const LATER: &[&str] = &[
     "postgres.execute",
     "s3.copy",
-    "velero.restore",
     "kubernetes.delete",
     "kubernetes.patch",
     "kubernetes.job",
