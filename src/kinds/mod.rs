@@ -42,6 +42,8 @@ mod tcp_connect;
 mod terraform_apply;
 mod terraform_no_changes;
 mod terraform_output;
+#[cfg(feature = "kubernetes")]
+mod velero_restore;
 
 use std::sync::OnceLock;
 
@@ -91,6 +93,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &kubernetes_job::KubernetesJob,
     #[cfg(feature = "kubernetes")]
     &kubernetes_rollout::KubernetesRollout,
+    #[cfg(feature = "kubernetes")]
+    &velero_restore::VeleroRestore,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,

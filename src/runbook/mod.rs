@@ -18,6 +18,7 @@ mod foreach;
 pub mod holds;
 pub mod include;
 pub mod keys;
+pub mod moment;
 mod objectives;
 pub mod params;
 pub mod people;

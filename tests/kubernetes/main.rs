@@ -14,3 +14,5 @@ mod scale_crash;
 #[allow(dead_code, reason = "shared with the crash tests, which use all of it")]
 #[path = "../crash/support.rs"]
 mod support;
+mod velero;
+mod velero_crash;

@@ -4,10 +4,11 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     include_str!("../../../docs/codes/runbook.md"),
     include_str!("../../../docs/codes/work.md"),
     include_str!("../../../docs/codes/kubernetes.md"),
+    include_str!("../../../docs/codes/velero.md"),
     include_str!("../../../docs/codes/run.md"),
 ];
 

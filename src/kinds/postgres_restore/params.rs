@@ -122,15 +122,7 @@ impl JsonSchema for Wal {
 
 /// The moment wanted. Only a written one: what `now` means would change with every attempt.
 pub fn moment(text: &str) -> Result<Timestamp, Fault> {
-    if text.trim().eq_ignore_ascii_case("now") {
-        return Err(Fault::new("RG2402", "`as_of: now` is refused: the moment wanted lies before the loss")
-            .hint("write the last good moment as RFC 3339, for example 2026-11-24T09:41:00Z"));
-    }
-    text.trim().parse().map_err(|error: jiff::Error| {
-        Fault::new("RG2402", format!("`{text}` is no moment"))
-            .hint("write it as RFC 3339 with an offset, for example 2026-11-24T09:41:00Z")
-            .caused_by(&error)
-    })
+    crate::runbook::moment::parse(text, "RG2402")
 }
 
 /// What is wrong whatever the outside world looks like.

@@ -39,13 +39,7 @@ impl Params {
 
 /// The moment that `as_of` names.
 pub fn moment(text: &str) -> Result<Timestamp, Fault> {
-    let wrong = |what: String| {
-        Fault::new("RG2908", what).hint("write the last good moment as RFC 3339, for example 2026-11-24T09:41:00Z")
-    };
-    if text == "now" {
-        return Err(wrong("`as_of: now` is refused: the moment wanted lies before the loss".to_owned()));
-    }
-    text.trim().parse().map_err(|error: jiff::Error| wrong(format!("`{text}` is no moment")).caused_by(&error))
+    crate::runbook::moment::parse(text, "RG2908")
 }
 
 pub fn check(with: &Late<'_>) -> Vec<Complaint> {

@@ -39,6 +39,8 @@ pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: String,
+    /// The body as it came, which need not be text.
+    pub bytes: Vec<u8>,
     /// Whether there was more than is kept.
     pub cut: bool,
 }
@@ -181,7 +183,7 @@ async fn read(url: &Url, response: Response<hyper::body::Incoming>) -> Result<Re
     let cut = bytes.len() > LIMIT;
     bytes.truncate(LIMIT);
     let body = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body, cut })
+    Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body, bytes, cut })
 }
 
 /// By name; several of one name are joined. Cookies let people in and are left out.

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, headers: HeaderMap::new(), body: body.to_owned(), cut: false }
+        Reply { status, headers: HeaderMap::new(), body: body.to_owned(), bytes: body.into(), cut: false }
     }
 
     #[test]

@@ -91,12 +91,7 @@ impl Cluster {
     }
 
     /// Everything of one kind in a namespace that `selector` chooses.
-    pub(super) async fn list(
-        &self,
-        kind: &GroupVersionKind,
-        namespace: &str,
-        selector: &str,
-    ) -> Result<Vec<Value>, Fault> {
+    pub async fn list(&self, kind: &GroupVersionKind, namespace: &str, selector: &str) -> Result<Vec<Value>, Fault> {
         let resource = ApiResource::from_gvk(kind);
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
         let found = api.list(&ListParams::default().labels(selector)).await;

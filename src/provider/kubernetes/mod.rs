@@ -17,6 +17,8 @@ mod patience;
 mod reach;
 mod rollout;
 
+pub use kube::core::GroupVersionKind;
+
 pub use change::{Change, at, changes, differences, merge_between, put, shown, told};
 pub use cluster::{Cluster, Identity};
 pub use fault::{moved, restless};

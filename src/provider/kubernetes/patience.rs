@@ -12,8 +12,6 @@ use crate::runbook::duration;
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// Slower after a while: nobody is helped by ten thousand questions.
 const LATER: Duration = Duration::from_secs(3);
-/// Where the step says nothing.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a look found.
 pub enum Look<T> {
@@ -26,7 +24,20 @@ pub enum Look<T> {
 pub trait Goal: Sync {
     type Found;
 
+    /// How long it is waited for where the step says nothing.
+    const PATIENCE: Duration = Duration::from_secs(600);
+
     fn look(&self, cx: &WorkCx, cluster: &Cluster) -> impl Future<Output = Result<Look<Self::Found>, Fault>> + Send;
+
+    /// How far it is, where the last look could tell.
+    fn progress(&self) -> Option<Pulse> {
+        None
+    }
+
+    /// Until it is worth looking again: for `pause`, where nothing tells.
+    fn rest(&self, _: &Cluster, pause: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(pause)
+    }
 }
 
 /// Looks until `goal` is reached. Every look begins with the question whether it is still the same cluster. While the cluster
@@ -40,7 +51,7 @@ pub async fn until<G: Goal, P, Q>(
 ) -> Result<G::Found, Fault> {
     // Ends before the supervisor ends it, which could not say what is missing.
     let own = op.timeout_ms.map(|ms| Duration::from_millis(ms).saturating_sub(Duration::from_secs(1)));
-    let (patience, began) = (own.unwrap_or(PATIENCE), Instant::now());
+    let (patience, began) = (own.unwrap_or(G::PATIENCE), Instant::now());
     let (mut said, mut looks) = (String::new(), 0);
     loop {
         let opened = match pinned {
@@ -62,12 +73,18 @@ pub async fn until<G: Goal, P, Q>(
             said = lacks;
         }
         looks += 1;
-        cx.pulse(Pulse { done: looks, total: None, unit: "looks".to_owned(), doing: format!("waiting: {said}") });
+        let counted =
+            || Pulse { done: looks, total: None, unit: "looks".to_owned(), doing: format!("waiting: {said}") };
+        cx.pulse(goal.progress().unwrap_or_else(counted));
         if began.elapsed() >= patience {
             return Err(away.unwrap_or_else(|| too_late(patience, said)));
         }
         let pause = if began.elapsed() < Duration::from_secs(30) { ASK_EVERY } else { LATER };
-        tokio::time::sleep(pause.min(patience.saturating_sub(began.elapsed()))).await;
+        let left = patience.saturating_sub(began.elapsed());
+        match &opened {
+            Ok(cluster) if away.is_none() => _ = tokio::time::timeout(left, goal.rest(cluster, pause)).await,
+            _ => tokio::time::sleep(pause.min(left)).await,
+        }
     }
 }
 

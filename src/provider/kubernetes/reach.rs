@@ -34,6 +34,11 @@ const CONNECT: std::time::Duration = std::time::Duration::from_secs(5);
 const ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
 
 impl Reach {
+    /// Of a step that says on its own which namespace it means.
+    pub fn within(kubeconfig: Option<Secret>, context: Option<String>, namespace: String) -> Reach {
+        Reach { kubeconfig, context, namespace: Some(namespace) }
+    }
+
     /// A client, and the namespace that is meant.
     pub(super) async fn client(&self, cx: &ReadCx) -> Result<(Client, String, String), Fault> {
         let kubeconfig = self.read(cx)?;

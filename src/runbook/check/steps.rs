@@ -11,11 +11,6 @@ use crate::runbook::tree::Tree;
 
 /// Kinds of the language that this version does not have.
 const LATER: &[&str] = &[
-    "postgres.execute",
-    "velero.restore",
-    "kubernetes.delete",
-    "kubernetes.patch",
-    "kubernetes.job",
     "rds.restore",
     "digitalocean.restore_database",
     "mysql.query",
@@ -28,7 +23,6 @@ const LATER: &[&str] = &[
     "github.workflow",
     "helm.release",
     "backups.inventory",
-    "notify.webhook",
 ];
 
 pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {

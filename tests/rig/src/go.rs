@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{cache, tools, workspace};
 
 /// All there are, in the order in which tests come to need them.
-pub const FAMILIES: &[&str] = &["minio", "kubernetes"];
+pub const FAMILIES: &[&str] = &["minio", "kubernetes", "velero"];
 
 /// How often a build says how far it is.
 const SAYS_EVERY: Duration = Duration::from_secs(15);

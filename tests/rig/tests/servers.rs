@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rig::Scratch;
 use rig::process::{Identity, descendants, wait_gone};
-use rig::servers::{Dns, MinIo, Moto, Postgres, Running, StopMode};
+use rig::servers::{Cluster, Dns, MinIo, Moto, Postgres, Running, StopMode, Velero};
 
 fn all_of(server: &Postgres) -> BTreeSet<Identity> {
     let postmaster = server.process().expect("it runs");
@@ -221,4 +221,23 @@ fn minio_refuses_who_has_no_signature_and_is_gone_with_its_drop() {
     drop(one);
     assert!(!process.is_alive());
     assert!(other.process().unwrap().is_alive());
+}
+
+/// A namespace comes back from the bucket, and nothing of Velero is left.
+#[test]
+fn velero_backs_up_a_namespace_and_is_gone_with_its_plugins() {
+    let scratch = Scratch::new().unwrap();
+    let (cluster, s3) = (Cluster::start(&scratch).unwrap(), MinIo::start(&scratch).unwrap());
+    let velero = Velero::start(&scratch, &cluster, &s3).unwrap();
+    cluster.said(&["create", "namespace", "edx"]).unwrap();
+    cluster.said(&["create", "configmap", "settings", "-n", "edx", "--from-literal=theme=dark"]).unwrap();
+    velero.backup("nightly", "edx", &[]).unwrap();
+    cluster.said(&["delete", "namespace", "edx"]).unwrap();
+    let restored = velero.said(&["restore", "create", "again", "--from-backup", "nightly", "--wait"]).unwrap();
+    assert!(restored.contains("with status: Completed"), "{restored}");
+    let theme = ["get", "configmap", "settings", "-n", "edx", "-o", "jsonpath={.data.theme}"];
+    assert_eq!(cluster.said(&theme).unwrap(), "dark");
+    let processes = velero.processes();
+    drop(velero);
+    assert!(wait_gone(&processes, Duration::from_secs(1)), "{processes:?}");
 }

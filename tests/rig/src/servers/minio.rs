@@ -2,7 +2,7 @@
 //! lists no key `a/b` where there is an object `a`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,17 +31,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct MinIo {
     own: Own,
     port: u16,
+    data: PathBuf,
 }
 
 impl MinIo {
     pub fn start(scratch: &Scratch) -> Result<MinIo> {
         let program = go::tools("minio")?.join("minio");
         let home = scratch.folder("minio")?;
-        fs::create_dir(home.join("data"))?;
+        let data = home.join("data");
+        fs::create_dir(&data)?;
         for _ in 0..10 {
             let port = free_port()?;
             if let Some(own) = spawn(&program, &home, port, &scratch.entry())? {
-                return Ok(MinIo { own, port });
+                return Ok(MinIo { own, port, data });
             }
         }
         bail!("found no free port for MinIO in ten attempts")
@@ -49,6 +51,11 @@ impl MinIo {
 
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A bucket without versions: to MinIO that is a folder.
+    pub fn make_bucket(&self, name: &str) -> Result<()> {
+        Ok(fs::create_dir_all(self.data.join(name))?)
     }
 
     pub fn process(&self) -> Option<Identity> {

@@ -11,6 +11,7 @@ pub mod minio;
 pub mod moto;
 mod own;
 pub mod postgres;
+pub mod velero;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -22,6 +23,7 @@ pub use kubernetes::Cluster;
 pub use minio::MinIo;
 pub use moto::Moto;
 pub use postgres::{Options, Postgres, StopMode};
+pub use velero::Velero;
 
 use crate::scratch::Scratch;
 use crate::tools::Tool;
@@ -41,7 +43,7 @@ pub struct Offer {
     pub start: fn(&Scratch) -> Result<Box<dyn Running>>,
 }
 
-pub const OFFERS: &[Offer] = &[postgres::OFFER, dns::OFFER, minio::OFFER, moto::AWS, kubernetes::OFFER];
+pub const OFFERS: &[Offer] = &[postgres::OFFER, dns::OFFER, minio::OFFER, moto::AWS, kubernetes::OFFER, velero::OFFER];
 
 pub fn offer(name: &str) -> Option<&'static Offer> {
     OFFERS.iter().find(|offer| offer.name == name)

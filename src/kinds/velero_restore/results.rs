@@ -1,0 +1,174 @@
+//! Velero's own result files: what it warned of, and what failed. They lie in its bucket; Velero gives an address to read them by.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::gzip;
+use super::params::Params;
+use crate::kind::WorkCx;
+use crate::model::Fault;
+use crate::provider::http::{self, Call, Failure};
+use crate::provider::kubernetes::{Cluster, field, metadata};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Of lines in the log.
+const SAID: usize = 2000;
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Results {
+    pub warnings: Vec<Message>,
+    pub errors: Vec<Message>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// A namespace, or `cluster`, or `velero` where it is about the work itself.
+    pub place: String,
+    pub text: String,
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.text)
+    }
+}
+
+impl Message {
+    /// Whether one of the patterns is its text: `*` stands for anything.
+    pub fn is_among(&self, patterns: &[String]) -> bool {
+        patterns.iter().any(|pattern| {
+            let text = regex::escape(pattern).replace(r"\*", ".*");
+            regex::Regex::new(&format!("(?s)^{text}$")).is_ok_and(|pattern| pattern.is_match(&self.text))
+        })
+    }
+}
+
+impl Results {
+    /// What failed comes first.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let errors = self.errors.iter().map(|message| format!("error: {message}"));
+        errors.chain(self.warnings.iter().map(|message| format!("warning: {message}")))
+    }
+
+    fn read(packed: &[u8]) -> Result<Results, Fault> {
+        let wrong = || Fault::new("RG3110", "the result files of the restore cannot be read");
+        let text = gzip::unpack(packed).ok_or_else(wrong)?;
+        let file: File = serde_json::from_slice(&text).map_err(|error| wrong().caused_by(&error))?;
+        Ok(Results { warnings: file.warnings.messages(), errors: file.errors.messages() })
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    warnings: Part,
+    #[serde(default)]
+    errors: Part,
+}
+
+/// By where it happened.
+#[derive(Default, Deserialize)]
+struct Part {
+    #[serde(default)]
+    velero: Vec<String>,
+    #[serde(default)]
+    cluster: Vec<String>,
+    #[serde(default)]
+    namespaces: BTreeMap<String, Vec<String>>,
+}
+
+impl Part {
+    fn messages(self) -> Vec<Message> {
+        let own = [("velero".to_owned(), self.velero), ("cluster".to_owned(), self.cluster)];
+        let all = own.into_iter().chain(self.namespaces);
+        all.flat_map(|(place, texts)| texts.into_iter().map(move |text| Message { place: place.clone(), text }))
+            .collect()
+    }
+}
+
+/// None while Velero has not answered. What is asked carries the name of the restore, so a crash asks nothing twice.
+pub async fn fetch(cx: &WorkCx, cluster: &Cluster, with: &Params, restore: &str) -> Result<Option<Results>, Fault> {
+    let named = with.named("DownloadRequest", restore);
+    let place = cluster.place(&named).await?;
+    let Some(request) = place.find().await? else {
+        let body = json!({
+            "apiVersion": "velero.io/v1",
+            "kind": "DownloadRequest",
+            "metadata": {"name": restore, "namespace": with.namespace},
+            "spec": {"target": {"kind": "RestoreResults", "name": restore}},
+        });
+        place.create(cx, &body).await?;
+        return Ok(None);
+    };
+    if field(&request, "status.phase") != "Processed" {
+        return Ok(None);
+    }
+    let url = field(&request, "status.downloadURL").as_str().unwrap_or_default();
+    let got = download(url).await;
+    // An address that was used up or has expired helps nobody.
+    place.delete(cx, metadata(&request, "uid")).await?;
+    got.and_then(|packed| Results::read(&packed)).map(Some)
+}
+
+/// The address holds a signature: it is never shown.
+async fn download(url: &str) -> Result<Vec<u8>, Fault> {
+    let call = Call {
+        method: "GET".to_owned(),
+        url: url.to_owned(),
+        headers: BTreeMap::new(),
+        body: None,
+        ca: None,
+        timeout: PATIENCE,
+    };
+    let wrong = |why: String| Fault::new("RG3110", format!("the result files of the restore cannot be fetched: {why}"));
+    match http::send(&call).await.map_err(Failure::fault) {
+        Ok(reply) if reply.cut => Err(wrong("they are too long".to_owned())),
+        Ok(reply) if reply.status == 200 => Ok(reply.bytes),
+        Ok(reply) => Err(wrong(format!("the storage answers {}", reply.status))),
+        Err(fault) => Err(wrong(fault.message)),
+    }
+}
+
+/// Into the log of the step.
+pub fn tell(cx: &WorkCx, results: Result<&Results, &String>) {
+    match results {
+        Ok(results) => {
+            results.lines().take(SAID).for_each(|line| cx.say(&line));
+            let more = (results.errors.len() + results.warnings.len()).saturating_sub(SAID);
+            if more > 0 {
+                cx.say(&format!("and {more} more, which `velero restore describe` lists"));
+            }
+        }
+        Err(why) => cx.say(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gzip::tests::packed;
+    use super::*;
+
+    #[test]
+    fn the_files_are_read_as_velero_writes_them() {
+        let file = r#"{"errors":{"namespaces":{"edx":["no room"]}},"warnings":{"velero":["slow"],"cluster":["old"]}}"#;
+        let results = Results::read(&packed(file)).unwrap();
+        let lines: Vec<String> = results.lines().collect();
+        assert_eq!(lines, ["error: edx: no room", "warning: velero: slow", "warning: cluster: old"]);
+        assert_eq!(Results::read(&packed("{}")).unwrap(), Results::default());
+        for bad in [packed("no json"), b"not packed".to_vec(), packed(file)[..20].to_vec()] {
+            assert_eq!(Results::read(&bad).unwrap_err().code, "RG3110");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_of_the_whole_text() {
+        let message = Message { place: "edx".into(), text: "exceeded quota:\nsmall (1.5)".into() };
+        let allows = |pattern: &str| message.is_among(&[pattern.to_owned()]);
+        assert!(allows("*quota*") && allows("exceeded*(1.5)"));
+        assert!(!allows("quota") && !allows("") && !allows("*(1x5)"));
+    }
+}

@@ -1,0 +1,134 @@
+//! Makes the `Restore` once, and waits for its end.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Prior;
+use super::ended::{self, Stand};
+use super::params::{self, Params};
+use super::prepare::foreign;
+use super::results::{self, Results};
+use crate::kind::{Found, Next, Op, Outputs, ReadCx, WorkCx};
+use crate::model::{Fault, Pulse};
+use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_ours, metadata};
+
+/// A watch on which nothing comes is a watch that may be dead.
+const WATCHED: Duration = Duration::from_secs(20);
+/// Velero gives the address of its files at once, or not at all.
+const FILES: Duration = Duration::from_secs(20);
+
+pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
+    let goal = Restored { op, seen: Mutex::default() };
+    kubernetes::until(cx, op, &op.params.reach(), Some(&op.prior.cluster), &goal).await.map(Next::Done)
+}
+
+/// What became of an attempt that left nothing behind. One that is there is ours to wait for, also when it has ended: its files
+/// are still to be read.
+pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {
+    let cluster = Cluster::open_as(cx, &op.params.reach(), &op.prior.cluster).await?;
+    let name = params::name(&op.id);
+    Ok(match cluster.place(&op.params.named("Restore", &name)).await?.find().await? {
+        None => Found::Absent,
+        Some(live) if is_ours(&live, op.id.as_str()) => Found::Running,
+        Some(_) => Found::Foreign(foreign(&name)),
+    })
+}
+
+struct Restored<'a> {
+    op: &'a Op<Params, Prior>,
+    seen: Mutex<Seen>,
+}
+
+/// What earlier looks found.
+#[derive(Default)]
+struct Seen {
+    /// To watch from; none before the object is there, and after its end.
+    version: Option<String>,
+    was_there: bool,
+    progress: Option<Pulse>,
+    ended: Option<Instant>,
+}
+
+impl Restored<'_> {
+    fn named(&self) -> Named {
+        self.op.params.named("Restore", &params::name(&self.op.id))
+    }
+
+    fn seen<T>(&self, see: impl FnOnce(&mut Seen) -> T) -> T {
+        see(&mut self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
+    async fn make(&self, cx: &WorkCx, place: &Place) -> Result<Look<Outputs>, Fault> {
+        if self.seen(|seen| seen.was_there) {
+            return Err(Fault::new("RG3106", format!("{} was deleted before its end", place.what))
+                .hint("look who did it; `regrow rerun STEP --because …` makes another one"));
+        }
+        let body = self.op.params.restore(&self.op.id, &self.op.prior.backup);
+        if place.create(cx, &body).await? {
+            cx.say(&format!("made: {} from the backup {}", place.what, self.op.prior.backup));
+        }
+        Ok(Look::Lacks(format!("Velero has not taken up {} yet", place.what)))
+    }
+
+    async fn end(&self, cx: &WorkCx, cluster: &Cluster, live: &Value) -> Result<Look<Outputs>, Fault> {
+        let since = self.seen(|seen| *seen.ended.get_or_insert_with(Instant::now));
+        let results = if ended::has_messages(live) {
+            match results::fetch(cx, cluster, &self.op.params, metadata(live, "name")).await {
+                Ok(Some(results)) => Ok(results),
+                Ok(None) if since.elapsed() < FILES => {
+                    return Ok(Look::Lacks("Velero has not said yet where its result files are".to_owned()));
+                }
+                Ok(None) => Err("Velero does not say where its result files are".to_owned()),
+                // The cluster is waited for; nothing else is worth losing the outcome over.
+                Err(fault) if fault.code == "RG3001" => return Err(fault),
+                Err(fault) => Err(fault.message),
+            }
+        } else {
+            Ok(Results::default())
+        };
+        results::tell(cx, results.as_ref());
+        ended::judge(live, results.as_ref().map_err(String::as_str), self.op).map(Look::Done)
+    }
+}
+
+impl Goal for Restored<'_> {
+    type Found = Outputs;
+
+    /// Velero itself gives a volume four hours, and there may be many.
+    const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+    async fn look(&self, cx: &WorkCx, cluster: &Cluster) -> Result<Look<Outputs>, Fault> {
+        let place = cluster.place(&self.named()).await?;
+        let Some(live) = place.find().await? else { return self.make(cx, &place).await };
+        if !is_ours(&live, self.op.id.as_str()) {
+            return Err(foreign(metadata(&live, "name")));
+        }
+        let stand = ended::stand(&live);
+        self.seen(|seen| {
+            seen.was_there = true;
+            seen.version = (stand != Stand::Ended).then(|| metadata(&live, "resourceVersion").to_owned());
+            seen.progress = ended::pulse(&live);
+        });
+        match stand {
+            Stand::Waits => Ok(Look::Lacks(format!("Velero has not taken up {} yet; does it run?", place.what))),
+            Stand::Goes(phase) => Ok(Look::Lacks(format!("{} is {phase}", place.what))),
+            Stand::Ended => self.end(cx, cluster, &live).await,
+        }
+    }
+
+    fn progress(&self) -> Option<Pulse> {
+        self.seen(|seen| seen.progress.clone())
+    }
+
+    async fn rest(&self, cluster: &Cluster, pause: Duration) {
+        if let Some(version) = self.seen(|seen| seen.version.clone())
+            && let Ok(place) = cluster.place(&self.named()).await
+            && place.changed(&version, WATCHED).await
+        {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
