@@ -153,7 +153,8 @@ fn outputs(place: &Place, live: &Value) -> Outputs {
 fn failed(place: &Place, reason: &str, message: String, lines: Vec<String>) -> Fault {
     let mut fault = Fault::new("RG3019", format!("{} has failed: {reason}", place.what))
         .hint("the causes tell why; once that is mended, `regrow rerun STEP --because …` makes another one");
-    fault.causes = [vec![message], lines].concat();
+    fault.causes.extend(Some(message).filter(|message| !message.is_empty()));
+    fault.causes.extend(lines);
     fault
 }
 

@@ -129,7 +129,7 @@ pub fn at<'a>(object: &'a Value, pointer: &str) -> Option<&'a Value> {
 pub fn put(object: &mut Value, pointer: &str, value: Option<&Value>) {
     let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", ""));
     let key = key.replace("~1", "/").replace("~0", "~");
-    if object.pointer(parent).is_none_or(Value::is_null) && value.is_some() {
+    if !parent.is_empty() && value.is_some() && object.pointer(parent).is_none_or(Value::is_null) {
         put(object, parent, Some(&json!({})));
     }
     match (object.pointer_mut(parent), value) {
