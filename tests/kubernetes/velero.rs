@@ -187,18 +187,17 @@ fn what_would_fail_is_found_before_anything_is_made() {
     let site = Site::borrow();
     let _velero = site.velero();
     let lab = site.lab();
-    let objects = |at: &str, phase: &str| {
+    let object = |name: &str, at: &str, phase: &str| {
+        let end = "'2030-01-01T00:00:00Z'";
         format!(
-            "apiVersion: velero.io/v1\nkind: Backup\nmetadata: {{name: {phase}-{at}, namespace: velero}}\n\
-             spec: {{storageLocation: {at}}}\nstatus: {{phase: {phase}, completionTimestamp: '2030-01-01T00:00:00Z'}}\n---\n",
-            phase = phase,
+            "apiVersion: velero.io/v1\nkind: Backup\nmetadata: {{name: {name}, namespace: velero}}\nspec: {{storageLocation: {at}}}\n\
+             status: {{phase: {phase}, startTimestamp: {end}, completionTimestamp: {end}}}\n---\n"
         )
-        .replace(&format!("name: {phase}"), &format!("name: {}", phase.to_lowercase()))
     };
     let location = "apiVersion: velero.io/v1\nkind: BackupStorageLocation\nmetadata: {name: away, namespace: velero}\n\
                     spec: {provider: aws, objectStorage: {bucket: no-such-bucket}, config: {region: us-east-1, s3Url: 'http://127.0.0.1:9'}}\n---\n";
-    let all = [location, &objects("away", "Completed"), &objects("gone", "Completed"), &objects("default", "Failed")]
-        .concat();
+    let completed = ["away", "gone"].map(|at| object(&format!("completed-{at}"), at, "Completed")).concat();
+    let all = [location, &completed, &object("failed-default", "default", "Failed")].concat();
     lab.place.write("objects.yaml", &all);
     let file = lab.place.path("objects.yaml").display().to_string();
     lab.shared.cluster.said(&["apply", "--server-side", "-f", &file]).unwrap();
