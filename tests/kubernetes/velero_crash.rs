@@ -73,6 +73,10 @@ fn killed_with_its_velero_it_says_how_far_it_came_and_is_done_again_under_anothe
     let fault = lab.fault();
     assert_eq!(fault["code"], "RG3106", "{fault:#}");
     assert!(fault["message"].as_str().unwrap().contains(" of 60"), "{fault:#}");
+    // Another attempt of the same operation finds the same Restore.
+    lab.place.argv(&["retry", "it", "--run", "run1"]).ends(0);
+    lab.place.regrow("resume run1 --no-wait").ends(1);
+    assert_eq!((&lab.fault()["code"], lab.restores().len()), (&"RG3106".into(), 1));
     lab.place.argv(&["rerun", "it", "--run", "run1", "--because", "test"]).ends(0);
     lab.place.regrow("resume run1 --no-wait").ends(0);
     assert_eq!(lab.restores().len(), 2);

@@ -6,7 +6,7 @@ use super::params::{Params, Policy};
 use super::{Prior, source};
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::kubernetes::{Cluster, Named, metadata};
+use crate::provider::kubernetes::{Cluster, Named, is_ours, metadata};
 
 pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
     let with = &op.params;
@@ -46,13 +46,17 @@ async fn velero_is_there(cluster: &Cluster, with: &Params) -> Result<(), Fault> 
     }
 }
 
-/// Whether the cluster would take the `Restore`: its roles, its definition, its name.
+/// Whether the cluster would take the `Restore`: its roles, its definition, its name. One that an earlier attempt made is looked
+/// at by this one.
 async fn taken(cx: &ReadCx, cluster: &Cluster, op: &Op<Params, ()>, backup: &str) -> Result<(), Fault> {
     let body = op.params.restore(&op.id, backup);
     let place = cluster.place(&op.params.named("Restore", metadata(&body, "name"))).await?;
-    match place.foresee_create(cx, &body).await? {
-        true => Ok(()),
-        false => Err(foreign(metadata(&body, "name"))),
+    if place.foresee_create(cx, &body).await? {
+        return Ok(());
+    }
+    match place.find().await? {
+        Some(live) if !is_ours(&live, op.id.as_str()) => Err(foreign(metadata(&body, "name"))),
+        _ => Ok(()),
     }
 }
 
