@@ -13,7 +13,7 @@ use rig::servers::{MinIo, moto};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::support::Place;
+use super::support::{Place, REGROW, finish};
 
 /// One server for all tests of this process, each with a bucket of its own.
 pub fn server() -> &'static MinIo {
@@ -123,6 +123,34 @@ fn a_bucket_goes_back_with_metadata_and_tags_whatever_its_keys_are_called() {
     let versions = client("versions", &lost.bucket, &[]);
     lost.place.regrow("run book.yaml --yes --run-id run2 --no-wait").ends(0);
     assert_eq!(client("versions", &lost.bucket, &[]), versions);
+}
+
+/// The runbooks that come with the program.
+#[test]
+fn both_runbooks_for_lost_objects_bring_them_back() {
+    let lost = lost(40, "");
+    let (of, as_of) = (format!("--param bucket={}", lost.bucket), format!("--param as_of={}", lost.as_of));
+    let endpoint = server().endpoint();
+    let regrow = |line: &str| {
+        let mut command = lost.place.command(REGROW, &line.split_whitespace().collect::<Vec<_>>());
+        command.env("AWS_ACCESS_KEY_ID", moto::KEY).env("AWS_SECRET_ACCESS_KEY", moto::SECRET);
+        finish(command)
+    };
+    for (book, more) in [
+        ("partial", format!("--param lost=objects --param s3_endpoint={endpoint}")),
+        ("restore-objects", format!("--param endpoint={endpoint} --param at_least=54")),
+    ] {
+        let path = format!("{}/runbooks/{book}.yaml", env!("CARGO_MANIFEST_DIR"));
+        regrow(&format!("run {path} --yes --no-wait --run-id {book} {of} {as_of} {more}")).ends(3);
+        let shown = regrow(&format!("status {book} --json")).ends(0).stdout;
+        let status: Value = serde_json::from_str(&shown).unwrap();
+        let step = status["steps"].as_array().unwrap().iter().find(|step| step["id"] == "objects").unwrap();
+        let code = step["asks"]["code"].as_str().unwrap();
+        regrow(&format!("approve objects --run {book} --code {code}")).ends(0);
+        regrow(&format!("resume {book} --no-wait")).ends(0);
+        is_back(&lost);
+        client("disaster", &lost.bucket, &[]);
+    }
 }
 
 #[test]

@@ -182,6 +182,37 @@ fn the_newest_of_a_schedule_by_then_is_taken() {
     assert_eq!(lab.fault()["code"], "RG3102");
 }
 
+/// The runbook that comes with the program.
+#[test]
+fn a_partial_loss_brings_back_the_namespaces_that_are_gone() {
+    let site = Site::borrow();
+    let velero = site.velero();
+    let lab = site.lab();
+    lab.kubectl("create configmap settings --from-literal=theme=dark");
+    let (labels, backup) = (format!("velero.io/schedule-name={}", lab.space), format!("b-{}", lab.space));
+    velero.backup(&backup, &lab.space, &["--labels", &labels]).unwrap();
+    let as_of = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1);
+    lab.lose();
+    let book = concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/partial.yaml");
+    let kubeconfig = lab.place.path("kube").display().to_string();
+    let params = [("schedule", lab.space.clone()), ("kubeconfig", kubeconfig), ("as_of", as_of.to_string())];
+    let params = params.map(|(name, value)| format!(" --param {name}={value}")).concat();
+    let run = format!(
+        "run {book} --yes --no-wait --run-id run1 --param lost=cluster --param namespaces={}{params}",
+        lab.space
+    );
+    lab.place.regrow(&run).ends(3);
+    let code = lab.place.step("cluster")["asks"]["code"].as_str().unwrap().to_owned();
+    lab.place.regrow(&format!("approve cluster --code {code}")).ends(0);
+    lab.place.regrow("resume run1 --no-wait").ends(0);
+    assert_eq!(lab.place.step("cluster")["outputs"]["backup"], json!(backup));
+    assert_eq!(lab.kubectl("get configmap settings -o jsonpath={.data.theme}"), "dark");
+    assert_eq!(lab.restores().len(), 1);
+    for left_out in ["infrastructure", "table", "objects", "names"] {
+        assert_eq!(lab.place.step_state(left_out), "skipped", "{left_out}");
+    }
+}
+
 #[test]
 fn what_would_fail_is_found_before_anything_is_made() {
     let site = Site::borrow();
