@@ -2,7 +2,6 @@
 //! another client made before the disaster, and what was written is counted.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -31,16 +30,7 @@ pub fn client(word: &str, bucket: &str, more: &[&str]) -> String {
 }
 
 pub fn client_of(endpoint: &str, word: &str, bucket: &str, more: &[&str]) -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash/objects.py");
-    let output = Command::new(moto::python().unwrap())
-        .args([script, endpoint, word, bucket])
-        .args(more)
-        .env_clear()
-        .env("LANG", "C.UTF-8")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    rig::servers::objects::client(endpoint, word, bucket, more).unwrap()
 }
 
 /// A bucket that had its disaster.

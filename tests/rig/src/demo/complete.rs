@@ -4,6 +4,7 @@
 use anyhow::{Context, Result};
 
 use super::Stage;
+use super::assets::Assets;
 use super::estate::{Estate, NODES};
 use super::health::Health;
 use super::names::{Names, OLD};
@@ -24,7 +25,7 @@ const POSTS: &str = "select count(*) || ' ' || sum(hashtextextended(p::text, 0):
 
 pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     step(
-        "A platform: four machines by Terraform, PostgreSQL with two databases, a zone on two name servers, users at work",
+        "A platform: four machines by Terraform, PostgreSQL with two databases, objects with a copy elsewhere, a zone on two name servers, users at work",
     );
     let estate = Estate::draw(stage.scratch)?;
     estate.build()?;
@@ -32,6 +33,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     let mut platform = Platform::open(stage.scratch, stage.rows).await?;
     platform.live.sql("postgres", "create database forum owner lms")?;
     platform.live.sql("forum", FORUM)?;
+    let assets = Assets::open(stage.scratch)?;
     let writer = Writer::start(&platform).await?;
     writer.wait_for(100).await?;
     let (old, zone) = (estate.read()?, names.read()?);
@@ -41,6 +43,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     estate.burn()?;
     println!("machines       none of {} is left", NODES.len());
     println!("databases      lms with {} enrolments, forum: gone", number(truth.count(Table::Enrolments)));
+    println!("objects        {} are left in the copy alone", number(assets.count()));
     println!("names          {} leads to {OLD}, where nobody is", names.full());
     println!("The last good moment: {}", truth.as_of);
 
@@ -48,10 +51,13 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     let new = Postgres::start_plain(stage.scratch)?;
     estate.place_databases(&["forum"], &new)?;
     let health = Health::open(platform::owner(&new)?, i64::from(stage.rows)).await?;
-    let program = stage.program(vec![
+    let bucket = Assets::new_place(stage.scratch)?;
+    let mut secrets = vec![
         ("NEW_PGPASSWORD", new.lms_password().to_string()),
         ("DNS_TSIG_SECRET", names.dns.tsig_secret().to_string()),
-    ]);
+    ];
+    secrets.extend(Assets::secrets());
+    let program = stage.program(secrets);
     let mut params = vec![
         ("as_of", truth.as_of.clone()),
         ("base", platform.base.display().to_string()),
@@ -62,6 +68,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
         ("server_url", new.url()),
     ];
     params.extend(names.params(&health));
+    params.extend(assets.params(&bucket));
     let call = Call { runbook: "runbooks/complete.yaml", params };
     let rows = truth.count(Table::Enrolments);
     let middle = stage.middle(&new, rows).await?;
@@ -79,6 +86,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     let now = new.sql("forum", POSTS)?;
     ending.say("database forum", format!("posts        {} rows", now.split(' ').next().unwrap_or_default()));
     ending.must(now == posts, "the posts of the forum are not what they were");
+    assets.tell(&bucket, &mut ending)?;
     let back = estate.read()?;
     ending.say("machines", format!("{} made again", back.keys().cloned().collect::<Vec<_>>().join(", ")));
     let is_new = |name: &str| back.get(name).is_some_and(|node| old.get(name).is_some_and(|old| old.id != node.id));

@@ -13,6 +13,7 @@
 //! It exits with 0 only if everything is as it must be.
 
 pub mod approve;
+mod assets;
 pub mod complete;
 pub mod damage;
 pub mod estate;

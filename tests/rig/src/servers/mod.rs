@@ -9,6 +9,7 @@ mod http;
 pub mod kubernetes;
 pub mod minio;
 pub mod moto;
+pub mod objects;
 mod own;
 pub mod postgres;
 pub mod velero;
