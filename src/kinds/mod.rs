@@ -26,9 +26,13 @@ mod kubernetes_wait;
 mod ledger_cleanup;
 mod manual;
 mod notify_webhook;
+#[cfg(feature = "postgres")]
 mod postgres_dump_and_load;
+#[cfg(feature = "postgres")]
 mod postgres_execute;
+#[cfg(feature = "postgres")]
 mod postgres_query;
+#[cfg(feature = "postgres")]
 mod postgres_restore;
 mod report_write;
 mod run;
@@ -62,9 +66,13 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &dns_update::DnsUpdate,
     &http_get::HttpGet,
     &http_request::HttpRequest,
+    #[cfg(feature = "postgres")]
     &postgres_restore::PostgresRestore,
+    #[cfg(feature = "postgres")]
     &postgres_dump_and_load::PostgresDumpAndLoad,
+    #[cfg(feature = "postgres")]
     &postgres_query::PostgresQuery,
+    #[cfg(feature = "postgres")]
     &postgres_execute::PostgresExecute,
     #[cfg(feature = "s3")]
     &s3_objects::S3Objects,
