@@ -23,6 +23,16 @@ impl Repaired {
     }
 }
 
+impl Event {
+    /// The step that is open again with it, beside the one it is about: the repair that it begins.
+    pub fn opens(&self) -> Option<&Address> {
+        match self {
+            Event::RepairBegan { by, .. } => Some(by),
+            _ => None,
+        }
+    }
+}
+
 impl StepState {
     /// How often that repair was begun for it, if ever.
     pub fn repaired(&self, by: &Address) -> Option<&Repaired> {

@@ -159,17 +159,26 @@ impl Writer {
             return self.split.count(&self.state);
         }
         self.look_ahead(&record);
-        let before = record.event.step().map_or(Hands::Nobody, |step| self.split.hands(&self.state, step));
+        let (step, opens) = (record.event.step(), record.event.opens());
+        let before = [step, opens].map(|step| self.split.hands_of(&self.state, step));
         self.state.apply(&record, hash);
-        let now = record.event.step().map_or(Hands::Nobody, |step| self.split.hands(&self.state, step));
-        self.split.note(&self.state, &record, before, now);
-        if !was_over {
-            self.chronicle.diary.note(&self.state, &record, before, now);
+        self.hand_over(&record, step, before[0], was_over);
+        if opens.is_some() {
+            self.hand_over(&record, opens, before[1], was_over);
         }
         self.note(&record);
         // Only statuses and times are told from: what ten thousand steps put in and out need not be held.
         if let Some(step) = record.event.step().and_then(|step| self.state.steps.get_mut(step)) {
             step.lighten();
+        }
+    }
+
+    /// The step went from the hands it was in `before` to those it is in now.
+    fn hand_over(&mut self, record: &Record, step: Option<&Address>, before: Hands, was_over: bool) {
+        let now = self.split.hands_of(&self.state, step);
+        self.split.note(&self.state, record, before, now);
+        if !was_over {
+            self.chronicle.diary.note(&self.state, record, step, before, now);
         }
     }
 
@@ -213,7 +222,10 @@ impl Writer {
             }
             Event::ExecutorStarted { who, .. } => self.executor_started(record.at, &who.name),
             Event::StepFailed { step, fault } => self.failed(record.at, step, "failed", fault),
-            Event::RepairBegan { step, fault, .. } => self.failed(record.at, step, "repaired", fault),
+            Event::RepairBegan { step, fault, by, .. } => {
+                self.chronicle.unverified.remove(by);
+                self.failed(record.at, step, "repaired", fault);
+            }
             Event::RetryScheduled { step, fault, .. } => self.failed(record.at, step, "retried", fault),
             Event::StepSucceeded(it) => {
                 it.despite.iter().for_each(|fault| self.failed(record.at, &it.step, "overruled", fault));

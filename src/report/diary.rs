@@ -73,8 +73,8 @@ impl Diary {
         }
     }
 
-    /// `record` was folded into `state`; the step it is about went from one pair of hands to another.
-    pub fn note(&mut self, state: &RunState, record: &Record, before: Hands, now: Hands) {
+    /// `record` was folded into `state`; a step that it is about went from one pair of hands to another.
+    pub fn note(&mut self, state: &RunState, record: &Record, step: Option<&Address>, before: Hands, now: Hands) {
         match &record.event {
             Event::AnswerAccepted { answer } if !matches!(answer.verb, Verb::Note { .. }) => {
                 self.answered = Some((answer.verb.step().cloned(), answer.who.name.clone(), self.clock_ms));
@@ -84,7 +84,7 @@ impl Diary {
             Event::RunUnpaused => self.end(&None, Some(record.at)),
             _ => {}
         }
-        let Some(step) = record.event.step() else { return self.give_up(state, record.at) };
+        let Some(step) = step else { return self.give_up(state, record.at) };
         if before == now {
             return;
         }

@@ -158,6 +158,11 @@ impl Split {
         hands(state, step, self.allowed.contains(step))
     }
 
+    /// The same; what is of no step is in nobody's.
+    pub fn hands_of(&self, state: &RunState, step: Option<&Address>) -> Hands {
+        step.map_or(Hands::Nobody, |step| self.hands(state, step))
+    }
+
     /// The time from the newest record in `state` to `record`, which is not in it yet, goes to whoever had the run.
     pub fn spend(&mut self, state: &RunState, record: &Record) -> Option<(Whose, u64)> {
         let last = state.last_at.as_ref()?;
@@ -189,7 +194,7 @@ impl Split {
         }
     }
 
-    /// Takes note that `record` was folded: the step it is about went from one pair of hands to another.
+    /// Takes note that `record` was folded: a step that it is about went from one pair of hands to another.
     pub fn note(&mut self, state: &RunState, record: &Record, before: Hands, now: Hands) {
         // A changed plan may have lost steps.
         if matches!(record.event, Event::PlanChanged(_)) {

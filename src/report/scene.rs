@@ -110,9 +110,8 @@ impl Scene {
             self.draw(grown);
         }
         for record in records {
-            if let Some(step) = record.event.step() {
-                self.look_at(step, state);
-            }
+            let steps = [record.event.step(), record.event.opens()];
+            steps.into_iter().flatten().for_each(|step| self.look_at(step, state));
         }
         // A resumed run begins with a folded state: its steps have no records here.
         if is_new || records.iter().any(|record| matches!(record.event, Event::SegmentOpened { .. })) {

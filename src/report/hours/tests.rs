@@ -32,6 +32,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => step().prop_map(|step| Event::StepFailed { step, fault: fault() }),
         1 => step().prop_map(|step| Event::StepUnproven { step, checks: vec![], fault: fault() }),
         1 => step().prop_map(|step| Event::RetryScheduled { step, fault: fault(), delay_ms: 10 }),
+        1 => (step(), step()).prop_filter("another one", |(step, by)| step != by).prop_map(|(step, by)| Event::RepairBegan { step, fault: fault(), by, generation: 2 }),
         1 => step().prop_map(|step| Event::StepDoubted { step, evidence: "gone".into() }),
         1 => (step(), any::<bool>()).prop_map(|(step, deadline)| Event::StepLate { step, deadline }),
         2 => step().prop_map(|step| Event::WaitBegan { step, wait: crate::model::Wait { until: answer().at, window: None } }),
@@ -95,10 +96,12 @@ fn split(records: &[Record]) -> (Hours, RunState) {
     let mut state = RunState::default();
     for record in records {
         split.spend(&state, record);
-        let before = record.event.step().map_or(Hands::Nobody, |step| split.hands(&state, step));
+        let steps = [record.event.step(), record.event.opens()];
+        let before = steps.map(|step| split.hands_of(&state, step));
         state.apply(record, "");
-        let now = record.event.step().map_or(Hands::Nobody, |step| split.hands(&state, step));
-        split.note(&state, record, before, now);
+        for (step, before) in steps.into_iter().zip(before) {
+            split.note(&state, record, before, split.hands_of(&state, step));
+        }
     }
     (split.hours, state)
 }
