@@ -48,7 +48,7 @@ async fn get(cx: &ReadCx, with: &Params) -> Result<Outputs, Fault> {
         timeout,
     };
     let (status, headers, body, cut) = match http::follow(&call, with.redirects.unwrap_or(REDIRECTS)).await {
-        Ok(reply) => (json!(reply.status), http::header_outputs(&reply.headers), reply.body, reply.cut),
+        Ok(reply) => (json!(reply.status), http::header_outputs(&reply.headers), reply.text().into_owned(), reply.cut),
         // `expect: {refused: true}` proves that a door is shut.
         Err(Failure::Refused(_)) => (json!("refused"), json!({}), String::new(), false),
         Err(failure) => return Err(failure.fault()),

@@ -136,7 +136,7 @@ fn outputs(reply: &Reply) -> Outputs {
     Outputs::from_iter([
         ("status".to_owned(), json!(reply.status)),
         ("headers".to_owned(), http::header_outputs(&reply.headers)),
-        ("body".to_owned(), json!(reply.body)),
+        ("body".to_owned(), json!(reply.text())),
     ])
 }
 
@@ -158,7 +158,7 @@ fn judged(reply: &Reply, safe: bool) -> Result<Outputs, Fault> {
         _ => (RetryClass::Never, "the answer says why; change the call, then `regrow retry STEP`"),
     };
     let mut fault = Fault::new("RG2604", format!("the server answers {}", reply.status)).retry(retry).hint(hint);
-    let said: String = reply.body.chars().take(EXCERPT).collect();
+    let said: String = reply.text().chars().take(EXCERPT).collect();
     fault.causes.extend((!said.trim().is_empty()).then(|| said.trim().to_owned()));
     Err(fault)
 }
@@ -173,7 +173,7 @@ async fn ask(cx: &ReadCx, op: &Op<Params, ()>, probe: &Probe) -> Result<Found, F
         timeout: Duration::from_secs(30),
     };
     let reply = http::send(&call).await.map_err(Failure::fault)?;
-    let has = probe.contains.as_ref().is_none_or(|text| reply.body.contains(text));
+    let has = probe.contains.as_ref().is_none_or(|text| reply.text().contains(text));
     Ok(match (reply.status, has) {
         (200..=299, true) => Found::Done(Next::Done(outputs(&reply))),
         (200..=299, false) | (404, _) => Found::Absent,

@@ -1,5 +1,6 @@
 //! A request and its answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,11 +39,16 @@ pub struct Call {
 pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
-    pub body: String,
     /// The body as it came, which need not be text.
     pub bytes: Vec<u8>,
     /// Whether there was more than is kept.
     pub cut: bool,
+}
+
+impl Reply {
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
 }
 
 #[derive(Debug)]
@@ -182,8 +188,7 @@ async fn read(url: &Url, response: Response<hyper::body::Incoming>) -> Result<Re
     }
     let cut = bytes.len() > LIMIT;
     bytes.truncate(LIMIT);
-    let body = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body, bytes, cut })
+    Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, bytes, cut })
 }
 
 /// By name; several of one name are joined. Cookies let people in and are left out.

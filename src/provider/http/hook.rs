@@ -50,7 +50,8 @@ fn judged(reply: &Reply) -> Result<u16, Fault> {
     let mut fault = Fault::new("RG2608", format!("the hook answers {}", reply.status))
         .retry(retry)
         .hint("look at the address and at what this hook wants in its body");
-    let line = reply.body.trim().lines().next().unwrap_or_default();
+    let text = reply.text();
+    let line = text.trim().lines().next().unwrap_or_default();
     fault.causes.extend((!line.is_empty()).then(|| line.chars().take(EXCERPT).collect()));
     Err(fault)
 }
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, headers: HeaderMap::new(), body: body.to_owned(), bytes: body.into(), cut: false }
+        Reply { status, headers: HeaderMap::new(), bytes: body.into(), cut: false }
     }
 
     #[test]
