@@ -10,7 +10,6 @@ use super::group;
 use crate::graph::Edge;
 use crate::journal::Tail;
 use crate::kind::Role;
-use crate::model::step::StepState;
 use crate::model::{RunState, Status};
 use crate::plan::Plan;
 use crate::runbook::ast::Ended;
@@ -46,7 +45,7 @@ pub fn mark(plan: &Plan, state: &mut RunState, tail: &str, lost: Lost) {
         if state.step(plan.address(node)).opened {
             continue;
         }
-        let step = state.steps.entry(plan.address(node).clone()).or_insert_with(StepState::pending);
+        let step = state.step_mut(plan.address(node));
         step.in_doubt = Some(boot.clone());
     }
     if !state.doubts.iter().any(|known| known == tail) {
@@ -68,7 +67,7 @@ pub fn hand_down(plan: &Plan, state: &mut RunState) -> bool {
     for list in lists {
         let boot = state.steps.get_mut(plan.address(list)).and_then(|step| step.in_doubt.take());
         for node in group::members(plan, list).filter(|node| reached.contains(node)) {
-            let step = state.steps.entry(plan.address(node).clone()).or_insert_with(StepState::pending);
+            let step = state.step_mut(plan.address(node));
             if !step.opened && step.attempts == 0 {
                 step.in_doubt.clone_from(&boot);
             }

@@ -99,7 +99,7 @@ mod tests {
         assert!(refused.reason.contains("cannot be given more time"), "{refused:?}");
         let mut running = StepState { status: Status::Running, ..StepState::pending() };
         running.intent = Some(Box::new(testing::intent(&plan, &step, 0)));
-        state.steps.insert(step.clone(), running);
+        state.steps.insert(step.clone(), Box::new(running));
         let late_at = |state: &RunState, seconds: u64| {
             let mut decision = Decision::default();
             attempts(&plan, state, &timed(&plan), &moment(seconds), &mut decision);

@@ -155,7 +155,7 @@ mod tests {
         let mut step = StepState { status: Status::Succeeded, ..StepState::pending() };
         step.intent = Some(Box::new(testing::intent(plan, &address, seconds)));
         step.started_at = step.intent.as_ref().map(|intent| intent.at.clone());
-        state.steps.insert(address, step);
+        state.steps.insert(address, Box::new(step));
     }
 
     #[test]

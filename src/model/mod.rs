@@ -22,6 +22,7 @@ pub mod started;
 pub mod status;
 pub mod step;
 pub mod text;
+mod tight;
 pub mod time;
 pub mod told;
 pub mod wait;

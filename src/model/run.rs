@@ -31,7 +31,8 @@ pub struct RunState {
     pub executor: Option<Executor>,
     /// Why the newest executor left, if it said so.
     pub stopped: Option<StopReason>,
-    pub steps: IndexMap<Address, StepState>,
+    /// Each in a box: a table of thousands of them is copied as often as it grows.
+    pub steps: IndexMap<Address, Box<StepState>>,
     pub ledger: Vec<LedgerEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleanup: Option<Cleanup>,
@@ -119,7 +120,11 @@ impl Judged {
 impl RunState {
     /// What is known of a step, also of one that no record names yet.
     pub fn step(&self, address: &Address) -> &StepState {
-        self.steps.get(address).unwrap_or(&PENDING)
+        self.steps.get(address).map_or(&PENDING, Box::as_ref)
+    }
+
+    pub fn step_mut(&mut self, address: &Address) -> &mut StepState {
+        self.steps.entry(address.clone()).or_insert_with(|| Box::new(StepState::pending()))
     }
 
     pub fn status(&self, address: &Address) -> Status {
@@ -169,7 +174,7 @@ impl RunState {
             self.news.insert(matter, record.seq);
         }
         if let Some(step) = record.event.step() {
-            let state = self.steps.entry(step.clone()).or_insert_with(StepState::pending);
+            let state = self.step_mut(step);
             state.apply(&record.event, &moment, record.epoch);
             if state.status.is_settled() {
                 self.releasing.retain(|other| other != step);
@@ -180,7 +185,7 @@ impl RunState {
                 undoing.done.push(step.clone());
             }
             if let Event::RepairBegan { by, generation, .. } = &record.event {
-                self.steps.entry(by.clone()).or_insert_with(StepState::pending).reopen(*generation);
+                self.step_mut(by).reopen(*generation);
             }
         } else {
             self.apply_to_run(&record.event, &moment);

@@ -11,6 +11,7 @@ use super::ledger::Made;
 use super::record::{Ask, AskKind, Check, Contact, Event, SkipReason, StepIntended};
 use super::repaired::Repaired;
 use super::status::{self, Status};
+use super::tight;
 use super::time::Moment;
 use super::wait::Wait;
 
@@ -39,7 +40,7 @@ pub struct StepState {
     pub started_at: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Moment>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "tight::read_map", skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Box<Fault>>,
@@ -105,8 +106,11 @@ pub struct Intent {
     /// Written while the step was in doubt, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_doubt: Option<String>,
+    #[serde(deserialize_with = "tight::read_value")]
     pub inputs: Value,
+    #[serde(deserialize_with = "tight::read_value")]
     pub prior: Value,
+    #[serde(deserialize_with = "tight::read_value")]
     pub facts: Value,
     pub changes: Vec<String>,
 }
@@ -259,7 +263,7 @@ impl StepState {
             }
             Event::ApprovalVoided { .. } => self.forget_ask(),
             Event::StepSucceeded(it) => {
-                self.outputs = Some(it.outputs.clone());
+                self.outputs = Some(tight::map(&it.outputs));
                 self.by_hand |= it.by_hand;
                 self.adopted |= it.adopted;
                 self.end(moment);
@@ -353,9 +357,9 @@ impl StepState {
             phase: it.phase.clone(),
             effect: it.effect,
             in_doubt: self.in_doubt.clone(),
-            inputs: it.inputs.clone(),
-            prior: it.prior.clone(),
-            facts: it.facts.clone(),
+            inputs: tight::value(&it.inputs),
+            prior: tight::value(&it.prior),
+            facts: tight::value(&it.facts),
             changes: it.changes.clone(),
         }));
     }

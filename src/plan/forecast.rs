@@ -64,7 +64,7 @@ pub fn forecast(plan: &Plan) -> Vec<StepForecast> {
             let outputs = step.foresight.outputs.clone();
             if verdict != Verdict::WouldSkip && !outputs.is_empty() {
                 let done = StepState { status: Status::Succeeded, outputs: Some(outputs), ..StepState::pending() };
-                foreseen.steps.insert(plan.address(node).clone(), done);
+                foreseen.steps.insert(plan.address(node).clone(), Box::new(done));
             }
             step
         });

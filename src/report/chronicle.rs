@@ -12,7 +12,6 @@ use super::diary::Diary;
 use super::hours::{Hands, Hours, Split};
 use crate::journal::JournalError;
 use crate::model::record::{Event, Record, StopReason};
-use crate::model::step::StepState;
 use crate::model::time::Moment;
 use crate::model::{Address, Answer, Fault, RunState, Verb};
 use crate::plan::outline::Outline;
@@ -155,7 +154,7 @@ impl Writer {
         }
         if let Event::SegmentOpened { .. } = record.event {
             self.state.take(record, hash);
-            self.state.steps.values_mut().for_each(StepState::lighten);
+            self.state.steps.values_mut().for_each(|step| step.lighten());
             return self.split.count(&self.state);
         }
         self.look_ahead(&record);

@@ -15,7 +15,6 @@ use super::steps::{Steps, TableReport};
 use crate::journal::lease;
 use crate::journal::store::RunDir;
 use crate::model::record::{Mode, StopReason};
-use crate::model::step::StepState;
 use crate::model::{Address, RunId, RunStatus};
 use crate::plan::staffing::Staffing;
 use crate::view::words::{between, span_seconds};
@@ -110,7 +109,7 @@ impl Postmortem {
 
     /// Whether anything went wrong, also where the record of it is lost and only what was folded since tells of it.
     pub fn has_trouble(&self) -> bool {
-        !self.failures.is_empty() || self.steps.view().state.steps.values().any(StepState::is_trouble)
+        !self.failures.is_empty() || self.steps.view().state.steps.values().any(|step| step.is_trouble())
     }
 
     /// Failures of steps that stand well now, or wait for nobody.
