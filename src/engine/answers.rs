@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::decide::reopened;
-use super::{group, holds, late, people, repairs, time, undo};
+use super::{group, holds, late, people, repairs, time, tries, undo};
 use crate::kind::Role;
 use crate::model::answer::Refusal;
 use crate::model::record::{AskKind, End, Event, Record, SkipReason, StepSucceeded};
@@ -176,10 +176,14 @@ fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Val
 fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
     let node = node_of(plan, step)?;
     super::by_hand::refuse_skip(plan, node)?;
-    if state.step(step).opened {
+    let gives_up = tries::can_be_given_up(plan, state, node);
+    if state.step(step).opened && !gives_up {
         refuse_group(plan, node, "skip")?;
     }
     match state.status(step) {
+        Status::Running | Status::Late if gives_up => {
+            Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }])
+        }
         Status::Pending | Status::Waiting | Status::Failed | Status::Unproven | Status::Undone => {
             Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }])
         }
@@ -229,7 +233,8 @@ fn retry_among(plan: &Plan, state: &RunState, nodes: Range<usize>, because: &str
 fn tried_again(plan: &Plan, state: &RunState, node: usize) -> Vec<Event> {
     let gone = |way: &usize| matches!(state.status(plan.address(*way)), Status::Superseded | Status::Skipped);
     let ways = plan.ways(node).filter(|way| plan.is_body(node) && plan.step(node).tries() && gone(way));
-    ways.chain([node]).map(|node| reopened(state, plan.address(node), 0)).collect()
+    let within = |way| std::iter::once(way).chain(group::members(plan, way).filter(gone));
+    ways.flat_map(within).chain([node]).map(|node| reopened(state, plan.address(node), 0)).collect()
 }
 
 /// What a group does is done by its items.

@@ -3,6 +3,7 @@
 use super::decide::Decision;
 use super::holds;
 use super::live::Live;
+use super::tries;
 use crate::model::record::{End, Event, OnFailure};
 use crate::model::{RunState, Status};
 use crate::plan::Plan;
@@ -32,8 +33,8 @@ pub fn forced(plan: &Plan, state: &RunState, live: &Live) -> Option<End> {
         return None;
     }
     let failed = |node: usize| match live.frontier.statuses[node] {
-        Status::Failed => !plan.may_fail(node),
-        Status::Unproven => true,
+        Status::Failed => !plan.may_fail(node) && !tries::is_excused(plan, state, node),
+        Status::Unproven => !tries::is_excused(plan, state, node),
         _ => false,
     };
     (0..plan.len()).any(|node| !plan.is_finally(node) && failed(node)).then_some(End::Failed)

@@ -117,7 +117,8 @@ impl Frontier {
     /// Where a node stands, and whether something may be done about it.
     fn standing(&self, outline: &Outline, state: &RunState, node: usize) -> (Status, bool) {
         let recorded = state.status(&outline.steps[node].address);
-        if let Some(tally) = self.groups.get(&node).filter(|tally| tally.opened) {
+        let gave_way = matches!(recorded, Status::Superseded | Status::Skipped);
+        if let Some(tally) = self.groups.get(&node).filter(|tally| tally.opened && !gave_way) {
             let now = tally.status(recorded);
             return (now, matches!(now, Status::Running | Status::Late | Status::Verifying) && tally.is_done());
         }
@@ -151,6 +152,11 @@ impl Frontier {
             (true, false) => *open += 1,
             _ => {}
         }
+    }
+
+    /// Whether a group was opened for its members.
+    pub fn is_open(&self, group: usize) -> bool {
+        self.groups.get(&group).is_some_and(|tally| tally.opened)
     }
 
     pub fn tries(&self) -> &[usize] {

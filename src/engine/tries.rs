@@ -2,19 +2,24 @@
 //!
 //! The needs of the ways hold the next one back until then (`graph::expand`). A way whose undo failed stays as it is and holds the
 //! rest: what it left behind may be in the way of the others, so a person decides. So does the last one, which has nothing behind it.
+//! A way that is a block has come to nothing when one of its steps has and the others cannot go on: its steps are taken back
+//! one by one, the last first.
 
 use super::decide::Decision;
+use super::frontier::Readiness;
+use super::group;
 use super::live::Live;
 use super::undo;
 use crate::model::record::{Event, SkipReason};
 use crate::model::{RunState, Status};
 use crate::plan::{Plan, include};
 
-/// What becomes of a way that somebody waits behind.
+/// What becomes of a way that another one stands behind.
 #[derive(Debug, PartialEq, Eq)]
 enum Turn {
     Stays,
-    TakenBack,
+    /// The step of it whose turn it is.
+    TakenBack(usize),
     GivesWay,
 }
 
@@ -23,14 +28,14 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
     if state.ending.is_some() || undo::is_on(state) || live.errand {
         return;
     }
-    for group in live.frontier.tries().to_vec() {
-        let ways: Vec<usize> = plan.ways(group).collect();
-        for way in ways.iter().rev().skip(1) {
-            match turn(plan, state, live, *way) {
+    for try_node in live.frontier.tries().to_vec() {
+        let ways: Vec<usize> = plan.ways(try_node).collect();
+        for &way in &ways {
+            match turn(plan, state, live, way) {
                 Turn::Stays => {}
-                Turn::GivesWay => decision.events.push(Event::StepSuperseded { step: plan.address(*way).clone() }),
-                Turn::TakenBack if live.stopping || state.paused => {}
-                Turn::TakenBack => undo::take_back(plan, state, live, *way, decision),
+                Turn::GivesWay => give_way(plan, live, way, decision),
+                Turn::TakenBack(_) if live.stopping || state.paused => {}
+                Turn::TakenBack(step) => undo::take_back(plan, state, live, step, decision),
             }
         }
     }
@@ -43,14 +48,106 @@ pub fn is_left_out(plan: &Plan, state: &RunState, node: usize) -> bool {
     tries && include::winner(plan, state, node).is_none() && plan.ways(node).any(by_hand)
 }
 
+/// Whether a failure of the step is no failure of the run: another way stands behind the one it lies in, and begins once this one
+/// gave way. Not where it could not be taken back, which keeps the others from beginning.
+pub fn is_excused(plan: &Plan, state: &RunState, node: usize) -> bool {
+    let mut around = plan.graph.groups(node).chain([node]);
+    state.step(plan.address(node)).undo.is_none() && around.any(|way| has_one_behind(plan, way))
+}
+
+/// Whether it is a way of a `try`, and not the last one.
+fn has_one_behind(plan: &Plan, way: usize) -> bool {
+    let Some(of) = plan.graph.nodes[way].group.map(|member| member.of) else { return false };
+    let tries = plan.is_body(of) && plan.step(of).tries();
+    tries && plan.ways(of).any(|it| it == way) && plan.ways(of).last() != Some(way)
+}
+
+/// Whether it is a way of several steps that a person may give up: begun, and come to nothing.
+pub fn can_be_given_up(plan: &Plan, state: &RunState, way: usize) -> bool {
+    let tries = |of: usize| plan.is_body(of) && plan.step(of).tries();
+    let is_way = plan.graph.nodes[way].group.is_some_and(|member| tries(member.of));
+    let statuses = || steps_of(plan, way).map(|step| state.status(plan.address(step)));
+    let failed = |status: Status| matches!(status, Status::Failed | Status::Unproven | Status::Undone);
+    let goes_on = |status: Status| {
+        status.is_in_flight() || matches!(status, Status::Verifying | Status::Waiting | Status::Unknown)
+    };
+    is_way && plan.step(way).mends.is_none() && statuses().any(failed) && !statuses().any(goes_on)
+}
+
 fn turn(plan: &Plan, state: &RunState, live: &Live, way: usize) -> Turn {
-    let step = state.step(plan.address(way));
-    let can_be = plan.step(way).undo.is_some() && step.intent.is_some() && undo::may_have_changed(plan, way);
-    match live.frontier.statuses[way] {
-        Status::Failed | Status::Unproven if !can_be => Turn::GivesWay,
-        Status::Failed | Status::Unproven if step.undo.is_none() => Turn::TakenBack,
-        Status::Undoing if !live.busy.contains(&way) => Turn::TakenBack,
-        Status::Undone => Turn::GivesWay,
-        _ => Turn::Stays,
+    let steps = || steps_of(plan, way);
+    if matches!(live.frontier.statuses[way], Status::Superseded | Status::Skipped) && live.frontier.is_open(way) {
+        // A person gave it up, or a crash cut between the record of the way and those of its steps.
+        let mut under = group::members(plan, way);
+        return if under.any(|node| is_left_behind(plan, live, node)) { Turn::GivesWay } else { Turn::Stays };
     }
+    if !has_one_behind(plan, way) {
+        return Turn::Stays;
+    }
+    if let Some(step) = steps().find(|step| live.frontier.statuses[*step] == Status::Undoing) {
+        return if live.busy.contains(&step) { Turn::Stays } else { Turn::TakenBack(step) };
+    }
+    if !has_come_to_nothing(plan, state, live, way) || cannot_be_taken_back(plan, state, way) {
+        return Turn::Stays;
+    }
+    let stands = |step: &usize| {
+        let known = state.step(plan.address(*step));
+        let ended = matches!(known.status, Status::Succeeded | Status::Failed | Status::Unproven);
+        let can_be = plan.step(*step).undo.is_some() && known.intent.is_some() && undo::may_have_changed(plan, *step);
+        ended && can_be && known.undo.is_none()
+    };
+    let last_first = plan.graph.order().iter().rev().copied().filter(|step| steps().any(|of_way| of_way == *step));
+    last_first.into_iter().find(stands).map_or(Turn::GivesWay, Turn::TakenBack)
+}
+
+/// Whether the way did not succeed. One with a step that is not proven stands open for a person; here nobody is waited for.
+fn has_come_to_nothing(plan: &Plan, state: &RunState, live: &Live, way: usize) -> bool {
+    let statuses = &live.frontier.statuses;
+    if matches!(statuses[way], Status::Succeeded | Status::Skipped | Status::Superseded) {
+        return false;
+    }
+    // A `try` in it goes on with its next way first.
+    let gives_way = |inner: usize| {
+        has_one_behind(plan, inner)
+            && has_come_to_nothing(plan, state, live, inner)
+            && !cannot_be_taken_back(plan, state, inner)
+    };
+    if group::members(plan, way).any(gives_way) {
+        return false;
+    }
+    let mut steps = group::members(plan, way).filter(|node| !(plan.is_group(*node) && live.frontier.is_open(*node)));
+    let stands_still = |node: usize| match statuses[node] {
+        Status::Pending => live.frontier.readiness(&plan.outline, node) == Readiness::Waits,
+        Status::Unproven => true,
+        status => status.is_settled(),
+    };
+    match statuses[way] {
+        Status::Failed | Status::Unproven | Status::Undone => true,
+        _ => steps.clone().any(|node| statuses[node] == Status::Unproven) && steps.all(stands_still),
+    }
+}
+
+fn cannot_be_taken_back(plan: &Plan, state: &RunState, way: usize) -> bool {
+    steps_of(plan, way)
+        .map(|step| state.step(plan.address(step)))
+        .any(|known| matches!(known.status, Status::Failed | Status::Unproven) && known.undo.is_some())
+}
+
+/// The way, and then what of it neither came out well nor was left out.
+fn give_way(plan: &Plan, live: &Live, way: usize, decision: &mut Decision) {
+    let left = std::iter::once(way).chain(group::members(plan, way)).filter(|node| is_left_behind(plan, live, *node));
+    decision.events.extend(left.map(|node| Event::StepSuperseded { step: plan.address(node).clone() }));
+}
+
+fn is_left_behind(plan: &Plan, live: &Live, node: usize) -> bool {
+    let statuses = &live.frontier.statuses;
+    // What lies in something that was left out is left out by itself.
+    let left_out = |group: usize| statuses[group] == Status::Skipped && !live.frontier.is_open(group);
+    let well = matches!(statuses[node], Status::Succeeded | Status::Skipped | Status::Superseded);
+    !well && !plan.graph.groups(node).any(left_out)
+}
+
+/// The steps that do the way: itself, or those in it.
+fn steps_of(plan: &Plan, way: usize) -> impl Iterator<Item = usize> {
+    std::iter::once(way).chain(group::members(plan, way)).filter(|node| !plan.is_group(*node))
 }

@@ -152,7 +152,8 @@ impl Shape {
     pub fn common(self, other: Self) -> Self {
         match (self, other) {
             (Shape::Closed(one), Shape::Closed(other)) => {
-                Shape::Closed(one.into_iter().filter(|(name, kind)| other.get(name) == Some(kind)).collect())
+                let common = |(name, kind): (String, OutputType)| Some((kind.common(*other.get(&name)?)?, name));
+                Shape::Closed(one.into_iter().filter_map(common).map(|(kind, name)| (name, kind)).collect())
             }
             _ => Shape::Open,
         }
@@ -172,6 +173,17 @@ pub enum OutputType {
     Connection,
     /// Of any type, and never shown.
     Secret,
+}
+
+impl OutputType {
+    /// What is true of both. What a block puts out may be of any type, and is no secret.
+    fn common(self, other: Self) -> Option<Self> {
+        let any = |one: Self, other: Self| one == OutputType::Connection && other != OutputType::Secret;
+        match self == other {
+            true => Some(self),
+            false => (any(self, other) || any(other, self)).then_some(OutputType::Connection),
+        }
+    }
 }
 
 /// A catalog without kinds, for texts that have no steps.

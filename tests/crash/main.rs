@@ -33,4 +33,5 @@ mod terraform_crashes;
 mod terraform_states;
 mod times;
 mod ways;
+mod ways_of_steps;
 mod words;

@@ -150,6 +150,21 @@ finally:
 ",
     ),
     (
+        "a way of several steps",
+        "
+  - id: a
+    needs: []
+    try:
+      - id: x
+        steps:
+          - { id: p, uses: sim.keyed, with: {}, undo: back }
+          - { id: q, uses: sim.keyed, needs: [p], with: { fails: 1, how: never }, undo: back }
+          - { id: r, uses: sim.set, needs: [q], with: {} }
+      - { id: y, steps: [{ id: s, uses: sim.proc, with: { text: so } }] }
+  - { id: b, uses: sim.set, needs: [a], with: { text: '{{ steps.a.winner }}' } }
+",
+    ),
+    (
         "repaired",
         "
   - { id: a, uses: sim.set, needs: [], with: { fails: 1, how: never }, repair: { when: the script, do: { uses: sim.keyed, with: {} } } }

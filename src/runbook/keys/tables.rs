@@ -229,8 +229,8 @@ pub const ON_BLOCK: &[&str] = on_body!("steps", "outputs");
 /// The same of a `try`.
 pub const ON_TRY: &[&str] = on_body!("try");
 
-/// What cannot be said of one of its ways: each is one step, tried if those before it have not succeeded.
-pub const NOT_ON_WAY: &[&str] = &["needs", "foreach", "steps", "include", "try", "allow_failure"];
+/// What cannot be said of one of its ways: each is done once, if those before it have not succeeded.
+pub const NOT_ON_WAY: &[&str] = &["needs", "foreach", "try", "allow_failure"];
 
 pub static OBJECTIVES: Keys = Keys {
     of: "`objectives`",

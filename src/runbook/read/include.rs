@@ -101,7 +101,8 @@ fn only_a_way(way: &mut Tree, report: &mut Report) {
             let help = match key {
                 "needs" => "they follow one another as they are written; write `needs:` on the `try`",
                 "allow_failure" => "a way may always fail; write it on the `try` if all of them may",
-                _ => "each way is one step, with `uses` or `run`",
+                "try" => "write its ways here, among the others",
+                _ => "a way is done once; write the list in a block of it: `steps:` with a step that has `foreach:`",
             };
             let message = format!("`{key}` cannot stand on a way of a `try`");
             report.error_help(codes::NOT_IN_TRY, entry.key.span, message, help);

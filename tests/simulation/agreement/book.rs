@@ -303,7 +303,7 @@ impl Step {
         }
         let tries = inside.is_empty() && rng.u8(..8) == 0;
         if tries {
-            inside = (0..rng.usize(2..=3)).map(|at| Self::way(rng, &format!("{id}w{at}"))).collect();
+            inside = (0..rng.usize(2..=3)).map(|at| Self::way(rng, &format!("{id}w{at}"), deep)).collect();
         }
         let is_leaf = inside.is_empty();
         let lock = (is_leaf && rng.u8(..3) == 0).then(|| rng.u8(..2));
@@ -326,11 +326,19 @@ impl Step {
     }
 
     /// One of several, which mostly fails.
-    fn way(rng: &mut Rng, id: &str) -> Self {
-        let lock = (rng.u8(..3) == 0).then(|| rng.u8(..2));
+    fn way(rng: &mut Rng, id: &str, deep: usize) -> Self {
+        let mut inside = Vec::new();
+        if deep > 0 && rng.u8(..4) == 0 {
+            for at in 0..rng.usize(1..=2) {
+                inside.push(Self::random(rng, &format!("{id}i"), at, &inside, deep - 1));
+            }
+        }
+        let is_leaf = inside.is_empty();
+        let lock = (is_leaf && rng.u8(..3) == 0).then(|| rng.u8(..2));
         Self {
             id: id.into(),
-            repair: Repair::random(rng, id, lock),
+            repair: if is_leaf { Repair::random(rng, id, lock) } else { None },
+            inside,
             condition: if rng.u8(..4) == 0 { Condition::Always(rng.bool()) } else { Condition::None },
             lock,
             attempts: rng.u32(1..=2),

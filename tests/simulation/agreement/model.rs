@@ -223,7 +223,7 @@ impl<'a> Model<'a> {
         for way in self.all[at].inside.clone() {
             let gone = matches!(self.all[way].past, Past::Superseded | Past::Skipped);
             if self.tries(at) && gone && self.all[way].mends.is_none() {
-                self.all[way].past = Past::Nothing;
+                self.begin_anew(way);
             }
         }
         self.all[at].past = Past::Nothing;
@@ -265,7 +265,7 @@ impl<'a> Model<'a> {
 
     /// Failures that a person has to deal with.
     pub fn failed(&self) -> Vec<At> {
-        let counts = |at: &At| !self.all[*at].finally && !self.may_fail(*at);
+        let counts = |at: &At| !self.all[*at].finally && !self.may_fail(*at) && !self.is_excused(*at);
         self.all_failed().into_iter().filter(counts).collect()
     }
 
@@ -273,6 +273,7 @@ impl<'a> Model<'a> {
     pub fn settle(&mut self) {
         loop {
             self.repairs_in_vain();
+            self.blocks_give_way();
             self.ending = self.ending.or_else(|| self.ends());
             if !self.one_round() {
                 return;

@@ -1,7 +1,7 @@
 //! What happens where something does not work: the next way of a `try`, a repair.
 
 use super::words::ended;
-use super::{At, Model, Past};
+use super::{At, Model, Past, Word};
 use crate::agreement::book::Repair;
 
 impl Model<'_> {
@@ -18,6 +18,41 @@ impl Model<'_> {
         match others.last() {
             Some(last) if *last != at && self.ending.is_none() => Past::Superseded,
             _ => Past::Failed,
+        }
+    }
+
+    /// Whether another way stands behind the one that it is or lies in: then its failure is no failure of the run.
+    pub(super) fn is_excused(&self, at: At) -> bool {
+        let has_one_behind = |at: At| self.ways_beside(at).last().is_some_and(|last| *last != at);
+        std::iter::once(at).chain(self.around(at)).any(has_one_behind)
+    }
+
+    /// A block that is a way gives way once all in it has ended, and not well.
+    pub(super) fn blocks_give_way(&mut self) {
+        // What lies inside comes first: the next way of a `try` there may come out well yet.
+        for at in (0..self.len()).rev() {
+            let failed = self.is_body(at) && self.all[at].past == Past::Runs && self.word(at) == Word::Failed;
+            if failed && self.failure(at) == Past::Superseded {
+                self.give_way(at);
+            }
+        }
+    }
+
+    fn give_way(&mut self, at: At) {
+        let left: Vec<At> = (0..self.len()).filter(|it| self.lies_in(*it, at)).collect();
+        let well = |word: Word| matches!(word, Word::Succeeded | Word::Skipped | Word::Superseded);
+        let left_out = |it: At| self.around(it).any(|around| self.all[around].past == Past::Skipped);
+        let left: Vec<At> = left.into_iter().filter(|it| !well(self.word(*it)) && !left_out(*it)).collect();
+        left.into_iter().for_each(|it| self.all[it].past = Past::Superseded);
+    }
+
+    /// What of a way begins anew with it.
+    pub(super) fn begin_anew(&mut self, way: At) {
+        for at in 0..self.len() {
+            let gone = matches!(self.all[at].past, Past::Superseded | Past::Skipped);
+            if gone && self.lies_in(at, way) {
+                self.all[at].past = Past::Nothing;
+            }
         }
     }
 
