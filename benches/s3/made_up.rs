@@ -91,7 +91,10 @@ fn answer(line: &str, keys: &[AtomicBool]) -> Result<(&'static str, String)> {
     let asked: Vec<(&str, &str)> = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect();
     let has = |name: &str| asked.iter().find(|(it, _)| *it == name).map(|(_, value)| *value);
     if has("versioning").is_some() {
-        return Ok(("200 OK", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".to_owned()));
+        return Ok((
+            "200 OK",
+            "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".to_owned(),
+        ));
     }
     if has("versions").is_some() {
         // `many%2F00000017`
@@ -104,7 +107,8 @@ fn answer(line: &str, keys: &[AtomicBool]) -> Result<(&'static str, String)> {
 
 /// Whole keys, as many as there is room for.
 fn page(first: usize, keys: &[AtomicBool]) -> String {
-    let (mut text, mut count, mut key) = (String::from("<ListVersionsResult><EncodingType>url</EncodingType>"), 0, first);
+    let (mut text, mut count, mut key) =
+        (String::from("<ListVersionsResult><EncodingType>url</EncodingType>"), 0, first);
     while key < keys.len() && count + 4 <= PAGE {
         let copied = keys[key].load(Ordering::SeqCst).then_some(("copied", "good", "2026-01-03"));
         let bad = is_bad(key).then_some(("bad", "bad", "2026-01-02"));
@@ -125,7 +129,10 @@ fn page(first: usize, keys: &[AtomicBool]) -> String {
     let _ = write!(text, "<IsTruncated>{is_truncated}</IsTruncated>");
     if is_truncated {
         let last = key - 1;
-        let _ = write!(text, "<NextKeyMarker>many%2F{last:08}</NextKeyMarker><NextVersionIdMarker>first-of-{last:08}</NextVersionIdMarker>");
+        let _ = write!(
+            text,
+            "<NextKeyMarker>many%2F{last:08}</NextKeyMarker><NextVersionIdMarker>first-of-{last:08}</NextVersionIdMarker>"
+        );
     }
     text + "</ListVersionsResult>"
 }

@@ -23,8 +23,8 @@ use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub use params::Params;
-pub use prepare::Prior;
 use prepare::COUNTED_PAGES;
+pub use prepare::Prior;
 
 pub struct S3Copy;
 

@@ -34,7 +34,8 @@ pub async fn prepare(op: &Op<Params, ()>, most: usize) -> Result<Prepared<Prior>
     }
     let bucket = Bucket::open(&with.place, Flow::of_a_look()).await?;
     versioned(&bucket).await?;
-    let counted = pages::with(&bucket, &with.prefix, &Range::default(), |pages| count(with, as_of, most, pages)).await?;
+    let counted =
+        pages::with(&bucket, &with.prefix, &Range::default(), |pages| count(with, as_of, most, pages)).await?;
     let mut changes = vec![format!("{} goes back to {as_of}", with.said())];
     changes.extend(words(&counted.sums, with.delete_newer, counted.whole));
     changes.extend(gone(&bucket, as_of).await?);
