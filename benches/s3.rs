@@ -3,12 +3,16 @@
 //!
 //! `cargo bench --bench s3`. All have their turn in every round, in an order that rotates, on a bucket of their own with the same
 //! history; afterwards each key is compared with what it held. `REGROW_BENCH_ROUNDS` says how often, `REGROW_BENCH_ONLY` against
-//! whom: bare, peer; `REGROW_BENCH_KEYS` how many keys. Ends with an error where a target is missed.
+//! whom: bare, peer; `REGROW_BENCH_KEYS` how many keys. `memory` is the most that it takes with a million versions. Ends with an error where a target is missed.
 
 #[path = "s3/bare.rs"]
 mod bare;
 #[path = "s3/bucket.rs"]
 mod bucket;
+#[path = "s3/made_up.rs"]
+mod made_up;
+#[path = "s3/many.rs"]
+mod many;
 #[path = "support/parts.rs"]
 mod parts;
 #[path = "support/peers.rs"]
@@ -20,6 +24,7 @@ mod support;
 use std::fs;
 
 use anyhow::Result;
+use jiff::Timestamp;
 use rig::Scratch;
 use rig::servers::{MinIo, moto};
 
@@ -32,7 +37,7 @@ const WIDTH: usize = 16;
 
 fn main() -> Result<()> {
     peers::peer("python3", "python3-venv")?;
-    parts::measure(&[("bare", bare), ("peer", peer)])
+    parts::measure(&[("bare", bare), ("peer", peer), ("memory", many::memory)])
 }
 
 fn bare(bench: &Bench, figures: &mut Figures) -> Result<()> {
@@ -62,7 +67,7 @@ fn against(bench: &Bench, name: &str, other: Other<'_>) -> Result<(Spread, Sprea
         for turn in 0..2 {
             let bucket = Bucket::make(&server, &format!("{}-{round}-{turn}", name.replace(' ', "-")))?;
             if (turn + round) % 2 == 0 {
-                ours.add(by_regrow(bench, &server, &bucket)?);
+                ours.add(by_regrow(bench, &server.endpoint, &bucket.name, &bucket.as_of)?);
             } else {
                 theirs.add(other(&server, &bucket)?);
             }
@@ -73,18 +78,17 @@ fn against(bench: &Bench, name: &str, other: Other<'_>) -> Result<(Spread, Sprea
     Ok((ours, theirs))
 }
 
-fn by_regrow(bench: &Bench, server: &Server, bucket: &Bucket) -> Result<f64> {
-    let folder = bench.path().join(&bucket.name);
+fn by_regrow(bench: &Bench, endpoint: &str, bucket: &str, as_of: &Timestamp) -> Result<f64> {
+    let folder = bench.path().join(bucket);
     fs::create_dir(&folder)?;
     fs::write(folder.join("key"), moto::KEY)?;
     fs::write(folder.join("secret"), moto::SECRET)?;
     let book = format!(
         "version: 1\nname: bench\nseverity: partial\n\
          secrets: {{ key: {{ from: file, path: key }}, secret: {{ from: file, path: secret }} }}\n\
-         steps:\n  - id: objects\n    needs: []\n    uses: s3.restore\n    with:\n      bucket: {}\n      endpoint: '{}'\n      \
-         access_key_id: '{{{{ secrets.key }}}}'\n      secret_access_key: '{{{{ secrets.secret }}}}'\n      as_of: '{}'\n      \
-         max_parallel: {WIDTH}\n",
-        bucket.name, server.endpoint, bucket.as_of
+         steps:\n  - id: objects\n    needs: []\n    uses: s3.restore\n    with:\n      bucket: {bucket}\n      endpoint: '{endpoint}'\n      \
+         access_key_id: '{{{{ secrets.key }}}}'\n      secret_access_key: '{{{{ secrets.secret }}}}'\n      as_of: '{as_of}'\n      \
+         max_parallel: {WIDTH}\n"
     );
     let file = folder.join("book.yaml");
     fs::write(&file, book)?;

@@ -42,7 +42,7 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     let plan = bind(context, &args.choices)?;
     let steps = forecast::forecast(&plan);
     let all = plan.runbook.secrets.keys().cloned().collect();
-    let looks = look(&plan, &steps, &harmless_secrets(&plan, &all), 0)?;
+    let looks = look(&plan, &steps, &harmless_secrets(&plan, &all), Sight::Foreseen)?;
     if context.json {
         print_json_line(&to_json(&plan, &steps, &looks))?;
     } else {
@@ -79,16 +79,27 @@ fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
 
 type Looks = BTreeMap<usize, Result<Prepared<Value>, Fault>>;
 
+/// How closely it is looked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// Nothing is going to be started.
+    Foreseen,
+    /// Somebody reads what is going to change.
+    Whole,
+    /// Only whether it can begin: each step looks for itself before it starts.
+    Glance,
+}
+
 /// What the steps that start at once would find, before anything is started: a fault that will not go away by itself is a
-/// reason not to begin.
-pub fn preflight(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>, Failure> {
+/// reason not to begin. What they would change is told only where somebody is shown it.
+pub fn preflight(plan: &Plan, secrets: &Secrets, is_shown: bool) -> Result<Vec<String>, Failure> {
     if !plan.kinds.iter().any(|kind| kind.prepares()) {
         return Ok(Vec::new());
     }
     let mut steps = forecast::forecast(plan);
     let at_once = forecast::starts_at_once(plan, &steps);
     steps.retain(|step| at_once.contains(&step.node));
-    let looks = look(plan, &steps, secrets, 1)?;
+    let looks = look(plan, &steps, secrets, if is_shown { Sight::Whole } else { Sight::Glance })?;
     let firm = |fault: &&Fault| fault.retry == RetryClass::Never;
     let faults: Vec<(usize, &Fault)> =
         looks.iter().filter_map(|(node, look)| Some((*node, look.as_ref().err().filter(firm)?))).collect();
@@ -106,8 +117,8 @@ pub fn preflight(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>, Failure>
     Err(failure)
 }
 
-/// Lets every kind that can look at what it would change. `attempt` as in [`Op`]: 0 where nothing is going to follow.
-fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, attempt: u32) -> Result<Looks, Failure> {
+/// Lets every kind that can look at what it would change.
+fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, sight: Sight) -> Result<Looks, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let scratch = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
     let masks: Vec<Secret> = secrets.values().cloned().collect();
@@ -130,7 +141,8 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, attempt: u32) ->
             id: OpId::new(&plan.run, address, 1),
             run: plan.run.clone(),
             step: address.clone(),
-            attempt,
+            // See [`Op::is_foreseen`].
+            attempt: u32::from(sight != Sight::Foreseen),
             phase: String::new(),
             params,
             prior: Value::Null,
@@ -139,7 +151,14 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, attempt: u32) ->
             boot: String::new(),
         };
         let cx = ReadCx { base: include::folder(plan, step.node), ..whole.clone() };
-        looks.insert(step.node, runtime.block_on(plan.kinds[step.node].prepare(&cx, &op)));
+        let kind = plan.kinds[step.node];
+        let seen = match sight {
+            Sight::Glance => {
+                runtime.block_on(kind.can_begin(&cx, &op)).map(|()| Prepared::new(Value::Null, Vec::new()))
+            }
+            Sight::Foreseen | Sight::Whole => runtime.block_on(kind.prepare(&cx, &op)),
+        };
+        looks.insert(step.node, seen);
     }
     Ok(looks)
 }

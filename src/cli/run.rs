@@ -50,7 +50,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
     }
     // Before anything is made: a secret that is missing is a reason not to start.
     let secrets = open_secrets(&plan)?;
-    let changes = super::plan::preflight(&plan, &secrets)?;
+    let changes = super::plan::preflight(&plan, &secrets, !args.going.yes)?;
     let who = person(args.going.name.as_deref());
     if let Some(short) = without_starter(&plan, &who.name) {
         return Err(Failure::usage(codes::TOO_FEW_PEOPLE, short)

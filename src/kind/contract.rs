@@ -212,6 +212,12 @@ pub trait Kind: Send + Sync + 'static {
         async { Err(Fault::new("RG1003", "this kind has nothing to prepare")) }
     }
 
+    /// Whether `prepare` would refuse, as far as little work tells: asked before a run of which nobody is shown what it
+    /// changes. The step's own `prepare` looks at all of it.
+    fn can_begin(&self, cx: &ReadCx, op: &Op<Self::Params, ()>) -> impl Future<Output = Result<(), Fault>> + Send {
+        async { self.prepare(cx, op).await.map(|_| ()) }
+    }
+
     /// Says what became of an operation that has an intent and no outcome on disk. Where a kind does not say it, what only
     /// reads is begun again, and of everything else a person decides.
     fn find(

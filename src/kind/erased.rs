@@ -45,6 +45,7 @@ pub trait AnyKind: Send + Sync {
 
     fn undos(&self) -> &'static [&'static str];
     fn prepare<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Prepared<Value>>;
+    fn can_begin<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, ()>;
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found>;
     fn start<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, ()>;
     fn watch<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Next>;
@@ -129,6 +130,10 @@ impl<K: Kind> AnyKind for K {
             let prior = serde_json::to_value(prior).map_err(|e| unreadable::<K>("prior state", &e.to_string()))?;
             Ok(Prepared::new(prior, changes).creating(creates).settling(settles))
         })
+    }
+
+    fn can_begin<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, ()> {
+        Box::pin(async move { Kind::can_begin(self, cx, &op.with(params::<K>(op)?, ())).await })
     }
 
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found> {

@@ -23,7 +23,18 @@ pub fn read<T: DeserializeOwned, P, Q>(cx: &ReadCx, op: &Op<P, Q>, name: &str) -
 
 /// Survives a power cut once this returned.
 pub fn write<T: Serialize, P, Q>(cx: &ReadCx, op: &Op<P, Q>, name: &str, what: &T) -> io::Result<()> {
-    replace_private(&path(cx, op, name), &serde_json::to_vec(what)?)
+    later(cx, op, name, what)?()
+}
+
+/// The write of how it is now, to be made on a thread of its own. Never two of one name at once.
+pub fn later<T: Serialize, P, Q>(
+    cx: &ReadCx,
+    op: &Op<P, Q>,
+    name: &str,
+    what: &T,
+) -> io::Result<impl FnOnce() -> io::Result<()> + Send + 'static + use<T, P, Q>> {
+    let (path, text) = (path(cx, op, name), serde_json::to_vec(what)?);
+    Ok(move || replace_private(&path, &text))
 }
 
 fn path<P, Q>(cx: &ReadCx, op: &Op<P, Q>, name: &str) -> PathBuf {

@@ -10,7 +10,7 @@ use rig::servers::{MinIo, moto};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::objects::{client, client_of, name, number, server};
+use super::objects::{client, client_of, has_begun, name, number, server};
 use super::objects_proxy::{Fate, Proxy};
 use super::support::Place;
 
@@ -283,12 +283,6 @@ fn a_bucket_that_was_made_anew_is_another_one() {
     copied.place.regrow("rerun objects --because it-is-ours").ends(0);
     copied.place.regrow("resume run1 --no-wait").ends(0);
     copied.is_whole();
-}
-
-/// What is going to be done with the first page is on disk.
-fn has_begun(place: &Place) -> bool {
-    let files = std::fs::read_dir(place.run_dir().join("work")).into_iter().flatten().flatten();
-    files.map(|file| file.path()).any(|path| path.extension().is_some_and(|extension| extension == "objects"))
 }
 
 /// Cut off again and again, and at last the executor alone: it goes on, nothing is copied twice, and the numbers are those of an

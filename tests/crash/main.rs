@@ -12,6 +12,7 @@ mod holds;
 mod hostile;
 mod include;
 mod objects;
+mod objects_days;
 mod objects_faults;
 mod objects_proxy;
 mod people;

@@ -35,6 +35,7 @@ pub fn client_of(endpoint: &str, word: &str, bucket: &str, more: &[&str]) -> Str
 
 /// A bucket that had its disaster.
 pub struct Lost {
+    endpoint: String,
     pub bucket: String,
     pub as_of: String,
     /// Before the disaster.
@@ -47,9 +48,9 @@ pub fn name() -> String {
     format!("b{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn book(bucket: &str, with: &str) -> String {
+fn book(endpoint: &str, bucket: &str, with: &str) -> String {
     let keys = "access_key_id: '{{ secrets.key }}', secret_access_key: '{{ secrets.secret }}'";
-    let place = format!("bucket: {bucket}, endpoint: '{}', {keys}", server().endpoint());
+    let place = format!("bucket: {bucket}, endpoint: '{endpoint}', {keys}");
     format!(
         "secrets: {{ key: {{ from: file, path: key }}, secret: {{ from: file, path: secret }} }}\n\
          steps:\n  - id: objects\n    needs: []\n    uses: s3.restore\n    with: {{ {place}, {with} }}\n    \
@@ -57,24 +58,41 @@ fn book(bucket: &str, with: &str) -> String {
     )
 }
 
-fn place(bucket: &str, with: &str) -> Place {
-    let place = Place::new(&book(bucket, with));
+pub fn place(bucket: &str, with: &str) -> Place {
+    place_at(&server().endpoint(), bucket, with)
+}
+
+fn place_at(endpoint: &str, bucket: &str, with: &str) -> Place {
+    let place = Place::new(&book(endpoint, bucket, with));
     place.write("key", moto::KEY);
     place.write("secret", moto::SECRET);
     place
 }
 
 pub fn lost(count: u32, with: &str) -> Lost {
-    let bucket = name();
-    client("make", &bucket, &[&count.to_string()]);
-    let manifest = client("manifest", &bucket, &[]);
+    lost_at(&server().endpoint(), count, with, |_| ())
+}
+
+/// On the server there; `more` is told the bucket and makes more of it before the moment wanted.
+pub fn lost_at(endpoint: &str, count: u32, with: &str, more: impl Fn(&str)) -> Lost {
+    let (endpoint, bucket) = (endpoint.to_owned(), name());
+    client_of(&endpoint, "make", &bucket, &[&count.to_string()]);
+    more(&bucket);
+    let manifest = client_of(&endpoint, "manifest", &bucket, &[]);
     // In seconds of which nothing else is in one.
     thread::sleep(Duration::from_millis(1100));
     let as_of = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap().to_string();
     thread::sleep(Duration::from_millis(1600));
-    client("disaster", &bucket, &[]);
-    let place = place(&bucket, &format!("as_of: '{as_of}', {with}"));
-    Lost { bucket, as_of, manifest, place }
+    client_of(&endpoint, "disaster", &bucket, &[]);
+    let place = place_at(&endpoint, &bucket, &format!("as_of: '{as_of}', {with}"));
+    Lost { endpoint, bucket, as_of, manifest, place }
+}
+
+impl Lost {
+    /// What the other client says of it.
+    pub fn says(&self, word: &str, more: &[&str]) -> String {
+        client_of(&self.endpoint, word, &self.bucket, more)
+    }
 }
 
 /// Without what the disaster added.
@@ -84,7 +102,7 @@ fn old(manifest: &str) -> Vec<&str> {
 
 #[track_caller]
 pub fn is_back(lost: &Lost) {
-    let now = client("manifest", &lost.bucket, &[]);
+    let now = lost.says("manifest", &[]);
     for (now, before) in old(&now).iter().zip(old(&lost.manifest)) {
         assert_eq!(*now, before);
     }
@@ -95,7 +113,7 @@ pub fn number(outputs: &Value, name: &str) -> u64 {
     outputs[name].as_u64().unwrap_or_else(|| panic!("no {name} in {outputs}"))
 }
 
-fn outputs(place: &Place) -> Value {
+pub fn outputs(place: &Place) -> Value {
     place.step("objects")["outputs"].clone()
 }
 
@@ -209,7 +227,7 @@ fn check_points_at_what_cannot_be() {
 }
 
 /// What is going to be done with the first page is on disk.
-fn has_begun(place: &Place) -> bool {
+pub fn has_begun(place: &Place) -> bool {
     let files = std::fs::read_dir(place.run_dir().join("work")).into_iter().flatten().flatten();
     files.map(|file| file.path()).any(|path| path.extension().is_some_and(|extension| extension == "objects"))
 }

@@ -22,6 +22,8 @@ pub enum Fate {
     AnswerLost,
     /// It is done, and every ETag is another one than that of the content, as where a server encrypts with keys of its own.
     OwnEtags,
+    /// Times are told in whole seconds, as AWS and most others do.
+    WholeSeconds,
     /// Nobody is there.
     Gone,
 }
@@ -70,13 +72,17 @@ fn serve(mut from: TcpStream, server: &str, fate: &dyn Fn(&str, u32) -> Fate, co
         Fate::Denied => fails("403 Forbidden", "AccessDenied"),
         Fate::FailsWithin => fails("200 OK", "InternalError"),
         Fate::Pretended => says("200 OK", "<?xml version=\"1.0\"?><DeleteResult></DeleteResult>"),
-        Fate::Passes | Fate::AnswerLost | Fate::OwnEtags => {
+        Fate::Passes | Fate::AnswerLost | Fate::OwnEtags | Fate::WholeSeconds => {
             let mut to = TcpStream::connect(server).ok()?;
             to.write_all(head.replacen("\r\n", "\r\nConnection: close\r\n", 1).as_bytes()).ok()?;
             to.write_all(&body).ok()?;
             let mut answer = Vec::new();
             to.read_to_end(&mut answer).ok()?;
-            if fate == Fate::OwnEtags { with_own_etags(answer) } else { answer }
+            match fate {
+                Fate::OwnEtags => with_own_etags(answer),
+                Fate::WholeSeconds => in_whole_seconds(answer),
+                _ => answer,
+            }
         }
     };
     if fate != Fate::AnswerLost {
@@ -91,6 +97,17 @@ fn with_own_etags(mut answer: Vec<u8>) -> Vec<u8> {
     for word in answer.chunk_by_mut(|one, other| is_digit(one) == is_digit(other)) {
         if word.len() == 32 && is_digit(&word[0]) {
             word.reverse();
+        }
+    }
+    answer
+}
+
+/// `.123Z` becomes `.000Z`.
+fn in_whole_seconds(mut answer: Vec<u8>) -> Vec<u8> {
+    let end = b"Z</LastModified>";
+    for at in 4..answer.len() {
+        if answer[at..].starts_with(end) && answer[at - 4] == b'.' {
+            answer[at - 3..at].fill(b'0');
         }
     }
     answer

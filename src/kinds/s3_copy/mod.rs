@@ -23,6 +23,7 @@ use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub use params::Params;
+use prepare::COUNTED_PAGES;
 pub use prepare::Prior;
 
 pub struct S3Copy;
@@ -64,7 +65,12 @@ with:
     }
 
     async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
-        prepare::prepare(cx, op).await
+        prepare::prepare(cx, op, COUNTED_PAGES).await
+    }
+
+    /// A first page of each tells whether they may be listed at all, and whether there is anything.
+    async fn can_begin(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
+        prepare::prepare(cx, op, 1).await.map(|_| ())
     }
 
     /// Called when the process is gone without a result: new work goes on from what is on disk.

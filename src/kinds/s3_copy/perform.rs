@@ -1,14 +1,15 @@
-//! Makes the copies of a page, several at once.
+//! Makes the copies, each on its own.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
 use super::pairs::Pair;
 use super::progress::Begun;
-use crate::model::Fault;
-use crate::provider::s3::{Bucket, By, Job, LARGEST_COPY, Origin, PART, Refused, Writer, cut, settle, together};
+use crate::kind::WorkCx;
+use crate::model::{Fault, Pulse};
+use crate::provider::s3::{Bucket, By, Job, LARGEST_COPY, Origin, PART, Refused, Writer, cut, settle};
 
 /// Where from, where to, and through whom.
 pub struct Way<'a> {
@@ -18,54 +19,55 @@ pub struct Way<'a> {
     pub by: By,
 }
 
-pub struct Copied {
-    /// Keys that could not be copied, and why.
-    pub refused: Refused,
-    /// See [`super::progress::Progress::since`].
-    pub since: Option<Timestamp>,
-}
-
-struct Work<'a> {
-    way: &'a Way<'a>,
+/// What all copies share.
+pub struct Copies<'a> {
+    pub way: Way<'a>,
+    cx: &'a WorkCx,
+    /// How many keys there are, where all were counted.
+    total: Option<u64>,
     since: Mutex<Option<Timestamp>>,
     keys: AtomicU64,
     bytes: AtomicU64,
-    /// Is told how many keys and bytes.
-    say: &'a (dyn Fn(u64, u64) + Sync),
 }
 
-/// Fails where nothing more can be done.
-pub async fn perform(
-    way: &Way<'_>,
-    todo: &[(Begun, Pair)],
-    since: Option<Timestamp>,
-    say: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Copied, Fault> {
-    let work = Work { way, since: Mutex::new(since), keys: AtomicU64::new(0), bytes: AtomicU64::new(0), say };
-    let jobs = todo.iter().map(|(begun, pair)| -> Job<'_> { Box::pin(work.job(pair, begun)) }).collect();
-    let refused = together(way.target.flow(), jobs, |keys| {
-        work.keys.store(keys, Ordering::Relaxed);
-        work.add(0);
-    });
-    let refused = refused.await?;
-    let since = *work.since();
-    Ok(Copied { refused, since })
-}
-
-impl Work<'_> {
-    fn since(&self) -> std::sync::MutexGuard<'_, Option<Timestamp>> {
-        self.since.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+impl<'a> Copies<'a> {
+    pub fn new(cx: &'a WorkCx, way: Way<'a>, total: Option<u64>, since: Option<Timestamp>) -> Self {
+        let (keys, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { way, cx, total, since: Mutex::new(since), keys, bytes }
     }
 
-    fn add(&self, bytes: u64) {
+    pub fn job(&'a self, pair: Pair, begun: Begun) -> Job<'a> {
+        Box::pin(async move {
+            let key = format!("{}{}", self.way.target_prefix, pair.name);
+            let copied = self.copy(&key, &pair, &begun).await;
+            settle(1, copied.err().map(|fault| (key, fault)).into_iter().collect::<Refused>())
+        })
+    }
+
+    /// See [`super::progress::Progress::since`].
+    pub fn since(&self) -> Option<Timestamp> {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy with an ETag of the target's own making was written then.
+    pub fn wrote_its_own(&self, time: Option<Timestamp>) {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = since.iter().copied().chain(time).min();
+    }
+
+    /// So many keys are done.
+    pub fn has(&self, keys: u64) {
+        self.keys.store(keys, Ordering::Relaxed);
+        self.add(0);
+    }
+
+    /// So many bytes are done beside those before.
+    pub fn add(&self, bytes: u64) {
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.say)(self.keys.load(Ordering::Relaxed), bytes);
-    }
-
-    async fn job(&self, pair: &Pair, begun: &Begun) -> Result<(u64, Refused), Fault> {
-        let key = format!("{}{}", self.way.target_prefix, pair.name);
-        let copied = self.copy(&key, pair, begun).await;
-        settle(1, copied.err().map(|fault| (key, fault)).into_iter().collect())
+        let done = self.keys.load(Ordering::Relaxed);
+        let total = self.total.map(|total| total.max(done));
+        let doing = format!("copying, {} MiB so far", bytes >> 20);
+        self.cx.pulse(Pulse { done, total, unit: "keys".to_owned(), doing });
     }
 
     async fn copy(&self, key: &str, pair: &Pair, begun: &Begun) -> Result<(), Fault> {
@@ -89,16 +91,14 @@ impl Work<'_> {
         let etag = etag.await?;
         self.bytes.fetch_add(begun.size - counted.load(Ordering::Relaxed), Ordering::Relaxed);
         if is_first && etag != pair.source.content.etag {
-            let time = target.current(key).await?.and_then(|now| now.time);
-            let mut since = self.since();
-            *since = since.iter().copied().chain(time).min();
+            self.wrote_its_own(target.current(key).await?.and_then(|now| now.time));
         }
         Ok(())
     }
 
     /// In the parts of its source, where it has some: then its ETag tells that it is the same.
     async fn make(&self, key: &str, pair: &Pair, counted: &AtomicU64) -> Result<String, Fault> {
-        let Way { source, target, by, .. } = *self.way;
+        let Way { source, target, by, .. } = self.way;
         let content = &pair.source.content;
         let from = Origin { bucket: source, key: &pair.source.key, id: None, content };
         let parts = from.parts().await?;

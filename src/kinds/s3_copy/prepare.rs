@@ -13,7 +13,7 @@ use crate::model::Fault;
 use crate::provider::s3::{Bucket, By, Flow, Versioning, progress};
 
 /// So many pages are counted ahead. Of a larger bucket it is said that there is more: the work itself lists all of it.
-const COUNTED_PAGES: usize = 200;
+pub const COUNTED_PAGES: usize = 200;
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
 
@@ -26,7 +26,8 @@ pub struct Prior {
     pub keys: Option<u64>,
 }
 
-pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
+/// Counts so many pages at most.
+pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Prepared<Prior>, Fault> {
     let with = &op.params;
     let (source, target) = (&with.source.place, &with.target.place);
     apart(source, target, &with.prefix, with.target_prefix())?;
@@ -39,7 +40,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
         Side { bucket: &source, prefix: &with.prefix },
         Side { bucket: &target, prefix: with.target_prefix() },
         None,
-        |pages| count(with, since, pages),
+        |pages| count(with, since, most, pages),
     );
     let counted = counted.await?;
     let (from, to) = (said(source.said(), &with.prefix), said(target.said(), with.target_prefix()));
@@ -111,9 +112,14 @@ struct Counted {
     whole: bool,
 }
 
-async fn count(with: &Params, since: Option<Timestamp>, mut pages: Receiver<Page>) -> Result<Counted, Fault> {
+async fn count(
+    with: &Params,
+    since: Option<Timestamp>,
+    most: usize,
+    mut pages: Receiver<Page>,
+) -> Result<Counted, Fault> {
     let mut counted = Counted::default();
-    for _ in 0..COUNTED_PAGES {
+    for _ in 0..most {
         let Some(page) = pages.recv().await else { break };
         for pair in page.pairs {
             counted.keys += 1;

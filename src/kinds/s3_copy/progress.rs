@@ -46,6 +46,14 @@ impl Sums {
         self.bytes += begun.size;
     }
 
+    /// Counts what another page counted.
+    pub fn add_all(&mut self, other: &Self) {
+        self.copied += other.copied;
+        self.overwritten += other.overwritten;
+        self.skipped += other.skipped;
+        self.bytes += other.bytes;
+    }
+
     pub fn keys(&self) -> u64 {
         self.copied + self.skipped
     }

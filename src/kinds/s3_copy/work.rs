@@ -1,4 +1,4 @@
-//! The work: page by page it is compared, written down and copied; then both are listed once more and compared.
+//! The work: page by page it is compared, written down and copied, several pages at once; then both are listed once more and compared.
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
@@ -6,12 +6,13 @@ use tokio::sync::mpsc::Receiver;
 use super::decide::{Action, decide};
 use super::pairs::{self, Page, Pair, Side};
 use super::params::{Params, said};
-use super::perform::{Way, perform};
+use super::perform::{Copies, Way};
 use super::prepare::{Differ, Prior, overwritable};
-use super::progress::{Begun, Progress};
+use super::progress::{Begun, Progress, Sums};
 use crate::kind::{Next, Op, WorkCx};
 use crate::model::{Fault, Pulse, RetryClass};
-use crate::provider::s3::{Bucket, Failed, Flow, Writer, progress};
+use crate::provider::s3::progress::{self, Write};
+use crate::provider::s3::{Bucket, Failed, Flow, Job, Pilot, Refused, Turn, Writer, fly};
 
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
@@ -34,7 +35,8 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     if !progress.through {
         let (from, to, after) = sides(progress.after.clone());
         let way = Way { source: &source, target: &target, target_prefix: with.target_prefix(), by: with.by() };
-        let act = Act { cx, op, way, progress: &mut progress, failed: Failed::default() };
+        let copies = Copies::new(cx, way, op.prior.keys, progress.since);
+        let act = Act { cx, op, copies: &copies, progress: &mut progress, failed: Failed::default() };
         pairs::with(from, to, after, |pages| act.all(pages)).await?;
     }
     let (from, to, after) = sides(None);
@@ -58,81 +60,86 @@ async fn is_still(bucket: &Bucket, made: Option<Timestamp>) -> Result<(), Fault>
 struct Act<'a> {
     cx: &'a WorkCx,
     op: &'a Op<Params, Prior>,
-    way: Way<'a>,
+    copies: &'a Copies<'a>,
     progress: &'a mut Progress,
     failed: Failed,
 }
 
-impl Act<'_> {
-    async fn all(mut self, mut pages: Receiver<Page>) -> Result<(), Fault> {
-        while let Some(page) = pages.recv().await {
-            self.page(page.pairs).await?;
-            if page.last {
-                return self.end();
-            }
-        }
-        Err(broken_off(self.way.source))
-    }
+/// What counts once a page is done.
+struct Ended {
+    last: String,
+    sums: Sums,
+    /// Names that something was done with.
+    begun: Vec<String>,
+}
 
-    /// Compares, writes down, copies.
-    async fn page(&mut self, pairs: Vec<Pair>) -> Result<(), Fault> {
-        let Some(last) = pairs.last().map(|pair| pair.name.clone()) else { return Ok(()) };
-        let (mut sums, mut todo, mut differ) = (self.progress.sums.clone(), Vec::new(), Differ::default());
-        let names: Vec<String> = pairs.iter().map(|pair| pair.name.clone()).collect();
-        for pair in pairs {
+impl<'a> Pilot for Act<'a> {
+    type Page = Page;
+    type Job = Job<'a>;
+    /// None for a page without objects.
+    type Done = Option<Ended>;
+
+    /// Compares.
+    fn begin(&mut self, page: Page) -> Result<Turn<Self::Job, Self::Done>, Fault> {
+        let Some(last) = page.pairs.last().map(|pair| pair.name.clone()) else {
+            return Ok(Turn { jobs: Vec::new(), done: None, last: page.last });
+        };
+        let (mut sums, mut jobs, mut names, mut differ) = (Sums::default(), Vec::new(), Vec::new(), Differ::default());
+        for pair in page.pairs {
             if let Some(begun) = self.made(&pair) {
                 sums.add(&begun);
+                self.copies.add(begun.size);
+                names.push(pair.name);
                 continue;
             }
-            match decide(&pair, self.op.params.overwrite, self.progress.since) {
+            match decide(&pair, self.op.params.overwrite, self.copies.since()) {
                 Action::Leave => sums.skipped += 1,
                 Action::Differs => differ.add(pair.target.as_ref().map_or(&pair.name, |there| &there.key)),
                 Action::Copy | Action::Overwrite => {
                     // What an earlier process began keeps what it saw: else its copy would not be known as one.
                     let begun = self.progress.begun.entry(pair.name.clone()).or_insert_with(|| Begun::of(&pair));
-                    todo.push((begun.clone(), pair));
+                    sums.add(begun);
+                    names.push(pair.name.clone());
+                    jobs.push(self.copies.job(pair, begun.clone()));
                 }
             }
         }
         if !differ.is_empty() {
-            return Err(differ.fault(&said(self.way.target.said(), self.way.target_prefix)));
+            let way = &self.copies.way;
+            return Err(differ.fault(&said(way.target.said(), way.target_prefix)));
         }
-        if !todo.is_empty() {
-            progress::write(self.cx, self.op, self.progress)?;
-            let say = |keys, bytes| self.say(sums.keys() + keys, sums.bytes + bytes);
-            let copied = perform(&self.way, &todo, self.progress.since, &say).await?;
-            self.failed.add(copied.refused);
-            self.progress.since = copied.since;
-            todo.iter().for_each(|(begun, _)| sums.add(begun));
-        }
+        Ok(Turn { jobs, done: Some(Ended { last, sums, begun: names }), last: page.last })
+    }
+
+    fn end(&mut self, done: Self::Done, refused: Refused) {
+        self.failed.add(refused);
+        let Some(Ended { last, sums, begun }) = done else { return };
         // Not before all of the page is done: until then the sums on disk do not hold it.
-        for name in &names {
+        for name in &begun {
             self.progress.begun.remove(name);
         }
-        self.progress.sums = sums;
+        self.progress.sums.add_all(&sums);
         self.progress.after = Some(last);
-        self.say(self.progress.sums.keys(), self.progress.sums.bytes);
-        Ok(())
     }
 
-    /// What an earlier process began, if it came to its end.
-    fn made(&mut self, pair: &Pair) -> Option<Begun> {
-        let there = pair.target.as_ref()?;
-        let begun = self.progress.begun.get(&pair.name)?;
-        let begun = begun.is_made(&there.content.etag, there.content.size).then(|| begun.clone())?;
-        if there.content.etag != pair.source.content.etag {
-            self.progress.since = self.progress.since.iter().copied().chain([there.time]).min();
+    fn write(&mut self) -> Result<Write, Fault> {
+        self.progress.since = self.copies.since();
+        progress::later(self.cx, self.op, &*self.progress)
+    }
+
+    fn say(&self, more: u64) {
+        self.copies.has(self.progress.sums.keys() + more);
+    }
+}
+
+impl Act<'_> {
+    async fn all(mut self, pages: Receiver<Page>) -> Result<(), Fault> {
+        self.copies.add(self.progress.sums.bytes);
+        let flown = fly(self.copies.way.target.flow(), pages, &mut self).await;
+        self.progress.since = self.copies.since();
+        if !flown? {
+            return Err(broken_off(self.copies.way.source));
         }
-        Some(begun)
-    }
-
-    fn say(&self, keys: u64, bytes: u64) {
-        let total = self.op.prior.keys.map(|total| total.max(keys));
-        let doing = format!("copying, {} MiB so far", bytes >> 20);
-        self.cx.pulse(Pulse { done: keys, total, unit: "keys".to_owned(), doing });
-    }
-
-    fn end(self) -> Result<(), Fault> {
         if self.failed.count > 0 {
             anew(self.cx, self.op, self.progress)?;
             return Err(self.failed.fault("copied"));
@@ -140,6 +147,17 @@ impl Act<'_> {
         self.progress.begun.clear();
         self.progress.through = true;
         progress::write(self.cx, self.op, self.progress)
+    }
+
+    /// What an earlier process began, if it came to its end.
+    fn made(&self, pair: &Pair) -> Option<Begun> {
+        let there = pair.target.as_ref()?;
+        let begun = self.progress.begun.get(&pair.name)?;
+        let begun = begun.is_made(&there.content.etag, there.content.size).then(|| begun.clone())?;
+        if there.content.etag != pair.source.content.etag {
+            self.copies.wrote_its_own(Some(there.time));
+        }
+        Some(begun)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub use params::Params;
+use prepare::COUNTED_PAGES;
 pub use prepare::Prior;
 
 pub struct S3Restore;
@@ -70,7 +71,12 @@ with:
     }
 
     async fn prepare(&self, _: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
-        prepare::prepare(op).await
+        prepare::prepare(op, COUNTED_PAGES).await
+    }
+
+    /// A first page tells whether it may be listed at all.
+    async fn can_begin(&self, _: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
+        prepare::prepare(op, 1).await.map(|_| ())
     }
 
     /// Called when the process is gone without a result: new work goes on from what is on disk.

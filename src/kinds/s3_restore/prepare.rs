@@ -14,7 +14,7 @@ use crate::model::Fault;
 use crate::provider::s3::{Bucket, Flow, Page, Range, Versioning};
 
 /// So many pages are counted ahead. Of a larger bucket it is said that there is more: the work itself lists all of it.
-const COUNTED_PAGES: usize = 200;
+pub const COUNTED_PAGES: usize = 200;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prior {
@@ -23,7 +23,8 @@ pub struct Prior {
     pub keys: Option<u64>,
 }
 
-pub async fn prepare(op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
+/// Counts so many pages at most.
+pub async fn prepare(op: &Op<Params, ()>, most: usize) -> Result<Prepared<Prior>, Fault> {
     let with = &op.params;
     let as_of = moment(&with.as_of)?;
     if as_of > Timestamp::now() {
@@ -33,7 +34,8 @@ pub async fn prepare(op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
     }
     let bucket = Bucket::open(&with.place, Flow::of_a_look()).await?;
     versioned(&bucket).await?;
-    let counted = pages::with(&bucket, &with.prefix, &Range::default(), |pages| count(with, as_of, pages)).await?;
+    let counted =
+        pages::with(&bucket, &with.prefix, &Range::default(), |pages| count(with, as_of, most, pages)).await?;
     let mut changes = vec![format!("{} goes back to {as_of}", with.said())];
     changes.extend(words(&counted.sums, with.delete_newer, counted.whole));
     changes.extend(gone(&bucket, as_of).await?);
@@ -59,7 +61,7 @@ struct Counted {
     whole: bool,
 }
 
-async fn count(with: &Params, as_of: Timestamp, mut pages: Receiver<Page>) -> Result<Counted, Fault> {
+async fn count(with: &Params, as_of: Timestamp, most: usize, mut pages: Receiver<Page>) -> Result<Counted, Fault> {
     let (mut histories, mut sums, mut seen) = (Histories::new(as_of), Sums::default(), 0);
     while let Some(page) = pages.recv().await {
         let whole = page.next.is_none();
@@ -67,7 +69,7 @@ async fn count(with: &Params, as_of: Timestamp, mut pages: Receiver<Page>) -> Re
             sums.add(&history.key, &decide(&history, with.delete_newer));
         }
         seen += 1;
-        if whole || seen == COUNTED_PAGES {
+        if whole || seen == most {
             return Ok(Counted { sums, whole });
         }
     }

@@ -1,5 +1,5 @@
 //! How far the work is, on disk beside the run's other files: written before a page's calls are made, so that whoever goes
-//! on knows which keys may have been dealt with and counts none of them twice.
+//! on knows which keys may have been dealt with and counts none of them twice. Several pages may be under way.
 
 use std::collections::BTreeMap;
 
@@ -77,6 +77,19 @@ impl Sums {
             What::Delete => &mut self.deleted,
         } += 1;
         self.bytes += size;
+    }
+
+    /// Counts what another page counted.
+    pub fn add_all(&mut self, other: Sums) {
+        self.copied += other.copied;
+        self.undeleted += other.undeleted;
+        self.deleted += other.deleted;
+        self.skipped += other.skipped;
+        self.kept += other.kept;
+        self.ambiguous += other.ambiguous;
+        self.bytes += other.bytes;
+        self.ambiguous_keys.extend(other.ambiguous_keys);
+        self.ambiguous_keys.truncate(NAMED);
     }
 
     pub fn keys(&self) -> u64 {

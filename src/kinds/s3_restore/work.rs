@@ -1,18 +1,19 @@
-//! The work: page by page it is decided, written down and done.
+//! The work: page by page it is decided, written down and done, several pages at once.
 
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::decide;
-use super::history::{Histories, History};
+use super::history::Histories;
 use super::pages;
 use super::params::Params;
-use super::perform::perform;
+use super::perform::jobs;
 use super::prepare::{Prior, versioned};
-use super::progress::{Begun, Progress};
+use super::progress::{Begun, Progress, Sums};
 use super::prove::prove;
 use crate::kind::{Next, Op, WorkCx};
 use crate::model::{Fault, Pulse, RetryClass};
-use crate::provider::s3::{Failed, Marks, Page, Range, Writer, progress};
+use crate::provider::s3::progress::{self, Write};
+use crate::provider::s3::{Failed, Job, Marks, Page, Pilot, Range, Refused, Turn, Writer, fly};
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let bucket = Writer::open(cx, &op.params.place, op.params.max_parallel).await?;
@@ -25,7 +26,8 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     if !progress.through {
         let rest = Range::behind(progress.after.clone());
         let (progress, marks) = (&mut progress, &mut marks);
-        let act = Act { cx, op, bucket: &bucket, progress, marks, failed: Failed::default() };
+        let histories = Histories::new(op.prior.as_of);
+        let act = Act { cx, op, bucket: &bucket, histories, progress, marks, failed: Failed::default() };
         pages::with(&bucket, &op.params.prefix, &rest, |pages| act.all(pages)).await?;
     }
     prove(cx, op, &bucket, &progress, &marks).await?;
@@ -36,68 +38,82 @@ struct Act<'a> {
     cx: &'a WorkCx,
     op: &'a Op<Params, Prior>,
     bucket: &'a Writer,
+    histories: Histories,
     progress: &'a mut Progress,
     marks: &'a mut Marks,
     failed: Failed,
 }
 
-impl Act<'_> {
-    async fn all(mut self, mut pages: Receiver<Page>) -> Result<(), Fault> {
-        let mut histories = Histories::new(self.op.prior.as_of);
-        while let Some(page) = pages.recv().await {
-            let is_last = page.next.is_none();
-            self.page(histories.take(page)).await?;
-            if is_last {
-                return self.end();
-            }
-        }
-        Err(broken_off(self.bucket))
-    }
+/// What counts once a page is done.
+struct Ended {
+    last: String,
+    sums: Sums,
+    /// Keys that something was done with.
+    begun: Vec<String>,
+}
 
-    /// Decides, writes down, does.
-    async fn page(&mut self, histories: Vec<History>) -> Result<(), Fault> {
-        let Some(last) = histories.last().map(|history| history.key.clone()) else { return Ok(()) };
-        let mut sums = self.progress.sums.clone();
-        let (mut todo, mut keys) = (Vec::new(), Vec::new());
+impl<'a> Pilot for Act<'a> {
+    type Page = Page;
+    type Job = Job<'a>;
+    /// None where a page completes no key.
+    type Done = Option<Ended>;
+
+    fn begin(&mut self, page: Page) -> Result<Turn<Self::Job, Self::Done>, Fault> {
+        let is_last = page.next.is_none();
+        let histories = self.histories.take(page);
+        let Some(last) = histories.last().map(|history| history.key.clone()) else {
+            return Ok(Turn { jobs: Vec::new(), done: None, last: is_last });
+        };
+        let (mut sums, mut todo, mut begun) = (Sums::default(), Vec::new(), Vec::new());
         for history in histories {
             let action = decide(&history, self.op.params.delete_newer);
             let new = Begun::of(&history, &action);
             let before = self.progress.begun.get(&history.key);
-            keys.push(history.key.clone());
             if let Some((what, size)) = before.and_then(|before| before.is_done(&history, &action)) {
                 sums.add_done(what, size);
-            } else if let Some(new) = new {
+                begun.push(history.key);
+                continue;
+            }
+            sums.add(&history.key, &action);
+            if let Some(new) = new {
                 // What an earlier process began keeps the id that it saw: else its copy would not be known as one.
                 self.progress.begun.entry(history.key.clone()).or_insert(new);
+                begun.push(history.key.clone());
                 todo.push((history, action));
-            } else {
-                sums.add(&history.key, &action);
             }
         }
-        if !todo.is_empty() {
-            progress::write(self.cx, self.op, self.progress)?;
-            self.failed.add(perform(self.bucket, &todo, |done| self.say(sums.keys() + done)).await?);
-            todo.iter().for_each(|(history, action)| sums.add(&history.key, action));
-        }
-        // Not before all of the page is done: until then the sums on disk do not hold it.
-        for key in &keys {
-            self.progress.begun.remove(key);
-        }
-        self.progress.sums = sums;
-        self.marks.add(&last);
-        self.progress.after = Some(last);
-        self.say(self.progress.sums.keys());
-        Ok(())
+        Ok(Turn { jobs: jobs(self.bucket, todo), done: Some(Ended { last, sums, begun }), last: is_last })
     }
 
-    fn say(&self, keys: u64) {
-        let megabytes = self.progress.sums.bytes >> 20;
+    fn end(&mut self, done: Self::Done, refused: Refused) {
+        self.failed.add(refused);
+        let Some(Ended { last, sums, begun }) = done else { return };
+        // Not before all of the page is done: until then the sums on disk do not hold it.
+        for key in &begun {
+            self.progress.begun.remove(key);
+        }
+        self.progress.sums.add_all(sums);
+        self.marks.add(&last);
+        self.progress.after = Some(last);
+    }
+
+    fn write(&mut self) -> Result<Write, Fault> {
+        progress::later(self.cx, self.op, &*self.progress)
+    }
+
+    fn say(&self, more: u64) {
+        let (keys, megabytes) = (self.progress.sums.keys() + more, self.progress.sums.bytes >> 20);
         let total = self.op.prior.keys.map(|total| total.max(keys));
         let doing = format!("bringing back, {megabytes} MiB so far");
         self.cx.pulse(Pulse { done: keys, total, unit: "keys".to_owned(), doing });
     }
+}
 
-    fn end(self) -> Result<(), Fault> {
+impl Act<'_> {
+    async fn all(mut self, pages: Receiver<Page>) -> Result<(), Fault> {
+        if !fly(self.bucket.flow(), pages, &mut self).await? {
+            return Err(broken_off(self.bucket));
+        }
         if self.failed.count > 0 {
             // The next attempt looks at every key again; those that are back are left alone.
             progress::write(self.cx, self.op, &Progress::default())?;

@@ -8,6 +8,7 @@ mod ahead;
 mod bucket;
 mod client;
 mod fault;
+mod flight;
 mod flow;
 mod list;
 mod marks;
@@ -20,6 +21,7 @@ mod write;
 
 pub use ahead::ahead;
 pub use bucket::{Bucket, Current, Expiry, Versioning};
+pub use flight::{Pilot, Turn, fly};
 pub use flow::Flow;
 pub use list::{Content, Entry, Object, Objects, Page, Start};
 pub use marks::{Marks, Range};

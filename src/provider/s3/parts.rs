@@ -111,6 +111,38 @@ mod tests {
     use crate::model::record::Mode;
     use crate::provider::s3::{Bucket, Flow, Place, Source, Start};
 
+    /// As AWS has it: 10,000 parts of 5 GiB.
+    const LARGEST: u64 = MOST_PARTS * LARGEST_COPY;
+
+    #[track_caller]
+    fn is_taken(size: u64, part: u64) {
+        let parts = cut(size, part);
+        assert_eq!(parts.iter().sum::<u64>(), size, "{size}");
+        assert!(parts.len() as u64 <= MOST_PARTS, "{size}: {} parts", parts.len());
+        let (last, others) = parts.split_last().unwrap();
+        assert!(others.iter().all(|part| (LEAST_PART..=LARGEST_COPY).contains(part)), "{size}: {:?}", others.first());
+        assert!(*last > 0 && others.first().is_none_or(|first| last <= first), "{size}: {last}");
+    }
+
+    #[test]
+    fn parts_are_such_as_servers_take_at_every_limit() {
+        let many = MOST_PARTS * PART;
+        for size in [1, PART - 1, PART, PART + 1, LARGEST_COPY, LARGEST_COPY + 1, many - 1, many, many + 1, 5 << 40] {
+            is_taken(size, PART);
+        }
+        is_taken(LARGEST, PART);
+        assert_eq!(cut(LARGEST_COPY + 1, PART).len(), 21);
+        assert_eq!(cut(5 << 40, PART).len() as u64, MOST_PARTS);
+        assert_eq!(cut(12_000_000, LEAST_PART), [LEAST_PART, LEAST_PART, 1_514_240]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn parts_are_such_as_servers_take(size in 1..=LARGEST, part in LEAST_PART..=LARGEST_COPY) {
+            is_taken(size, part);
+        }
+    }
+
     /// With parts of the least size that servers take.
     #[tokio::test]
     async fn what_is_copied_in_parts_keeps_everything_and_what_fails_leaves_no_parts() {

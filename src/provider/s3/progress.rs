@@ -19,7 +19,16 @@ pub fn write<T: Serialize, A, B>(cx: &ReadCx, op: &Op<A, B>, progress: &T) -> Re
     kept::write(cx, op, NAME, progress).map_err(|error| unkept().caused_by(&error))
 }
 
-fn unkept() -> Fault {
+/// A write of how far the work is now.
+pub type Write = Box<dyn FnOnce() -> Result<(), Fault> + Send>;
+
+/// As [`write`], to be made on a thread of its own.
+pub fn later<T: Serialize, A, B>(cx: &ReadCx, op: &Op<A, B>, progress: &T) -> Result<Write, Fault> {
+    let write = kept::later(cx, op, NAME, progress).map_err(|error| unkept().caused_by(&error))?;
+    Ok(Box::new(|| write().map_err(|error| unkept().caused_by(&error))))
+}
+
+pub(super) fn unkept() -> Fault {
     Fault::new("RG2911", "how far the work is cannot be kept in the run's folder")
         .hint("make room or make it writable; the step goes on from where it was")
 }

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
 
 use super::moto::{KEY, REGION, SECRET, aws_env};
 use super::own::Own;
@@ -56,6 +57,20 @@ impl MinIo {
     /// A bucket without versions: to MinIO that is a folder.
     pub fn make_bucket(&self, name: &str) -> Result<()> {
         Ok(fs::create_dir_all(self.data.join(name))?)
+    }
+
+    /// Kills it, and after that time starts it anew with what is on its disk.
+    pub fn gone_for(&mut self, time: Duration, scratch: &Scratch) -> Result<()> {
+        let process = self.own.process().context("nobody knows which process it is")?;
+        process.signal(Signal::KILL);
+        while !self.own.is_over()? {
+            thread::sleep(Duration::from_millis(5));
+        }
+        thread::sleep(time);
+        let home = self.data.parent().context("its data lies nowhere")?;
+        let program = go::tools("minio")?.join("minio");
+        self.own = spawn(&program, home, self.port, &scratch.entry())?.context("somebody took its port")?;
+        Ok(())
     }
 
     pub fn process(&self) -> Option<Identity> {

@@ -10,6 +10,10 @@
     objects.py ENDPOINT put BUCKET KEY TEXT    one object
     objects.py ENDPOINT parts BUCKET KEY       one object of 12 MB, uploaded in three parts, with tags and metadata
     objects.py ENDPOINT etags BUCKET           each key with its ETag
+    objects.py ENDPOINT markers BUCKET COUNT   so many keys of which there is nothing but a marker
+    objects.py ENDPOINT long BUCKET KEY COUNT  so many versions of one key, one after the other
+    objects.py ENDPOINT expire BUCKET DAYS     a rule that takes versions away so many days after they were replaced
+    objects.py ENDPOINT take BUCKET KEY        all versions but the latest are taken away, as by such a rule
     objects.py ENDPOINT anew BUCKET            the bucket is deleted with all that is in it, and made again, empty
 """
 
@@ -140,6 +144,35 @@ def parts(key):
     s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed})
 
 
+def markers(count):
+    # A server may not make a marker where nothing is: the object goes after its marker was made.
+    made, names = [], [f"markers/{number:05}" for number in range(count)]
+    each(lambda name: made.append({"Key": name, "VersionId": s3.put_object(Bucket=bucket, Key=name, Body=b"")["VersionId"]}), names)
+    for gone in [[{"Key": name} for name in names], made]:
+        for at in range(0, count, 1000):
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": gone[at : at + 1000], "Quiet": True})
+
+
+def long(key, count):
+    for number in range(count):
+        put(key, f"{number} of {count}", number)
+
+
+def expire(days):
+    rule = {
+        "ID": "old versions", "Status": "Enabled", "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": days},
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+
+
+def take(key):
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+        for item in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            if item["Key"] == key and not item["IsLatest"]:
+                s3.delete_object(Bucket=bucket, Key=key, VersionId=item["VersionId"])
+
+
 def etags():
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for item in page.get("Contents", []):
@@ -164,6 +197,14 @@ elif word == "put":
     put(rest[0], rest[1], 0)
 elif word == "parts":
     parts(rest[0])
+elif word == "markers":
+    markers(int(rest[0]))
+elif word == "long":
+    long(rest[0], int(rest[1]))
+elif word == "expire":
+    expire(int(rest[0]))
+elif word == "take":
+    take(rest[0])
 else:
     words = {"disaster": disaster, "manifest": manifest, "versions": versions, "kept": kept, "etags": etags, "anew": anew}
     words[word]()
