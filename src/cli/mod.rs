@@ -20,6 +20,7 @@ mod keyboard;
 mod kinds;
 mod list;
 mod logs;
+mod looker;
 mod looking;
 mod offer;
 mod plan;

@@ -1,8 +1,6 @@
 //! `plan`: the dry run. Renders every step, lets the kinds do their own reads, and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,20 +11,19 @@ use serde_json::{Value, json};
 use super::args::{Choices, PlanArgs};
 use super::context::Context;
 use super::failure::{ARGUMENT, PREFLIGHT};
+use super::looker::Looker;
 use super::looking::{print, print_json_line};
 use super::{Failure, check, exit, run};
-use crate::kind::{Made, Op, Prepared, ReadCx};
+use crate::kind::{Made, Prepared};
 use crate::kinds;
 use crate::model::record::{Mode, OnFailure};
-use crate::model::secret::Secret;
-use crate::model::{Fault, OpId, RetryClass, RunId, RunState};
+use crate::model::{Fault, RetryClass, RunId};
 use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::items::Items;
 use crate::plan::outline::OutlineStep;
 use crate::plan::schedule::{self, Foreseen};
-use crate::plan::scope::RunScope;
 use crate::plan::times::Times;
-use crate::plan::{Binding, Plan, include};
+use crate::plan::{Binding, Plan};
 use crate::provider::mask::Masker;
 use crate::provider::vault;
 use crate::runbook::ast::{Runbook, SecretSpec};
@@ -34,7 +31,7 @@ use crate::runbook::catalog::Late;
 use crate::runbook::duration;
 use crate::runbook::repair::Repair;
 use crate::runbook::tell::Tell;
-use crate::runbook::template::{Secrets, open};
+use crate::runbook::template::Secrets;
 use crate::view::page::Page;
 use crate::view::{history, words};
 
@@ -54,7 +51,7 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     Ok(if unfit { exit::USAGE } else { exit::DONE })
 }
 
-fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
+pub fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
     let loaded = check::load(context, &choices.file)?;
     let now = Timestamp::now();
     let params = run::params_of(context, &loaded, choices, now)?;
@@ -106,42 +103,12 @@ pub fn preflight(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>, Failure>
     Err(failure)
 }
 
-/// Lets every kind that can look at what it would change. `attempt` as in [`Op`]: 0 where nothing is going to follow.
+/// Lets every kind that can look at what it would change. `attempt` as in [`crate::kind::Op`]: 0 where nothing is going to follow.
 fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, attempt: u32) -> Result<Looks, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let scratch = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
-    let masks: Vec<Secret> = secrets.values().cloned().collect();
-    let whole = ReadCx {
-        base: plan.base.clone(),
-        work: scratch.path().into(),
-        mode: plan.mode,
-        secrets: masks.into(),
-        seal: None,
-    };
-    let state = RunState::default();
-    let mut looks = Looks::new();
-    for step in steps.iter().filter(|step| forecast::may_prepare(plan, step)) {
-        let Some(known) = &step.known else { continue };
-        let address = plan.address(step.node);
-        // A secret that only a command of the author can tell stays closed: nothing an author wrote runs here.
-        let scope = RunScope::of(plan, &state, step.node);
-        let Ok(params) = open(known, &scope, secrets) else { continue };
-        let op = Op {
-            id: OpId::new(&plan.run, address, 1),
-            run: plan.run.clone(),
-            step: address.clone(),
-            attempt,
-            phase: String::new(),
-            params,
-            prior: Value::Null,
-            facts: Value::Null,
-            timeout_ms: None,
-            boot: String::new(),
-        };
-        let cx = ReadCx { base: include::folder(plan, step.node), ..whole.clone() };
-        looks.insert(step.node, runtime.block_on(plan.kinds[step.node].prepare(&cx, &op)));
-    }
-    Ok(looks)
+    let looker = Looker::new(plan, secrets)?;
+    let may = steps.iter().filter(|step| forecast::may_prepare(plan, step));
+    let known = may.filter_map(|step| Some((step.node, looker.op(step, attempt)?.ok()?)));
+    Ok(known.map(|(node, op)| (node, looker.prepare(node, &op))).collect())
 }
 
 /// Of these secrets, all that can be read without running anything.

@@ -19,3 +19,17 @@ pub enum Rpo {
     All(Duration),
     ByStore(IndexMap<String, Duration>),
 }
+
+impl Rpo {
+    /// Of a store, or of the step that reads it: `database/copy` is meant by that, or by `database`.
+    pub fn of(&self, store: &str) -> Option<Duration> {
+        match self {
+            Self::Unsaid => None,
+            Self::All(rpo) => Some(*rpo),
+            Self::ByStore(stores) => {
+                let first = store.split('/').next().unwrap_or_default();
+                stores.get(store).or_else(|| stores.get(first)).copied()
+            }
+        }
+    }
+}

@@ -18,8 +18,10 @@ mod progress;
 mod tests;
 mod work;
 
+use crate::kind::stock::Shelf;
 use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
 use crate::model::{Effect, Fault};
+use crate::provider::s3::{Bucket, Flow};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub use params::Params;
@@ -31,6 +33,7 @@ impl Kind for S3Copy {
     const NAME: &'static str = "s3.copy";
     const PAGE: &'static str = include_str!("page.md");
     const WORKS: bool = true;
+    const FINDS_BACKUPS: bool = true;
 
     type Params = Params;
     type Prior = Prior;
@@ -65,6 +68,14 @@ with:
 
     async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
         prepare::prepare(cx, op).await
+    }
+
+    async fn backups(&self, _: &ReadCx, op: &Op<Params, ()>) -> Vec<Shelf> {
+        let stock = match Bucket::open(&op.params.source.place, Flow::of_a_look()).await {
+            Ok(bucket) => bucket.stock_of_copy(&op.params.prefix).await,
+            Err(fault) => Err(fault),
+        };
+        vec![Shelf::of_step(stock)]
     }
 
     /// Called when the process is gone without a result: new work goes on from what is on disk.

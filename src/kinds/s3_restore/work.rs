@@ -7,7 +7,7 @@ use super::history::{Histories, History};
 use super::pages;
 use super::params::Params;
 use super::perform::perform;
-use super::prepare::{Prior, versioned};
+use super::prepare::Prior;
 use super::progress::{Begun, Progress};
 use super::prove::prove;
 use crate::kind::{Next, Op, WorkCx};
@@ -16,7 +16,7 @@ use crate::provider::s3::{Failed, Marks, Page, Range, Writer, progress};
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let bucket = Writer::open(cx, &op.params.place, op.params.max_parallel).await?;
-    versioned(&bucket).await?;
+    bucket.keeps_versions().await?;
     let mut progress: Progress = progress::read(cx, op)?;
     let mut marks = Marks::default();
     if progress.after.is_some() {

@@ -11,10 +11,12 @@ mod fault;
 mod flow;
 mod list;
 mod marks;
+pub mod pages;
 mod parts;
 mod pass;
 mod place;
 pub mod progress;
+mod stock;
 mod together;
 mod write;
 
