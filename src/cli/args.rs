@@ -48,6 +48,9 @@ pub enum Command {
     },
     /// Show what a run would do; changes nothing
     Plan(PlanArgs),
+    /// Whether runbooks would work tonight: newest backups against what was promised; changes nothing
+    #[command(after_help = "Exit codes: 0 fit, 8 fit with warnings, 9 unfit, 2 not checkable.")]
+    Ready(ReadyArgs),
     /// Start a run
     Run(RunArgs),
     /// Go on with a run after a crash, a stop, a repaired failure or an answered question
@@ -209,7 +212,7 @@ pub enum AnswerCommand {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Choices {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
@@ -240,6 +243,18 @@ pub struct Choices {
 pub struct PlanArgs {
     #[command(flatten)]
     pub choices: Choices,
+}
+
+#[derive(Debug, Args)]
+pub struct ReadyArgs {
+    #[command(flatten)]
+    pub choices: Choices,
+    /// More runbooks; of the parameters each takes those that it has
+    #[arg(value_name = "FILE")]
+    pub more: Vec<PathBuf>,
+    /// One sentence, for a badge
+    #[arg(long, conflicts_with = "json")]
+    pub line: bool,
 }
 
 #[derive(Debug, Args)]

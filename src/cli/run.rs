@@ -212,15 +212,20 @@ pub fn params_of(
 ) -> Result<Map<String, Value>, Failure> {
     let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
     let file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
-    let mut given = Vec::new();
-    for param in &choices.params {
+    let mut given = given(choices)?;
+    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices, now)?;
+    params::bind(&loaded.runbook.params, &given, file.as_ref(), now).map_err(refused)
+}
+
+/// What stands behind `--param`.
+pub fn given(choices: &Choices) -> Result<Vec<(String, String)>, Failure> {
+    let one = |param: &String| {
         let (name, value) = param.split_once('=').ok_or_else(|| {
             Failure::usage(ARGUMENT, format!("`--param {param}` has no value")).hint("write --param NAME=VALUE")
         })?;
-        given.push((name.to_string(), value.to_string()));
-    }
-    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices, now)?;
-    params::bind(&loaded.runbook.params, &given, file.as_ref(), now).map_err(refused)
+        Ok((name.to_string(), value.to_string()))
+    };
+    choices.params.iter().map(one).collect()
 }
 
 /// The steps that `--only`, `--from` and `--skip` leave out.

@@ -18,6 +18,7 @@ mod people;
 mod points;
 mod power;
 mod processes;
+mod ready;
 mod refusals;
 mod repairs;
 mod roles;
