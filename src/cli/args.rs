@@ -237,6 +237,9 @@ pub struct Choices {
     /// How many steps at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub concurrency: u16,
+    /// The parameters are for several runbooks: each takes those that it has.
+    #[arg(skip)]
+    pub shared: bool,
 }
 
 #[derive(Debug, Args)]

@@ -211,10 +211,26 @@ pub fn params_of(
     now: Timestamp,
 ) -> Result<Map<String, Value>, Failure> {
     let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
-    let file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
-    let mut given = given(choices)?;
+    let (mut given, file) = told(context, loaded, choices)?;
     start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices, now)?;
     params::bind(&loaded.runbook.params, &given, file.as_ref(), now).map_err(refused)
+}
+
+/// What is told of the parameters of a runbook, behind `--param` and in a file.
+pub fn told(
+    context: &Context,
+    loaded: &Loaded,
+    choices: &Choices,
+) -> Result<(Vec<(String, String)>, Option<ParamFile>), Failure> {
+    let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
+    let mut file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
+    let mut given = given(choices)?;
+    if choices.shared {
+        let specs = &loaded.runbook.params;
+        given.retain(|(name, _)| specs.contains_key(name));
+        file.iter_mut().for_each(|file| file.retain(|name| specs.contains_key(name)));
+    }
+    Ok((given, file))
 }
 
 /// What stands behind `--param`.

@@ -155,7 +155,7 @@ fn lost(reach: Reach, rpo: Duration, now: Timestamp) -> Option<Finding> {
             Finding::unfit(Fault::new("RG3202", what).hint(hint))
         }
         Reach::AtLeast(_) => {
-            let what = format!("whether the RPO of {most} is kept cannot be told: the backup is {gone} old");
+            let what = format!("whether the RPO of {most} is kept cannot be told: what is surely kept ends {gone} ago");
             let hint = "how far its WAL reaches shows only in a restore: rehearse one";
             Finding::warning(Fault::new("RG3203", what).hint(hint))
         }

@@ -246,6 +246,11 @@ fn several_runbooks_are_looked_at_whatever_becomes_of_one() {
         (vec!["warnings".into(), "not_checkable".into()], &json!("not_checkable"))
     );
     assert_eq!(one["runbooks"][1]["error"]["code"], "RG8011");
+    place.write("params.yaml", "only: x\n");
+    place.regrow("ready book.yaml other.yaml --params params.yaml").ends(8);
+    place.write("params.yaml", "onyl: x\n");
+    let slip = place.regrow("ready book.yaml other.yaml --params params.yaml").ends(2).stderr;
+    assert!(slip.contains("`onyl`") && slip.contains("did you mean `only`?"), "{slip}");
     // A parameter that is missing, one that nobody has, and no file at all.
     assert_eq!(json(place.regrow("ready book.yaml --json").ends(2))["runbooks"][0]["state"], "not_checkable");
     assert!(place.regrow("ready book.yaml other.yaml --param onyl=x").ends(2).stderr.contains("RG8008"));
@@ -349,6 +354,23 @@ fn an_inventory_tells_each_store_and_fails_no_run() {
     assert_eq!(found["runbooks"][0]["stores"]["young"]["fitness"], "unfit", "{found:#}");
     let all = format!("{}{}", place.regrow("events run1 --json").stdout, place.regrow("ready book.yaml").stdout);
     assert!(!all.contains(moto::SECRET), "the secret is shown");
+}
+
+/// Each line of a file's head says code, place and help.
+#[test]
+fn a_store_that_is_written_wrong_is_said_where_it_stands() {
+    for name in ["inventory.yaml", "inventory-form.yaml"] {
+        let file = format!("{}/tests/crash/{name}", env!("CARGO_MANIFEST_DIR"));
+        let text = fs::read_to_string(&file).unwrap();
+        let said = Place::new("steps: []\n").argv(&["check", "--json", &file]).ends(2).stdout;
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let problems = said["problems"].as_array().unwrap().iter().map(|problem| {
+            let text = |key: &str| problem[key].as_str().unwrap_or_default();
+            format!("# {} {}:{} {}", text("code"), problem["line"], problem["column"], text("help"))
+        });
+        let wanted: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+        assert_eq!(problems.collect::<Vec<_>>(), wanted, "{said:#}");
+    }
 }
 
 /// With what it needs in its environment.

@@ -81,7 +81,7 @@ fn the_newest_whole_backup_of_a_schedule_is_judged_by_age_and_items() {
         &lab.place.read("book.yaml").replace(&format!("schedule: {}", lab.space), "schedule: none"),
     );
     assert_eq!(codes(&ready(&lab, 9)), ["RG3102", "RG3102"]);
-    lab.kubeconfig(&lab.place.read("kube").replace("server: https://127.0.0.1:", "server: https://127.0.0.9:"));
+    lab.kubeconfig(&lab.place.read("kube").replace("https://127.0.0.1:", "https://127.0.0.9:"));
     let found = ready(&lab, 9);
     assert_eq!(codes(&found), ["RG3001", "RG3001"], "{found:#}");
     assert!(lab.restores().is_empty());

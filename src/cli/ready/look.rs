@@ -17,7 +17,7 @@ use crate::plan::{Plan, secrets};
 use crate::provider::mask::Masker;
 use crate::provider::vault;
 use crate::runbook::ast::{ParamType, SecretSpec};
-use crate::runbook::params::{self, ParamFile};
+use crate::runbook::params;
 use crate::runbook::template::Secrets;
 use crate::view::words::{shell_word, stamp};
 
@@ -49,9 +49,8 @@ pub fn at(context: &Context, choices: &Choices, now: Timestamp) -> Result<Looked
 /// The parameters of type timestamp that have to be given and are not.
 fn moments(context: &Context, choices: &Choices, now: Timestamp) -> Result<Vec<String>, Failure> {
     let loaded = check::load(context, &choices.file)?;
-    let refused = |problems: Vec<_>| check::refused(context, &choices.file, &problems);
-    let file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
-    let (specs, mut given, mut found) = (&loaded.runbook.params, run::given(choices)?, Vec::new());
+    let (mut given, file) = run::told(context, &loaded, choices)?;
+    let (specs, mut found) = (&loaded.runbook.params, Vec::new());
     // One at a time: a value may decide what else is required.
     let is_moment = |name: &&&str| specs[**name].kind == ParamType::Timestamp;
     while let Some(name) = params::lacking(specs, &given, file.as_ref(), now).iter().find(is_moment) {

@@ -6,7 +6,7 @@
 mod look;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -16,7 +16,8 @@ use super::failure::ARGUMENT;
 use super::looking::{self, print, print_json};
 use super::{Failure, exit, run};
 use crate::kind::stock::{Finding, Fitness, Shelf};
-use crate::runbook;
+use crate::runbook::params::ParamFile;
+use crate::runbook::{self, suggest};
 
 /// What is known of one runbook.
 pub struct Readiness {
@@ -83,28 +84,29 @@ fn code(all: &[Readiness]) -> u8 {
 
 /// Of several runbooks each takes the parameters that it has; one that none has is a slip.
 fn choices(args: &ReadyArgs) -> Result<Vec<Choices>, Failure> {
-    if args.more.is_empty() {
-        return Ok(vec![args.choices.clone()]);
-    }
-    let given = run::given(&args.choices)?;
+    let shared = !args.more.is_empty();
     let files = || std::iter::once(&args.choices.file).chain(&args.more);
-    // What cannot be read is told when it is looked at.
-    let known: Vec<Option<Vec<String>>> = files().map(|file| params(file)).collect();
-    let has = |known: &Option<Vec<String>>, name: &String| known.as_ref().is_none_or(|known| known.contains(name));
-    if let Some((name, _)) = given.iter().find(|(name, _)| !known.iter().any(|known| has(known, name))) {
-        return Err(Failure::usage(ARGUMENT, format!("none of these runbooks has a parameter `{name}`"))
-            .hint("`regrow plan FILE` names those of a runbook"));
+    let one = |file: &PathBuf| Choices { file: file.clone(), shared, ..args.choices.clone() };
+    if shared {
+        refuse_slips(&args.choices, files())?;
     }
-    Ok(files()
-        .zip(&known)
-        .map(|(file, known)| {
-            let own = args.choices.params.iter().zip(&given).filter(|(_, (name, _))| has(known, name));
-            let params = own.map(|(param, _)| param.clone()).collect();
-            Choices { file: file.clone(), params, ..args.choices.clone() }
-        })
-        .collect())
+    Ok(files().map(one).collect())
 }
 
-fn params(file: &Path) -> Option<Vec<String>> {
-    runbook::load(file).ok().map(|loaded| loaded.runbook.params.keys().cloned().collect())
+fn refuse_slips<'a>(choices: &Choices, files: impl Iterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    let known: Option<Vec<_>> = files.map(|file| Some(runbook::load(file).ok()?.runbook.params)).collect();
+    // What cannot be read is told when it is looked at, and might have it.
+    let Some(known) = known else { return Ok(()) };
+    let is_slip = |name: &str| !known.iter().any(|params| params.contains_key(name));
+    let given = run::given(choices)?;
+    let file = choices.params_file.as_deref().and_then(|path| ParamFile::read(path).ok());
+    let mut names = given.iter().map(|(name, _)| name.as_str()).chain(file.iter().flat_map(ParamFile::names));
+    match names.find(|name| is_slip(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let known = known.iter().flat_map(|params| params.keys()).map(String::as_str);
+            let failure = Failure::usage(ARGUMENT, format!("none of these runbooks has a parameter `{name}`"));
+            Err(suggest::help(name, known).into_iter().fold(failure, Failure::hint))
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! It chooses the latest backup where none fits the moment, so the choice is made here and passed on by name.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +14,12 @@ use super::choose::too_early;
 use super::exec::{Account, Said, capture};
 use super::source::{PgBackrest, Set};
 use crate::model::{Fault, RetryClass};
+
+/// The end of the WAL that belongs to a backup, as the catalogue has it.
+struct Last {
+    archive: String,
+    segment: String,
+}
 
 /// One backup of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,11 +64,7 @@ impl Set {
 
     /// All that can be used, the newest first. Fails where there is none.
     pub fn usable(&self, account: &Account) -> Result<Vec<Found>, Fault> {
-        let said = capture(self.command(account).args(["--output=json", "info"]))?;
-        if !said.ok {
-            return Err(failed(&said, "cannot tell what backups there are"));
-        }
-        let mut found = catalogue(&said.out, &self.stanza, self.repo)?;
+        let mut found = catalogue(&self.info(account)?, &self.stanza, self.repo)?;
         if found.is_empty() {
             return Err(Fault::new("RG2403", format!("the stanza `{}` has no usable backup", self.stanza))
                 .hint("look with `pgbackrest info`; name another `repo` if there is one"));
@@ -69,6 +72,35 @@ impl Set {
         found.sort_by_key(|it| std::cmp::Reverse(it.ended));
         Ok(found)
     }
+}
+
+impl Set {
+    fn info(&self, account: &Account) -> Result<String, Fault> {
+        let said = capture(self.command(account).args(["--output=json", "info"]))?;
+        if said.ok { Ok(said.out) } else { Err(failed(&said, "cannot tell what backups there are")) }
+    }
+
+    /// When the last segment of its WAL came into the repository, by the date that this gives it. None where it cannot be told.
+    pub fn archived(&self, account: &Account, backup: &Found) -> Option<Timestamp> {
+        let Last { archive, segment } = last_segment(&self.info(account).ok()?, &self.stanza, backup)?;
+        let folder = format!("archive/{}/{archive}/{}", self.stanza, segment.get(..16)?);
+        let mut list = self.command(account);
+        let said =
+            capture(list.args(["--output=json", &format!("--filter=^{segment}"), "repo-ls"]).arg(folder)).ok()?;
+        let files: BTreeMap<String, Value> = serde_json::from_str(&said.out).ok()?;
+        let times = files.values().filter_map(|file| Timestamp::from_second(file.get("time")?.as_i64()?).ok());
+        times.max()
+    }
+}
+
+/// Of the same server and repository as the backup.
+fn last_segment(json: &str, name: &str, backup: &Found) -> Option<Last> {
+    let stanzas: Vec<Stanza> = serde_json::from_str(json).ok()?;
+    let stanza = stanzas.into_iter().find(|it| it.name == name)?;
+    let text = |value: &Value, key: &str| value.get(key)?.as_str().map(str::to_owned);
+    let own = stanza.backup.iter().find(|it| text(it, "label").as_ref() == Some(&backup.label))?;
+    let archive = stanza.archive.iter().find(|it| it.get("database") == own.get("database"))?;
+    Some(Last { archive: text(archive, "id")?, segment: text(archive, "max")? })
 }
 
 pub fn failed(said: &Said, what: &str) -> Fault {
@@ -86,6 +118,8 @@ struct Stanza {
     name: String,
     #[serde(default)]
     backup: Vec<Value>,
+    #[serde(default)]
+    archive: Vec<Value>,
     #[serde(default)]
     db: Vec<Value>,
 }

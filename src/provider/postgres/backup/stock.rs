@@ -101,7 +101,7 @@ fn of_pgbackrest(wanted: &Wanted<'_>, kept: &PgBackrest, path: impl Fn(&str) -> 
         place: format!("pgBackRest stanza {}", set.stanza),
         newest: held(&found[0]),
         before: found.get(1).map(held),
-        reach: Reach::AtLeast(found[0].ended),
+        reach: Reach::AtLeast(set.archived(&account, &found[0]).max(Some(found[0].ended)).unwrap_or(found[0].ended)),
         since: found.last().map(|it| it.ended),
         latest: None,
         doubts: Vec::new(),
