@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::ready::ReadyArgs;
 use crate::model::text::{is_blank, is_hidden};
 use crate::report::Format;
 use crate::runbook::duration;
@@ -246,18 +247,6 @@ pub struct Choices {
 pub struct PlanArgs {
     #[command(flatten)]
     pub choices: Choices,
-}
-
-#[derive(Debug, Args)]
-pub struct ReadyArgs {
-    #[command(flatten)]
-    pub choices: Choices,
-    /// More runbooks; of the parameters each takes those that it has
-    #[arg(value_name = "FILE")]
-    pub more: Vec<PathBuf>,
-    /// One sentence, for a badge
-    #[arg(long, conflicts_with = "json")]
-    pub line: bool,
 }
 
 #[derive(Debug, Args)]

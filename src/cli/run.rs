@@ -217,11 +217,7 @@ pub fn params_of(
 }
 
 /// What is told of the parameters of a runbook, behind `--param` and in a file.
-pub fn told(
-    context: &Context,
-    loaded: &Loaded,
-    choices: &Choices,
-) -> Result<(Vec<(String, String)>, Option<ParamFile>), Failure> {
+pub fn told(context: &Context, loaded: &Loaded, choices: &Choices) -> Result<(Given, Option<ParamFile>), Failure> {
     let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
     let mut file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
     let mut given = given(choices)?;
@@ -233,8 +229,11 @@ pub fn told(
     Ok((given, file))
 }
 
+/// Names and values.
+type Given = Vec<(String, String)>;
+
 /// What stands behind `--param`.
-pub fn given(choices: &Choices) -> Result<Vec<(String, String)>, Failure> {
+pub fn given(choices: &Choices) -> Result<Given, Failure> {
     let one = |param: &String| {
         let (name, value) = param.split_once('=').ok_or_else(|| {
             Failure::usage(ARGUMENT, format!("`--param {param}` has no value")).hint("write --param NAME=VALUE")

@@ -11,6 +11,7 @@ mod forms;
 mod holds;
 mod hostile;
 mod include;
+mod inventory;
 mod objects;
 mod objects_faults;
 mod objects_proxy;

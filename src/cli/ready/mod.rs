@@ -8,9 +8,10 @@ mod text;
 
 use std::path::PathBuf;
 
+use clap::Args;
 use jiff::Timestamp;
 
-use super::args::{Choices, ReadyArgs};
+use super::args::Choices;
 use super::context::Context;
 use super::failure::ARGUMENT;
 use super::looking::{self, print, print_json};
@@ -18,6 +19,18 @@ use super::{Failure, exit, run};
 use crate::kind::stock::{Finding, Fitness, Shelf};
 use crate::runbook::params::ParamFile;
 use crate::runbook::{self, suggest};
+
+#[derive(Debug, Args)]
+pub struct ReadyArgs {
+    #[command(flatten)]
+    pub choices: Choices,
+    /// More runbooks; of the parameters each takes those that it has
+    #[arg(value_name = "FILE")]
+    pub more: Vec<PathBuf>,
+    /// One sentence, for a badge
+    #[arg(long, conflicts_with = "json")]
+    pub line: bool,
+}
 
 /// What is known of one runbook.
 pub struct Readiness {
@@ -67,18 +80,20 @@ pub fn ready(context: &Context, args: &ReadyArgs) -> Result<u8, Failure> {
     } else {
         print(text::page(&all, looking::paint(&context), now))?;
     }
-    Ok(code(&all))
+    Ok(code(worst(&all)))
 }
 
-/// The first that holds: not checkable, unfit, warnings, fit.
-fn code(all: &[Readiness]) -> u8 {
-    if all.iter().any(|it| it.outcome.is_err()) {
-        return exit::USAGE;
-    }
-    match all.iter().filter_map(Readiness::fitness).max() {
+/// Of all together; none: one of them is not checkable, which is worse than unfit.
+fn worst(all: &[Readiness]) -> Option<Fitness> {
+    all.iter().map(Readiness::fitness).try_fold(Fitness::Fit, |worst, one| Some(worst.max(one?)))
+}
+
+fn code(fitness: Option<Fitness>) -> u8 {
+    match fitness {
+        None => exit::USAGE,
         Some(Fitness::Unfit) => exit::UNFIT,
         Some(Fitness::Warnings) => exit::WARNINGS,
-        Some(Fitness::Fit) | None => exit::DONE,
+        Some(Fitness::Fit) => exit::DONE,
     }
 }
 

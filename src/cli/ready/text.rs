@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Looked, Readiness};
+use super::{Looked, Readiness, worst};
 use crate::kind::stock::{Finding, Fitness, Held, entry, since, size};
 use crate::view::clean;
 use crate::view::page::Page;
@@ -101,8 +101,6 @@ fn table(looked: &Looked, now: Timestamp) -> Vec<String> {
 
 /// `UNFIT: complete (copy: the newest backup is 3d04h old, more than 1d2h); restore-only is fit`
 pub fn line(all: &[Readiness]) -> Page {
-    let worst =
-        if all.iter().any(|it| it.outcome.is_err()) { None } else { all.iter().filter_map(Readiness::fitness).max() };
     let one = |readiness: &Readiness| match &readiness.outcome {
         Err(failure) => format!("{} ({})", readiness.file.display(), failure.message),
         Ok(looked) => {
@@ -120,16 +118,14 @@ pub fn line(all: &[Readiness]) -> Page {
         }
     };
     let mut page = Page::new();
-    page.line(format_args!("{}: {}", heading(worst), all.iter().map(one).collect::<Vec<_>>().join("; ")));
+    page.line(format_args!("{}: {}", heading(worst(all)), all.iter().map(one).collect::<Vec<_>>().join("; ")));
     page
 }
 
 pub fn json(all: &[Readiness], now: Timestamp) -> Value {
-    let worst =
-        if all.iter().any(|it| it.outcome.is_err()) { None } else { all.iter().filter_map(Readiness::fitness).max() };
     json!({
         "at": now,
-        "state": worst.map_or(NOT_CHECKABLE, Fitness::word),
+        "state": worst(all).map_or(NOT_CHECKABLE, Fitness::word),
         "runbooks": all.iter().map(|readiness| of_runbook(readiness, now)).collect::<Vec<_>>(),
     })
 }

@@ -15,12 +15,6 @@ use super::exec::{Account, Said, capture};
 use super::source::{PgBackrest, Set};
 use crate::model::{Fault, RetryClass};
 
-/// The end of the WAL that belongs to a backup, as the catalogue has it.
-struct Last {
-    archive: String,
-    segment: String,
-}
-
 /// One backup of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
@@ -29,6 +23,14 @@ pub struct Found {
     pub bytes: u64,
     pub major: u32,
     pub system_identifier: String,
+    last: Option<Last>,
+}
+
+/// The newest segment of the WAL that goes on from a backup, and the archive it lies in.
+#[derive(Clone, Debug, PartialEq)]
+struct Last {
+    archive: String,
+    segment: String,
 }
 
 impl Set {
@@ -64,7 +66,11 @@ impl Set {
 
     /// All that can be used, the newest first. Fails where there is none.
     pub fn usable(&self, account: &Account) -> Result<Vec<Found>, Fault> {
-        let mut found = catalogue(&self.info(account)?, &self.stanza, self.repo)?;
+        let said = capture(self.command(account).args(["--output=json", "info"]))?;
+        if !said.ok {
+            return Err(failed(&said, "cannot tell what backups there are"));
+        }
+        let mut found = catalogue(&said.out, &self.stanza, self.repo)?;
         if found.is_empty() {
             return Err(Fault::new("RG2403", format!("the stanza `{}` has no usable backup", self.stanza))
                 .hint("look with `pgbackrest info`; name another `repo` if there is one"));
@@ -72,35 +78,17 @@ impl Set {
         found.sort_by_key(|it| std::cmp::Reverse(it.ended));
         Ok(found)
     }
-}
 
-impl Set {
-    fn info(&self, account: &Account) -> Result<String, Fault> {
-        let said = capture(self.command(account).args(["--output=json", "info"]))?;
-        if said.ok { Ok(said.out) } else { Err(failed(&said, "cannot tell what backups there are")) }
-    }
-
-    /// When the last segment of its WAL came into the repository, by the date that this gives it. None where it cannot be told.
+    /// When the newest segment of its WAL came into the repository, by the date that this gives it. None where it cannot be told.
     pub fn archived(&self, account: &Account, backup: &Found) -> Option<Timestamp> {
-        let Last { archive, segment } = last_segment(&self.info(account).ok()?, &self.stanza, backup)?;
+        let Last { archive, segment } = backup.last.as_ref()?;
         let folder = format!("archive/{}/{archive}/{}", self.stanza, segment.get(..16)?);
         let mut list = self.command(account);
         let said =
             capture(list.args(["--output=json", &format!("--filter=^{segment}"), "repo-ls"]).arg(folder)).ok()?;
         let files: BTreeMap<String, Value> = serde_json::from_str(&said.out).ok()?;
-        let times = files.values().filter_map(|file| Timestamp::from_second(file.get("time")?.as_i64()?).ok());
-        times.max()
+        files.values().filter_map(|file| Timestamp::from_second(file.get("time")?.as_i64()?).ok()).max()
     }
-}
-
-/// Of the same server and repository as the backup.
-fn last_segment(json: &str, name: &str, backup: &Found) -> Option<Last> {
-    let stanzas: Vec<Stanza> = serde_json::from_str(json).ok()?;
-    let stanza = stanzas.into_iter().find(|it| it.name == name)?;
-    let text = |value: &Value, key: &str| value.get(key)?.as_str().map(str::to_owned);
-    let own = stanza.backup.iter().find(|it| text(it, "label").as_ref() == Some(&backup.label))?;
-    let archive = stanza.archive.iter().find(|it| it.get("database") == own.get("database"))?;
-    Some(Last { archive: text(archive, "id")?, segment: text(archive, "max")? })
 }
 
 pub fn failed(said: &Said, what: &str) -> Fault {
@@ -129,11 +117,11 @@ fn catalogue(json: &str, name: &str, repo: Option<u32>) -> Result<Vec<Found>, Fa
         .map_err(|error| Fault::new("RG2419", "the catalogue of pgBackRest is not understood").caused_by(&error))?;
     let stanza = stanzas.into_iter().find(|it| it.name == name);
     let stanza = stanza.ok_or_else(|| Fault::new("RG2403", format!("pgBackRest knows no stanza `{name}`")))?;
-    Ok(stanza.backup.iter().filter_map(|backup| usable(backup, &stanza.db, repo)).collect())
+    Ok(stanza.backup.iter().filter_map(|backup| usable(backup, &stanza, repo)).collect())
 }
 
 /// None where it had errors, is in another repository, or lacks what must be known.
-fn usable(backup: &Value, databases: &[Value], repo: Option<u32>) -> Option<Found> {
+fn usable(backup: &Value, stanza: &Stanza, repo: Option<u32>) -> Option<Found> {
     let number = |path: &str| backup.pointer(path)?.as_u64();
     let key = number("/database/repo-key");
     if backup.get("error").and_then(Value::as_bool) == Some(true) || (repo.is_some() && key != repo.map(u64::from)) {
@@ -143,7 +131,9 @@ fn usable(backup: &Value, databases: &[Value], repo: Option<u32>) -> Option<Foun
     let same = |db: &&Value| {
         db.get("id").and_then(Value::as_u64) == Some(id) && db.get("repo-key").and_then(Value::as_u64) == key
     };
-    let database = databases.iter().find(same)?;
+    let database = stanza.db.iter().find(same)?;
+    let archive = stanza.archive.iter().find(|it| it.get("database") == backup.get("database"));
+    let text = |key: &str| archive?.get(key)?.as_str().map(str::to_owned);
     let stop = i64::try_from(number("/timestamp/stop")?).ok()?;
     Some(Found {
         label: backup.get("label")?.as_str()?.into(),
@@ -152,6 +142,7 @@ fn usable(backup: &Value, databases: &[Value], repo: Option<u32>) -> Option<Foun
         bytes: number("/info/size")?,
         major: database.get("version")?.as_str()?.split('.').next()?.parse().ok()?,
         system_identifier: database.get("system-id")?.to_string(),
+        last: text("id").zip(text("max")).map(|(archive, segment)| Last { archive, segment }),
     })
 }
 

@@ -96,12 +96,13 @@ fn of_pgbackrest(wanted: &Wanted<'_>, kept: &PgBackrest, path: impl Fn(&str) -> 
     let set = Set::of(kept, path);
     let account = Account::to_run(wanted.run_as, usual_account(set.config.as_deref()))?;
     let found = set.usable(&account)?;
+    let newest = &found[0];
     let held = |it: &Found| Held { name: it.label.clone(), at: it.ended, bytes: Some(it.bytes), items: None };
     Ok(Stock {
         place: format!("pgBackRest stanza {}", set.stanza),
-        newest: held(&found[0]),
+        newest: held(newest),
         before: found.get(1).map(held),
-        reach: Reach::AtLeast(set.archived(&account, &found[0]).max(Some(found[0].ended)).unwrap_or(found[0].ended)),
+        reach: Reach::AtLeast(set.archived(&account, newest).map_or(newest.ended, |at| at.max(newest.ended))),
         since: found.last().map(|it| it.ended),
         latest: None,
         doubts: Vec::new(),
