@@ -10,6 +10,7 @@ use crate::cli::looker::Looker;
 use crate::cli::looking::view_of;
 use crate::cli::{check, plan, run};
 use crate::kind::stock::{Finding, Fitness, judge};
+use crate::model::ledger::LedgerEntry;
 use crate::model::record::Mode;
 use crate::model::{Effect, Fault, RetryClass, RunStatus};
 use crate::plan::forecast::{self, StepForecast, Verdict};
@@ -164,7 +165,7 @@ fn overdue(context: &Context, runbook: &str) -> Vec<Finding> {
     let views = store.list().unwrap_or_default().into_iter().map(|id| view_of(context, &store.run(&id)));
     let own = views.filter(|view| view.state.started().is_some_and(|started| started.runbook == runbook));
     own.flat_map(|view| {
-        let one = |entry: &crate::model::ledger::LedgerEntry| {
+        let one = |entry: &LedgerEntry| {
             let until = entry.keep_until.map(|until| format!(" since {}", stamp(until))).unwrap_or_default();
             let what = format!("{} of run `{}` should be gone{until}", entry.what(), view.id);
             Finding::warning(Fault::new(OVERDUE, what).hint(format!("take it away: `{}`", view.commands.cleanup())))
