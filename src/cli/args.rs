@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::ready::ReadyArgs;
 use crate::model::text::{is_blank, is_hidden};
 use crate::report::Format;
 use crate::runbook::duration;
@@ -48,6 +49,9 @@ pub enum Command {
     },
     /// Show what a run would do; changes nothing
     Plan(PlanArgs),
+    /// Whether runbooks would work tonight: newest backups against what was promised; changes nothing
+    #[command(after_help = "Exit codes: 0 fit, 8 fit with warnings, 9 unfit, 2 not checkable.")]
+    Ready(ReadyArgs),
     /// Start a run
     Run(RunArgs),
     /// Go on with a run after a crash, a stop, a repaired failure or an answered question
@@ -209,7 +213,7 @@ pub enum AnswerCommand {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Choices {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
@@ -234,6 +238,9 @@ pub struct Choices {
     /// How many steps at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub concurrency: u16,
+    /// The parameters are for several runbooks: each takes those that it has.
+    #[arg(skip)]
+    pub shared: bool,
 }
 
 #[derive(Debug, Args)]

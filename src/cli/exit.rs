@@ -14,6 +14,10 @@ pub const UNKNOWN: u8 = 4;
 pub const BUSY: u8 = 5;
 /// Aborted or undone.
 pub const ABORTED: u8 = 6;
+/// `ready`: fit, with warnings.
+pub const WARNINGS: u8 = 8;
+/// `ready`: a recovery would not come to what was promised.
+pub const UNFIT: u8 = 9;
 /// The journal cannot be written; no further side effect was begun.
 pub const JOURNAL: u8 = 74;
 /// Stopped on request, or no room left; resumable.

@@ -44,6 +44,10 @@ pub const SECRETS: &str = "RG8012";
 pub const PREFLIGHT: &str = "RG8013";
 /// Another process executes the run.
 pub const BUSY: &str = "RG8014";
+/// No drill of the runbook has passed.
+pub const NEVER_DRILLED: &str = "RG8015";
+/// Something temporary should be gone.
+pub const OVERDUE: &str = "RG8016";
 
 /// Why a command did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

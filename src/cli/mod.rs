@@ -20,10 +20,12 @@ mod keyboard;
 mod kinds;
 mod list;
 mod logs;
+mod looker;
 mod looking;
 mod offer;
 mod plan;
 pub mod problems;
+mod ready;
 mod report;
 mod resume;
 mod run;
@@ -63,6 +65,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
     match command {
         Command::Check { files } => check::check(context, &files),
         Command::Plan(args) => plan::plan(context, args),
+        Command::Ready(args) => ready::ready(context, &args),
         Command::Run(args) => run::run(context, args),
         Command::Resume(args) => resume::resume(context, args),
         Command::Status(args) => status::status(context, args.run.as_deref(), args.line).map(done),

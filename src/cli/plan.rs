@@ -1,8 +1,6 @@
 //! `plan`: the dry run. Renders every step, lets the kinds do their own reads, and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,20 +11,19 @@ use serde_json::{Value, json};
 use super::args::{Choices, PlanArgs};
 use super::context::Context;
 use super::failure::{ARGUMENT, PREFLIGHT};
+use super::looker::Looker;
 use super::looking::{print, print_json_line};
 use super::{Failure, check, exit, run};
-use crate::kind::{Made, Op, Prepared, ReadCx};
+use crate::kind::{Made, Prepared, RawOp};
 use crate::kinds;
 use crate::model::record::{Mode, OnFailure};
-use crate::model::secret::Secret;
-use crate::model::{Fault, OpId, RetryClass, RunId, RunState};
+use crate::model::{Fault, RetryClass, RunId};
 use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::items::Items;
 use crate::plan::outline::OutlineStep;
 use crate::plan::schedule::{self, Foreseen};
-use crate::plan::scope::RunScope;
 use crate::plan::times::Times;
-use crate::plan::{Binding, Plan, include};
+use crate::plan::{Binding, Plan};
 use crate::provider::mask::Masker;
 use crate::provider::vault;
 use crate::runbook::ast::{Runbook, SecretSpec};
@@ -34,7 +31,7 @@ use crate::runbook::catalog::Late;
 use crate::runbook::duration;
 use crate::runbook::repair::Repair;
 use crate::runbook::tell::Tell;
-use crate::runbook::template::{Secrets, open};
+use crate::runbook::template::Secrets;
 use crate::view::page::Page;
 use crate::view::{history, words};
 
@@ -54,7 +51,7 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     Ok(if unfit { exit::USAGE } else { exit::DONE })
 }
 
-fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
+pub fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
     let loaded = check::load(context, &choices.file)?;
     let now = Timestamp::now();
     let params = run::params_of(context, &loaded, choices, now)?;
@@ -119,48 +116,15 @@ pub fn preflight(plan: &Plan, secrets: &Secrets, is_shown: bool) -> Result<Vec<S
 
 /// Lets every kind that can look at what it would change.
 fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, sight: Sight) -> Result<Looks, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let scratch = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
-    let masks: Vec<Secret> = secrets.values().cloned().collect();
-    let whole = ReadCx {
-        base: plan.base.clone(),
-        work: scratch.path().into(),
-        mode: plan.mode,
-        secrets: masks.into(),
-        seal: None,
+    let looker = Looker::new(plan, secrets)?;
+    let attempt = u32::from(sight != Sight::Foreseen);
+    let may = steps.iter().filter(|step| forecast::may_prepare(plan, step));
+    let known = may.filter_map(|step| Some((step.node, looker.op(step, attempt)?.ok()?)));
+    let seen = |node: usize, op: &RawOp| match sight {
+        Sight::Glance => looker.can_begin(node, op).map(|()| Prepared::new(Value::Null, Vec::new())),
+        Sight::Foreseen | Sight::Whole => looker.prepare(node, op),
     };
-    let state = RunState::default();
-    let mut looks = Looks::new();
-    for step in steps.iter().filter(|step| forecast::may_prepare(plan, step)) {
-        let Some(known) = &step.known else { continue };
-        let address = plan.address(step.node);
-        // A secret that only a command of the author can tell stays closed: nothing an author wrote runs here.
-        let scope = RunScope::of(plan, &state, step.node);
-        let Ok(params) = open(known, &scope, secrets) else { continue };
-        let op = Op {
-            id: OpId::new(&plan.run, address, 1),
-            run: plan.run.clone(),
-            step: address.clone(),
-            // See [`Op::is_foreseen`].
-            attempt: u32::from(sight != Sight::Foreseen),
-            phase: String::new(),
-            params,
-            prior: Value::Null,
-            facts: Value::Null,
-            timeout_ms: None,
-            boot: String::new(),
-        };
-        let cx = ReadCx { base: include::folder(plan, step.node), ..whole.clone() };
-        let kind = plan.kinds[step.node];
-        let seen = match sight {
-            Sight::Glance => {
-                runtime.block_on(kind.can_begin(&cx, &op)).map(|()| Prepared::new(Value::Null, Vec::new()))
-            }
-            Sight::Foreseen | Sight::Whole => runtime.block_on(kind.prepare(&cx, &op)),
-        };
-        looks.insert(step.node, seen);
-    }
-    Ok(looks)
+    Ok(known.map(|(node, op)| (node, seen(node, &op))).collect())
 }
 
 /// Of these secrets, all that can be read without running anything.

@@ -211,16 +211,36 @@ pub fn params_of(
     now: Timestamp,
 ) -> Result<Map<String, Value>, Failure> {
     let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
-    let file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
-    let mut given = Vec::new();
-    for param in &choices.params {
+    let (mut given, file) = told(context, loaded, choices)?;
+    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices, now)?;
+    params::bind(&loaded.runbook.params, &given, file.as_ref(), now).map_err(refused)
+}
+
+/// What is told of the parameters of a runbook, behind `--param` and in a file.
+pub fn told(context: &Context, loaded: &Loaded, choices: &Choices) -> Result<(Given, Option<ParamFile>), Failure> {
+    let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
+    let mut file = choices.params_file.as_deref().map(ParamFile::read).transpose().map_err(refused)?;
+    let mut given = given(choices)?;
+    if choices.shared {
+        let specs = &loaded.runbook.params;
+        given.retain(|(name, _)| specs.contains_key(name));
+        file.iter_mut().for_each(|file| file.retain(|name| specs.contains_key(name)));
+    }
+    Ok((given, file))
+}
+
+/// Names and values.
+type Given = Vec<(String, String)>;
+
+/// What stands behind `--param`.
+pub fn given(choices: &Choices) -> Result<Given, Failure> {
+    let one = |param: &String| {
         let (name, value) = param.split_once('=').ok_or_else(|| {
             Failure::usage(ARGUMENT, format!("`--param {param}` has no value")).hint("write --param NAME=VALUE")
         })?;
-        given.push((name.to_string(), value.to_string()));
-    }
-    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices, now)?;
-    params::bind(&loaded.runbook.params, &given, file.as_ref(), now).map_err(refused)
+        Ok((name.to_string(), value.to_string()))
+    };
+    choices.params.iter().map(one).collect()
 }
 
 /// The steps that `--only`, `--from` and `--skip` leave out.

@@ -18,6 +18,7 @@ use crate::model::secret::Secret;
 use crate::model::{Address, Fault};
 use crate::plan::Plan;
 use crate::provider::seal::Seal;
+use crate::runbook::ast::Rpo;
 use crate::view::clean;
 
 /// With the values of `names`, each `STEP.NAME`.
@@ -63,7 +64,14 @@ pub fn outputs(
     names: &[String],
 ) -> Result<Map<String, Value>, Failure> {
     let seal = Some(Seal::take(&dir.path, &dir.id())?);
-    let cx = ReadCx { base: dir.path.clone(), work: dir.work(), mode: Mode::Real, secrets: [].into(), seal };
+    let cx = ReadCx {
+        base: dir.path.clone(),
+        work: dir.work(),
+        mode: Mode::Real,
+        secrets: [].into(),
+        seal,
+        rpo: Rpo::Unsaid,
+    };
     let values = values(context, names)?;
     let sealed = names
         .iter()

@@ -93,6 +93,7 @@ fn drive(
         mode: plan.mode,
         secrets: hands.secrets.values().cloned().collect(),
         seal: hands.seal.clone(),
+        rpo: plan.runbook.objectives.rpo.clone(),
     };
     let Hands { secrets, seal, given, audience, write_report, compose, find_kind, no_wait, answers, errand, .. } =
         hands;

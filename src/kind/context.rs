@@ -12,6 +12,7 @@ use crate::model::secret::Secret;
 use crate::model::{Address, Fault, Pulse};
 use crate::provider::mask::{self, SHORTEST};
 use crate::provider::seal::Seal;
+use crate::runbook::ast::Rpo;
 
 /// Leave to look.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct ReadCx {
     pub secrets: Arc<[Secret]>,
     /// For outputs that are secret; absent where the run can have none, or its key is gone.
     pub seal: Option<Seal>,
+    /// What the runbook promises: the longest stretch that may be lost.
+    pub rpo: Rpo,
 }
 
 impl ReadCx {

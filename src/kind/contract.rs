@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::context::{ReadCx, WorkCx, WriteCx};
 use super::op::{Op, Outputs};
+use super::stock::Shelf;
 use crate::model::ledger::{LedgerEntry, Made};
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, InPlace, Late, Shape};
@@ -164,6 +165,8 @@ pub trait Kind: Send + Sync + 'static {
     const ASKS_BEFORE_PHASE: bool = false;
     /// Some of its outputs may be secret, which only the run tells: whatever it seals by [`ReadCx::seal`].
     const SEALS: bool = false;
+    /// Whether it brings something back from what [`Kind::backups`] finds.
+    const FINDS_BACKUPS: bool = false;
 
     type Params: DeserializeOwned + JsonSchema + Send + Sync;
     type Prior: Serialize + DeserializeOwned + Send + Sync;
@@ -216,6 +219,11 @@ pub trait Kind: Send + Sync + 'static {
     /// changes. The step's own `prepare` looks at all of it.
     fn can_begin(&self, cx: &ReadCx, op: &Op<Self::Params, ()>) -> impl Future<Output = Result<(), Fault>> + Send {
         async { self.prepare(cx, op).await.map(|_| ()) }
+    }
+
+    /// What the step would find of backups, whatever moment it wants: for `regrow ready`, night after night.
+    fn backups(&self, _cx: &ReadCx, _op: &Op<Self::Params, ()>) -> impl Future<Output = Vec<Shelf>> + Send {
+        async { Vec::new() }
     }
 
     /// Says what became of an operation that has an intent and no outcome on disk. Where a kind does not say it, what only

@@ -13,6 +13,7 @@ use super::context::{ReadCx, WorkCx, WriteCx};
 use super::contract::{Foresight, Found, Kind, Next, Prepared, Role, Undone};
 use super::op::{Op, Outputs};
 use super::places::{of_field, resolved};
+use super::stock::Shelf;
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::process::{self, Fate, JobFiles, Outcome};
@@ -32,6 +33,7 @@ pub trait AnyKind: Send + Sync {
     fn asks_before_phase(&self) -> bool;
     fn lives_on(&self) -> bool;
     fn seals(&self) -> bool;
+    fn finds_backups(&self) -> bool;
     fn schema(&self) -> Value;
     fn example(&self) -> &'static str;
     fn main_value(&self, outputs: &Outputs) -> Value;
@@ -46,6 +48,7 @@ pub trait AnyKind: Send + Sync {
     fn undos(&self) -> &'static [&'static str];
     fn prepare<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Prepared<Value>>;
     fn can_begin<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, ()>;
+    fn backups<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Vec<Shelf>>;
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found>;
     fn start<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, ()>;
     fn watch<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Next>;
@@ -81,6 +84,10 @@ impl<K: Kind> AnyKind for K {
 
     fn seals(&self) -> bool {
         K::SEALS
+    }
+
+    fn finds_backups(&self) -> bool {
+        K::FINDS_BACKUPS
     }
 
     fn schema(&self) -> Value {
@@ -134,6 +141,10 @@ impl<K: Kind> AnyKind for K {
 
     fn can_begin<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, ()> {
         Box::pin(async move { Kind::can_begin(self, cx, &op.with(params::<K>(op)?, ())).await })
+    }
+
+    fn backups<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Vec<Shelf>> {
+        Box::pin(async move { Ok(Kind::backups(self, cx, &op.with(params::<K>(op)?, ())).await) })
     }
 
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found> {
@@ -300,7 +311,14 @@ mod tests {
         let (id, boot, phase) = (OpId::new(&run, &step, 1), String::new(), String::new());
         let (prior, facts) = (Value::Null, Value::Null);
         let op = Op { id, run, step, attempt: 1, phase, params, prior, facts, timeout_ms: None, boot };
-        let cx = ReadCx { base: "/".into(), work: "/".into(), mode: Mode::Real, secrets: [].into(), seal: None };
+        let cx = ReadCx {
+            base: "/".into(),
+            work: "/".into(),
+            mode: Mode::Real,
+            secrets: [].into(),
+            seal: None,
+            rpo: Default::default(),
+        };
         kind.find(&cx, &op).await.unwrap()
     }
 

@@ -10,6 +10,7 @@ pub mod erased;
 pub mod kept;
 pub mod op;
 pub mod places;
+pub mod stock;
 
 pub use crate::model::ledger::Made;
 pub use context::{ReadCx, WorkCx, WriteCx};

@@ -1,5 +1,7 @@
 //! The list of kinds. Adding one touches its folder and this file.
 
+#[cfg(all(feature = "kubernetes", feature = "postgres", feature = "s3"))]
+mod backups_inventory;
 mod command;
 mod dns_lookup;
 mod dns_update;
@@ -103,6 +105,8 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &kubernetes_rollout::KubernetesRollout,
     #[cfg(feature = "kubernetes")]
     &velero_restore::VeleroRestore,
+    #[cfg(all(feature = "kubernetes", feature = "postgres", feature = "s3"))]
+    &backups_inventory::BackupsInventory,
     &manual::Task,
     &manual::Approval,
     &manual::Notice,

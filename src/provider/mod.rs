@@ -15,3 +15,5 @@ pub mod seal;
 pub mod terraform;
 pub mod tls;
 pub mod vault;
+#[cfg(feature = "kubernetes")]
+pub mod velero;

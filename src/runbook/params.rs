@@ -49,6 +49,14 @@ impl ParamFile {
         if report.problems.is_empty() { Ok(Self { source: source.clone(), values }) } else { Err(report.problems) }
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(|(name, ..)| name.as_str())
+    }
+
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.values.retain(|(name, ..)| keep(name));
+    }
+
     fn values(tree: Tree, report: &mut Report) -> Vec<(String, Span, Value)> {
         if !matches!(tree.node, Node::Map(_) | Node::Null) {
             let message = format!("a file of parameters is a mapping, not {}", tree.what());

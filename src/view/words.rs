@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::model::sealed;
 
-pub use crate::model::time::stamp;
+pub use crate::model::time::{span, stamp};
 
 /// [`stamp`] as one word, for the start of a line.
 pub fn stamp_word(at: Timestamp) -> String {
@@ -15,19 +15,6 @@ pub fn stamp_word(at: Timestamp) -> String {
 /// `14:05:00Z`.
 pub fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M:%SZ").to_string()
-}
-
-/// How long, in two units: `340ms`, `4.2s`, `42s`, `3m12s`, `1h05m`, `2d03h`.
-pub fn span(millis: u64) -> String {
-    let seconds = millis / 1000;
-    match seconds {
-        0 => format!("{millis}ms"),
-        1..=9 => format!("{seconds}.{}s", millis % 1000 / 100),
-        10..=59 => format!("{seconds}s"),
-        60..=3599 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        3600..=86_399 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3600),
-    }
 }
 
 pub fn span_seconds(seconds: i64) -> String {

@@ -8,6 +8,7 @@ mod job;
 mod lab;
 mod patch;
 mod reads;
+mod ready;
 mod rollout;
 mod scale;
 mod scale_crash;

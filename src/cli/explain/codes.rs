@@ -4,11 +4,12 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     include_str!("../../../docs/codes/runbook.md"),
     include_str!("../../../docs/codes/work.md"),
     include_str!("../../../docs/codes/kubernetes.md"),
     include_str!("../../../docs/codes/velero.md"),
+    include_str!("../../../docs/codes/backups.md"),
     include_str!("../../../docs/codes/run.md"),
 ];
 

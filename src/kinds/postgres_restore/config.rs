@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use super::exec::{Account, io};
 use super::facts::Control;
 use super::place::{Place, own};
-use super::prior::{Prior, Source, WalSource};
+use super::prior::{Prior, Source};
 use crate::model::Fault;
+use crate::provider::postgres::backup::source::WalSource;
 
 const REPLACED: [&str; 4] = ["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf"];
 

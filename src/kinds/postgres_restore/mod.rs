@@ -14,20 +14,14 @@
 //! - `restored_to` is what the server says it replayed last, and never later than `as_of`.
 //! - It may be killed anywhere; called again it goes on.
 
-mod base;
-mod choose;
-mod commits;
 mod config;
 mod copy;
-mod exec;
-mod facts;
 mod log;
 mod params;
 mod pgbackrest;
 mod place;
 mod prepare;
 mod prior;
-mod programs;
 mod recovery;
 mod remove;
 mod roles;
@@ -35,7 +29,6 @@ mod server;
 mod settle;
 #[cfg(test)]
 mod tests;
-mod wal;
 mod work;
 
 pub use params::Params;
@@ -43,9 +36,12 @@ pub use prior::Prior;
 
 use serde_json::Value;
 
+use crate::kind::stock::Shelf;
 use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
+use crate::provider::postgres::backup::stock::{Wanted, stock};
+use crate::provider::postgres::backup::{base, exec, facts};
 use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
 
 pub struct PostgresRestore;
@@ -66,6 +62,7 @@ impl Kind for PostgresRestore {
     const NAME: &'static str = "postgres.restore";
     const PAGE: &'static str = include_str!("page.md");
     const WORKS: bool = true;
+    const FINDS_BACKUPS: bool = true;
 
     type Params = Params;
     type Prior = Prior;
@@ -118,6 +115,15 @@ with:
     async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
         let (cx, op) = (cx.clone(), op.clone());
         blocking(move || prepare::prepare(&cx, &op)).await
+    }
+
+    async fn backups(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Vec<Shelf> {
+        let (cx, with) = (cx.clone(), op.params.clone());
+        let look = move || {
+            let (bin_directory, run_as) = (with.bin_directory.as_deref(), with.run_as.as_deref());
+            stock(&Wanted { backup: &with.backup, bin_directory, run_as }, |path| cx.path(path))
+        };
+        vec![Shelf::of_step(blocking(look).await)]
     }
 
     async fn find(&self, cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {

@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::choose::{Chosen, Question, choose, folders};
-use super::commits::Segments;
 use super::exec::{Account, io, is_root};
-use super::params::{Params, PgBackrest, moment};
-use super::pgbackrest::usual_account;
+use super::params::{Params, moment};
 use super::place::{Claim, Place};
-use super::prior::{Prior, Set, Source, WalSource};
-use super::programs::bin_directory;
-use super::wal::{Archive, Segment};
+use super::prior::{Prior, Source};
 use crate::kind::{Made, Op, Prepared, ReadCx};
 use crate::model::{Fault, RetryClass};
+use crate::provider::postgres::backup::catalogue::usual_account;
+use crate::provider::postgres::backup::choose::{Chosen, Question, choose};
+use crate::provider::postgres::backup::programs::bin_directory;
+use crate::provider::postgres::backup::reach::{Reach, gap, reach};
+use crate::provider::postgres::backup::source::{PgBackrest, Set, WalSource};
+use crate::provider::postgres::backup::wal::Segment;
 
 /// What the two ways of keeping backups have in common.
 struct Backup {
@@ -65,9 +66,9 @@ fn from_base(cx: &ReadCx, with: &Params, as_of: Timestamp) -> Result<Backup, Fau
     let scratch = tempfile::tempdir().map_err(|error| io("writing", &std::env::temp_dir(), &error))?;
     let named = with.bin_directory.as_deref().map(|path| cx.path(path));
     let base = absolute(&cx.path(base))?;
-    let question = Question { base: &base, wal: &wal, as_of, bin_directory: named.as_deref(), scratch: scratch.path() };
-    let chosen = choose(&question)?;
-    let account = account(with, Account::owner_of(chosen.form.path()))?;
+    let question = Question { base: &base, wal: &wal, bin_directory: named.as_deref(), scratch: scratch.path() };
+    let chosen = choose(&question, as_of)?;
+    let account = Account::to_run(with.run_as.as_deref(), Account::owner_of(chosen.form.path()))?;
     let mut said = vec![format!("base backup `{}`, which ended by {}", chosen.form.path().display(), chosen.ended)];
     said.extend(chosen.ignored.iter().cloned());
     if !chosen.contents.has_manifest {
@@ -111,32 +112,10 @@ fn check_wal(
     said: &mut Vec<String>,
 ) -> Result<u64, Fault> {
     let size = chosen.control.segment_size;
-    let archive = Archive::read(folder, &chosen.contents.wal, size)?;
-    let timelines = archive.timelines(chosen.timeline, chosen.end)?;
-    let start = Segment::at(chosen.start, chosen.timeline, size);
-    let run = archive.run(start, &timelines);
-    let gap = |missing: Segment, reach: &str| {
-        Fault::new(
-            "RG2407",
-            format!("the WAL segment {} is missing in `{}`{reach}", missing.name(size), folder.display()),
-        )
-        .hint(
-            "find the segment (another copy of the archive, `pg_wal` of the lost server), or choose an earlier moment",
-        )
-    };
-    let Some(last) = run.last else {
-        return Err(gap(run.missing.unwrap_or(start), "; the backup cannot be used without it"));
-    };
-    if last.number < Segment::at(chosen.end, chosen.timeline, size).number {
-        return Err(gap(
-            run.missing.unwrap_or(Segment { number: last.number + 1, ..last }),
-            "; the backup cannot be used without it",
-        ));
-    }
+    let Reach { last, missing, count, at } = reach(chosen, folder, wal)?;
+    let gap = |missing: Segment, what: &str| gap(missing, size, folder, what);
     check_readable(folder, &last.name(size), account)?;
-    let segments = Segments { bin: &chosen.bin, size, folders: folders(&chosen.form, wal), fetch: None };
-    let reach = segments.reach(start.number, last);
-    match (reach, run.missing) {
+    match (at, missing) {
         (Some(reach), _) if reach > as_of => {}
         (Some(reach), Some(missing)) => {
             return Err(gap(missing, &format!("; without it no moment from {reach} on can be had")));
@@ -147,16 +126,11 @@ fn check_wal(
             said.push("how far the WAL reaches cannot be told: its last segments hold no transaction".into())
         }
     }
-    if let Some(missing) = run.missing {
+    if let Some(missing) = missing {
         said.push(format!("the WAL segment {} is missing, after the moment wanted", missing.name(size)));
     }
-    said.push(format!(
-        "WAL from `{}`: {} segments up to {}, without a gap",
-        folder.display(),
-        run.count,
-        last.name(size)
-    ));
-    Ok(run.count)
+    said.push(format!("WAL from `{}`: {} segments up to {}, without a gap", folder.display(), count, last.name(size)));
+    Ok(count)
 }
 
 /// The WAL ends too early.
@@ -177,7 +151,7 @@ fn check_readable(folder: &Path, name: &str, account: &Account) -> Result<(), Fa
 
 fn from_pgbackrest(cx: &ReadCx, with: &Params, pgbackrest: &PgBackrest, as_of: Timestamp) -> Result<Backup, Fault> {
     let mut set = Set::of(pgbackrest, |path| cx.path(path));
-    let account = account(with, usual_account(set.config.as_deref()))?;
+    let account = Account::to_run(with.run_as.as_deref(), usual_account(set.config.as_deref()))?;
     let found = set.choose(&account, as_of)?;
     let named = with.bin_directory.as_deref().map(|path| cx.path(path));
     let bin = bin_directory(found.major, named.as_deref())?;
@@ -193,36 +167,6 @@ fn from_pgbackrest(cx: &ReadCx, with: &Params, pgbackrest: &PgBackrest, as_of: T
         system_identifier: found.system_identifier,
         said: vec![said],
     })
-}
-
-/// Who the server runs as: the one named, else the owner of the backup, else `postgres`. Only root can choose.
-fn account(with: &Params, owner: Option<Account>) -> Result<Account, Fault> {
-    let unknown = |name: &str| {
-        Fault::new("RG2413", format!("there is no account `{name}` here"))
-            .hint("name an existing one as `run_as`, often `postgres`")
-    };
-    if !is_root() {
-        let me = rustix::process::geteuid().as_raw().to_string();
-        let me = Account::find(&me).ok_or_else(|| unknown(&me))?;
-        return match with.run_as.as_deref() {
-            Some(name) if name != me.name => {
-                Err(Fault::new("RG2413", format!("only root can run the server as `{name}`; this is `{}`", me.name))
-                    .hint("leave `run_as` out, or start regrow as root"))
-            }
-            _ => Ok(me),
-        };
-    }
-    let account = match with.run_as.as_deref() {
-        Some(name) => Account::find(name).ok_or_else(|| unknown(name))?,
-        // A backup that root fetched belongs to root.
-        None => {
-            owner.filter(|it| it.uid != 0).or_else(|| Account::find("postgres")).ok_or_else(|| unknown("postgres"))?
-        }
-    };
-    match account.uid {
-        0 => Err(Fault::new("RG2413", "PostgreSQL never runs as root").hint("name another account as `run_as`")),
-        _ => Ok(account),
-    }
 }
 
 fn check_parent(place: &Place, account: &Account) -> Result<(), Fault> {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::base::Form;
-use super::exec::Account;
-use super::wal::Lsn;
+use crate::provider::postgres::backup::base::Form;
+use crate::provider::postgres::backup::exec::Account;
+use crate::provider::postgres::backup::source::{Set, WalSource};
+use crate::provider::postgres::backup::wal::Lsn;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prior {
@@ -41,22 +42,4 @@ pub enum Source {
         segments: Option<u64>,
     },
     PgBackrest(Set),
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WalSource {
-    Folder(PathBuf),
-    Command(Vec<String>),
-}
-
-/// One backup of a pgBackRest stanza.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Set {
-    pub program: PathBuf,
-    pub stanza: String,
-    pub config: Option<PathBuf>,
-    pub repo: Option<u32>,
-    pub process_max: Option<u32>,
-    pub label: String,
 }

@@ -18,8 +18,10 @@ mod progress;
 mod tests;
 mod work;
 
+use crate::kind::stock::Shelf;
 use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
 use crate::model::{Effect, Fault};
+use crate::provider::s3::{Bucket, Flow};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub use params::Params;
@@ -32,6 +34,7 @@ impl Kind for S3Copy {
     const NAME: &'static str = "s3.copy";
     const PAGE: &'static str = include_str!("page.md");
     const WORKS: bool = true;
+    const FINDS_BACKUPS: bool = true;
 
     type Params = Params;
     type Prior = Prior;
@@ -71,6 +74,14 @@ with:
     /// A first page of each tells whether they may be listed at all, and whether there is anything.
     async fn can_begin(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
         prepare::prepare(cx, op, 1).await.map(|_| ())
+    }
+
+    async fn backups(&self, _: &ReadCx, op: &Op<Params, ()>) -> Vec<Shelf> {
+        let stock = match Bucket::open(&op.params.source.place, Flow::of_a_look()).await {
+            Ok(bucket) => bucket.stock_of_copy(&op.params.prefix).await,
+            Err(fault) => Err(fault),
+        };
+        vec![Shelf::of_step(stock)]
     }
 
     /// Called when the process is gone without a result: new work goes on from what is on disk.

@@ -11,7 +11,6 @@
 
 mod decide;
 mod history;
-mod pages;
 mod params;
 mod perform;
 mod prepare;
@@ -21,8 +20,10 @@ mod prove;
 mod tests;
 mod work;
 
+use crate::kind::stock::Shelf;
 use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
 use crate::model::{Effect, Fault};
+use crate::provider::s3::{Bucket, Flow, pages};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub use params::Params;
@@ -35,6 +36,7 @@ impl Kind for S3Restore {
     const NAME: &'static str = "s3.restore";
     const PAGE: &'static str = include_str!("page.md");
     const WORKS: bool = true;
+    const FINDS_BACKUPS: bool = true;
 
     type Params = Params;
     type Prior = Prior;
@@ -77,6 +79,14 @@ with:
     /// A first page tells whether it may be listed at all.
     async fn can_begin(&self, _: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
         prepare::prepare(op, 1).await.map(|_| ())
+    }
+
+    async fn backups(&self, _: &ReadCx, op: &Op<Params, ()>) -> Vec<Shelf> {
+        let stock = match Bucket::open(&op.params.place, Flow::of_a_look()).await {
+            Ok(bucket) => bucket.stock(&op.params.prefix).await,
+            Err(fault) => Err(fault),
+        };
+        vec![Shelf::of_step(stock)]
     }
 
     /// Called when the process is gone without a result: new work goes on from what is on disk.

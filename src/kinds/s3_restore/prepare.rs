@@ -11,7 +11,7 @@ use super::params::{Params, moment};
 use super::progress::Sums;
 use crate::kind::{Op, Prepared};
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Flow, Page, Range, Versioning};
+use crate::provider::s3::{Bucket, Flow, Page, Range};
 
 /// So many pages are counted ahead. Of a larger bucket it is said that there is more: the work itself lists all of it.
 pub const COUNTED_PAGES: usize = 200;
@@ -33,7 +33,7 @@ pub async fn prepare(op: &Op<Params, ()>, most: usize) -> Result<Prepared<Prior>
         );
     }
     let bucket = Bucket::open(&with.place, Flow::of_a_look()).await?;
-    versioned(&bucket).await?;
+    bucket.keeps_versions().await?;
     let counted =
         pages::with(&bucket, &with.prefix, &Range::default(), |pages| count(with, as_of, most, pages)).await?;
     let mut changes = vec![format!("{} goes back to {as_of}", with.said())];
@@ -41,19 +41,6 @@ pub async fn prepare(op: &Op<Params, ()>, most: usize) -> Result<Prepared<Prior>
     changes.extend(gone(&bucket, as_of).await?);
     let keys = counted.whole.then(|| counted.sums.keys());
     Ok(Prepared::new(Prior { as_of, keys }, changes))
-}
-
-/// Without versions there is nothing to bring back, and writing would destroy what is there.
-pub async fn versioned(bucket: &Bucket) -> Result<(), Fault> {
-    let why = match bucket.versioning().await? {
-        Versioning::Enabled => return Ok(()),
-        Versioning::Suspended => "keeps no versions any more: versioning is suspended",
-        Versioning::Never => "keeps no versions",
-    };
-    Err(Fault::new("RG2909", format!("{} {why}; nothing was changed", bucket.said())).hint(
-        "look at the name. Older versions of a suspended bucket can be brought back once versioning is enabled again; a bucket \
-         that never had it comes back only from a copy",
-    ))
 }
 
 struct Counted {

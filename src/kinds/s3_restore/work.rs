@@ -7,7 +7,7 @@ use super::history::Histories;
 use super::pages;
 use super::params::Params;
 use super::perform::jobs;
-use super::prepare::{Prior, versioned};
+use super::prepare::Prior;
 use super::progress::{Begun, Progress, Sums};
 use super::prove::prove;
 use crate::kind::{Next, Op, WorkCx};
@@ -17,7 +17,7 @@ use crate::provider::s3::{Failed, Job, Marks, Page, Pilot, Range, Refused, Turn,
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let bucket = Writer::open(cx, &op.params.place, op.params.max_parallel).await?;
-    versioned(&bucket).await?;
+    bucket.keeps_versions().await?;
     let mut progress: Progress = progress::read(cx, op)?;
     let mut marks = Marks::default();
     if progress.after.is_some() {

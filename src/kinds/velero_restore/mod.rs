@@ -12,15 +12,16 @@ mod gzip;
 mod params;
 mod prepare;
 mod results;
-mod source;
 mod work;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::kind::stock::Shelf;
 use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
 use crate::model::{Effect, Fault};
-use crate::provider::kubernetes::Identity;
+use crate::provider::kubernetes::{Cluster, Identity};
+use crate::provider::velero;
 use crate::runbook::catalog::{Complaint, InPlace, Known, Late, OutputType, Shape};
 use params::Params;
 
@@ -41,6 +42,7 @@ impl Kind for VeleroRestore {
     const PAGE: &'static str = include_str!("page.md");
     /// Volumes take hours; the wait outlives the executor.
     const WORKS: bool = true;
+    const FINDS_BACKUPS: bool = true;
 
     type Params = Params;
     type Prior = Prior;
@@ -99,6 +101,15 @@ timeout: 4h
 
     async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
         prepare::prepare(cx, op).await
+    }
+
+    async fn backups(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Vec<Shelf> {
+        let with = &op.params;
+        let stock = match Cluster::open(cx, &with.reach()).await {
+            Ok(cluster) => velero::stock(&cluster, &with.namespace, with.backup.meant()).await,
+            Err(fault) => Err(fault),
+        };
+        vec![Shelf::of_step(stock)]
     }
 
     async fn find(&self, cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {

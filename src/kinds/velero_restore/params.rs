@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::source;
 use crate::kind::Foresight;
 use crate::model::secret::Secret;
 use crate::model::{Fault, OpId};
-use crate::provider::kubernetes::{self, GroupVersionKind, Named, OPERATION, Reach};
+use crate::provider::kubernetes::{self, Named, OPERATION, Reach};
+use crate::provider::velero::{self, Source};
 use crate::runbook::catalog::{Complaint, Known, Late};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -24,7 +24,7 @@ pub struct Params {
     #[serde(default)]
     context: Option<String>,
     /// The namespace that Velero runs in: `velero` unless said.
-    #[serde(default = "velero")]
+    #[serde(default = "velero::usual_namespace")]
     pub namespace: String,
     /// Its name; or `{schedule, as_of}`, the newest of that schedule that was complete by then.
     pub backup: Source,
@@ -55,37 +55,12 @@ pub struct Params {
     pub allow: Vec<String>,
 }
 
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Source {
-    Name(String),
-    Newest(Newest),
-}
-
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Newest {
-    /// The schedule by which it was made; the schedule itself need not be there any more.
-    pub schedule: String,
-    /// The moment wanted, as RFC 3339: the last at which everything was surely good.
-    pub as_of: String,
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
     #[default]
     None,
     Update,
-}
-
-fn velero() -> String {
-    "velero".to_owned()
-}
-
-/// A kind of Velero's own.
-pub fn own(kind: &str) -> GroupVersionKind {
-    GroupVersionKind::gvk("velero.io", "v1", kind)
 }
 
 impl Params {
@@ -95,7 +70,7 @@ impl Params {
 
     /// An object in the namespace of Velero.
     pub fn named(&self, kind: &str, name: &str) -> Named {
-        Named { kind: own(kind), name: name.to_owned(), namespace: Some(self.namespace.clone()) }
+        velero::named(&self.namespace, kind, name)
     }
 
     /// The `Restore` of an operation. What is not said is left out, so that Velero's own defaults hold.
@@ -141,12 +116,12 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
     let mut found = kubernetes::check_reach(with);
     let mut wrong = |path: &[&str], fault: Fault| found.push(Complaint::of(path, "RG3109", fault));
     if let Some(name) = with.text(&["backup"])
-        && let Err(fault) = source::backup_name(name)
+        && let Err(fault) = velero::backup_name(name)
     {
         wrong(&["backup"], fault);
     }
     if let Some(text) = with.text(&["backup", "as_of"])
-        && let Err(fault) = source::moment(text)
+        && let Err(fault) = velero::moment(text)
     {
         wrong(&["backup", "as_of"], fault);
     }

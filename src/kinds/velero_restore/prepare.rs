@@ -2,27 +2,27 @@
 
 use serde_json::Value;
 
+use super::Prior;
 use super::params::{Params, Policy};
-use super::{Prior, source};
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
 use crate::provider::kubernetes::{Cluster, Named, is_ours, metadata};
+use crate::provider::velero;
 
 pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
     let with = &op.params;
     let cluster = Cluster::open(cx, &with.reach()).await?;
     velero_is_there(&cluster, with).await?;
-    let backup = source::choose(&cluster, with).await?;
-    source::judge(&backup)?;
-    let location = cluster.place(&with.named("BackupStorageLocation", source::location_of(&backup))).await?;
-    source::judge_location(&backup, location.find().await?.as_ref())?;
+    let backup = velero::choose(&cluster, &with.namespace, &with.backup).await?;
+    velero::judge(&backup)?;
+    velero::available(&cluster, &with.namespace, &backup).await?;
     let name = metadata(&backup, "name").to_owned();
     taken(cx, &cluster, op, &name).await?;
     let mut changes = vec![format!("restored into {}", cluster.identity.words())];
-    changes.extend(source::words(&backup));
+    changes.extend(velero::words(&backup));
     changes.extend(scope(with));
     changes.extend(standing(&cluster, with).await?);
-    let restored_to = source::completed(&backup).map(|at| at.to_string());
+    let restored_to = velero::completed(&backup).map(|at| at.to_string());
     Ok(Prepared::new(Prior { cluster: cluster.identity, backup: name, restored_to }, changes))
 }
 

@@ -5,6 +5,7 @@
 //! carries the operation's name as `application_name`, so that ours can be told from others'; no password stands in a
 //! fault, a name or a log line.
 
+pub mod backup;
 pub mod catalog;
 mod connection;
 mod copy;

@@ -35,7 +35,14 @@ pub struct Lab {
 
 pub fn cx() -> ReadCx {
     let (base, work) = (PathBuf::from("/"), std::env::temp_dir());
-    ReadCx { base, work, mode: crate::model::record::Mode::Real, secrets: [].into(), seal: None }
+    ReadCx {
+        base,
+        work,
+        mode: crate::model::record::Mode::Real,
+        secrets: [].into(),
+        seal: None,
+        rpo: Default::default(),
+    }
 }
 
 fn pair() -> &'static Pair {

@@ -9,6 +9,7 @@ use super::supervisor::WorkLine;
 use crate::kind::{Next, ReadCx, WorkCx, WriteCx};
 use crate::model::{Fault, Pulse};
 use crate::provider::seal::Seal;
+use crate::runbook::ast::Rpo;
 
 /// More often than this nobody looks.
 const PULSE_EVERY: Duration = Duration::from_millis(250);
@@ -23,7 +24,7 @@ pub fn main(perform: impl FnOnce(WorkRequest, WorkCx) -> Result<Next, Fault>) ->
         Ok(request) => {
             let (base, work, mode) = (request.base.clone(), request.work.clone(), request.mode);
             let seal = request.seal.as_deref().and_then(|key| Seal::exposed(&request.op.run, key));
-            let read = ReadCx { base, work, mode, secrets: [].into(), seal };
+            let read = ReadCx { base, work, mode, secrets: [].into(), seal, rpo: Rpo::Unsaid };
             perform(request, WorkCx::new(WriteCx::grant(read), pulses()))
         }
         Err(why) => Err(Fault::new("RG2004", format!("the work was not told what to do: {why}"))),

@@ -67,6 +67,19 @@ impl Bucket {
         })
     }
 
+    /// Without versions there is nothing to bring back, and writing would destroy what is there.
+    pub async fn keeps_versions(&self) -> Result<(), Fault> {
+        let why = match self.versioning().await? {
+            Versioning::Enabled => return Ok(()),
+            Versioning::Suspended => "keeps no versions any more: versioning is suspended",
+            Versioning::Never => "keeps no versions",
+        };
+        Err(Fault::new("RG2909", format!("{} {why}; nothing was changed", self.said)).hint(
+            "look at the name. Older versions of a suspended bucket can be brought back once versioning is enabled again; a bucket \
+             that never had it comes back only from a copy",
+        ))
+    }
+
     /// The rules under which versions that are not the current one are taken away; empty where nobody may say.
     pub async fn expiries(&self) -> Result<Vec<Expiry>, Fault> {
         let answer = self.flow.again(|| async {

@@ -12,10 +12,12 @@ mod flight;
 mod flow;
 mod list;
 mod marks;
+pub mod pages;
 mod parts;
 mod pass;
 mod place;
 pub mod progress;
+mod stock;
 mod together;
 mod write;
 

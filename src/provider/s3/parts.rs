@@ -152,7 +152,14 @@ mod tests {
             "bucket": "large", "endpoint": server.endpoint(), "access_key_id": moto::KEY, "secret_access_key": moto::SECRET,
         });
         let place: Place = serde_json::from_value(place).unwrap();
-        let read = ReadCx { base: "/".into(), work: "/".into(), mode: Mode::Real, secrets: [].into(), seal: None };
+        let read = ReadCx {
+            base: "/".into(),
+            work: "/".into(),
+            mode: Mode::Real,
+            secrets: [].into(),
+            seal: None,
+            rpo: Default::default(),
+        };
         let bucket = Writer::open(&WriteCx::grant(read), &place, 4).await.unwrap();
         let (client, key) = (&bucket.client, "a +b/ü\n%");
         client.create_bucket().bucket("large").send().await.unwrap();

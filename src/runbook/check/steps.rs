@@ -22,7 +22,6 @@ const LATER: &[&str] = &[
     "gitlab.pipeline",
     "github.workflow",
     "helm.release",
-    "backups.inventory",
 ];
 
 pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {

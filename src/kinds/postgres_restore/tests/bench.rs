@@ -192,7 +192,14 @@ impl Lab {
 
     pub fn read(&self) -> ReadCx {
         let folder = self.folder.path();
-        ReadCx { base: folder.into(), work: folder.into(), mode: Mode::Real, secrets: [].into(), seal: None }
+        ReadCx {
+            base: folder.into(),
+            work: folder.into(),
+            mode: Mode::Real,
+            secrets: [].into(),
+            seal: None,
+            rpo: Default::default(),
+        }
     }
 
     pub fn write(&self) -> WriteCx {

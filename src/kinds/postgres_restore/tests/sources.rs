@@ -5,8 +5,10 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::super::server;
+use super::super::{PostgresRestore, server};
 use super::bench::{Lab, ask, run};
+use crate::kind::Kind;
+use crate::kind::stock::Reach;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tar_of_pg_basebackup_with_its_wal_beside_comes_back() {
@@ -155,6 +157,13 @@ async fn pgbackrest_brings_back_what_it_keeps() {
         "data_directory": lab.text("new"),
         "as_of": moment,
     });
+    let shelves = PostgresRestore.backups(&lab.read(), &lab.op(&with)).await;
+    let stock = shelves[0].stock.clone().unwrap();
+    assert!(stock.newest.bytes.unwrap() > 1 << 20 && stock.before.is_none(), "{stock:?}");
+    // The segment that holds the moment came into the repository after it.
+    let Reach::AtLeast(reach) = stock.reach else { panic!("{stock:?}") };
+    let second = moment.parse::<jiff::Timestamp>().unwrap().as_second();
+    assert!(reach.as_second() >= second && reach <= jiff::Timestamp::now(), "{stock:?}, {moment}");
     let mut early = with.clone();
     early["as_of"] = json!(before);
     assert_eq!(lab.prepare(&lab.op(&early)).await.unwrap_err().code, "RG2406");

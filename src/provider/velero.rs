@@ -1,16 +1,65 @@
-//! Which backup it is, and whether it can be restored.
+//! Backups of Velero: which one it is, whether it can be restored, and what there is.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::params::{Newest, Params, Source, own};
+use super::kubernetes::{Cluster, GroupVersionKind, Named, field, metadata};
+use crate::kind::stock::{Held, Reach, Stock};
 use crate::model::{Fault, RetryClass};
-use crate::provider::kubernetes::{Cluster, field, metadata};
 
 /// By which Velero marks what a schedule made.
 const SCHEDULE: &str = "velero.io/schedule-name";
 /// Of names that a hint repeats.
 const SHOWN: usize = 5;
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Source {
+    Name(String),
+    Newest(Newest),
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Newest {
+    /// The schedule by which it was made; the schedule itself need not be there any more.
+    pub schedule: String,
+    /// The moment wanted, as RFC 3339: the last at which everything was surely good.
+    pub as_of: String,
+}
+
+impl Source {
+    pub fn meant(&self) -> Meant<'_> {
+        match self {
+            Self::Name(name) => Meant::Name(name),
+            Self::Newest(wanted) => Meant::Schedule(&wanted.schedule),
+        }
+    }
+}
+
+/// What is looked for, whatever moment is wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum Meant<'a> {
+    Name(&'a str),
+    Schedule(&'a str),
+}
+
+/// The namespace that Velero runs in unless said.
+pub fn usual_namespace() -> String {
+    "velero".to_owned()
+}
+
+/// A kind of Velero's own.
+fn own(kind: &str) -> GroupVersionKind {
+    GroupVersionKind::gvk("velero.io", "v1", kind)
+}
+
+/// An object in the namespace of Velero.
+pub fn named(namespace: &str, kind: &str, name: &str) -> Named {
+    Named { kind: own(kind), name: name.to_owned(), namespace: Some(namespace.to_owned()) }
+}
 
 /// As the cluster wants it.
 pub fn backup_name(text: &str) -> Result<(), Fault> {
@@ -28,43 +77,118 @@ pub fn moment(text: &str) -> Result<Timestamp, Fault> {
 }
 
 /// The backup that is meant.
-pub async fn choose(cluster: &Cluster, with: &Params) -> Result<Value, Fault> {
-    let kind = own("Backup");
-    let all = || cluster.list(&kind, &with.namespace, "");
-    match &with.backup {
-        Source::Name(name) => {
-            backup_name(name)?;
-            match cluster.place(&with.named("Backup", name)).await?.find().await? {
-                Some(backup) => Ok(backup),
-                None => Err(absent(name, &all().await?)),
-            }
-        }
+pub async fn choose(cluster: &Cluster, namespace: &str, source: &Source) -> Result<Value, Fault> {
+    match source {
+        Source::Name(name) => of_name(cluster, namespace, name).await,
         Source::Newest(wanted) => {
             let as_of = moment(&wanted.as_of)?;
             if as_of > Timestamp::now() {
                 return Err(Fault::new("RG3109", format!("`as_of` {as_of} lies in the future"))
                     .hint("name the last good moment"));
             }
-            newest(wanted, as_of, all().await?)
+            let all = all(cluster, namespace).await?;
+            whole(&wanted.schedule, as_of, &all).map(|found| found[0].clone())
         }
     }
 }
 
-/// Of those that the schedule made and that were complete by then. What was written after that moment may be what broke.
-fn newest(wanted: &Newest, as_of: Timestamp, all: Vec<Value>) -> Result<Value, Fault> {
-    let made = |backup: &Value| backup["metadata"]["labels"][SCHEDULE] == wanted.schedule.as_str();
-    let all: Vec<Value> = all.into_iter().filter(made).collect();
-    let whole = |backup: &&Value| phase(backup) == "Completed" && completed(backup).is_some_and(|at| at <= as_of);
-    if let Some(found) = all.iter().filter(whole).max_by_key(|backup| completed(backup)) {
-        return Ok(found.clone());
+async fn all(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>, Fault> {
+    cluster.list(&own("Backup"), namespace, "").await
+}
+
+async fn of_name(cluster: &Cluster, namespace: &str, name: &str) -> Result<Value, Fault> {
+    backup_name(name)?;
+    match cluster.place(&named(namespace, "Backup", name)).await?.find().await? {
+        Some(backup) => Ok(backup),
+        None => Err(absent(name, &all(cluster, namespace).await?)),
     }
-    let what = format!("no backup of the schedule `{}` was complete by {as_of}", wanted.schedule);
-    let mut fault = Fault::new("RG3102", what).retry(RetryClass::Later).hint(match all.is_empty() {
+}
+
+/// Of those that the schedule made, all that were complete by then, the newest first; never none. What was written after that
+/// moment may be what broke.
+fn whole<'a>(schedule: &str, as_of: Timestamp, all: &'a [Value]) -> Result<Vec<&'a Value>, Fault> {
+    let made: Vec<&Value> = of_schedule(schedule, all).collect();
+    let whole = |backup: &&&Value| phase(backup) == "Completed" && completed(backup).is_some_and(|at| at <= as_of);
+    let mut found: Vec<&Value> = made.iter().filter(whole).copied().collect();
+    found.sort_by_key(|backup| std::cmp::Reverse(completed(backup)));
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let what = format!("no backup of the schedule `{schedule}` was complete by {as_of}");
+    let mut fault = Fault::new("RG3102", what).retry(RetryClass::Later).hint(match made.is_empty() {
         true => "there is none of that schedule: look at its name; a Velero that was just installed reads its locations once a minute",
         false => "one that is only partly whole is taken only by its name",
     });
-    fault.causes = described(&all);
+    fault.causes = described(made);
     Err(fault)
+}
+
+fn of_schedule<'a>(schedule: &str, all: &'a [Value]) -> impl Iterator<Item = &'a Value> {
+    all.iter().filter(move |backup| backup["metadata"]["labels"][SCHEDULE] == schedule)
+}
+
+/// Whether its location can be read.
+pub async fn available(cluster: &Cluster, namespace: &str, backup: &Value) -> Result<(), Fault> {
+    let location = cluster.place(&named(namespace, "BackupStorageLocation", location_of(backup))).await?;
+    judge_location(backup, location.find().await?.as_ref())
+}
+
+/// What there is, whether or not a recovery is wanted.
+pub async fn stock(cluster: &Cluster, namespace: &str, meant: Meant<'_>) -> Result<Stock, Fault> {
+    let all = all(cluster, namespace).await?;
+    let by_name;
+    let (found, place) = match meant {
+        Meant::Name(name) => {
+            by_name = of_name(cluster, namespace, name).await?;
+            judge(&by_name)?;
+            (vec![&by_name], format!("backup {name} of Velero"))
+        }
+        Meant::Schedule(schedule) => {
+            (whole(schedule, Timestamp::now(), &all)?, format!("schedule {schedule} of Velero"))
+        }
+    };
+    let newest = found[0];
+    available(cluster, namespace, newest).await?;
+    let held = |backup: &Value| {
+        let items = field(backup, "status.progress.itemsBackedUp").as_u64();
+        Some(Held { name: metadata(backup, "name").to_owned(), at: completed(backup)?, bytes: None, items })
+    };
+    let never = || Fault::new("RG3103", format!("the backup `{}` has no end", metadata(newest, "name")));
+    let whole = held(newest).ok_or_else(never)?;
+    let reach = Reach::Until(whole.at);
+    let before = found.get(1).and_then(|backup| held(backup));
+    let since = found.last().and_then(|backup| completed(backup));
+    let failed = match meant {
+        Meant::Name(_) => None,
+        Meant::Schedule(schedule) => of_schedule(schedule, &all).find(|backup| is_newer_failure(backup, newest)),
+    };
+    let doubts = expired(newest).into_iter().chain(partly(newest)).chain(failed.map(unusable)).collect();
+    Ok(Stock { place, newest: whole, before, reach, since, latest: None, doubts })
+}
+
+/// Made after that one, and nothing that will become whole by waiting.
+fn is_newer_failure(backup: &Value, newest: &Value) -> bool {
+    let failed = matches!(phase(backup), "PartiallyFailed" | "Failed" | "FailedValidation");
+    failed && time(backup, "metadata.creationTimestamp") > time(newest, "metadata.creationTimestamp")
+}
+
+fn unusable(backup: &Value) -> Fault {
+    let what = format!("a newer backup cannot be used: `{}` is {}", metadata(backup, "name"), phase(backup));
+    Fault::new("RG3206", what).hint("`velero backup describe NAME --details` says what failed; make another one")
+}
+
+fn partly(backup: &Value) -> Option<Fault> {
+    (phase(backup) == "PartiallyFailed").then(|| {
+        let errors = field(backup, "status.errors").as_u64().unwrap_or_default();
+        let what = format!("the backup `{}` is not whole: {errors} errors when it was made", metadata(backup, "name"));
+        Fault::new("RG3206", what).hint("`velero backup describe NAME --details` says what failed; make another one")
+    })
+}
+
+fn expired(backup: &Value) -> Option<Fault> {
+    let end = time(backup, "status.expiration").filter(|end| *end < Timestamp::now())?;
+    let what = format!("the backup `{}` expired at {end}: Velero may delete it at any time", metadata(backup, "name"));
+    Some(Fault::new("RG3207", what).hint("make another one, or see why the schedule makes none"))
 }
 
 /// Not there, or not yet: the location is read once a minute.
@@ -76,13 +200,12 @@ fn absent(name: &str, all: &[Value]) -> Fault {
         false => "the causes list the newest that there are; one that was just made elsewhere comes within a minute",
     };
     let mut fault = Fault::new("RG3102", format!("there is no backup `{name}`")).hint(hint).retry(RetryClass::Later);
-    fault.causes = described(all);
+    fault.causes = described(all.iter().collect());
     fault
 }
 
 /// The newest first.
-fn described(all: &[Value]) -> Vec<String> {
-    let mut all: Vec<&Value> = all.iter().collect();
+fn described(mut all: Vec<&Value>) -> Vec<String> {
     all.sort_by_key(|backup| std::cmp::Reverse(time(backup, "status.startTimestamp")));
     let line = |backup: &&Value| {
         let when =
@@ -108,7 +231,7 @@ pub fn judge(backup: &Value) -> Result<(), Fault> {
 }
 
 /// Whether what the backup holds can be read, and all of it is known here.
-pub fn judge_location(backup: &Value, location: Option<&Value>) -> Result<(), Fault> {
+fn judge_location(backup: &Value, location: Option<&Value>) -> Result<(), Fault> {
     let (name, place) = (metadata(backup, "name"), location_of(backup));
     let Some(location) = location else {
         return Err(Fault::new(
@@ -138,7 +261,7 @@ pub fn judge_location(backup: &Value, location: Option<&Value>) -> Result<(), Fa
     Ok(())
 }
 
-pub fn location_of(backup: &Value) -> &str {
+fn location_of(backup: &Value) -> &str {
     field(backup, "spec.storageLocation").as_str().unwrap_or("default")
 }
 
@@ -199,8 +322,7 @@ mod tests {
             backup("h-1", "hourly", "Completed", "2026-11-23T07:00:00Z"),
         ];
         let found = |as_of: &str| {
-            let wanted = Newest { schedule: "nightly".into(), as_of: as_of.into() };
-            newest(&wanted, as_of.parse().unwrap(), all.clone()).map(|found| metadata(&found, "name").to_owned())
+            whole("nightly", as_of.parse().unwrap(), &all).map(|found| metadata(found[0], "name").to_owned())
         };
         assert_eq!(found("2026-11-21T12:00:00Z").unwrap(), "n-2");
         assert_eq!(found("2026-11-22T00:01:00Z").unwrap(), "n-3");

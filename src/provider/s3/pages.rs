@@ -4,8 +4,8 @@ use std::future::Future;
 
 use tokio::sync::mpsc::{Receiver, Sender};
 
+use super::{Bucket, Page, Range, Start, ahead};
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Page, Range, Start, ahead};
 
 /// Lists while `use_them` takes. The last page of a range may hold keys behind it.
 pub async fn with<T, F>(

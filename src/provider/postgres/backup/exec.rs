@@ -71,6 +71,38 @@ impl Account {
         })
     }
 
+    /// Who the server runs as: the one named, else the owner of the backup, else `postgres`. Only root can choose.
+    pub fn to_run(named: Option<&str>, owner: Option<Self>) -> Result<Self, Fault> {
+        let unknown = |name: &str| {
+            Fault::new("RG2413", format!("there is no account `{name}` here"))
+                .hint("name an existing one as `run_as`, often `postgres`")
+        };
+        if !is_root() {
+            let me = rustix::process::geteuid().as_raw().to_string();
+            let me = Account::find(&me).ok_or_else(|| unknown(&me))?;
+            return match named {
+                Some(name) if name != me.name => Err(Fault::new(
+                    "RG2413",
+                    format!("only root can run the server as `{name}`; this is `{}`", me.name),
+                )
+                .hint("leave `run_as` out, or start regrow as root")),
+                _ => Ok(me),
+            };
+        }
+        let account = match named {
+            Some(name) => Account::find(name).ok_or_else(|| unknown(name))?,
+            // A backup that root fetched belongs to root.
+            None => owner
+                .filter(|it| it.uid != 0)
+                .or_else(|| Account::find("postgres"))
+                .ok_or_else(|| unknown("postgres"))?,
+        };
+        match account.uid {
+            0 => Err(Fault::new("RG2413", "PostgreSQL never runs as root").hint("name another account as `run_as`")),
+            _ => Ok(account),
+        }
+    }
+
     pub fn owner_of(path: &Path) -> Option<Self> {
         Self::find(&std::fs::metadata(path).ok()?.uid().to_string())
     }

@@ -10,7 +10,7 @@
 //!    that is in UTC. Both are in whole seconds, rounded down; where no commit was found, the second is rounded up.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,9 +18,8 @@ use super::base::{self, Contents, Form};
 use super::commits::Segments;
 use super::exec::io;
 use super::facts::{Control, Label, control};
-use super::params::Wal;
-use super::prior::WalSource;
 use super::programs::bin_directory;
+use super::source::WalSource;
 use super::wal::{Lsn, Segment};
 use crate::model::Fault;
 
@@ -29,7 +28,7 @@ pub struct Chosen {
     pub form: Form,
     pub contents: Contents,
     pub control: Control,
-    pub bin: std::path::PathBuf,
+    pub bin: PathBuf,
     pub start: Lsn,
     pub end: Lsn,
     pub timeline: u32,
@@ -42,41 +41,57 @@ pub struct Chosen {
 pub struct Question<'a> {
     pub base: &'a Path,
     pub wal: &'a WalSource,
-    pub as_of: Timestamp,
     pub bin_directory: Option<&'a Path>,
     /// A folder to put small things into while looking.
     pub scratch: &'a Path,
 }
 
-impl WalSource {
-    pub fn of(wal: &Wal, path: impl Fn(&str) -> std::path::PathBuf) -> Self {
-        match wal {
-            Wal::Folder(folder) => Self::Folder(path(folder)),
-            Wal::Command(argv) => Self::Command(argv.clone()),
-        }
+/// All that can be used, the newest first, and what cannot, with the reason.
+pub struct Usable {
+    pub found: Vec<Chosen>,
+    pub ignored: Vec<Ignored>,
+}
+
+/// A backup that cannot be used.
+pub struct Ignored {
+    pub path: PathBuf,
+    pub fault: Fault,
+}
+
+impl Ignored {
+    pub fn words(&self) -> String {
+        format!("`{}` is not used: {}", self.path.display(), self.fault.message)
     }
 }
 
-pub fn choose(ask: &Question<'_>) -> Result<Chosen, Fault> {
+/// The newest that had ended by `as_of`.
+pub fn choose(ask: &Question<'_>, as_of: Timestamp) -> Result<Chosen, Fault> {
+    let Usable { found, ignored } = usable(ask)?;
+    let earliest = found.last().map(|it| it.ended).unwrap_or(as_of);
+    let mut chosen = found.into_iter().find(|it| it.ended <= as_of).ok_or_else(|| too_early(as_of, earliest))?;
+    chosen.ignored = ignored.iter().map(Ignored::words).collect();
+    Ok(chosen)
+}
+
+/// Fails where none can be used.
+pub fn usable(ask: &Question<'_>) -> Result<Usable, Fault> {
     let forms = Form::find(ask.base)?;
     let alone = forms.len() == 1;
-    let (mut usable, mut ignored) = (Vec::new(), Vec::new());
+    let (mut found, mut ignored) = (Vec::new(), Vec::new());
     for form in forms {
         match examine(&form, ask) {
-            Ok(chosen) => usable.push(chosen),
+            Ok(chosen) => found.push(chosen),
             Err(fault) if alone => return Err(fault),
-            Err(fault) => ignored.push(format!("`{}` is not used: {}", form.path().display(), fault.message)),
+            Err(fault) => ignored.push(Ignored { path: form.path().into(), fault }),
         }
     }
-    let Some(earliest) = usable.iter().map(|it| it.ended).min() else {
+    if found.is_empty() {
         let mut fault = Fault::new("RG2403", format!("no backup in `{}` can be used", ask.base.display()));
-        fault.causes = ignored;
+        fault.causes = ignored.iter().map(Ignored::words).collect();
         return Err(fault);
-    };
-    let fits = usable.into_iter().filter(|it| it.ended <= ask.as_of);
-    let mut chosen = fits.max_by_key(|it| (it.ended, it.end)).ok_or_else(|| too_early(ask.as_of, earliest))?;
-    chosen.ignored = ignored;
-    Ok(chosen)
+    }
+    found.sort_by_key(|it| std::cmp::Reverse((it.ended, it.end)));
+    Ok(Usable { found, ignored })
 }
 
 /// No backup had ended by then.
@@ -123,7 +138,7 @@ fn earliest(commit: Option<Timestamp>, checkpoint: Timestamp, stopped: Option<Ti
 }
 
 /// Folders in which segments of the backup may lie, its own among them.
-pub fn folders(form: &Form, wal: &WalSource) -> Vec<std::path::PathBuf> {
+pub fn folders(form: &Form, wal: &WalSource) -> Vec<PathBuf> {
     let mut found = Vec::new();
     if let WalSource::Folder(folder) = wal {
         found.push(folder.clone());
