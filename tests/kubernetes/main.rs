@@ -16,3 +16,4 @@ mod scale_crash;
 mod support;
 mod velero;
 mod velero_crash;
+mod velero_location;

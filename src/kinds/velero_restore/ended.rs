@@ -148,7 +148,7 @@ mod tests {
     fn op(allow: &[&str]) -> Op<Params, Prior> {
         let params = serde_json::from_value(json!({"backup": "b", "allow": allow})).unwrap();
         let cluster = Identity { uid: "u".into(), server: "s".into() };
-        let prior = Prior { cluster, backup: "b".into(), restored_to: None };
+        let prior = Prior { cluster, backup: "b".into(), restored_to: None, location: None };
         let run = "7qk2".parse().unwrap();
         let step: crate::model::Address = "it".parse().unwrap();
         Op {

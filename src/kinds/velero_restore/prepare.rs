@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::location::Location;
 use super::params::{Params, Policy};
 use super::{Prior, source};
 use crate::kind::{Op, Prepared, ReadCx};
@@ -15,15 +16,18 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     let backup = source::choose(&cluster, with).await?;
     source::judge(&backup)?;
     let location = cluster.place(&with.named("BackupStorageLocation", source::location_of(&backup))).await?;
-    source::judge_location(&backup, location.find().await?.as_ref())?;
+    let location = location.find().await?;
+    source::judge_location(&backup, location.as_ref())?;
+    let location = location.filter(|_| with.read_only_location).map(|live| Location::of(&live));
     let name = metadata(&backup, "name").to_owned();
     taken(cx, &cluster, op, &name).await?;
     let mut changes = vec![format!("restored into {}", cluster.identity.words())];
     changes.extend(source::words(&backup));
     changes.extend(scope(with));
+    changes.extend(location.as_ref().map(Location::words));
     changes.extend(standing(&cluster, with).await?);
     let restored_to = source::completed(&backup).map(|at| at.to_string());
-    Ok(Prepared::new(Prior { cluster: cluster.identity, backup: name, restored_to }, changes))
+    Ok(Prepared::new(Prior { cluster: cluster.identity, backup: name, restored_to, location }, changes))
 }
 
 /// Its definitions, and the Deployment that it reads itself when it restores pods.
