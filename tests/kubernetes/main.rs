@@ -17,3 +17,4 @@ mod support;
 mod velero;
 mod velero_crash;
 mod velero_location;
+mod velero_outage;
