@@ -70,7 +70,13 @@ fn address() -> impl Strategy<Value = Address> {
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
-    let class = prop::sample::select(vec![RetryClass::Now, RetryClass::Later, RetryClass::Never, RetryClass::Unknown]);
+    let class = prop::sample::select(vec![
+        RetryClass::Now,
+        RetryClass::Later,
+        RetryClass::Never,
+        RetryClass::Anew,
+        RetryClass::Unknown,
+    ]);
     ("RG[0-9]{4}", ".{0,30}", prop::option::of(".{0,30}"), class).prop_map(|(code, message, hint, class)| {
         let fault = Fault::new(code.as_str(), message).retry(class);
         match hint {

@@ -22,7 +22,7 @@ use crate::view::page::Page;
 use crate::view::paint::Paint;
 use crate::view::read::segments;
 use crate::view::summary::Todo;
-use crate::view::{RunView, words};
+use crate::view::{RunView, commands, words};
 
 /// So many open matters are offered together.
 const MOST: usize = 5;
@@ -251,7 +251,13 @@ fn answers(step: &Address, state: &StepState, status: Status) -> Vec<(&'static s
         (Status::Failed, _) if state.undo.is_some() => {
             vec![("take it back again", Act::SayWhy(Verb::Undo { step: Some(at()) })), ("leave it as it is", done())]
         }
-        (Status::Failed, _) => vec![("try it again", Act::Say(retry())), ("it was done by hand", done()), skip()],
+        (Status::Failed, _) => {
+            let again = match commands::wants_anew(state) {
+                true => ("do it again as another one", Act::SayWhy(Verb::Rerun { step: at() })),
+                false => ("try it again", Act::Say(retry())),
+            };
+            vec![again, ("it was done by hand", done()), skip()]
+        }
         (Status::Undone, _) => vec![("do it again", Act::Say(retry())), skip()],
         _ => Vec::new(),
     }
@@ -260,6 +266,7 @@ fn answers(step: &Address, state: &StepState, status: Status) -> Vec<(&'static s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::record::Event;
     use crate::view::testing;
 
     #[test]
@@ -279,6 +286,19 @@ mod tests {
                 assert!(page.contains(&format!("{:>4}  {}\n", index + 1, way.means)), "{page}");
             }
         }
+    }
+
+    #[test]
+    fn what_another_attempt_would_only_find_again_is_offered_as_another_one() {
+        let mut run = testing::Golden::new(testing::outline(&[("a", "run", "a", &[])]));
+        let fault = testing::fault().retry(crate::model::RetryClass::Anew);
+        run.starts("a").add(Event::StepFailed { step: Address::top("a"), fault });
+        let view = run.view();
+        let menu = Menu::of(&view, Halt::Paused);
+        assert_eq!(menu.chosen("1").unwrap().act, Act::SayWhy(Verb::Rerun { step: Address::top("a") }));
+        let first = &menu.todos[0].ways[0];
+        assert_eq!((first.verb, first.command.as_str()), ("rerun", "regrow rerun a --because TEXT --run 7qk2"));
+        assert!(menu.todos[0].ways.iter().all(|way| way.verb != "retry"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn due_in(step: &StepState, now: &Moment) -> Option<u64> {
 /// How long to wait before attempt `attempt + 1`, if `fault` is to be tried again. `chance` lies between 0 and 1: full
 /// jitter, so that many steps which failed together do not come back together.
 pub fn delay(policy: &Retry, attempt: u32, fault: &Fault, chance: f64) -> Option<u64> {
-    if attempt >= policy.attempts || fault.retry == RetryClass::Unknown {
+    if attempt >= policy.attempts || matches!(fault.retry, RetryClass::Unknown | RetryClass::Anew) {
         return None;
     }
     let meant = |on: &RetryOn| match on {
@@ -77,8 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_outcome_is_never_tried_again() {
-        let unknown = Fault::new("RG2100", "gone").retry(RetryClass::Unknown);
-        assert_eq!(delay(&policy(RetryOn::Failed), 1, &unknown, 1.0), None);
+    fn an_unknown_outcome_is_never_tried_again_nor_one_that_another_attempt_finds_again() {
+        for class in [RetryClass::Unknown, RetryClass::Anew] {
+            let fault = Fault::new("RG2100", "gone").retry(class);
+            assert_eq!(delay(&policy(RetryOn::Failed), 1, &fault, 1.0), None);
+        }
     }
 }

@@ -14,6 +14,8 @@ pub enum RetryClass {
     Later,
     /// Not before somebody changed something.
     Never,
+    /// Only as another operation, by `rerun`: this one has come to its end, and another attempt of it finds the same end.
+    Anew,
     /// It cannot be told whether the effect happened. Never tried again by itself.
     Unknown,
 }

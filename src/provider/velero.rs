@@ -127,10 +127,10 @@ fn of_schedule<'a>(schedule: &str, all: &'a [Value]) -> impl Iterator<Item = &'a
     all.iter().filter(move |backup| backup["metadata"]["labels"][SCHEDULE] == schedule)
 }
 
-/// Whether its location can be read.
-pub async fn available(cluster: &Cluster, namespace: &str, backup: &Value) -> Result<(), Fault> {
+/// Its location, if that can be read.
+pub async fn available(cluster: &Cluster, namespace: &str, backup: &Value) -> Result<Value, Fault> {
     let location = cluster.place(&named(namespace, "BackupStorageLocation", location_of(backup))).await?;
-    judge_location(backup, location.find().await?.as_ref())
+    judge_location(backup, location.find().await?)
 }
 
 /// What there is, whether or not a recovery is wanted.
@@ -231,7 +231,7 @@ pub fn judge(backup: &Value) -> Result<(), Fault> {
 }
 
 /// Whether what the backup holds can be read, and all of it is known here.
-fn judge_location(backup: &Value, location: Option<&Value>) -> Result<(), Fault> {
+fn judge_location(backup: &Value, location: Option<Value>) -> Result<Value, Fault> {
     let (name, place) = (metadata(backup, "name"), location_of(backup));
     let Some(location) = location else {
         return Err(Fault::new(
@@ -240,16 +240,16 @@ fn judge_location(backup: &Value, location: Option<&Value>) -> Result<(), Fault>
         )
         .hint("make it under that name, with access mode ReadOnly, as it was where the backup was made"));
     };
-    if field(location, "status.phase") != "Available" {
+    if field(&location, "status.phase") != "Available" {
         let mut fault = Fault::new("RG3104", format!("the storage location `{place}` is not available"))
             .hint("look whether its bucket is there and its credentials are right; Velero looks again once a minute")
             .retry(RetryClass::Later);
-        fault.causes.extend(field(location, "status.message").as_str().map(str::to_owned));
+        fault.causes.extend(field(&location, "status.message").as_str().map(str::to_owned));
         return Err(fault);
     }
     // What was read from the bucket is made here before its volumes are.
     let (made, whole) = (time(backup, "metadata.creationTimestamp"), completed(backup));
-    let synced = time(location, "status.lastSyncedTime");
+    let synced = time(&location, "status.lastSyncedTime");
     if made > whole && synced <= made {
         return Err(Fault::new(
             "RG3102",
@@ -258,7 +258,7 @@ fn judge_location(backup: &Value, location: Option<&Value>) -> Result<(), Fault>
         .hint("wait a minute, then `regrow retry STEP`")
         .retry(RetryClass::Later));
     }
-    Ok(())
+    Ok(location)
 }
 
 fn location_of(backup: &Value) -> &str {
@@ -342,7 +342,7 @@ mod tests {
         let mut found = backup("b", "s", "Completed", "2026-11-20T00:01:00Z");
         let location = |phase: &str, synced: &str| json!({"status": {"phase": phase, "lastSyncedTime": synced}});
         let code = |backup: &Value, location: Option<Value>| {
-            judge_location(backup, location.as_ref()).err().map(|fault| fault.code)
+            judge_location(backup, location).err().map(|fault| fault.code)
         };
         assert_eq!(code(&found, None).as_deref(), Some("RG3104"));
         assert_eq!(code(&found, Some(location("Unavailable", ""))).as_deref(), Some("RG3104"));

@@ -10,7 +10,7 @@ use super::words::shell_word;
 use crate::model::answer::option;
 use crate::model::record::{Ask, AskKind};
 use crate::model::step::{Asked, StepState};
-use crate::model::{Address, RunId, Status};
+use crate::model::{Address, RetryClass, RunId, Status};
 use crate::plan::outline::Outline;
 
 /// How commands about one run are written.
@@ -128,7 +128,10 @@ impl Commands {
             Status::Failed if state.opened => vec![way("try again", "retry", "")],
             Status::Failed if state.undo.is_some() => vec![self.take_back(step), done("leave it as it is", "")],
             Status::Failed => {
-                let again = way("try again", "retry", "");
+                let again = match wants_anew(state) {
+                    true => way("do it again as another one", "rerun", because),
+                    false => way("try again", "retry", ""),
+                };
                 [again, done("done by hand", "")].into_iter().chain(skip).collect()
             }
             Status::Late | Status::Running | Status::Verifying | Status::Pending if state.overdue.is_some() => {
@@ -187,6 +190,11 @@ impl Output {
 
 fn is_required(field: &Value) -> bool {
     field.get("required") != Some(&Value::Bool(false))
+}
+
+/// Whether another attempt would find what this one has failed with, so that only `rerun` helps.
+pub fn wants_anew(state: &StepState) -> bool {
+    state.fault.as_ref().is_some_and(|fault| fault.retry == RetryClass::Anew)
 }
 
 /// Who is asked: `anybody`, `firefighter`, `2 people of firefighter or commander`.

@@ -122,9 +122,20 @@ fn step_intended(it: &StepIntended, book: &Book) -> String {
     if !it.phase.is_empty() {
         return format!("goes on with `{}`{attempt}", it.phase);
     }
+    if let Some(told) = notice(it, book) {
+        return told;
+    }
     let kind = book.kind(&it.step).map(|kind| format!(" ({kind})")).unwrap_or_default();
     let name = book.name(&it.step).map(|name| format!(": {name}")).unwrap_or_default();
     format!("starts{attempt}{kind}{name}")
+}
+
+/// Its words are all that it does. One that has to be read is a question, which shows them.
+fn notice(it: &StepIntended, book: &Book) -> Option<String> {
+    let wants_answer = it.inputs["acknowledge"] == true;
+    book.kind(&it.step).filter(|kind| *kind == "manual.notice" && !wants_answer)?;
+    let text = |field: &str| it.inputs[field].as_str();
+    Some(format!("tells {}: {}", text("audience").unwrap_or("everybody"), text("message")?.trim()))
 }
 
 fn step_opened(members: usize) -> String {

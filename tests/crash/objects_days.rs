@@ -90,7 +90,7 @@ fn a_server_that_is_killed_and_comes_back_after_half_a_minute_is_waited_for() {
     let mut run = lost.place.start_run("--no-wait");
     lost.place.until("a page was begun", has_begun);
     thread::sleep(Duration::from_millis(200));
-    server.gone_for(Duration::from_secs(30), &scratch).unwrap();
+    server.gone_for(Duration::from_secs(30)).unwrap();
     assert!(!run.is_over(), "it did not wait, or was over before");
     run.end().ends(0);
     is_back(&lost);

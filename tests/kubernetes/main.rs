@@ -17,3 +17,5 @@ mod scale_crash;
 mod support;
 mod velero;
 mod velero_crash;
+mod velero_location;
+mod velero_outage;

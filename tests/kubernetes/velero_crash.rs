@@ -73,6 +73,8 @@ fn killed_with_its_velero_it_says_how_far_it_came_and_is_done_again_under_anothe
     let fault = lab.fault();
     assert_eq!(fault["code"], "RG3106", "{fault:#}");
     assert!(fault["message"].as_str().unwrap().contains(" of 60"), "{fault:#}");
+    let offered = lab.place.regrow("status run1").stdout;
+    assert!(offered.contains(" rerun it --because TEXT") && !offered.contains(" retry it"), "{offered}");
     // Another attempt of the same operation finds the same Restore.
     lab.place.argv(&["retry", "it", "--run", "run1"]).ends(0);
     lab.place.regrow("resume run1 --no-wait").ends(1);

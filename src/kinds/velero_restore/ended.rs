@@ -6,7 +6,7 @@ use super::Prior;
 use super::params::Params;
 use super::results::Results;
 use crate::kind::{Op, Outputs};
-use crate::model::{Fault, Pulse};
+use crate::model::{Fault, Pulse, RetryClass};
 use crate::provider::kubernetes::{field, metadata};
 
 /// Of messages that an output or a fault repeats; the log has all.
@@ -65,11 +65,13 @@ pub fn judge(live: &Value, results: Result<&Results, &str>, op: &Op<Params, Prio
                      or name under `allow` what may fail",
                 );
                 fault.causes = shown(causes);
-                Err(fault)
+                // Where the files could not be read, another attempt may read them.
+                Err(if results.is_ok() { fault.retry(RetryClass::Anew) } else { fault })
             }
         },
         "FailedValidation" => {
             let mut fault = Fault::new("RG3105", format!("Velero does not accept the restore `{name}`"))
+                .retry(RetryClass::Anew)
                 .hint("nothing was restored; mend what the causes name, then `regrow rerun STEP --because …`");
             let errors = field(live, "status.validationErrors").as_array().into_iter().flatten();
             fault.causes = errors.filter_map(Value::as_str).map(str::to_owned).collect();
@@ -90,7 +92,7 @@ fn failed(live: &Value) -> Fault {
          makes another restore, which leaves what is there",
     );
     fault.causes.extend(field(live, "status.failureReason").as_str().map(str::to_owned));
-    fault
+    fault.retry(RetryClass::Anew)
 }
 
 /// What failed and may not; none if everything may.
@@ -146,7 +148,7 @@ mod tests {
     fn op(allow: &[&str]) -> Op<Params, Prior> {
         let params = serde_json::from_value(json!({"backup": "b", "allow": allow})).unwrap();
         let cluster = Identity { uid: "u".into(), server: "s".into() };
-        let prior = Prior { cluster, backup: "b".into(), restored_to: None };
+        let prior = Prior { cluster, backup: "b".into(), restored_to: None, location: None };
         let run = "7qk2".parse().unwrap();
         let step: crate::model::Address = "it".parse().unwrap();
         Op {

@@ -2,13 +2,15 @@
 //!
 //! The story of a step: `prepare` sees to it that Velero is there, chooses the backup once, looks whether its location can be read
 //! and whether the restore would be taken. Then one `Restore` object is made, whose name comes from the operation, and is watched to its end;
-//! last, Velero's own files tell what was warned of and what failed.
+//! last, Velero's own files tell what was warned of and what failed. With `read_only_location` a phase in front of that makes the
+//! storage location read-only, and one behind it, whatever came of the restore, puts it back.
 //!
 //! Promises: one `Restore` an operation, whatever is killed; one of that name that somebody else made is left alone; the
 //! backup is never another than the one that was shown; a restore of which a part failed is no success unless `allow` names it.
 
 mod ended;
 mod gzip;
+mod location;
 mod params;
 mod prepare;
 mod results;
@@ -23,6 +25,7 @@ use crate::model::{Effect, Fault};
 use crate::provider::kubernetes::{Cluster, Identity};
 use crate::provider::velero;
 use crate::runbook::catalog::{Complaint, InPlace, Known, Late, OutputType, Shape};
+use location::Location;
 use params::Params;
 
 /// What `prepare` took, once.
@@ -33,6 +36,9 @@ pub struct Prior {
     pub backup: String,
     /// When it was complete.
     pub restored_to: Option<String>,
+    /// Of `read_only_location`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
 }
 
 pub struct VeleroRestore;

@@ -50,6 +50,9 @@ pub struct Params {
     /// Whether volumes come back from their snapshots; as Velero has it unless said.
     #[serde(default)]
     pub restore_volumes: Option<bool>,
+    /// Whether the storage location of the backup is read-only as long as the restore goes on.
+    #[serde(default)]
+    pub read_only_location: bool,
     /// What may fail: texts of errors, in which `*` stands for anything. Unless each error is among them, the step fails.
     #[serde(default)]
     pub allow: Vec<String>,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Prior;
+use super::location::Location;
 use super::params::{Params, Policy};
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
@@ -15,15 +16,17 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     velero_is_there(&cluster, with).await?;
     let backup = velero::choose(&cluster, &with.namespace, &with.backup).await?;
     velero::judge(&backup)?;
-    velero::available(&cluster, &with.namespace, &backup).await?;
+    let location = velero::available(&cluster, &with.namespace, &backup).await?;
+    let location = with.read_only_location.then(|| Location::of(&location));
     let name = metadata(&backup, "name").to_owned();
     taken(cx, &cluster, op, &name).await?;
     let mut changes = vec![format!("restored into {}", cluster.identity.words())];
     changes.extend(velero::words(&backup));
     changes.extend(scope(with));
+    changes.extend(location.as_ref().map(Location::words));
     changes.extend(standing(&cluster, with).await?);
     let restored_to = velero::completed(&backup).map(|at| at.to_string());
-    Ok(Prepared::new(Prior { cluster: cluster.identity, backup: name, restored_to }, changes))
+    Ok(Prepared::new(Prior { cluster: cluster.identity, backup: name, restored_to, location }, changes))
 }
 
 /// Its definitions, and the Deployment that it reads itself when it restores pods.

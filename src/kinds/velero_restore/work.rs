@@ -1,4 +1,4 @@
-//! Makes the `Restore` once, and waits for its end.
+//! Makes the `Restore` once, and waits for its end; where the storage location has to be read-only meanwhile, in three phases.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Prior;
 use super::ended::{self, Stand};
+use super::location;
 use super::params::{self, Params};
 use super::prepare::foreign;
 use super::results::{self, Results};
@@ -19,15 +20,53 @@ const WATCHED: Duration = Duration::from_secs(20);
 /// Velero gives the address of its files at once, or not at all.
 const FILES: Duration = Duration::from_secs(20);
 
+/// The location is read-only.
+const RESTORE: &str = "restore";
+/// The `Restore` has come to its end, or was taken away.
+const REOPEN: &str = "reopen";
+
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
+    match (&op.prior.location, op.phase.as_str()) {
+        (None, _) => restored(cx, op).await.map(Next::Done),
+        (Some(_), RESTORE) => match restored(cx, op).await {
+            Err(fault) if !is_over(&fault) => Err(fault),
+            outcome => Ok(phase(REOPEN, serde_json::to_value(outcome).unwrap_or_default())),
+        },
+        (Some(location), REOPEN) => {
+            location::reopen(cx, op, location).await?;
+            let outcome = serde_json::from_value::<Result<Outputs, Fault>>(op.facts.clone());
+            outcome
+                .map_err(|error| Fault::new("RG1004", "the outcome of the restore is not on disk").caused_by(&error))?
+                .map(Next::Done)
+        }
+        (Some(location), _) => {
+            location::close(cx, op, location).await?;
+            Ok(phase(RESTORE, Value::Null))
+        }
+    }
+}
+
+fn phase(name: &str, facts: Value) -> Next {
+    Next::Phase { phase: name.to_owned(), facts, shown: Vec::new(), creates: Vec::new() }
+}
+
+/// Whether nothing of the restore goes on any more; else only the waiting has ended, or the cluster is another one.
+fn is_over(fault: &Fault) -> bool {
+    matches!(fault.code.as_str(), "RG3105" | "RG3106" | "RG3107" | "RG3108")
+}
+
+async fn restored(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Outputs, Fault> {
     let goal = Restored { op, seen: Mutex::default() };
-    kubernetes::until(cx, op, &op.params.reach(), Some(&op.prior.cluster), &goal).await.map(Next::Done)
+    kubernetes::until(cx, op, &op.params.reach(), Some(&op.prior.cluster), &goal).await
 }
 
 /// What became of an attempt that left nothing behind. One that is there is ours to wait for, also when it has ended: its files
-/// are still to be read.
+/// are still to be read. A location is looked at by whoever writes it, and written once whoever looks.
 pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {
     let cluster = Cluster::open_as(cx, &op.params.reach(), &op.prior.cluster).await?;
+    if op.prior.location.is_some() && op.phase != RESTORE {
+        return Ok(Found::Running);
+    }
     let name = params::name(&op.id);
     Ok(match cluster.place(&op.params.named("Restore", &name)).await?.find().await? {
         None => Found::Absent,

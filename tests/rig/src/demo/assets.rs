@@ -31,6 +31,11 @@ impl Assets {
         self.manifest.lines().count()
     }
 
+    /// The server on which copies and backups are kept.
+    pub fn elsewhere(&self) -> &MinIo {
+        &self.elsewhere
+    }
+
     /// A new server, with an empty bucket.
     pub fn new_place(scratch: &Scratch) -> Result<MinIo> {
         let new = MinIo::start(scratch)?;

@@ -1,9 +1,12 @@
-//! The whole place is gone: machines, the database server, and where the names point to. What is left are the backups, the
-//! module in version control, and the name servers, which stand elsewhere.
+//! The whole place is gone: machines, the database server, the cluster, and where the names point to. What is left are the
+//! backups, the module in version control, and the name servers, which stand elsewhere.
+
+use std::fs;
 
 use anyhow::{Context, Result};
 
 use super::Stage;
+use super::apps::{Apps, PLATFORM, SEARCH};
 use super::assets::Assets;
 use super::estate::{Estate, NODES};
 use super::health::Health;
@@ -25,7 +28,7 @@ const POSTS: &str = "select count(*) || ' ' || sum(hashtextextended(p::text, 0):
 
 pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     step(
-        "A platform: four machines by Terraform, PostgreSQL with two databases, objects with a copy elsewhere, a zone on two name servers, users at work",
+        "A platform: four machines by Terraform, PostgreSQL with two databases, a Kubernetes cluster with Velero, objects with a copy elsewhere, a zone on two name servers, users at work",
     );
     let estate = Estate::draw(stage.scratch)?;
     estate.build()?;
@@ -34,6 +37,8 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     platform.live.sql("postgres", "create database forum owner lms")?;
     platform.live.sql("forum", FORUM)?;
     let assets = Assets::open(stage.scratch)?;
+    let apps = Apps::place(stage.scratch, assets.elsewhere())?;
+    let [edx, search] = apps.deploy()?;
     let writer = Writer::start(&platform).await?;
     writer.wait_for(100).await?;
     let (old, zone) = (estate.read()?, names.read()?);
@@ -41,13 +46,17 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     step("The place burns down. What was written after the last WAL that left it is lost");
     let (truth, posts) = burn(&mut platform, writer).await?;
     estate.burn()?;
+    apps.burn();
     println!("machines       none of {} is left", NODES.len());
     println!("databases      lms with {} enrolments, forum: gone", number(truth.count(Table::Enrolments)));
+    println!("cluster        {} objects in two namespaces: gone", edx.objects.len() + search.objects.len());
     println!("objects        {} are left in the copy alone", number(assets.count()));
     println!("names          {} leads to {OLD}, where nobody is", names.full());
     println!("The last good moment: {}", truth.as_of);
 
     step("The recovery, as a person sees it");
+    let mut apps = Apps::place(stage.scratch, assets.elsewhere())?;
+    apps.find_backup()?;
     let new = Postgres::start_plain(stage.scratch)?;
     estate.place_databases(&["forum"], &new)?;
     let health = Health::open(platform::owner(&new)?, i64::from(stage.rows)).await?;
@@ -69,6 +78,8 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     ];
     params.extend(names.params(&health));
     params.extend(assets.params(&bucket));
+    params.extend(apps.params(&[PLATFORM, SEARCH]));
+    params.push(("instances", format!(r#"{{"lms": "{PLATFORM}", "lms-worker": "{PLATFORM}", "search": "{SEARCH}"}}"#)));
     let call = Call { runbook: "runbooks/complete.yaml", params };
     let rows = truth.count(Table::Enrolments);
     let middle = stage.middle(&new, rows).await?;
@@ -87,6 +98,8 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     ending.say("database forum", format!("posts        {} rows", now.split(' ').next().unwrap_or_default()));
     ending.must(now == posts, "the posts of the forum are not what they were");
     assets.tell(&bucket, &mut ending)?;
+    apps.tell_back(PLATFORM, &edx, &mut ending)?;
+    apps.tell_back(SEARCH, &search, &mut ending)?;
     let back = estate.read()?;
     ending.say("machines", format!("{} made again", back.keys().cloned().collect::<Vec<_>>().join(", ")));
     let is_new = |name: &str| back.get(name).is_some_and(|node| old.get(name).is_some_and(|old| old.id != node.id));
@@ -95,6 +108,8 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     names.tell(&mut ending, &zone)?;
     ending
         .must(rescue.approvals.iter().any(|given| given.step.starts_with("names")), "nobody agreed to move the names");
+    let told = fs::read_to_string(&rescue.report)?.contains("the queues of Celery in Redis");
+    ending.must(told, "the report does not say that background work is lost");
     ending.say("as of", format!("{}, as the runbook was told; what was written later is lost", truth.as_of));
     Ok(ending.close(&rescue))
 }

@@ -1,8 +1,8 @@
 //! A small hosting platform loses something and gets it back, with the real program on real servers.
 //!
 //! Its pieces: a live PostgreSQL with WAL archive and base backup ([`platform`]) on which users go on writing all the time
-//! ([`writer`]), a Terraform module ([`estate`]), a zone on a pair of name servers ([`names`]), a web server that says whether
-//! all is well ([`health`]).
+//! ([`writer`]), a Terraform module ([`estate`]), workloads in a Kubernetes cluster with Velero ([`apps`]), buckets ([`assets`],
+//! [`media`]), a zone on a pair of name servers ([`names`]), a web server that says whether all is well ([`health`]).
 //!
 //! 1. A disaster: one table and everything goes on ([`restore_only`]), half of everything ([`partial`]), all of it ([`complete`]).
 //! 2. The runbook of that severity runs. Its executor is killed while a table loads and resumed; the approvals come from
@@ -13,12 +13,14 @@
 //! It exits with 0 only if everything is as it must be.
 
 pub mod approve;
+mod apps;
 mod assets;
 pub mod complete;
 pub mod damage;
 pub mod estate;
 pub mod health;
 pub mod kill;
+mod media;
 pub mod names;
 pub mod partial;
 pub mod platform;
@@ -43,7 +45,7 @@ use tell::step;
 use crate::reaper::Watched;
 use crate::scratch::Scratch;
 use crate::servers::Postgres;
-use crate::{tools, workspace};
+use crate::{go, tools, workspace};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -62,9 +64,9 @@ pub struct Args {
 pub enum Disaster {
     /// One table; the platform goes on
     RestoreOnly,
-    /// Half of the machines, a table and the names; the rest of the platform goes on
+    /// Half of the machines, a table, objects, a namespace and the names; the rest of the platform goes on
     Partial,
-    /// The whole place: machines, databases, and where the names point to
+    /// The whole place: machines, databases, the cluster, the bucket, and where the names point to
     Complete,
 }
 
@@ -115,6 +117,9 @@ pub async fn run(args: Args) -> Result<u8> {
     if args.disaster != Disaster::RestoreOnly {
         // Before anything is built or started.
         tools::terraform()?;
+        tools::go()?;
+        // Meanwhile regrow is built.
+        go::begin();
     }
     let regrow = match args.regrow {
         Some(path) => path,

@@ -1,12 +1,14 @@
-//! Half of everything: zone b with its machines, a table, and the record set that people come by. The rest goes on, and must
-//! be found as it was.
+//! Half of everything: zone b with its machines, a table, objects of a bucket, a namespace of the cluster, and the record set that
+//! people come by. The rest goes on, and must be found as it was.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 
+use super::apps::{Apps, PLATFORM, SEARCH};
 use super::estate::{Estate, NODES, Node};
 use super::health::Health;
+use super::media::Media;
 use super::names::Names;
 use super::platform::{Platform, Table, owner};
 use super::rescue::{self, Call};
@@ -16,33 +18,44 @@ use super::{Stage, damage};
 
 pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     step(
-        "A platform: four machines by Terraform, live PostgreSQL with its archive, a zone on two name servers, users at work",
+        "A platform: four machines by Terraform, live PostgreSQL with its archive, a Kubernetes cluster with Velero, a bucket with versions, a zone on two name servers, users at work",
     );
     let estate = Estate::draw(stage.scratch)?;
     estate.build()?;
     let names = Names::open(stage.scratch)?;
     let platform = Platform::open(stage.scratch, stage.rows).await?;
+    let media = Media::open(stage.scratch)?;
+    let apps = Apps::place(stage.scratch, media.server())?;
+    let [edx, search] = apps.deploy()?;
     let health = Health::open(owner(&platform.live)?, i64::from(stage.rows)).await?;
     let writer = Writer::start(&platform).await?;
     writer.wait_for(100).await?;
     let (nodes, zone) = (estate.read()?, names.read()?);
 
-    step("Zone b burns down, and in the confusion a table and a record set are lost; the rest goes on");
+    step(
+        "Zone b burns down, and in the confusion a table, objects, a namespace and a record set are lost; the rest goes on",
+    );
     let gone = estate.lose_zone_b()?;
     names.lose()?;
     let loss = damage::strike(&platform, &writer).await?;
     let before = loss.truth.count(Table::Enrolments);
+    let objects = media.strike(&loss.truth.as_of)?;
+    apps.lose(PLATFORM)?;
     println!("machines       {} of {} are gone", gone.join(", "), NODES.len());
     println!("names          {} leads nowhere", names.full());
     println!("enrolments     {} of {} are gone", number(loss.deleted), number(before));
+    println!("objects        {} of {} are gone or overwritten", number(objects.hurt), number(objects.before));
+    println!("cluster        the namespace {PLATFORM} is gone");
     println!("The moment before: {}", loss.truth.as_of);
 
     step("The recovery, as a person sees it");
-    let program = stage.program(vec![
+    let mut secrets = vec![
         ("LIVE_PGPASSWORD", platform.live.lms_password().to_string()),
         ("DNS_TSIG_SECRET", names.dns.tsig_secret().to_string()),
-    ]);
-    let lost = ["infrastructure", "table", "names"].map(|piece| ("lost", piece.to_string()));
+    ];
+    secrets.extend(Media::secrets());
+    let program = stage.program(secrets);
+    let lost = ["infrastructure", "table", "objects", "cluster", "names"].map(|piece| ("lost", piece.to_string()));
     let mut params = lost.to_vec();
     params.extend([
         ("as_of", loss.truth.as_of.clone()),
@@ -54,6 +67,8 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
         ("table", "public.enrolments".to_string()),
     ]);
     params.extend(names.params(&health));
+    params.extend(media.params());
+    params.extend(apps.params(&[PLATFORM]));
     let call = Call { runbook: "runbooks/partial.yaml", params };
     let middle = stage.middle(&platform.live, before).await?;
     let rescue = rescue::perform(&program, &call, middle, stage.scratch).await?;
@@ -69,6 +84,9 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
         let rows = verdict.rows.get(&table).map_or(0, |(rows, _)| *rows);
         ending.say("untouched", format!("{:<12} {} rows, compared one by one", table.name(), number(rows)));
     }
+    media.tell(&objects, &mut ending)?;
+    apps.tell_back(PLATFORM, &edx, &mut ending)?;
+    apps.tell_untouched(SEARCH, &search, &mut ending)?;
     machines(&mut ending, &estate, &nodes, &gone)?;
     names.tell(&mut ending, &zone)?;
     ending.say("left out", "the database as a whole: it was not lost");

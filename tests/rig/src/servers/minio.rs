@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One server. Dropping it ends it.
 pub struct MinIo {
-    own: Own,
+    /// None while it is stopped.
+    own: Option<Own>,
+    program: PathBuf,
+    home: PathBuf,
+    entry: Arc<Entry>,
     port: u16,
     data: PathBuf,
 }
@@ -43,8 +48,9 @@ impl MinIo {
         fs::create_dir(&data)?;
         for _ in 0..10 {
             let port = free_port()?;
-            if let Some(own) = spawn(&program, &home, port, &scratch.entry())? {
-                return Ok(MinIo { own, port, data });
+            let entry = scratch.entry();
+            if let Some(own) = spawn(&program, &home, port, &entry)? {
+                return Ok(MinIo { own: Some(own), program, home, entry, port, data });
             }
         }
         bail!("found no free port for MinIO in ten attempts")
@@ -60,21 +66,27 @@ impl MinIo {
     }
 
     /// Kills it, and after that time starts it anew with what is on its disk.
-    pub fn gone_for(&mut self, time: Duration, scratch: &Scratch) -> Result<()> {
-        let process = self.own.process().context("nobody knows which process it is")?;
-        process.signal(Signal::KILL);
-        while !self.own.is_over()? {
-            thread::sleep(Duration::from_millis(5));
-        }
+    pub fn gone_for(&mut self, time: Duration) -> Result<()> {
+        self.process().context("nobody knows which process it is")?.signal(Signal::KILL);
+        self.stop();
         thread::sleep(time);
-        let home = self.data.parent().context("its data lies nowhere")?;
-        let program = go::tools("minio")?.join("minio");
-        self.own = spawn(&program, home, self.port, &scratch.entry())?.context("somebody took its port")?;
-        Ok(())
+        self.start_again()
     }
 
     pub fn process(&self) -> Option<Identity> {
-        self.own.process()
+        self.own.as_ref().and_then(Own::process)
+    }
+
+    /// Ends it; what it holds stays.
+    pub fn stop(&mut self) {
+        self.own = None;
+    }
+
+    /// On the same port, over what it held.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.own = spawn(&self.program, &self.home, self.port, &self.entry)?;
+        ensure!(self.own.is_some(), "somebody has taken the port of MinIO meanwhile");
+        Ok(())
     }
 }
 

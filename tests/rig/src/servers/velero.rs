@@ -161,6 +161,28 @@ impl Velero {
         Ok(())
     }
 
+    /// Until it has found a backup in its bucket, which another Velero left there, and has looked through the bucket once more. It does
+    /// so once a minute, and when it starts.
+    pub fn find(&mut self, cluster: &Cluster, backup: &str) -> Result<()> {
+        let said = |what: &str, name: &str, path: &str| {
+            let path = format!("jsonpath={{{path}}}");
+            cluster.said(&["get", what, name, "-n", NAMESPACE, "--ignore-not-found", "-o", &path])
+        };
+        for _ in 0..20 {
+            self.kill();
+            self.start_server()?;
+            for _ in 0..30 {
+                let found = said("backup", backup, ".metadata.creationTimestamp")?;
+                // Both are written the same way, so their order as text is that in time.
+                if !found.is_empty() && said("backupstoragelocation", "default", ".status.lastSyncedTime")? > found {
+                    return Ok(());
+                }
+                thread::sleep(BETWEEN);
+            }
+        }
+        bail!("Velero does not find the backup {backup}:\n{}", self.log())
+    }
+
     fn until(&self, what: &str, holds: impl Fn(&Self) -> Result<bool>) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while !holds(self)? {

@@ -1,9 +1,11 @@
 //! A Kubernetes control plane on loopback: etcd, the API server and the controller manager, as they are released.
 //!
 //! There is no kubelet and no scheduler: objects, access rules, defaults, conflicts, garbage collection and the controllers
-//! of workloads are real, and pods stay `Pending`. A test that needs a pod to be ready says so itself, by its status.
+//! of workloads are real, and pods stay `Pending`. A test that needs a pod to be ready says so itself, by its status; where many
+//! have to be, [`Nodes`] does.
 
 pub mod keys;
+mod nodes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,8 +20,10 @@ use super::own::Own;
 use super::{Offer, Running, free_port};
 use crate::go;
 use crate::leftovers::Entry;
+use crate::process::Identity;
 use crate::scratch::Scratch;
 use keys::Keys;
+pub use nodes::Nodes;
 
 pub const OFFER: Offer = Offer {
     name: "kubernetes",
@@ -116,6 +120,16 @@ impl Cluster {
         self.api = None;
     }
 
+    /// Ends all of it as a lost place would.
+    pub fn burn(self) {
+        self.all().for_each(|process| process.signal(Signal::KILL));
+    }
+
+    fn all(&self) -> impl Iterator<Item = Identity> {
+        let all = [self.controllers.as_ref(), self.api.as_ref(), Some(&self.etcd)];
+        all.into_iter().flatten().filter_map(Own::process)
+    }
+
     fn start_controllers(&mut self) -> Result<()> {
         let mut controllers = command(&self.programs.join("kube-controller-manager"), &self.folder);
         controllers.arg(format!("--kubeconfig={}", self.kubeconfig().display()));
@@ -163,8 +177,7 @@ impl Cluster {
 impl Drop for Cluster {
     /// All are asked to end at once; their own `Drop` then waits for each.
     fn drop(&mut self) {
-        let all = [self.controllers.as_ref(), self.api.as_ref(), Some(&self.etcd)];
-        all.into_iter().flatten().filter_map(Own::process).for_each(|process| process.signal(Signal::TERM));
+        self.all().for_each(|process| process.signal(Signal::TERM));
     }
 }
 
