@@ -56,6 +56,8 @@ const UNSEEN: &[(&str, &[&str])] = &[
             codes::IDLE_HOLD,
             codes::HOLD_MISPLACED,
             codes::HOLD_READ_CHANGES,
+            codes::HALF_HELD,
+            codes::STUB,
             codes::FORGOTTEN_NEEDS,
             codes::UNKNOWN_STEP,
             codes::NOBODYS_ROLE,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::drill::DrillArgs;
 use crate::model::text::{is_blank, is_hidden};
 use crate::report::Format;
 use crate::runbook::duration;
@@ -50,6 +51,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Start a run
     Run(RunArgs),
+    /// Go through a runbook beside production; what it makes is taken away again
+    Drill(DrillArgs),
     /// Go on with a run after a crash, a stop, a repaired failure or an answered question
     Resume(ResumeArgs),
     /// Where a run stands
@@ -240,6 +243,9 @@ pub struct Choices {
 pub struct PlanArgs {
     #[command(flatten)]
     pub choices: Choices,
+    /// What `regrow drill` would do
+    #[arg(long)]
+    pub drill: bool,
 }
 
 #[derive(Debug, Args)]

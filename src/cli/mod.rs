@@ -9,6 +9,7 @@ mod check;
 mod cleanup;
 mod completions;
 mod context;
+mod drill;
 mod events;
 pub mod exit;
 mod explain;
@@ -64,6 +65,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Check { files } => check::check(context, &files),
         Command::Plan(args) => plan::plan(context, args),
         Command::Run(args) => run::run(context, args),
+        Command::Drill(args) => drill::drill(context, args),
         Command::Resume(args) => resume::resume(context, args),
         Command::Status(args) => status::status(context, args.run.as_deref(), args.line).map(done),
         Command::List => list::list(context).map(done),

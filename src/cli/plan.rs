@@ -17,11 +17,10 @@ use super::looking::{print, print_json_line};
 use super::{Failure, check, exit, run};
 use crate::kind::{Made, Op, Prepared, ReadCx};
 use crate::kinds;
-use crate::model::record::{Mode, OnFailure};
+use crate::model::record::Mode;
 use crate::model::secret::Secret;
 use crate::model::{Fault, OpId, RetryClass, RunId, RunState};
 use crate::plan::forecast::{self, StepForecast, Verdict};
-use crate::plan::items::Items;
 use crate::plan::outline::OutlineStep;
 use crate::plan::schedule::{self, Foreseen};
 use crate::plan::scope::RunScope;
@@ -39,7 +38,7 @@ use crate::view::page::Page;
 use crate::view::{history, words};
 
 pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
-    let plan = bind(context, &args.choices)?;
+    let plan = bind(context, &args.choices, if args.drill { Mode::Drill } else { Mode::Real })?;
     let steps = forecast::forecast(&plan);
     let all = plan.runbook.secrets.keys().cloned().collect();
     let looks = look(&plan, &steps, &harmless_secrets(&plan, &all), 0)?;
@@ -54,25 +53,24 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     Ok(if unfit { exit::USAGE } else { exit::DONE })
 }
 
-fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
-    let loaded = check::load(context, &choices.file)?;
+fn bind(context: &Context, choices: &Choices, mode: Mode) -> Result<Plan, Failure> {
+    let mut loaded = check::load(context, &choices.file)?;
+    if mode == Mode::Drill {
+        loaded.runbook.take_drill_values();
+    }
     let now = Timestamp::now();
-    let params = run::params_of(context, &loaded, choices, now)?;
+    let params = run::params_of(context, &loaded, choices, now, mode)?;
     let skipped = run::skipped(&loaded, choices)?;
     let base = run::absolute(&choices.file)?.parent().map(Path::to_path_buf).unwrap_or_default();
+    // Nothing is started under it; names made of it only show their form.
+    let run = "plan".parse::<RunId>().map_err(|why: String| Failure::usage(ARGUMENT, why))?;
     let binding = Binding {
-        items: Items::new(),
         earlier: history::seconds(&context.looking(), &loaded.runbook.name),
-        // Nothing is started under it; names made of it only show their form.
-        run: "plan".parse::<RunId>().map_err(|why: String| Failure::usage(ARGUMENT, why))?,
-        mode: Mode::Real,
-        started_at: now,
-        outage_began: None,
-        params,
-        on_failure: OnFailure::Pause,
+        mode,
         concurrency: usize::from(choices.concurrency),
         skipped,
         base,
+        ..Binding::new(run, now, params)
     };
     Ok(Plan::bind(loaded.runbook, &loaded.texts.digest(), binding, kinds::find)?)
 }

@@ -10,9 +10,11 @@ pub mod erased;
 pub mod kept;
 pub mod op;
 pub mod places;
+pub mod rehearsal;
 
 pub use crate::model::ledger::Made;
 pub use context::{ReadCx, WorkCx, WriteCx};
 pub use contract::{Foresight, Found, Kind, Next, Prepared, Role, Settles, Undone};
 pub use erased::{AnyKind, RawOp};
 pub use op::{Op, Outputs};
+pub use rehearsal::{Rehearsal, Scratch};

@@ -10,6 +10,7 @@ use crate::model::step::StepState;
 use crate::model::{Effect, RunState, Status};
 use crate::runbook::ast::Proof;
 use crate::runbook::catalog::{Late, OutputType, Shape};
+use crate::runbook::drill::Way;
 use crate::runbook::template::{SECRET, Scope};
 use crate::runbook::tree::Tree;
 
@@ -89,6 +90,7 @@ fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize,
     let entries = || with.entries().iter();
     let inputs = entries().map(|entry| (entry.key.text.clone(), input(&entry.value, scope, later))).collect();
     let known = if is_known(with, scope) { with.render(scope).ok() } else { None };
+    let known = known.map(|known| plan.beside(node, known, &[]));
     let foresight = plan.kinds[node].foresee(&Late { value: &as_far_as_known(with, later) });
     let probe = |proof: &Proof| (proof.probe.clone(), as_far_as_known(&proof.with, later));
     let probes = step.verify.iter().map(probe).collect();
@@ -125,7 +127,7 @@ fn of_list(plan: &Plan, node: usize, verdict: Verdict) -> StepForecast {
 }
 
 fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -> Verdict {
-    if plan.is_left_out(node) {
+    if plan.is_never_done(node) || plan.way(node) == Some(Way::Stub) {
         return Verdict::WouldSkip;
     }
     // Only a failure of its step would begin it.

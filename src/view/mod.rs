@@ -11,6 +11,7 @@ pub mod book;
 pub mod clean;
 pub mod commands;
 pub mod derive;
+pub mod drill;
 pub mod follow;
 pub mod history;
 pub mod holds;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::book::Book;
 use super::commands::{who as asked_of, who_now};
+use super::drill::not_done;
 use super::words::{clock, grouped, key_outputs, span, stamp};
 use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{
@@ -243,6 +244,7 @@ pub fn why_skipped(step: &Address, why: &SkipReason) -> String {
         SkipReason::Kept => "the hold is kept".into(),
         SkipReason::NotNeeded => "the hold is not needed".into(),
         SkipReason::NoFault => "there was nothing to repair".into(),
+        SkipReason::Drill(why) => not_done(why),
     }
 }
 

@@ -5,6 +5,7 @@ mod cleanup;
 mod copies;
 mod copies_faults;
 mod damage;
+mod drill;
 mod edited;
 mod files;
 mod forms;
