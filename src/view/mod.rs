@@ -45,6 +45,8 @@ use crate::plan::saved::SavedPlan;
 use crate::provider::process::{JobFiles, latest_pulse, living};
 use crate::runbook::holds::Held;
 
+use drill::Rehearsed;
+
 pub use commands::Commands;
 
 /// Is told what happened once it is on disk. A display that fails stops showing; it never stops the run.
@@ -101,6 +103,8 @@ pub struct StepView {
     pub is_group: bool,
     /// Which part of a hold it is.
     pub held: Option<Held>,
+    /// What became of it, in a drill.
+    pub drill: Option<Rehearsed>,
 }
 
 /// Something that cannot be shown.
@@ -270,6 +274,7 @@ fn steps(outline: Option<&Outline>, state: &RunState, is_whole: bool) -> Vec<Ste
 
 fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize) -> StepView {
     let step = &outline.steps[node];
+    let is_drill = state.started().is_some_and(|it| it.mode == Mode::Drill);
     let mut status = frontier.statuses[node];
     let mut blocked_by = None;
     match (status, frontier.readiness(outline, node)) {
@@ -297,6 +302,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         in_place: step.in_place.clone(),
         is_group: step.members.is_some(),
         held: step.held.clone(),
+        drill: is_drill.then(|| Rehearsed::of(step, state.step(&step.address))).flatten(),
     }
 }
 
@@ -319,6 +325,7 @@ fn unplanned(address: &Address, step: &StepState) -> StepView {
         in_place: None,
         is_group: false,
         held: None,
+        drill: None,
     }
 }
 

@@ -76,7 +76,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
 }
 
 fn run_started(it: &RunStarted) -> String {
-    let drill = if it.mode == Mode::Drill { ", a drill" } else { "" };
+    let drill = if it.mode == Mode::Drill { ", a DRILL beside production," } else { "" };
     let title = if it.title.is_empty() { String::new() } else { format!(": {}", it.title) };
     format!("run `{}` of `{}`{drill} is started by {}{title}", it.run, it.runbook, it.who.name)
 }

@@ -6,6 +6,7 @@ mod copies;
 mod copies_faults;
 mod damage;
 mod drill;
+mod drill_servers;
 mod edited;
 mod files;
 mod forms;
