@@ -34,6 +34,7 @@ use crate::runbook::duration;
 use crate::runbook::repair::Repair;
 use crate::runbook::tell::Tell;
 use crate::runbook::template::{Secrets, open};
+use crate::view::drill::not_done;
 use crate::view::page::Page;
 use crate::view::{history, words};
 
@@ -161,6 +162,7 @@ fn to_json(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Value {
     json!({
         "runbook": plan.runbook.name,
         "severity": plan.runbook.severity,
+        "mode": plan.mode,
         "digest": plan.digest,
         "objectives": run::objectives(&plan.runbook.objectives),
         "starts_at_once": forecast::starts_at_once(plan, steps).iter().map(id).collect::<Vec<_>>(),
@@ -189,6 +191,7 @@ fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
         "effect": outline.effect,
         "needs": needs.collect::<Vec<_>>(),
         "state": step.verdict.word(),
+        "only_planned": step.only_planned,
         "inputs": step.inputs,
         "outputs": step.outputs,
         "changes": changes.unwrap_or_default(),
@@ -254,7 +257,9 @@ fn late(plan: &Plan, looks: &Looks) -> Vec<(usize, Fault)> {
 }
 
 fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
-    let mut lines = vec![format!("{} · {}", plan.runbook.name, plan.runbook.title.as_deref().unwrap_or(""))];
+    let drill = if plan.is_drill() { "DRILL of " } else { "" };
+    let title = plan.runbook.title.as_deref().unwrap_or("");
+    let mut lines = vec![format!("{drill}{} · {title}", plan.runbook.name)];
     lines.push(format!("digest {}", &plan.digest[..12]));
     for step in steps {
         lines.extend(step_text(plan, step, looks));
@@ -303,6 +308,7 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
         plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).as_str()).collect();
     let after = if needs.is_empty() { String::new() } else { format!(" after {}", needs.join(", ")) };
     let verdict = match step.verdict {
+        Verdict::WouldRun if step.only_planned => "~ (only planned)",
         Verdict::WouldRun => "+",
         Verdict::WouldSkip => "- (left out)",
         Verdict::UnknownUntilRun => "? (known when it runs)",
@@ -312,6 +318,7 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
     let verdict = against.as_deref().unwrap_or(verdict);
     let mut lines =
         vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
+    lines.extend(plan.left_out_of_drill(step.node).iter().map(|why| format!("    {}", not_done(why))));
     lines.extend(outline.in_place.iter().map(|said| format!("    IN PLACE, {said}")));
     let now = Timestamp::now();
     lines.extend(Times::of(plan, step.node, now).lines(now).iter().map(|line| format!("    {line}")));

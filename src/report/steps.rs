@@ -250,8 +250,9 @@ impl<'a> StepReport<'a> {
         remarks.extend(self.skipped.into_iter().flat_map(would));
         remarks.extend(self.drill.filter(|_| self.skipped.is_none()).map(|it| it.word().to_string()));
         // Whatever a command of the author touches, nobody else knows.
-        let trusted = self.drill.is_some() && self.checks.iter().any(|check| check.probe == "command");
-        remarks.extend(trusted.then(|| "its proof by a command is trusted to its author".into()));
+        let by_command = self.kind == Some("command") || self.checks.iter().any(|check| check.probe == "command");
+        let trusted = self.drill.filter(|it| by_command && !it.proves_nothing());
+        remarks.extend(trusted.map(|_| "that its command only looks is trusted to its author".to_string()));
         remarks.extend(self.blocked_by.map(|need| format!("blocked by `{need}`")));
         remarks
     }

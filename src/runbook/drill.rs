@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::ast::{Ended, Need, Retry, Runbook, Step, Temporary};
 use super::holds::{Held, Part, id};
+use super::keys::WAYS;
 use super::source::Span;
 use super::tree::{Entry, Name, Node, Tree};
 
@@ -52,6 +53,12 @@ pub enum Way {
     /// Of a hold that a drill does not take. Nobody writes it.
     #[serde(skip)]
     Untaken,
+}
+
+impl Way {
+    pub fn word(self) -> &'static str {
+        WAYS.iter().find(|(_, way)| *way == self).map_or("skip", |(word, _)| word)
+    }
 }
 
 impl Step {

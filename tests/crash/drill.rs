@@ -158,3 +158,66 @@ fn killed_at_every_write_it_ends_the_same() {
     }
     panic!("never ran to its end");
 }
+
+/// Whatever a step stands in: what is left out leaves out what cannot do without it, and nothing else.
+#[test]
+fn what_builds_on_a_step_that_was_left_out_is_left_out_wherever_it_stands() {
+    let place = Place::new(
+        r#"
+steps:
+  - id: block
+    needs: []
+    steps: [{ id: x, needs: [], run: "echo x >> effects", with: { outputs: { n: { type: integer } } } }]
+    outputs: { n: "{{ steps.x.outputs.n }}" }
+  - id: each
+    needs: []
+    foreach: [a, b]
+    run: echo each >> effects
+  - id: ways
+    needs: []
+    try:
+      - { id: one, run: "echo one >> effects" }
+      - { id: two, run: "echo two >> effects" }
+  - id: reads
+    needs: [block]
+    drill: real
+    run: echo reads >> effects
+    with: { env: { N: "{{ steps.block.outputs.n }}" } }
+  - id: judged
+    needs: [block]
+    drill: real
+    if: (eq steps.block.outputs.n 1)
+    run: echo judged >> effects
+  - id: listed
+    needs: [block]
+    drill: real
+    foreach: "{{ steps.block.outputs.n }}"
+    run: echo listed >> effects
+  - { id: given, needs: [block], include: lib.yaml, with: { n: "{{ steps.block.outputs.n }}" } }
+  - { id: known, needs: [block], include: lib.yaml, with: { n: 5 } }
+  - id: fallen
+    needs: []
+    drill: real
+    allow_failure: true
+    run: echo no room >&2; exit 3
+    repair: { when: no room, do: { run: echo repaired >> effects } }
+  - id: last
+    needs: [block, each, ways, reads, judged, listed, given, known]
+    drill: real
+    run: echo "last $N" >> effects
+    with: { env: { N: "{{ default steps.block.outputs.n \"none\" }}" } }
+"#,
+    );
+    place.write(
+        "lib.yaml",
+        "params: { n: { type: integer } }\nsteps:\n  - id: part\n    needs: []\n    drill: real\n    \
+         run: echo \"part $N\" >> effects\n    with: { env: { N: \"{{ params.n }}\" } }\n",
+    );
+    drill(&place, "").ends(0);
+    assert_eq!(place.effects(), ["last none", "part 5"]);
+    for step in ["reads", "judged", "listed", "given"] {
+        assert!(why(&place, step).contains("it builds on `block`"), "{step}");
+    }
+    assert!(why(&place, "ways").contains("it builds on `ways/one`"));
+    assert_eq!((place.step_state("each"), place.step_state("fallen")), ("succeeded".into(), "failed".into()));
+}

@@ -241,6 +241,8 @@ fn a_drill_says_that_it_is_one_and_what_it_did_not_prove() {
     let status = production.place.regrow("status run1").ends(0).stdout;
     assert!(status.contains("DRILL") && status.contains("1 step beside production"), "{status}");
     assert!(status.contains("4 steps only planned"), "{status}");
+    let line = production.place.regrow("status run1 --line").ends(0).stdout;
+    assert!(line.starts_with("A drill, nothing is lost: book: recovered"), "{line}");
     let report = fs::read_to_string(production.place.run_dir().join("report.md")).unwrap();
     assert!(report.starts_with("# Drill `run1`"), "{report}");
     assert!(report.contains("What did it not prove?** `load`, `point`, `assets`, `practised`."), "{report}");

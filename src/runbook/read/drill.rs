@@ -74,10 +74,9 @@ pub fn of_step(entry: Entry, kind: &Name, report: &mut Report) -> Option<Drill> 
 /// A mapping that only some of the words take.
 fn belonging(fields: &mut Fields, name: &str, way: Way, takes: &[Way], report: &mut Report) -> Option<Entry> {
     let entry = fields.take(name)?;
-    let word = |way: &Way| keys::WAYS.iter().find(|(_, known)| known == way).map_or("", |(word, _)| *word);
     if !takes.contains(&way) {
-        let message = format!("`{name}` means nothing with `mode: {}`", word(&way));
-        let takes: Vec<String> = takes.iter().map(|way| format!("`mode: {}`", word(way))).collect();
+        let message = format!("`{name}` means nothing with `mode: {}`", way.word());
+        let takes: Vec<String> = takes.iter().map(|way| format!("`mode: {}`", way.word())).collect();
         let help = format!("it belongs to {}; take it away, or change the mode", takes.join(" or "));
         report.error_help(codes::NOT_ALLOWED, entry.key.span, message, help);
         return None;
