@@ -198,7 +198,7 @@ fn proofs(plan: &Plan, state: &RunState, node: usize) -> Result<Vec<RenderedProo
     let scope = RunScope { own: step.outputs.as_ref(), ..RunScope::of(plan, state, node) };
     let mut proofs = Vec::new();
     for proof in &plan.step(node).verify {
-        let with = proof.with.render(&scope)?;
+        let with = plan.proof_beside(state, node, proof.with.render(&scope)?);
         let op = raw(plan, node, step, step.attempts.max(1), with.clone());
         proofs.push(RenderedProof { proof: proof.clone(), with, op, names: names(&scope, proof) });
     }

@@ -61,6 +61,24 @@ impl Plan {
         }
     }
 
+    /// What a proof of it is given: where it names what the step was to work on, it looks at what the step worked on instead.
+    pub fn proof_beside(&self, state: &RunState, node: usize, mut proof: Value) -> Value {
+        if !self.is_drill() {
+            return proof;
+        }
+        let Ok(said) = self.step(node).with.render(&RunScope::of(self, state, node)) else { return proof };
+        let given = self.beside(node, said.clone(), &state.ledger);
+        let (Some(proof_of), Some(said)) = (proof.as_object_mut(), said.as_object()) else { return proof };
+        let moved = said.iter().filter(|(name, value)| given.get(name.as_str()) != Some(value));
+        for (name, value) in moved {
+            match given.get(name) {
+                Some(instead) => proof_of.values_mut().filter(|it| *it == value).for_each(|it| it.clone_from(instead)),
+                None => proof_of.retain(|other, it| other != name || &*it != value),
+            }
+        }
+        proof
+    }
+
     /// Whether a drill only looks at what it would change. `with` is as it is written, or as [`Plan::beside`] was given it.
     pub fn is_only_planned(&self, node: usize, with: &Value, ledger: &[LedgerEntry]) -> bool {
         self.way(node) == Some(Way::Plan) || self.rehearsal(node, with, ledger) == Rehearsal::Planned
