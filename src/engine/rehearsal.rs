@@ -23,7 +23,8 @@ pub fn instead(plan: &Plan, state: &RunState, node: usize) -> Option<Event> {
     let why = plan.left_out_of_drill(node).or_else(|| plan.lacks(state, node).map(NotDone::Lacks));
     match (why, plan.way(node)) {
         (Some(why), _) => Some(skipped(why)),
-        (None, Some(Way::Stub)) => Some(stubbed(plan, state, node)),
+        // Of a list each item is one.
+        (None, Some(Way::Stub)) if !plan.is_group(node) => Some(stubbed(plan, state, node)),
         (None, _) => None,
     }
 }

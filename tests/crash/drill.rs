@@ -173,6 +173,11 @@ steps:
     needs: []
     foreach: [a, b]
     run: echo each >> effects
+  - id: stubs
+    needs: []
+    foreach: [a, b]
+    run: echo stubs >> effects
+    drill: { mode: stub, outputs: { exit_code: 0 } }
   - id: ways
     needs: []
     try:
@@ -202,7 +207,7 @@ steps:
     run: echo no room >&2; exit 3
     repair: { when: no room, do: { run: echo repaired >> effects } }
   - id: last
-    needs: [block, each, ways, reads, judged, listed, given, known]
+    needs: [block, each, stubs, ways, reads, judged, listed, given, known]
     drill: real
     run: echo "last $N" >> effects
     with: { env: { N: "{{ default steps.block.outputs.n \"none\" }}" } }
@@ -219,5 +224,6 @@ steps:
         assert!(why(&place, step).contains("it builds on `block`"), "{step}");
     }
     assert!(why(&place, "ways").contains("it builds on `ways/one`"));
+    assert_eq!(place.step("stubs:a")["drill"], "stubbed");
     assert_eq!((place.step_state("each"), place.step_state("fallen")), ("succeeded".into(), "failed".into()));
 }
