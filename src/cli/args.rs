@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::drill::DrillArgs;
 use super::ready::ReadyArgs;
 use crate::model::text::{is_blank, is_hidden};
 use crate::report::Format;
@@ -54,6 +55,8 @@ pub enum Command {
     Ready(ReadyArgs),
     /// Start a run
     Run(RunArgs),
+    /// Go through a runbook beside production; what it makes is taken away again
+    Drill(DrillArgs),
     /// Go on with a run after a crash, a stop, a repaired failure or an answered question
     Resume(ResumeArgs),
     /// Where a run stands
@@ -247,6 +250,9 @@ pub struct Choices {
 pub struct PlanArgs {
     #[command(flatten)]
     pub choices: Choices,
+    /// What `regrow drill` would do
+    #[arg(long)]
+    pub drill: bool,
 }
 
 #[derive(Debug, Args)]

@@ -87,10 +87,8 @@ impl Context {
         let mut open: Vec<RunDir> = store.list()?.iter().map(|run| store.run(run)).filter(is_open).collect();
         match open.len() {
             1 => Ok(open.remove(0)),
-            0 => {
-                Err(Failure::usage(NO_RUN, "no run is unfinished")
-                    .hint("name one by --run RUN; `regrow list` shows them"))
-            }
+            0 => Err(Failure::usage(NO_RUN, "no run is unfinished")
+                .hint("name one by --run RUN, also a drill; `regrow list` shows them")),
             _ => {
                 let names: Vec<String> = open.iter().map(|run| format!("`{}`", run.id())).collect();
                 Err(Failure::usage(SEVERAL_RUNS, format!("several runs are unfinished: {}", names.join(", ")))

@@ -36,7 +36,7 @@ fn line(view: &RunView, paint: Paint, out: &mut Page) {
     let runbook = view.state.started().map_or("?", |it| it.runbook.as_str());
     let state = paint.run_status(view.status, 9);
     let mut remarks = vec![runbook.to_string()];
-    remarks.extend((view.mode() == Some(Mode::Drill)).then(|| "drill".into()));
+    remarks.extend((view.mode() == Some(Mode::Drill)).then(|| "DRILL".into()));
     remarks.extend(view.is_abandoned().then(|| paint.alarm("NOBODY EXECUTES THIS RUN")));
     let overdue = view.overdue().count();
     remarks.extend((overdue > 0).then(|| format!("{} overdue", count(overdue, "temporary thing"))));

@@ -9,6 +9,7 @@ mod check;
 mod cleanup;
 mod completions;
 mod context;
+mod drill;
 mod events;
 pub mod exit;
 mod explain;
@@ -67,6 +68,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Plan(args) => plan::plan(context, args),
         Command::Ready(args) => ready::ready(context, &args),
         Command::Run(args) => run::run(context, args),
+        Command::Drill(args) => drill::drill(context, args),
         Command::Resume(args) => resume::resume(context, args),
         Command::Status(args) => status::status(context, args.run.as_deref(), args.line).map(done),
         Command::List => list::list(context).map(done),

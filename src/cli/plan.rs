@@ -16,10 +16,9 @@ use super::looking::{print, print_json_line};
 use super::{Failure, check, exit, run};
 use crate::kind::{Made, Prepared, RawOp};
 use crate::kinds;
-use crate::model::record::{Mode, OnFailure};
+use crate::model::record::Mode;
 use crate::model::{Fault, RetryClass, RunId};
 use crate::plan::forecast::{self, StepForecast, Verdict};
-use crate::plan::items::Items;
 use crate::plan::outline::OutlineStep;
 use crate::plan::schedule::{self, Foreseen};
 use crate::plan::times::Times;
@@ -32,11 +31,12 @@ use crate::runbook::duration;
 use crate::runbook::repair::Repair;
 use crate::runbook::tell::Tell;
 use crate::runbook::template::Secrets;
+use crate::view::drill::not_done;
 use crate::view::page::Page;
 use crate::view::{history, words};
 
 pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
-    let plan = bind(context, &args.choices)?;
+    let plan = bind(context, &args.choices, if args.drill { Mode::Drill } else { Mode::Real })?;
     let steps = forecast::forecast(&plan);
     let all = plan.runbook.secrets.keys().cloned().collect();
     let looks = look(&plan, &steps, &harmless_secrets(&plan, &all), Sight::Foreseen)?;
@@ -51,25 +51,24 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
     Ok(if unfit { exit::USAGE } else { exit::DONE })
 }
 
-pub fn bind(context: &Context, choices: &Choices) -> Result<Plan, Failure> {
-    let loaded = check::load(context, &choices.file)?;
+pub fn bind(context: &Context, choices: &Choices, mode: Mode) -> Result<Plan, Failure> {
+    let mut loaded = check::load(context, &choices.file)?;
+    if mode == Mode::Drill {
+        loaded.runbook.take_drill_values();
+    }
     let now = Timestamp::now();
-    let params = run::params_of(context, &loaded, choices, now)?;
+    let params = run::params_of(context, &loaded, choices, now, mode)?;
     let skipped = run::skipped(&loaded, choices)?;
     let base = run::absolute(&choices.file)?.parent().map(Path::to_path_buf).unwrap_or_default();
+    // Nothing is started under it; names made of it only show their form.
+    let run = "plan".parse::<RunId>().map_err(|why: String| Failure::usage(ARGUMENT, why))?;
     let binding = Binding {
-        items: Items::new(),
         earlier: history::seconds(&context.looking(), &loaded.runbook.name),
-        // Nothing is started under it; names made of it only show their form.
-        run: "plan".parse::<RunId>().map_err(|why: String| Failure::usage(ARGUMENT, why))?,
-        mode: Mode::Real,
-        started_at: now,
-        outage_began: None,
-        params,
-        on_failure: OnFailure::Pause,
+        mode,
         concurrency: usize::from(choices.concurrency),
         skipped,
         base,
+        ..Binding::new(run, now, params)
     };
     Ok(Plan::bind(loaded.runbook, &loaded.texts.digest(), binding, kinds::find)?)
 }
@@ -146,6 +145,7 @@ fn to_json(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Value {
     json!({
         "runbook": plan.runbook.name,
         "severity": plan.runbook.severity,
+        "mode": plan.mode,
         "digest": plan.digest,
         "objectives": run::objectives(&plan.runbook.objectives),
         "starts_at_once": forecast::starts_at_once(plan, steps).iter().map(id).collect::<Vec<_>>(),
@@ -174,6 +174,7 @@ fn step_json(plan: &Plan, step: &StepForecast, looks: &Looks) -> Value {
         "effect": outline.effect,
         "needs": needs.collect::<Vec<_>>(),
         "state": step.verdict.word(),
+        "only_planned": step.only_planned,
         "inputs": step.inputs,
         "outputs": step.outputs,
         "changes": changes.unwrap_or_default(),
@@ -239,7 +240,9 @@ fn late(plan: &Plan, looks: &Looks) -> Vec<(usize, Fault)> {
 }
 
 fn to_text(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<String> {
-    let mut lines = vec![format!("{} · {}", plan.runbook.name, plan.runbook.title.as_deref().unwrap_or(""))];
+    let drill = if plan.is_drill() { "DRILL of " } else { "" };
+    let title = plan.runbook.title.as_deref().unwrap_or("");
+    let mut lines = vec![format!("{drill}{} · {title}", plan.runbook.name)];
     lines.push(format!("digest {}", &plan.digest[..12]));
     for step in steps {
         lines.extend(step_text(plan, step, looks));
@@ -288,6 +291,7 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
         plan.graph.nodes[step.node].needs.iter().map(|(need, _)| plan.address(*need).as_str()).collect();
     let after = if needs.is_empty() { String::new() } else { format!(" after {}", needs.join(", ")) };
     let verdict = match step.verdict {
+        Verdict::WouldRun if step.only_planned => "~ (only planned)",
         Verdict::WouldRun => "+",
         Verdict::WouldSkip => "- (left out)",
         Verdict::UnknownUntilRun => "? (known when it runs)",
@@ -297,6 +301,7 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
     let verdict = against.as_deref().unwrap_or(verdict);
     let mut lines =
         vec![String::new(), format!("{verdict} {} · {} ({}){after}", outline.address, outline.name, outline.kind)];
+    lines.extend(plan.left_out_of_drill(step.node).iter().map(|why| format!("    {}", not_done(why))));
     lines.extend(outline.in_place.iter().map(|said| format!("    IN PLACE, {said}")));
     let now = Timestamp::now();
     lines.extend(Times::of(plan, step.node, now).lines(now).iter().map(|line| format!("    {line}")));

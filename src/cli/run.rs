@@ -21,7 +21,6 @@ use crate::journal::{Folder, recover};
 use crate::kinds;
 use crate::model::record::{Mode, OnFailure, RunStarted};
 use crate::model::{Address, Answer, Person, RunId, Verb};
-use crate::plan::items::Items;
 use crate::plan::saved::SavedPlan;
 use crate::plan::staffing::without_starter;
 use crate::plan::{Binding, Plan, secrets};
@@ -34,13 +33,21 @@ use crate::runbook::{Loaded, codes, duration, suggest};
 use crate::view::{Commands, history};
 
 pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
-    let loaded = check::load(context, &args.choices.file)?;
+    begin(context, args, Mode::Real, false)
+}
+
+/// `keep`: what a drill makes is left where it is at its end.
+pub fn begin(context: &Context, args: RunArgs, mode: Mode, keep: bool) -> Result<u8, Failure> {
+    let mut loaded = check::load(context, &args.choices.file)?;
+    if mode == Mode::Drill {
+        loaded.runbook.take_drill_values();
+    }
     let store = context.writing()?;
     let run_id = match &args.run_id {
         Some(id) => id.parse::<RunId>().map_err(|why: String| Failure::usage(ARGUMENT, why))?,
         None => fresh_id(&store),
     };
-    let binding = bind(context, &loaded, &args, &run_id)?;
+    let binding = Binding { mode, keep, ..bind(context, &loaded, &args, &run_id, mode)? };
     let texts = loaded.texts;
     let runbook = absolute(&args.choices.file)?;
     let plan = Plan::bind(loaded.runbook, &texts.digest(), binding, kinds::find)?;
@@ -157,6 +164,7 @@ fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> 
     // What was typed is compared: `now` means another moment each time.
     let same_params = old.params == saved.params || (!saved.given.is_empty() && old.given == saved.given);
     let other: Vec<&str> = [
+        ("another mode", old.mode == saved.mode && old.keep == saved.keep),
         ("another runbook", old.source_digest == saved.source_digest),
         ("other parameters", same_params),
         ("other steps left out", old.skipped == saved.skipped),
@@ -185,22 +193,17 @@ fn fresh_id(store: &crate::journal::store::Store) -> RunId {
     }
 }
 
-fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Result<Binding, Failure> {
+fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId, mode: Mode) -> Result<Binding, Failure> {
     let now = Timestamp::now();
-    let outage_began = outage_began(&args.going, now)?;
-    let params = params_of(context, loaded, &args.choices, now)?;
+    let params = params_of(context, loaded, &args.choices, now, mode)?;
     Ok(Binding {
-        items: Items::new(),
         earlier: history::seconds(&context.looking(), &loaded.runbook.name),
-        run: run.clone(),
-        mode: Mode::Real,
-        started_at: now,
-        outage_began,
-        params,
+        outage_began: outage_began(&args.going, now)?,
         on_failure: on_failure(&args.going).unwrap_or(OnFailure::Pause),
         concurrency: usize::from(args.choices.concurrency),
         skipped: skipped(loaded, &args.choices)?,
         base: base(&args.choices.file)?,
+        ..Binding::new(run.clone(), now, params)
     })
 }
 
@@ -209,10 +212,11 @@ pub fn params_of(
     loaded: &Loaded,
     choices: &Choices,
     now: Timestamp,
+    mode: Mode,
 ) -> Result<Map<String, Value>, Failure> {
     let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
     let (mut given, file) = told(context, loaded, choices)?;
-    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices, now)?;
+    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices, (now, mode))?;
     params::bind(&loaded.runbook.params, &given, file.as_ref(), now).map_err(refused)
 }
 
@@ -357,7 +361,8 @@ pub fn objectives(objectives: &Objectives) -> Value {
 }
 
 fn announce(context: &Context, dir: &RunDir, plan: &Plan) {
-    talk(format_args!("run {} · {} · state in {}", plan.run, plan.runbook.name, dir.path.display()));
+    let word = if plan.is_drill() { "drill" } else { "run" };
+    talk(format_args!("{word} {} · {} · state in {}", plan.run, plan.runbook.name, dir.path.display()));
     if !context.quiet && !std::io::stderr().is_terminal() {
         talk(format_args!("after a crash: regrow resume {}", plan.run));
     }

@@ -6,6 +6,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::looking::{self, print, print_json};
 use super::status::progress;
+use crate::model::record::SkipReason;
 use crate::view::commands::{what, who_now, whom};
 use crate::view::logs::{last_lines, of_step};
 use crate::view::page::Page;
@@ -65,6 +66,9 @@ pub fn text(view: &RunView, step: &StepView, paint: Paint) -> Page {
     if let Some(intent) = &state.intent {
         values("inputs", &as_map(&with_placeholders(&intent.inputs)), &mut out);
         lines("changes", &intent.changes, &mut out);
+    }
+    if let Some(planned) = state.skipped.as_ref().and_then(SkipReason::planned) {
+        lines("would change", &planned.changes, &mut out);
     }
     state.outputs.iter().for_each(|outputs| values("outputs", outputs, &mut out));
     log(view, step, &mut out);

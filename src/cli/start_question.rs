@@ -8,6 +8,7 @@ use super::context::Context;
 use super::failure::NOT_MEANT;
 use super::looking::tell;
 use super::{Failure, run};
+use crate::model::record::Mode;
 use crate::plan::Plan;
 use crate::plan::staffing::Staffing;
 use crate::runbook::Loaded;
@@ -22,7 +23,7 @@ pub fn ask_for_missing(
     given: &mut Vec<(String, String)>,
     file: Option<&ParamFile>,
     choices: &Choices,
-    now: Timestamp,
+    (now, mode): (Timestamp, Mode),
 ) -> Result<(), Failure> {
     if !context.interactive {
         return Ok(());
@@ -46,7 +47,8 @@ pub fn ask_for_missing(
         let params: String =
             given.iter().map(|(name, value)| format!(" --param {name}={}", params::quoted(value))).collect();
         let mut page = Page::new();
-        page.command(format_args!("next time: regrow run {}{params}", choices.file.display()));
+        let word = if mode == Mode::Drill { "drill" } else { "run" };
+        page.command(format_args!("next time: regrow {word} {}{params}", choices.file.display()));
         tell(page);
     }
     Ok(())
@@ -77,6 +79,9 @@ pub fn ask(context: &Context, plan: &Plan, args: &RunArgs, changes: &[String]) -
 fn summary(plan: &Plan) -> Vec<String> {
     let book = &plan.runbook;
     let mut lines = vec![format!("{} · {}", book.name, book.title.as_deref().unwrap_or("no title"))];
+    if plan.is_drill() {
+        lines.insert(0, "DRILL: the steps are done beside production, planned, or left out".into());
+    }
     let local = plan.started_at.to_zoned(jiff::tz::TimeZone::system());
     lines.push(format!("now: {} UTC, {} here", plan.started_at.strftime("%F %T"), local.strftime("%F %T %Z")));
     lines.extend(plan.params.iter().map(|(name, value)| format!("{name}: {value}")));

@@ -4,13 +4,13 @@ use super::context::Context;
 use super::failure::Failure;
 use super::holds;
 use super::looking::{self, print, print_json};
-use crate::model::record::Mode;
 use crate::model::step::StepState;
 use crate::model::{RunStatus, Status};
 use crate::view::commands::{who_now, whom};
+use crate::view::drill::Rehearsed;
 use crate::view::page::Page;
 use crate::view::paint::Paint;
-use crate::view::tell::paused;
+use crate::view::tell::{paused, why_skipped};
 use crate::view::words::{clock, count, grouped, stamp};
 use crate::view::{RunView, StepView, json};
 
@@ -46,7 +46,7 @@ pub fn text(view: &RunView, paint: Paint, all: bool) -> Page {
 }
 
 fn head(view: &RunView, paint: Paint, out: &mut Page) {
-    let drill = if view.mode() == Some(Mode::Drill) { "  DRILL" } else { "" };
+    let drill = if view.is_drill() { "  DRILL" } else { "" };
     out.line(format_args!("{}  {}{drill}", paint.bold(view.id.as_str()), view.called()));
     if view.is_abandoned() {
         out.line(format_args!("{}", paint.alarm("NOBODY EXECUTES THIS RUN")));
@@ -57,6 +57,9 @@ fn head(view: &RunView, paint: Paint, out: &mut Page) {
         out.line(format_args!("          {how}"));
     }
     out.line(format_args!("time      {}", view.clock_line()));
+    if let Some(rehearsed) = view.rehearsed() {
+        out.line(format_args!("drill     {rehearsed}"));
+    }
     if let Some(at) = view.expected_end() {
         out.line(format_args!("ends      about {}", stamp(at)));
     }
@@ -127,6 +130,10 @@ fn remark(view: &RunView, step: &StepView) -> String {
     }
     parts.extend(view.is_overdue(step).then(|| "BEYOND ITS DEADLINE".into()));
     parts.extend(state.wait.iter().filter(|_| view.state.ended.is_none()).map(|it| format!("waits {}", it.wait)));
+    parts.extend(step.drill.filter(|it| *it != Rehearsed::AsIs).map(|it| match &state.skipped {
+        Some(why) => why_skipped(&step.address, why),
+        None => it.word().into(),
+    }));
     parts.extend(state.by_hand.then(|| "by hand".into()));
     parts.extend(state.adopted.then(|| "adopted".into()));
     parts.extend(step.blocked_by.as_ref().map(|need| format!("by `{need}`")));

@@ -17,6 +17,7 @@ use super::group;
 use super::intent;
 use super::live::Live;
 use super::people::contacts;
+use super::rehearsal;
 use super::time;
 use crate::kind::Role;
 use crate::model::record::{Ask, AskKind, Contact, Escalation, Event, StepIntended};
@@ -81,6 +82,7 @@ pub fn approval_of(
     bound_to: &Value,
     mut shown: Vec<String>,
 ) -> Event {
+    rehearsal::mark(plan, &mut shown);
     if let Some(said) = &plan.step(node).in_place {
         shown.insert(0, format!("IN PLACE: what it replaces cannot be had back; {}", said.words()));
     }
@@ -223,7 +225,7 @@ pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Even
         |name: &str| inputs.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
     let lines = |text: Option<String>| text.unwrap_or_default().lines().map(str::to_string).collect::<Vec<_>>();
     let names = |name: &str| -> Vec<String> { serde_json::from_value(inputs[name].clone()).unwrap_or_default() };
-    let (what, shown) = match plan.kinds[node].name() {
+    let (what, mut shown) = match plan.kinds[node].name() {
         "manual.approval" => (AskKind::Approval, lines(text("show"))),
         "manual.notice" => {
             let acknowledged = inputs.get("acknowledge").and_then(Value::as_bool).unwrap_or(false);
@@ -234,6 +236,7 @@ pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Even
         }
         _ => (AskKind::Task, lines(text("instructions"))),
     };
+    rehearsal::mark(plan, &mut shown);
     let (from, by_starter) = (names("from"), inputs.get("by_starter").and_then(Value::as_bool).unwrap_or(true));
     let people = contacts(plan, state, &from, by_starter);
     let ask = Ask {

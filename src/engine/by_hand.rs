@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::model::answer::option;
 use crate::model::{Fault, RunState, sealed};
 use crate::plan::Plan;
-use crate::runbook::catalog::{Known, Late, OutputType, Shape};
+use crate::runbook::catalog::{Known, Late, Shape};
 
 /// Refuses unknown names, wrong types, and missing outputs that a later step reads without `default`.
 pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Value>) -> Result<(), String> {
@@ -17,8 +17,8 @@ pub fn check(plan: &Plan, node: usize, state: &RunState, given: &Map<String, Val
                     let known = shape.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
                     return Err(format!("`{address}` has no output `{name}`; it has {known}"));
                 }
-                Some(kind) if !fits(*kind, value) => {
-                    return Err(format!("output `{name}` of `{address}` should be {}", word(*kind)));
+                Some(kind) if !kind.takes(value) => {
+                    return Err(format!("output `{name}` of `{address}` should be {}", kind.what()));
                 }
                 Some(_) => {}
             }
@@ -102,31 +102,4 @@ pub fn refuse_skip(plan: &Plan, node: usize) -> Result<(), String> {
 /// The option by which a person gives an output.
 fn said(plan: &Plan, node: usize, name: &str) -> String {
     option(name, plan.puts_out(node).is_secret(name))
-}
-
-fn fits(kind: OutputType, value: &Value) -> bool {
-    match kind {
-        OutputType::Text | OutputType::Timestamp => value.is_string(),
-        OutputType::Integer => value.is_i64() || value.is_u64(),
-        OutputType::Number => value.is_number(),
-        OutputType::Boolean => value.is_boolean(),
-        OutputType::List => value.is_array(),
-        OutputType::Map => value.is_object(),
-        OutputType::Connection => value.is_string() || value.is_object(),
-        OutputType::Secret => sealed::read(value).is_some(),
-    }
-}
-
-fn word(kind: OutputType) -> &'static str {
-    match kind {
-        OutputType::Text => "text",
-        OutputType::Timestamp => "a timestamp",
-        OutputType::Integer => "an integer",
-        OutputType::Number => "a number",
-        OutputType::Boolean => "true or false",
-        OutputType::List => "a list",
-        OutputType::Map => "a map",
-        OutputType::Connection => "a connection: a URL, or `{url: …}`",
-        OutputType::Secret => "given on stdin, since it is secret: --secret-output NAME",
-    }
 }

@@ -17,6 +17,7 @@ use super::holds;
 use super::intent;
 use super::late;
 use super::live::{Known, Live};
+use super::rehearsal;
 use super::repairs;
 use super::retry;
 use super::tell;
@@ -178,6 +179,9 @@ pub(super) fn start(
     let address = plan.address(node);
     if plan.is_left_out(node) {
         return skip(plan, node, SkipReason::Person, decision);
+    }
+    if let Some(event) = rehearsal::instead(plan, state, node) {
+        return decision.events.push(event);
     }
     if let Some(millis) = retry::due_in(state.step(address), now) {
         return decision.wake_in(millis);

@@ -129,8 +129,8 @@ fn ends_at_once(plan: &Plan, node: usize) -> bool {
     skipped || fails || plan.kinds[node].role() == Role::Intrinsic
 }
 
-/// By its condition, on request, or because a need ended outside its `when`.
+/// By its condition, on request, because a need ended outside its `when`, or because a drill does not do it.
 fn may_be_skipped(plan: &Plan, node: usize) -> bool {
     let by_need = plan.graph.nodes[node].needs.iter().any(|(_, when)| when.is_some());
-    by_need || plan.step(node).condition.is_some() || plan.is_left_out(node)
+    by_need || plan.step(node).condition.is_some() || plan.is_left_out(node) || plan.is_drill()
 }

@@ -9,7 +9,7 @@ use super::ask;
 use super::decide::{Decision, done_at_once, skip};
 use super::tries;
 use crate::kind::Outputs;
-use crate::model::record::{Event, SkipReason};
+use crate::model::record::Event;
 use crate::model::step::Asked;
 use crate::model::{Fault, Item, RunState, Status};
 use crate::plan::{Plan, include, items};
@@ -163,8 +163,8 @@ pub fn close(plan: &Plan, state: &RunState, node: usize, decision: &mut Decision
         let step = plan.address(node).clone();
         return decision.events.push(Event::StepUnproven { step, checks: Vec::new(), fault });
     }
-    if tries::is_left_out(plan, state, node) {
-        return skip(plan, node, SkipReason::Person, decision);
+    if let Some(why) = tries::left_out(plan, state, node) {
+        return skip(plan, node, why, decision);
     }
     let outputs = if plan.is_body(node) { include::outputs(plan, state, node) } else { Ok(Outputs::new()) };
     match outputs {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::command::{Command, RenderedProof};
 use super::decide::{Decision, must_look_first};
 use super::live::Live;
+use super::rehearsal;
 use crate::kind::{AnyKind, Made, Op, RawOp, places};
 use crate::model::ledger::LedgerEntry;
 use crate::model::record::{Check, Event, StepIntended};
@@ -18,6 +19,7 @@ use crate::runbook::template::holds_secret;
 /// The rendered `with`, secrets as placeholders.
 pub fn inputs(plan: &Plan, state: &RunState, node: usize) -> Result<Value, Fault> {
     let inputs = plan.step(node).with.render(&RunScope::of(plan, state, node))?;
+    let inputs = plan.beside(node, inputs, &state.ledger);
     refuse_shown(&inputs, plan.kinds[node])?;
     Ok(inputs)
 }
@@ -66,8 +68,11 @@ fn raw(plan: &Plan, node: usize, step: &StepState, attempt: u32, params: Value) 
     }
 }
 
-/// Intent and start of the first phase.
+/// Intent and start of the first phase. The one door to it, so that a drill starts nothing that it only plans.
 pub fn write(plan: &Plan, state: &RunState, live: &mut Live, node: usize, inputs: Value, decision: &mut Decision) {
+    if let Some(event) = rehearsal::planned(plan, state, live, node, &inputs) {
+        return decision.events.push(event);
+    }
     let step = state.step(plan.address(node));
     let prepared = live.prepared.remove(&node);
     let (prior, changes, creates) = prepared.map_or_else(Default::default, |p| (p.prior, p.changes, p.creates));
@@ -193,7 +198,7 @@ fn proofs(plan: &Plan, state: &RunState, node: usize) -> Result<Vec<RenderedProo
     let scope = RunScope { own: step.outputs.as_ref(), ..RunScope::of(plan, state, node) };
     let mut proofs = Vec::new();
     for proof in &plan.step(node).verify {
-        let with = proof.with.render(&scope)?;
+        let with = plan.proof_beside(state, node, proof.with.render(&scope)?);
         let op = raw(plan, node, step, step.attempts.max(1), with.clone());
         proofs.push(RenderedProof { proof: proof.clone(), with, op, names: names(&scope, proof) });
     }

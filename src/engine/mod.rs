@@ -37,6 +37,7 @@ pub mod live;
 pub mod opening;
 mod people;
 mod react;
+mod rehearsal;
 mod repairs;
 mod retry;
 pub mod tell;

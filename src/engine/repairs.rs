@@ -30,7 +30,7 @@ pub fn answer(plan: &Plan, state: &RunState, node: usize, mut fault: Fault) -> A
     }
     let against: Vec<&Repair> = plan.step(node).repairs.iter().filter(|repair| repair.when.is_of(&fault)).collect();
     for repair in against {
-        let Some(by) = plan.repair(node, &repair.by).filter(|by| !plan.is_left_out(*by)) else { continue };
+        let Some(by) = plan.repair(node, &repair.by).filter(|by| !plan.is_never_done(*by)) else { continue };
         let by = plan.address(by);
         if let Some(done) = state.step(step).repaired(by).filter(|done| done.times >= repair.attempts) {
             fault.causes.push(format!("`{by}` was done against it {}, as often as it may be", done.often()));

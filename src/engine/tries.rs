@@ -10,7 +10,7 @@ use super::frontier::Readiness;
 use super::group;
 use super::live::Live;
 use super::undo;
-use crate::model::record::{Event, SkipReason};
+use crate::model::record::{Event, NotDone, SkipReason};
 use crate::model::{RunState, Status};
 use crate::plan::{Plan, include};
 
@@ -41,11 +41,17 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
     }
 }
 
-/// Whether no way succeeded because people left out what was left to try: then they go on without it.
-pub fn is_left_out(plan: &Plan, state: &RunState, node: usize) -> bool {
-    let by_hand = |way: usize| state.step(plan.address(way)).skipped == Some(SkipReason::Person);
+/// Why no way succeeded, where people or a drill left out what was left to try: then it goes on without it.
+pub fn left_out(plan: &Plan, state: &RunState, node: usize) -> Option<SkipReason> {
     let tries = plan.is_body(node) && plan.step(node).tries();
-    tries && include::winner(plan, state, node).is_none() && plan.ways(node).any(by_hand)
+    if !tries || include::winner(plan, state, node).is_some() {
+        return None;
+    }
+    plan.ways(node).find_map(|way| match state.step(plan.address(way)).skipped {
+        Some(SkipReason::Person) => Some(SkipReason::Person),
+        Some(SkipReason::Drill(_)) => Some(SkipReason::Drill(NotDone::Lacks(plan.address(way).clone()))),
+        _ => None,
+    })
 }
 
 /// Whether a failure of the step is no failure of the run: another way stands behind the one it lies in, and begins once this one

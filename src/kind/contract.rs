@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::context::{ReadCx, WorkCx, WriteCx};
 use super::op::{Op, Outputs};
+use super::rehearsal::{Rehearsal, Scratch};
 use super::stock::Shelf;
 use crate::model::ledger::{LedgerEntry, Made};
 use crate::model::{Effect, Fault};
@@ -200,6 +201,16 @@ pub trait Kind: Send + Sync + 'static {
     /// Whether what it replaces cannot be had back from what it keeps: then the step has to say so, and people agree first.
     fn in_place(&self, _with: &Late<'_>) -> InPlace {
         InPlace::No
+    }
+
+    /// What a drill does with it, where the runbook does not say it: a drill cannot touch production. What changes something is
+    /// only planned, unless the kind knows how to do the same beside. `with` may be as it is written, or rendered; the answer for
+    /// what is rendered counts.
+    fn drill(&self, with: &Late<'_>, _scratch: &Scratch<'_>) -> Rehearsal {
+        match (Self::ROLE, self.effect(with)) {
+            (Role::Probe | Role::Intrinsic, _) | (Role::Step, Effect::Read | Effect::Human) => Rehearsal::AsIs,
+            (Role::Step, _) => Rehearsal::Planned,
+        }
     }
 
     /// The names that `undo:` takes.

@@ -13,6 +13,7 @@ use super::context::{ReadCx, WorkCx, WriteCx};
 use super::contract::{Foresight, Found, Kind, Next, Prepared, Role, Undone};
 use super::op::{Op, Outputs};
 use super::places::{of_field, resolved};
+use super::rehearsal::{Rehearsal, Scratch};
 use super::stock::Shelf;
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, RetryClass};
@@ -44,6 +45,7 @@ pub trait AnyKind: Send + Sync {
     fn foresee(&self, with: &Late<'_>) -> Foresight;
 
     fn in_place(&self, with: &Late<'_>) -> InPlace;
+    fn drill(&self, with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal;
 
     fn undos(&self) -> &'static [&'static str];
     fn prepare<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Prepared<Value>>;
@@ -124,6 +126,10 @@ impl<K: Kind> AnyKind for K {
 
     fn in_place(&self, with: &Late<'_>) -> InPlace {
         Kind::in_place(self, with)
+    }
+
+    fn drill(&self, with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal {
+        Kind::drill(self, with, scratch)
     }
 
     fn undos(&self) -> &'static [&'static str] {

@@ -10,6 +10,7 @@ pub mod erased;
 pub mod kept;
 pub mod op;
 pub mod places;
+pub mod rehearsal;
 pub mod stock;
 
 pub use crate::model::ledger::Made;
@@ -17,3 +18,4 @@ pub use context::{ReadCx, WorkCx, WriteCx};
 pub use contract::{Foresight, Found, Kind, Next, Prepared, Role, Settles, Undone};
 pub use erased::{AnyKind, RawOp};
 pub use op::{Op, Outputs};
+pub use rehearsal::{Rehearsal, Scratch};

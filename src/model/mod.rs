@@ -18,6 +18,7 @@ pub mod repaired;
 pub mod run;
 pub mod sealed;
 pub mod secret;
+pub mod skipped;
 pub mod started;
 pub mod status;
 pub mod step;

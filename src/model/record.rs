@@ -19,6 +19,7 @@ use super::wait::Wait;
 pub use super::started::{Mode, OnFailure, RunStarted};
 
 pub use super::ask::{Ask, AskKind, Contact, Escalation};
+pub use super::skipped::{NotDone, Planned, SkipReason};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -378,22 +379,6 @@ pub struct Check {
     /// What has to be the same over all items of the step, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub compared: Map<String, Value>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipReason {
-    /// Its `if` is false.
-    Condition,
-    /// A need ended outside `when`.
-    Need(Address),
-    Person,
-    /// A hold that stays when a person aborts.
-    Kept,
-    /// Of a hold that nothing under it needs, or that was not taken.
-    NotNeeded,
-    /// Of a repair: its step did not come to need it.
-    NoFault,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

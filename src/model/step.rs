@@ -307,6 +307,7 @@ impl StepState {
             }
             Event::StepSkipped { why, .. } => {
                 self.end(moment);
+                self.outputs = why.planned().map(|planned| planned.outputs.clone());
                 self.skipped = Some(why.clone());
             }
             Event::StepReopened { generation, .. } => self.reopen(*generation),

@@ -10,6 +10,7 @@ use crate::model::step::StepState;
 use crate::model::{Effect, RunState, Status};
 use crate::runbook::ast::Proof;
 use crate::runbook::catalog::{Late, OutputType, Shape};
+use crate::runbook::drill::Way;
 use crate::runbook::template::{SECRET, Scope};
 use crate::runbook::tree::Tree;
 
@@ -26,6 +27,8 @@ pub struct StepForecast {
     /// The whole `with`, if nothing in it is unknown; secrets as placeholders.
     pub known: Option<Value>,
     pub outputs: Vec<String>,
+    /// A drill only looks at what it would change.
+    pub only_planned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,12 +90,32 @@ fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize,
     let step = plan.step(node);
     let with = &step.with;
     let entries = || with.entries().iter();
-    let inputs = entries().map(|entry| (entry.key.text.clone(), input(&entry.value, scope, later))).collect();
+    let mut inputs: Map<String, Value> =
+        entries().map(|entry| (entry.key.text.clone(), input(&entry.value, scope, later))).collect();
     let known = if is_known(with, scope) { with.render(scope).ok() } else { None };
-    let foresight = plan.kinds[node].foresee(&Late { value: &as_far_as_known(with, later) });
+    let known = known.map(|known| plan.beside(node, known, &[]));
+    let said = as_far_as_known(with, later);
+    let given = plan.beside(node, said.clone(), &[]);
+    if given != said {
+        replaced(&mut inputs, &said, &given);
+    }
+    let mut foresight = plan.kinds[node].foresee(&Late { value: &given });
+    let only_planned = plan.is_only_planned(node, &given, &[]);
+    if only_planned {
+        let untouched = std::mem::take(&mut foresight.touches);
+        foresight.reads.extend(untouched);
+    }
     let probe = |proof: &Proof| (proof.probe.clone(), as_far_as_known(&proof.with, later));
     let probes = step.verify.iter().map(probe).collect();
-    StepForecast { node, verdict, inputs, foresight, probes, known, outputs: named(plan.puts_out(node)) }
+    StepForecast { node, verdict, inputs, foresight, probes, known, outputs: named(plan.puts_out(node)), only_planned }
+}
+
+/// What a drill gives a step in the place of what is written.
+fn replaced(inputs: &mut Map<String, Value>, said: &Value, given: &Value) {
+    inputs.retain(|name, _| given.get(name).is_some());
+    for (name, value) in given.as_object().into_iter().flatten().filter(|(name, value)| said.get(name) != Some(value)) {
+        inputs.insert(name.clone(), json!({ "value": shown(value.clone()) }));
+    }
 }
 
 /// The values; templates stay where they read what only the run will tell.
@@ -121,11 +144,12 @@ fn of_list(plan: &Plan, node: usize, verdict: Verdict) -> StepForecast {
     };
     let inputs = Map::from_iter([("foreach".to_string(), items)]);
     let (foresight, probes) = (Foresight::default(), Vec::new());
-    StepForecast { node, verdict, inputs, foresight, probes, known: None, outputs: Vec::new() }
+    let (known, outputs, only_planned) = (None, Vec::new(), false);
+    StepForecast { node, verdict, inputs, foresight, probes, known, outputs, only_planned }
 }
 
 fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -> Verdict {
-    if plan.is_left_out(node) {
+    if plan.is_never_done(node) || plan.way(node) == Some(Way::Stub) {
         return Verdict::WouldSkip;
     }
     // Only a failure of its step would begin it.

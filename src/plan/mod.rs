@@ -5,6 +5,7 @@ pub mod include;
 pub mod items;
 pub mod outline;
 mod reads;
+pub mod rehearsal;
 pub mod saved;
 pub mod schedule;
 pub mod scope;
@@ -38,6 +39,8 @@ use outline::Outline;
 pub struct Plan {
     pub run: RunId,
     pub mode: Mode,
+    /// Of a drill: what it made is not taken away at its end.
+    pub keep: bool,
     /// When the run started, as templates see it.
     pub started_at: Timestamp,
     pub outage_began: Option<Timestamp>,
@@ -69,6 +72,7 @@ pub struct Plan {
 pub struct Binding {
     pub run: RunId,
     pub mode: Mode,
+    pub keep: bool,
     pub started_at: Timestamp,
     pub outage_began: Option<Timestamp>,
     pub params: Map<String, Value>,
@@ -89,6 +93,7 @@ impl Binding {
         Self {
             run,
             mode: Mode::Real,
+            keep: false,
             started_at,
             outage_began: None,
             params,
@@ -110,11 +115,13 @@ impl Plan {
         binding: Binding,
         kind: impl Fn(&str) -> Option<&'static dyn AnyKind>,
     ) -> Result<Self, Fault> {
+        let runbook = if binding.mode == Mode::Drill { runbook.rehearsed(binding.keep) } else { runbook };
         let graph = Graph::of(&runbook).map_err(|why| Fault::new("RG1007", why))?;
         let digest = digest(source_digest, &binding);
         let Binding {
             run,
             mode,
+            keep,
             started_at,
             outage_began,
             params,
@@ -128,6 +135,7 @@ impl Plan {
         let mut plan = Self {
             run,
             mode,
+            keep,
             started_at,
             outage_began,
             runbook,
@@ -349,7 +357,10 @@ fn find_kinds(
 /// Stands for everything that decides what a run does: changed, the run may not simply go on (G13).
 fn digest(source: &str, binding: &Binding) -> String {
     let skipped: Vec<&str> = binding.skipped.iter().map(Address::as_str).collect();
-    let bound = serde_json::json!([source, binding.mode, binding.params, skipped, binding.outage_began]);
+    let mut bound = serde_json::json!([source, binding.mode, binding.params, skipped, binding.outage_began]);
+    if let (true, Some(bound)) = (binding.keep, bound.as_array_mut()) {
+        bound.push("keep".into());
+    }
     Sha256::digest(bound.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

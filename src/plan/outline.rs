@@ -11,6 +11,7 @@ use crate::graph::{Graph, Role};
 use crate::model::{Address, Effect};
 use crate::runbook::ast::{Ended, OnItemFailure, Runbook};
 use crate::runbook::catalog::Shape;
+use crate::runbook::drill::Way;
 use crate::runbook::holds::{Held, Part, id};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -68,6 +69,9 @@ pub struct OutlineStep {
     /// The takes of the holds that it, or what it lies in, is under.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub under: Vec<usize>,
+    /// What its author says of drills.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Way>,
     /// What is said of a change whose old state cannot be had back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_place: Option<String>,
@@ -148,6 +152,7 @@ impl Outline {
                 held: step.held.as_deref().cloned(),
                 mends: graph.mends(runbook, node),
                 under: under(runbook, graph, node),
+                drill: step.in_drill().filter(|way| *way != Way::Untaken),
                 in_place: step.in_place.as_ref().map(|said| said.words()),
                 read,
                 secret,

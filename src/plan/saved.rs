@@ -26,6 +26,8 @@ pub struct SavedPlan {
     pub version: u32,
     pub run: RunId,
     pub mode: Mode,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep: bool,
     /// The runbook as it was named on the command line, made absolute.
     pub runbook: PathBuf,
     pub base: PathBuf,
@@ -72,6 +74,7 @@ impl SavedPlan {
             version: 1,
             run: plan.run.clone(),
             mode: plan.mode,
+            keep: plan.keep,
             runbook: runbook.to_path_buf(),
             base: plan.base.clone(),
             copy: first_copy(),
@@ -171,6 +174,7 @@ impl SavedPlan {
         Binding {
             run: self.run.clone(),
             mode: self.mode,
+            keep: self.keep,
             started_at: self.started_at,
             outage_began: self.outage_began,
             params: self.params.clone(),

@@ -109,7 +109,7 @@ impl RunScope<'_> {
     }
 
     /// The step of that id beside the template, or around it in the same file.
-    fn find(&self, id: &str) -> Option<usize> {
+    pub(super) fn find(&self, id: &str) -> Option<usize> {
         let (graph, id) = (&self.plan.graph, Address::top(id));
         for unit in self.units() {
             let beside = graph.find(self.plan.address(unit).under(&id).as_str());
@@ -128,7 +128,12 @@ impl RunScope<'_> {
     fn step(&self, id: &str, rest: &[&str]) -> Option<Value> {
         let node = self.find(id)?;
         let step = self.state.step(self.plan.address(node));
-        let has_outputs = matches!(step.status, Status::Succeeded | Status::Verifying | Status::Unproven);
+        let has_outputs = match step.status {
+            Status::Succeeded | Status::Verifying | Status::Unproven => true,
+            // As far as a drill foresees them.
+            Status::Skipped => step.skipped.as_ref().is_some_and(|why| why.planned().is_some()),
+            _ => false,
+        };
         match rest {
             ["outputs", name, rest @ ..] if has_outputs && self.plan.is_body(node) => {
                 include::output(self.plan, self.state, node, name, rest)

@@ -341,9 +341,8 @@ mod tests {
         }
         let mut found = backup("b", "s", "Completed", "2026-11-20T00:01:00Z");
         let location = |phase: &str, synced: &str| json!({"status": {"phase": phase, "lastSyncedTime": synced}});
-        let code = |backup: &Value, location: Option<Value>| {
-            judge_location(backup, location).err().map(|fault| fault.code)
-        };
+        let code =
+            |backup: &Value, location: Option<Value>| judge_location(backup, location).err().map(|fault| fault.code);
         assert_eq!(code(&found, None).as_deref(), Some("RG3104"));
         assert_eq!(code(&found, Some(location("Unavailable", ""))).as_deref(), Some("RG3104"));
         assert_eq!(code(&found, Some(location("Available", ""))), None, "it was made here");

@@ -25,8 +25,30 @@ pub enum Tone {
 /// So many open matters are told of at once.
 const MOST_NAMED: usize = 3;
 
+/// And so many steps that a drill did not prove.
+const MOST_UNPROVEN: usize = 12;
+
 pub fn answers(report: &Postmortem) -> Vec<Answered> {
-    vec![is_it_back(report), how_long(report), what_was_lost(report), what_is_open(report)]
+    let mut answers = vec![is_it_back(report), how_long(report), what_was_lost(report), what_is_open(report)];
+    answers.extend(what_was_rehearsed(report));
+    answers
+}
+
+/// Of a drill: what it says nothing of. Whoever reads that all went well should know of what.
+fn what_was_rehearsed(report: &Postmortem) -> Option<Answered> {
+    let view = report.steps.view();
+    if !view.is_drill() {
+        return None;
+    }
+    let open: Vec<String> = view.not_rehearsed().map(|step| format!("`{}`", step.address)).collect();
+    let named = open.iter().take(MOST_UNPROVEN).cloned().collect::<Vec<_>>().join(", ");
+    let more =
+        if open.len() > MOST_UNPROVEN { format!(" and {} more", open.len() - MOST_UNPROVEN) } else { String::new() };
+    let parts = view.rehearsed().map(|parts| format!("{parts}.")).unwrap_or_default();
+    Some(match open.is_empty() {
+        true => answered("What did it not prove?", format!("Nothing was left out. {parts}"), Tone::Well),
+        false => answered("What did it not prove?", format!("{named}{more}. {parts}"), Tone::Plain),
+    })
 }
 
 /// Said before all else: users see it, and nobody takes it away by himself.
@@ -50,6 +72,9 @@ fn is_it_back(report: &Postmortem) -> Answered {
     let (mut text, tone) = match report.state {
         RunStatus::Succeeded if taken_back > 0 => {
             (format!("In part, since {at}: {} taken back since.", were(taken_back)), Tone::Badly)
+        }
+        RunStatus::Succeeded if report.steps.view().is_drill() => {
+            (format!("What was rehearsed worked, until {at}. {}", proof(report)), Tone::Well)
         }
         RunStatus::Succeeded => (format!("Yes, since {at}. {}", proof(report)), Tone::Well),
         RunStatus::Failed => (format!("No: the run failed at {at}.{}", last_decision(report)), Tone::Badly),

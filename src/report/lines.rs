@@ -12,6 +12,7 @@ use crate::model::{Address, Answer, Fault, RunState, Status, Verb};
 use crate::plan::outline::Outline;
 use crate::view::book::Book;
 use crate::view::commands::{Way, whom};
+use crate::view::drill::would;
 use crate::view::tell::line;
 use crate::view::words::stamp_word;
 use crate::view::{Commands, Observer, clean};
@@ -102,6 +103,7 @@ impl Teller {
             Event::StepLate { step, .. } => self.ways(step, Status::Late, state),
             Event::WaitBegan { step, .. } => self.ways(step, Status::Waiting, state),
             Event::StepDoubted { step, .. } => self.ways(step, Status::Unknown, state),
+            Event::StepSkipped { why, .. } => would(why).collect(),
             Event::RunEnded { .. } => self.beside_end(state),
             Event::RunPaused | Event::ExecutorStopped { .. } => vec![format!("go on with: {}", self.commands.resume())],
             _ => Vec::new(),

@@ -169,14 +169,15 @@ fn outcome(view: &RunView) -> String {
     let since = if view.outage_began().is_some() { "after the outage began" } else { "after the start" };
     let bad: Vec<&StepView> = view.steps.iter().filter(|step| derive::needs_attention(step)).collect();
     let bad = some_names(&bad);
+    let what = if view.is_drill() { "drill" } else { "recovery" };
     match view.status {
-        RunStatus::Succeeded => format!("The recovery succeeded {took} {since}: {}.", view.counts()),
-        RunStatus::Failed => format!("The recovery failed {took} {since}{bad}."),
-        RunStatus::Aborted => format!("The recovery was aborted {took} {since}{bad}."),
-        RunStatus::Undone => format!("The recovery was taken back {took} {since}."),
+        RunStatus::Succeeded => format!("The {what} succeeded {took} {since}: {}.", view.counts()),
+        RunStatus::Failed => format!("The {what} failed {took} {since}{bad}."),
+        RunStatus::Aborted => format!("The {what} was aborted {took} {since}{bad}."),
+        RunStatus::Undone => format!("The {what} was taken back {took} {since}."),
         RunStatus::Running | RunStatus::Waiting | RunStatus::Paused | RunStatus::Ending => {
             let nobody = if view.is_abandoned() { ", and nobody executes it" } else { "" };
-            format!("The recovery has not ended: it is {}{nobody}, {took} {since}{bad}.", view.status.word())
+            format!("The {what} has not ended: it is {}{nobody}, {took} {since}{bad}.", view.status.word())
         }
     }
 }

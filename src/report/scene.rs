@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::journal::store::RunDir;
-use crate::model::record::{End, Event};
+use crate::model::record::{End, Event, Mode};
 use crate::model::{Address, Record, RunState, Status};
 use crate::plan::outline::{Outline, OutlineStep};
 use crate::provider::process::{JobFiles, latest_pulse};
@@ -125,7 +125,9 @@ impl Scene {
 
     fn begin(&mut self, state: &RunState) {
         let Some(started) = state.started() else { return };
-        self.title = if started.title.is_empty() { started.runbook.clone() } else { started.title.clone() };
+        let drill = if started.mode == Mode::Drill { "DRILL " } else { "" };
+        let title = if started.title.is_empty() { &started.runbook } else { &started.title };
+        self.title = format!("{drill}{title}");
         self.began = state.started_at.as_ref().map(|moment| moment.at);
         self.outage = started.outage_began;
         let rto = started.objectives.get("rto").and_then(Value::as_str).and_then(|text| duration::parse(text).ok());

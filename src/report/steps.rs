@@ -16,6 +16,7 @@ use crate::model::step::StepState;
 use crate::model::time::Moment;
 use crate::model::{Address, Fault, Status};
 use crate::plan::schedule;
+use crate::view::drill::{Rehearsed, would};
 use crate::view::tell::why_skipped;
 use crate::view::words::{shown, span};
 use crate::view::{RunView, StepView};
@@ -70,6 +71,9 @@ pub struct StepReport<'a> {
     pub outputs: Option<&'a Map<String, Value>>,
     pub fault: Option<&'a Fault>,
     pub evidence: Option<&'a str>,
+    /// What became of it in a drill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Rehearsed>,
     pub finally: bool,
     #[serde(skip)]
     pub is_group: bool,
@@ -201,6 +205,7 @@ impl Steps {
             outputs: state.outputs.as_ref(),
             fault: state.fault.as_deref(),
             evidence: state.evidence(),
+            drill: step.drill,
             finally: step.finally,
             is_group: step.is_group,
         }
@@ -242,6 +247,12 @@ impl<'a> StepReport<'a> {
             format!("{verdict}: {}", it.text)
         }));
         remarks.extend(self.skipped.map(|why| why_skipped(self.id, why)));
+        remarks.extend(self.skipped.into_iter().flat_map(would));
+        remarks.extend(self.drill.filter(|_| self.skipped.is_none()).map(|it| it.word().to_string()));
+        // Whatever a command of the author touches, nobody else knows.
+        let by_command = self.kind == Some("command") || self.checks.iter().any(|check| check.probe == "command");
+        let trusted = self.drill.filter(|it| by_command && !it.proves_nothing());
+        remarks.extend(trusted.map(|_| "that its command only looks is trusted to its author".to_string()));
         remarks.extend(self.blocked_by.map(|need| format!("blocked by `{need}`")));
         remarks
     }

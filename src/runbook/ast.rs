@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
+use super::drill::{self, Drill};
 use super::expect::Expect;
 use super::holds::{Held, Hold};
 use super::repair::{Mends, Repair};
@@ -43,6 +44,8 @@ pub struct Runbook {
     /// See [`super::vars::resolve`].
     pub vars: IndexMap<String, Tree>,
     pub holds: IndexMap<String, Hold>,
+    /// What has another value in a drill.
+    pub drill: drill::Values,
     /// In the order of the file.
     pub steps: Vec<Step>,
     pub finally: Vec<Step>,
@@ -166,6 +169,8 @@ pub struct Step {
     pub repairs: Vec<Repair>,
     /// The step beside whose fault it is done against: it is one of its repairs.
     pub mends: Option<Box<Mends>>,
+    /// What it says of drills.
+    pub drill: Option<Box<Drill>>,
     /// The id.
     pub span: Span,
     /// The word that names the kind.
@@ -355,6 +360,7 @@ impl Runbook {
             tell: Vec::new(),
             vars: IndexMap::new(),
             holds: IndexMap::new(),
+            drill: drill::Values::default(),
             steps,
             finally: Vec::new(),
             outputs,

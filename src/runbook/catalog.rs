@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::model::Fault;
+use crate::model::{Fault, sealed};
 
 /// The kinds there are.
 pub trait Catalog: Sync {
@@ -182,6 +182,34 @@ impl OutputType {
         match self == other {
             true => Some(self),
             false => (any(self, other) || any(other, self)).then_some(OutputType::Connection),
+        }
+    }
+
+    /// Whether a value that somebody gives can stand for such an output.
+    pub fn takes(self, value: &Value) -> bool {
+        match self {
+            OutputType::Text | OutputType::Timestamp => value.is_string(),
+            OutputType::Integer => value.is_i64() || value.is_u64(),
+            OutputType::Number => value.is_number(),
+            OutputType::Boolean => value.is_boolean(),
+            OutputType::List => value.is_array(),
+            OutputType::Map => value.is_object(),
+            OutputType::Connection => value.is_string() || value.is_object(),
+            OutputType::Secret => sealed::read(value).is_some(),
+        }
+    }
+
+    pub fn what(self) -> &'static str {
+        match self {
+            OutputType::Text => "text",
+            OutputType::Timestamp => "a timestamp",
+            OutputType::Integer => "an integer",
+            OutputType::Number => "a number",
+            OutputType::Boolean => "true or false",
+            OutputType::List => "a list",
+            OutputType::Map => "a map",
+            OutputType::Connection => "a connection: a URL, or `{url: …}`",
+            OutputType::Secret => "given on stdin, since it is secret: --secret-output NAME",
         }
     }
 }

@@ -51,6 +51,7 @@ codes! {
     IDLE_HOLD "RG0242" "No step is under a hold"
     HOLD_MISPLACED "RG0243" "`under` where no hold can be taken"
     HOLD_READ_CHANGES "RG0244" "`read` of a hold may change something"
+    HALF_HELD "RG0245" "A drill would take a hold and not give it back, or the other way round"
 
     TEMPLATE_SYNTAX "RG0301" "A template that cannot be read"
     TEMPLATE_FORBIDDEN "RG0302" "A template where none is allowed"
@@ -105,6 +106,7 @@ codes! {
     IN_PLACE_UNSAID "RG0518" "A change in place that is not said to be one"
     IN_PLACE_UNAPPROVED "RG0519" "A change in place without an approval"
     NOT_IN_PLACE "RG0520" "`in_place` on a step that keeps what it replaces"
+    STUB "RG0521" "A stub puts out what its kind does not"
 
     KEY_LATER "RG0601" "A key that is not in this version"
     KIND_LATER "RG0602" "A kind that is not in this version"

@@ -12,6 +12,7 @@ pub mod check;
 pub mod codes;
 pub mod diagnostic;
 pub mod difference;
+pub mod drill;
 pub mod duration;
 pub mod expect;
 mod foreach;

@@ -129,6 +129,7 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "attempts": state.attempts,
         "started_at": state.started_at.as_ref().map(|it| it.at),
         "ended_at": view.ended_of(step).map(|it| it.at),
+        "drill": step.drill,
         "by_hand": state.by_hand,
         "adopted": state.adopted,
         "progress": progress,

@@ -11,6 +11,7 @@ pub mod book;
 pub mod clean;
 pub mod commands;
 pub mod derive;
+pub mod drill;
 pub mod follow;
 pub mod history;
 pub mod holds;
@@ -43,6 +44,8 @@ use crate::plan::outline::Outline;
 use crate::plan::saved::SavedPlan;
 use crate::provider::process::{JobFiles, latest_pulse, living};
 use crate::runbook::holds::Held;
+
+use drill::Rehearsed;
 
 pub use commands::Commands;
 
@@ -100,6 +103,8 @@ pub struct StepView {
     pub is_group: bool,
     /// Which part of a hold it is.
     pub held: Option<Held>,
+    /// What became of it, in a drill.
+    pub drill: Option<Rehearsed>,
 }
 
 /// Something that cannot be shown.
@@ -269,6 +274,7 @@ fn steps(outline: Option<&Outline>, state: &RunState, is_whole: bool) -> Vec<Ste
 
 fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize) -> StepView {
     let step = &outline.steps[node];
+    let is_drill = state.started().is_some_and(|it| it.mode == Mode::Drill);
     let mut status = frontier.statuses[node];
     let mut blocked_by = None;
     match (status, frontier.readiness(outline, node)) {
@@ -296,6 +302,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         in_place: step.in_place.clone(),
         is_group: step.members.is_some(),
         held: step.held.clone(),
+        drill: is_drill.then(|| Rehearsed::of(step, state.step(&step.address))).flatten(),
     }
 }
 
@@ -318,6 +325,7 @@ fn unplanned(address: &Address, step: &StepState) -> StepView {
         in_place: None,
         is_group: false,
         held: None,
+        drill: None,
     }
 }
 

@@ -90,6 +90,10 @@ impl RunView {
 
     /// One sentence to paste for customers: no ids, no codes, nothing of the inside.
     pub fn sentence(&self) -> String {
+        if self.is_drill() { format!("A drill, nothing is lost: {}", self.told()) } else { self.told() }
+    }
+
+    fn told(&self) -> String {
         let what = self.called();
         let for_how_long = self.recovery_seconds().map(|it| format!(" after {}", span_seconds(it))).unwrap_or_default();
         let at = self.state.ended_at.map(|at| format!(" at {}", stamp(at))).unwrap_or_default();

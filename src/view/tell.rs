@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::book::Book;
 use super::commands::{who as asked_of, who_now};
+use super::drill::not_done;
 use super::words::{clock, grouped, key_outputs, span, stamp};
 use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{
@@ -75,7 +76,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
 }
 
 fn run_started(it: &RunStarted) -> String {
-    let drill = if it.mode == Mode::Drill { ", a drill" } else { "" };
+    let drill = if it.mode == Mode::Drill { ", a DRILL beside production," } else { "" };
     let title = if it.title.is_empty() { String::new() } else { format!(": {}", it.title) };
     format!("run `{}` of `{}`{drill} is started by {}{title}", it.run, it.runbook, it.who.name)
 }
@@ -254,6 +255,7 @@ pub fn why_skipped(step: &Address, why: &SkipReason) -> String {
         SkipReason::Kept => "the hold is kept".into(),
         SkipReason::NotNeeded => "the hold is not needed".into(),
         SkipReason::NoFault => "there was nothing to repair".into(),
+        SkipReason::Drill(why) => not_done(why),
     }
 }
 

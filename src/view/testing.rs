@@ -62,6 +62,7 @@ pub fn outline(steps: &[(&str, &str, &str, &[&str])]) -> Outline {
         held: None,
         mends: None,
         under: Vec::new(),
+        drill: None,
         in_place: None,
         read: Vec::new(),
         secret: Vec::new(),
@@ -279,6 +280,7 @@ fn run_started(id: &RunId, at: Timestamp) -> RunStarted {
 
 fn saved(id: &RunId, started_at: Timestamp, outline: &Outline) -> SavedPlan {
     SavedPlan {
+        keep: false,
         items: Default::default(),
         earlier: Default::default(),
         version: 1,

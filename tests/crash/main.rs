@@ -5,6 +5,8 @@ mod cleanup;
 mod copies;
 mod copies_faults;
 mod damage;
+mod drill;
+mod drill_servers;
 mod edited;
 mod files;
 mod forms;

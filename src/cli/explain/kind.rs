@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{Field, fields};
 use crate::cli::kinds::{effect, effect_word, role, summary};
-use crate::kind::AnyKind;
+use crate::kind::{AnyKind, Rehearsal, Scratch};
 use crate::runbook::catalog::{Late, OutputType, Shape};
 
 pub fn text(kind: &dyn AnyKind) -> String {
@@ -15,6 +15,7 @@ pub fn text(kind: &dyn AnyKind) -> String {
     let declared = if declares_outputs(kind) { "  and what its fields declare\n" } else { "" };
     let outputs: String = outputs.unwrap_or_else(|| "  Only the run can tell.\n".to_string());
     section(&mut text, "Outputs", &(outputs + declared));
+    section(&mut text, "In a drill", &format!("  {}\n", in_drill(kind)));
     let undos = kind.undos().iter().map(|undo| format!("  {undo}\n"));
     section(&mut text, "Undo", &undos.collect::<String>());
     let lines = kind.example().lines().enumerate();
@@ -41,6 +42,7 @@ pub fn json(kind: &dyn AnyKind) -> Value {
         "page": kind.page().trim(),
         "fields": fields(&kind.schema()).iter().map(Field::json).collect::<Vec<_>>(),
         "outputs": outputs(kind).map(|all| all.into_iter().map(|(name, form)| (name, json!(form))).collect::<Map<_, _>>()),
+        "in_a_drill": in_drill(kind),
         "undo": kind.undos(),
         "example": kind.example(),
     })
@@ -59,6 +61,18 @@ fn declares_outputs(kind: &dyn AnyKind) -> bool {
     let example: Value = serde_saphyr::from_str(kind.example()).unwrap_or_default();
     let always = outputs(kind).map_or(0, |all| all.len());
     matches!(kind.outputs(&Late { value: &example["with"] }), Shape::Closed(all) if all.len() > always)
+}
+
+/// What a drill does with a step like the one of the example that says nothing of drills.
+fn in_drill(kind: &dyn AnyKind) -> String {
+    let example: Value = serde_saphyr::from_str(kind.example()).unwrap_or_default();
+    let Ok(run) = "7qk2".parse() else { return String::new() };
+    match kind.drill(&Late { value: &example["with"] }, &Scratch { run: &run, ledger: &[] }) {
+        Rehearsal::AsIs => "Done as in a run.".into(),
+        Rehearsal::Beside(_) => "Done beside production.".into(),
+        Rehearsal::Planned => "Only looked at: what it would change is shown.".into(),
+        Rehearsal::LeftOut(why) => format!("Left out, unless it says `drill: real`: {why}."),
+    }
 }
 
 fn word(form: OutputType) -> &'static str {

@@ -68,7 +68,7 @@ fn filled(choices: &Choices, moments: &[String], at: Timestamp) -> Choices {
 }
 
 fn once(context: &Context, choices: &Choices, now: Timestamp) -> Result<Looked, Failure> {
-    let plan = plan::bind(context, choices)?;
+    let plan = plan::bind(context, choices, Mode::Real)?;
     let mut looked = Looked { runbook: plan.runbook.name.clone(), ..Looked::default() };
     let secrets = secrets_of(&plan, &mut looked);
     let looker = Looker::new(&plan, &secrets)?;

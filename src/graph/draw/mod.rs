@@ -222,7 +222,8 @@ fn times(step: &Step) -> String {
     let window = (!step.window.is_empty()).then(|| window::words(&step.window));
     let deadline = step.deadline.map(|it| format!("deadline {}", duration::format(it)));
     let against = step.mends.as_ref().map(|mends| format!("if it fails with \"{}\"", mends.when.text()));
-    against.into_iter().chain(not_before).chain(window).chain(deadline).collect::<Vec<_>>().join(", ")
+    let drill = step.in_drill().map(|way| format!("in a drill: {}", way.word()));
+    against.into_iter().chain(not_before).chain(window).chain(deadline).chain(drill).collect::<Vec<_>>().join(", ")
 }
 
 fn severity(severity: RunbookSeverity) -> &'static str {

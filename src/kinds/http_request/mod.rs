@@ -13,7 +13,7 @@ use serde_json::json;
 pub use params::Params;
 use params::{PATIENCE, Probe, patience};
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, WorkCx};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Rehearsal, Scratch, WorkCx};
 use crate::model::secret::Secret;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::http::{self, Call, Failure, Reply};
@@ -64,6 +64,13 @@ with:
         match self.effect(with) {
             Effect::Read => Foresight::reading(url),
             _ => Foresight::touching(url),
+        }
+    }
+
+    fn drill(&self, with: &Late<'_>, _: &Scratch<'_>) -> Rehearsal {
+        match self.effect(with) {
+            Effect::Read => Rehearsal::AsIs,
+            _ => Rehearsal::LeftOut("what its call does is known to its author alone"),
         }
     }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, WorkCx};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Rehearsal, Scratch, WorkCx};
 use crate::model::secret::Secret;
 use crate::model::{Effect, Fault};
 use crate::provider::http::hook::{Hook, post};
@@ -66,6 +66,10 @@ retry: {attempts: 3, delay: 5s, when: [transient]}
     /// To be told twice does no harm, and the operation's name is the key.
     fn effect(&self, _: &Late<'_>) -> Effect {
         Effect::KeyedCreate
+    }
+
+    fn drill(&self, _: &Late<'_>, _: &Scratch<'_>) -> Rehearsal {
+        Rehearsal::LeftOut("whoever gets it would take it for the real thing")
     }
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {

@@ -23,6 +23,7 @@ mod orphans;
 mod params;
 mod plan;
 mod prepare;
+mod rehearsal;
 mod scratch;
 mod site;
 mod survey;
@@ -38,7 +39,9 @@ pub use work::settle;
 
 use serde_json::Value;
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Undone, WorkCx, WriteCx};
+use crate::kind::{
+    Foresight, Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Rehearsal, Scratch, Undone, WorkCx, WriteCx,
+};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
 use crate::runbook::catalog::{Complaint, InPlace, Late, OutputType, Shape};
@@ -80,6 +83,10 @@ undo: swap_back
 
     fn foresee(&self, with: &Late<'_>) -> Foresight {
         params::foresee(with)
+    }
+
+    fn drill(&self, with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal {
+        rehearsal::beside(with, scratch)
     }
 
     fn in_place(&self, with: &Late<'_>) -> InPlace {

@@ -40,6 +40,10 @@ pub struct Params {
     /// How many streams and index builds at once; as many as this machine has cores, at most 4, where left out.
     #[serde(default)]
     pub jobs: Option<usize>,
+    /// In a drill: the database that the target is made of, see [`super::rehearsal`]. Nobody writes it.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub template: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -14,12 +14,16 @@ use crate::provider::postgres::{Identity, Name, ReadSession, Session};
 
 pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
     let (from, to) = endpoints(op);
+    // In a drill the target will be a copy of the source, and is not there yet.
+    let to = if op.params.template.is_some() { from.clone() } else { to };
     let (source, target) = (ReadSession::open(cx, &from).await?, ReadSession::open(cx, &to).await?);
-    let prior = Prior {
+    let mut prior = Prior {
         source: Identity::read(&source).await?,
         target: Identity::read(&target).await?,
         tables: survey::names(&op.params, &source).await?,
     };
+    let copied = op.params.template.as_ref().and_then(|_| op.params.target.database());
+    prior.target.database = copied.unwrap_or(prior.target.database);
     if prior.source == prior.target {
         return Err(Fault::new("RG2217", format!("source and target are the same: {}", prior.source))
             .hint("restore the backup as a server of its own, and name that as `source`"));
@@ -161,15 +165,19 @@ pub fn old(scratch: &Scratch, unit: &Unit) -> Name {
     Name::new(&unit.name.schema, scratch.old(&unit.name.name))
 }
 
-/// What the loading makes; what the swap keeps is known to the ledger when the swap begins.
+/// What the loading makes; what the swap keeps is known to the ledger when the swap begins. In a drill all of it goes with the
+/// server, which is in the ledger.
 fn creates(op: &Op<Params, ()>, prior: &Prior, scratch: &Scratch) -> Vec<Made> {
+    if op.params.template.is_some() {
+        return Vec::new();
+    }
     vec![made(op, prior, "postgres schema", scratch.schema(), None)]
 }
 
 /// The live tables that a swap keeps under another name.
 pub fn kept(op: &Op<Params, Prior>, scratch: &Scratch, units: &[Unit]) -> Vec<Made> {
-    let swapped =
-        units.iter().filter(|unit| unit.exists && op.params.mode == Mode::Swap).map(|unit| old(scratch, unit));
+    let keeps = op.params.mode == Mode::Swap && op.params.template.is_none();
+    let swapped = units.iter().filter(|unit| unit.exists && keeps).map(|unit| old(scratch, unit));
     swapped.map(|old| made(op, &op.prior, "postgres table", old.to_string(), Some(old))).collect()
 }
 

@@ -8,7 +8,7 @@ use super::params::Params;
 use super::plan::{Prior, State};
 use super::scratch::Scratch;
 use super::site::Site;
-use super::{prepare, survey, swap};
+use super::{prepare, rehearsal, survey, swap};
 use crate::kind::{Op, Undone, WriteCx};
 use crate::model::Fault;
 use crate::model::ledger::LedgerEntry;
@@ -18,6 +18,9 @@ use crate::provider::postgres::{Connection, Endpoint, Identity, Name, WriteSessi
 /// Takes the swap back, whatever became of it.
 pub async fn swap_back(cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Undone, Fault> {
     let site = Site::of(op);
+    if !rehearsal::has_target(cx, &op.params, &site).await? {
+        return Ok(vec!["nothing was swapped".to_owned()].into());
+    }
     let lead = site.lead(cx).await?;
     let marker = match marker::look(&lead, &site.scratch).await? {
         Seen::Nothing => return Ok(vec!["nothing was swapped".to_owned()].into()),

@@ -11,7 +11,7 @@ use super::marker::{self, Marker, Phase, Seen};
 use super::params::{Mode, Params};
 use super::plan::{Prior, State};
 use super::site::{Site, fingerprint};
-use super::{compare, disk, merge, orphans, prepare, swap};
+use super::{compare, disk, merge, orphans, prepare, rehearsal, swap};
 use crate::kind::{Found, Next, Op, ReadCx, WorkCx};
 use crate::model::{Fault, Pulse};
 use crate::provider::postgres::{Name, WriteSession, quote};
@@ -21,6 +21,7 @@ const BEAT: Duration = Duration::from_millis(250);
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let site = Site::of(op);
+    rehearsal::make(cx, &op.params, &site).await?;
     let lead = site.lead(cx).await?;
     let marker = match marker::look(&lead, &site.scratch).await? {
         Seen::Foreign => return Err(marker::foreign(&site.scratch)),
@@ -166,6 +167,9 @@ fn next(op: &Op<Params, Prior>, site: &Site, state: &State) -> Next {
 /// What became of an operation whose process is dead and left no result, as the target knows it.
 pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {
     let site = Site::of(op);
+    if !rehearsal::has_target(cx, &op.params, &site).await? {
+        return Ok(Found::Absent);
+    }
     let session = site.read_target(cx).await?;
     let marker = match marker::look(&session, &site.scratch).await? {
         Seen::Nothing => return Ok(Found::Absent),

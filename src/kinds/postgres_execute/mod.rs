@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use params::Params;
 
-use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, Rehearsal, Scratch, WorkCx};
 use crate::model::{Effect, Fault};
 use crate::provider::postgres::{Connection, Identity, ReadSession};
 use crate::runbook::catalog::{Complaint, InPlace, Late, OutputType, Shape};
@@ -53,6 +53,10 @@ with:
     /// The number of the transaction is the key.
     fn effect(&self, _: &Late<'_>) -> Effect {
         Effect::KeyedCreate
+    }
+
+    fn drill(&self, _: &Late<'_>, _: &Scratch<'_>) -> Rehearsal {
+        Rehearsal::LeftOut("what its statements do is known to their author alone")
     }
 
     /// What statements replace only their author knows.

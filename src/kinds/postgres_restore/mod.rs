@@ -37,7 +37,7 @@ pub use prior::Prior;
 use serde_json::Value;
 
 use crate::kind::stock::Shelf;
-use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, Prepared, ReadCx, Rehearsal, Scratch, WorkCx, WriteCx};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
 use crate::provider::postgres::backup::stock::{Wanted, stock};
@@ -110,6 +110,11 @@ with:
         let parts = [&["backup", "base"], &["backup", "wal"], &["backup", "pgbackrest", "stanza"][..]];
         let reads = parts.into_iter().filter_map(backup).collect();
         Foresight { outputs, touches: folder.into_iter().collect(), reads }
+    }
+
+    /// A copy to read out, beside the named folder, on a free port.
+    fn drill(&self, with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal {
+        params::beside(with, scratch)
     }
 
     async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {

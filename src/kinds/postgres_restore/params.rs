@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::kind::{Rehearsal, Scratch};
 use crate::model::Fault;
 use crate::provider::postgres::backup::source::{Backup, sources};
 use crate::runbook::catalog::{Complaint, Known, Late};
@@ -66,6 +67,17 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
         found.push(complaint(&["listen"], listens_only_serving()));
     }
     found
+}
+
+/// The same in a drill.
+pub fn beside(with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal {
+    let (Some(folder), Value::Object(fields)) = (with.text(&["data_directory"]), with.value) else {
+        return Rehearsal::Planned;
+    };
+    let mut fields = fields.clone();
+    ["port", "serve", "listen"].iter().for_each(|name| drop(fields.remove(*name)));
+    fields.insert("data_directory".into(), scratch.beside(folder).into());
+    Rehearsal::Beside(fields.into())
 }
 
 impl Params {

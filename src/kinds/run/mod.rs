@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub use params::Params;
 use params::{EffectParam, OutputKind};
 
-use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Undone, WriteCx};
+use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Rehearsal, Scratch, Undone, WriteCx};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault, OpId};
 use crate::provider::clock;
@@ -75,6 +75,10 @@ with:
             Known::Known(Value::String(word)) if word == "convergent" => Effect::ConvergentSet,
             _ => Effect::Opaque,
         }
+    }
+
+    fn drill(&self, _: &Late<'_>, _: &Scratch<'_>) -> Rehearsal {
+        Rehearsal::LeftOut("what its command does is known to its author alone")
     }
 
     /// What a command replaces is known to its author alone.

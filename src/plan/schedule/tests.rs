@@ -28,6 +28,7 @@ fn step(id: usize, seconds: u64, needs: &[usize], lock: Option<&str>) -> Outline
         held: None,
         mends: None,
         under: Vec::new(),
+        drill: None,
         in_place: None,
         read: Vec::new(),
         secret: Vec::new(),

@@ -4,6 +4,7 @@
 
 mod around;
 mod conditions;
+mod drill;
 pub mod expanded;
 mod foreach;
 mod graph;
@@ -27,6 +28,8 @@ mod values;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use super::Loaded;
 use super::ast::{Part, Runbook};
@@ -108,14 +111,17 @@ fn body<'a>(names: &Names<'_, 'a>, inside: &mut Vec<(&'a Part, Given)>, report: 
 }
 
 fn judge_vars(runbook: &Runbook, names: &Names<'_, '_>, report: &mut Report) {
-    if let Err(ring) = vars::order(runbook) {
-        let tree = &runbook.vars[ring[0]];
+    let mut drilled = Runbook::of_steps(Vec::new(), IndexMap::new());
+    drilled.vars =
+        runbook.vars.iter().chain(&runbook.drill.vars).map(|(name, it)| (name.clone(), it.clone())).collect();
+    if let Err(ring) = vars::order(runbook).and_then(|_| vars::order(&drilled)) {
+        let tree = &drilled.vars[ring[0]];
         let mut shown = ring.clone();
         shown.push(ring[0]);
         let message = format!("variables use one another in a ring: {}", shown.join(" → "));
         report.error_help(codes::VARS_RING, tree.span, message, "write one of them without the others");
     }
-    for (name, tree) in &runbook.vars {
+    for (name, tree) in runbook.vars.iter().chain(&runbook.drill.vars) {
         names.judge_tree(tree, &Site::vars(), report);
         secrets::in_clear(names, tree, name, report);
     }

@@ -1,7 +1,7 @@
 //! One step against its kind.
 
 use super::names::{Names, Site};
-use super::{conditions, foreach, holds, in_place, nearest, people, places, schema, secrets, time, values};
+use super::{conditions, drill, foreach, holds, in_place, nearest, people, places, schema, secrets, time, values};
 use crate::runbook::ast::{Proof, Undo};
 use crate::runbook::catalog::{KindFace, Late};
 use crate::runbook::codes;
@@ -33,6 +33,7 @@ pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {
         if !step.with.is_null() {
             with(names, kind, &step.with, step.kind_span, &site, report);
         }
+        drill::judge(names, node, kind, report);
         in_place::judge(step, kind, &names.late(node), report);
         undo(kind, step.undo.as_deref(), report);
     }
@@ -116,7 +117,14 @@ fn known(names: &Names<'_, '_>, as_probe: bool) -> Vec<&'static str> {
     names.catalog.names().into_iter().filter(fits).collect()
 }
 
-fn with(names: &Names<'_, '_>, kind: &dyn KindFace, with: &Tree, uses: Span, site: &Site, report: &mut Report) {
+pub(super) fn with(
+    names: &Names<'_, '_>,
+    kind: &dyn KindFace,
+    with: &Tree,
+    uses: Span,
+    site: &Site,
+    report: &mut Report,
+) {
     // The schema says where secrets may stand, so the names are judged without asking that.
     names.judge_tree(with, &Site { takes_secret: true, ..*site }, report);
     for entry in with.entries().iter().filter(|entry| !matches!(entry.key.text.as_str(), "outputs" | "form")) {

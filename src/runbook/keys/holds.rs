@@ -43,6 +43,7 @@ pub static HOLD_STEP: Keys = Keys {
         of_step("in_place"),
         of_step("instructions"),
         of_step("estimate"),
+        of_step("drill"),
     ],
     later: &[],
 };

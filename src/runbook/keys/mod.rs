@@ -1,12 +1,14 @@
 //! Every mapping of the language: its keys, what may stand behind them, what they are for. The reader takes the keys from
 //! here, and the JSON schema for editors is made of it.
 
+mod drill;
 mod holds;
 mod of_step;
 mod repair;
 mod tables;
 mod times;
 
+pub use drill::{DRILL, DRILL_OF_STEP};
 pub use holds::{HOLD, HOLD_STEP};
 pub use repair::{REPAIR, REPAIR_STEP};
 pub use tables::{
@@ -16,6 +18,7 @@ pub use tables::{
 pub use times::{TELL, WINDOW};
 
 use super::ast::{Backoff, Ended, Minimum, OnItemFailure, Order, RunbookSeverity};
+use super::drill::Way;
 use super::holds::OnAbort;
 
 /// What may stand in a mapping.
@@ -119,6 +122,8 @@ pub const ON_ITEM_FAILURE: &[(&str, OnItemFailure)] =
 
 pub const ON_ABORT: &[(&str, OnAbort)] =
     &[("release", OnAbort::Release), ("keep", OnAbort::Keep), ("ask", OnAbort::Ask)];
+
+pub const WAYS: &[(&str, Way)] = &[("real", Way::Real), ("plan", Way::Plan), ("stub", Way::Stub), ("skip", Way::Skip)];
 
 pub const SEVERITIES: &[(&str, RunbookSeverity)] = &[
     ("complete", RunbookSeverity::Complete),

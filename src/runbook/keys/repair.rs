@@ -35,6 +35,7 @@ pub static REPAIR_STEP: Keys = Keys {
         of_step("in_place"),
         of_step("instructions"),
         of_step("estimate"),
+        of_step("drill"),
     ],
     later: &[],
 };

@@ -1,10 +1,11 @@
 //! The mappings of the language, each key once.
 
+use super::drill::{DRILL, DRILL_OF_STEP};
 use super::holds::HOLD;
 use super::repair::REPAIR;
 use super::times::{TELL, WINDOW};
 use super::{
-    BACKOFFS, ENDS, Form, Key, Keys, MINIMUMS, ON_ITEM_FAILURE, ORDERS, SECRET_SOURCES, SEVERITIES, SUCCEEDS_IF,
+    BACKOFFS, ENDS, Form, Key, Keys, MINIMUMS, ON_ITEM_FAILURE, ORDERS, SECRET_SOURCES, SEVERITIES, SUCCEEDS_IF, WAYS,
 };
 use crate::runbook::ast::ParamType;
 
@@ -47,10 +48,11 @@ pub static TOP: Keys = Keys {
             Form::Named(&Form::Fields(&HOLD)),
             "What is taken before steps `under` it start, and given back behind the last of them and at every end.",
         ),
+        may("drill", Form::Fields(&DRILL), "What has another value in a drill."),
         must("steps", Form::Filled(&Form::Step), "The work. Only `needs` makes an order."),
         may("finally", Form::List(&Form::Step), "Steps of the end, whatever became of the others."),
     ],
-    later: &["drill"],
+    later: &[],
 };
 
 pub static PART: Keys = Keys {
@@ -189,8 +191,13 @@ pub static STEP: Keys = Keys {
         may("instructions", Form::TemplatedText, "What a person should know who has to do it by hand."),
         may("estimate", Form::Estimate, "How long it takes, as far as anybody knows."),
         may("allow_failure", Form::Boolean, "The run goes on if it fails."),
+        may(
+            "drill",
+            Form::Either(&[Form::Words(|| words(WAYS)), Form::Fields(&DRILL_OF_STEP)]),
+            "What a drill does with it, where that is not what its kind does beside production.",
+        ),
     ],
-    later: &["drill"],
+    later: &[],
 };
 
 /// What can be said of a body as a whole, beside what makes it one.

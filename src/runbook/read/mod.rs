@@ -4,6 +4,7 @@
 //! everything and [`super::check`] can still judge the rest.
 
 mod defaults;
+mod drill;
 mod expect;
 mod fields;
 mod foreach;

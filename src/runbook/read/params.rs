@@ -100,7 +100,7 @@ fn choices(entry: Entry, spec: &ParamSpec, report: &mut Report) -> Vec<Value> {
 }
 
 /// The value, if it fits its own parameter.
-fn fitting(entry: &Entry, spec: &ParamSpec, report: &mut Report) -> Option<Value> {
+pub fn fitting(entry: &Entry, spec: &ParamSpec, report: &mut Report) -> Option<Value> {
     let value = value(&entry.value, Some(&entry.key), report)?;
     if spec.kind == ParamType::Timestamp && value == "now" {
         return Some(value);

@@ -1,7 +1,7 @@
 //! One step.
 
 use super::fields::Fields;
-use super::{expect, foreach, include, policy, repair, scalars, script, time};
+use super::{drill, expect, foreach, include, policy, repair, scalars, script, time};
 use crate::runbook::ast::{Step, TRY};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
@@ -54,6 +54,7 @@ pub fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
     let body = body(&mut fields, others, report);
     let (kind, with) = body.unwrap_or_else(|| (Name { text: String::new(), span: start }, Tree::empty_map(start)));
     let id = id.unwrap_or(Name { text: String::new(), span: start });
+    let drill = fields.take("drill").and_then(|entry| drill::of_step(entry, &kind, report)).map(Box::new);
     let step = Step {
         name: fields.take("name").and_then(|entry| scalars::templated_text(entry, report)).map(Box::new),
         needs: fields.take("needs").map(|entry| policy::needs(entry, report)),
@@ -86,6 +87,7 @@ pub fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
         held: None,
         repairs: Vec::new(),
         mends: None,
+        drill,
         with,
         kind_span: kind.span,
         kind: kind.text,
@@ -155,6 +157,12 @@ fn body(fields: &mut Fields, others: Option<Name>, report: &mut Report) -> Optio
 /// Null stands for a `with` that nothing more can be said of.
 fn unreadable(with: Tree) -> Tree {
     Tree { node: Node::Null, span: with.span }
+}
+
+/// Fields of a kind, with their templates.
+pub fn compiled(mut with: Tree, kind: &Name, report: &mut Report) -> Tree {
+    compile(&mut with, kind, report);
+    with
 }
 
 fn compile(with: &mut Tree, kind: &Name, report: &mut Report) {

@@ -7,6 +7,7 @@ use super::{defaults, holds, params, scalars, step, tell};
 use crate::runbook::ast::{Minimum, Objectives, Responder, Rpo, Runbook, RunbookSeverity, SecretSpec, Somebody, Step};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
+use crate::runbook::drill;
 use crate::runbook::keys::{self, SecretSource};
 use crate::runbook::tree::{Entry, Name, Node, Tree};
 
@@ -45,6 +46,7 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
         tell: top.take("tell").map(|entry| tell::tell(entry, report)).unwrap_or_default(),
         vars: top.take("vars").map(|entry| values(entry, "variables", report)).unwrap_or_default(),
         holds: IndexMap::new(),
+        drill: drill::Values::default(),
         steps: steps(&mut top, report),
         finally: top
             .take("finally")
@@ -53,6 +55,9 @@ pub fn runbook(tree: Tree, report: &mut Report) -> Option<Runbook> {
             .unwrap_or_default(),
         outputs: IndexMap::new(),
     };
+    if let Some(entry) = top.take("drill") {
+        runbook.drill = super::drill::values(entry, &runbook.params, &runbook.vars, report);
+    }
     if let Some(entry) = top.take("holds") {
         holds::add(entry, &mut runbook, report);
     }
