@@ -307,7 +307,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
 }
 
 pub fn recorded(answer: &Answer) -> String {
-    format!("recorded, takes effect at resume: {} says {}", answer.who.name, tell::said(answer))
+    format!("recorded, takes effect at resume: {} says {}", answer.who.name, tell::wanted(answer))
 }
 
 fn unplanned(address: &Address, step: &StepState) -> StepView {

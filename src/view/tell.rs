@@ -337,10 +337,15 @@ fn answer_refused(answer: &Answer, reason: &str) -> String {
 
 /// `` `skip load` because the table is empty ``.
 pub fn said(answer: &Answer) -> String {
-    let step = answer.verb.step().map(|step| format!(" {step}")).unwrap_or_default();
     let because = answer.because.as_deref().map(|text| format!(" because: {text}")).unwrap_or_default();
     let note = if let Verb::Note { text } = &answer.verb { format!(": {text}") } else { String::new() };
-    format!("`{}{step}`{because}{note}", answer.verb.word())
+    format!("{}{because}{note}", wanted(answer))
+}
+
+/// The same without what somebody typed, in which no executor has looked for secrets yet.
+pub fn wanted(answer: &Answer) -> String {
+    let step = answer.verb.step().map(|step| format!(" {step}")).unwrap_or_default();
+    format!("`{}{step}`", answer.verb.word())
 }
 
 fn run_paused() -> String {

@@ -227,3 +227,14 @@ steps:
     assert_eq!(place.step("stubs:a")["drill"], "stubbed");
     assert_eq!((place.step_state("each"), place.step_state("fallen")), ("succeeded".into(), "failed".into()));
 }
+
+#[test]
+fn its_report_is_not_put_where_that_of_a_run_is() {
+    let place = Place::new(
+        "steps:\n  - { id: report, uses: report.write, needs: [], with: { formats: [json], to: reports } }\n",
+    );
+    drill(&place, "").ends(0);
+    assert!(!place.path("reports").exists());
+    place.regrow("run book.yaml --yes --no-wait --run-id run2").ends(0);
+    assert!(place.path("reports").is_dir());
+}

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::kind::{Kind, Role};
+use crate::kind::{Kind, Rehearsal, Role, Scratch};
 use crate::model::Effect;
 use crate::runbook::catalog::{Late, OutputType, Shape};
 
@@ -48,5 +48,12 @@ impl Kind for ReportWrite {
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::of([("files", OutputType::List)])
+    }
+
+    /// The folder may hold the report of a real run.
+    fn drill(&self, with: &Late<'_>, _: &Scratch<'_>) -> Rehearsal {
+        let mut with = with.value.clone();
+        let to = with.as_object_mut().and_then(|fields| fields.shift_remove("to"));
+        if to.is_some() { Rehearsal::Beside(with) } else { Rehearsal::AsIs }
     }
 }
