@@ -51,7 +51,7 @@ async fn piece(
 ) -> Rescue {
     let stage = stage(scratch, lost);
     let lost = std::iter::once(("lost", lost.to_string()));
-    let call = Call { runbook: "runbooks/partial.yaml", params: lost.chain(params).collect() };
+    let call = Call { verb: "run", runbook: "runbooks/partial.yaml", params: lost.chain(params).collect() };
     rescue::perform(&stage.program(secrets), &call, None, scratch).await.unwrap()
 }
 
@@ -80,6 +80,40 @@ async fn the_database_server_alone() {
     for left_out in ["infrastructure", "table", "names"] {
         assert!(rescue.skipped.iter().any(|step| step == left_out), "{left_out}: {:?}", rescue.skipped);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_table_comes_back_in_a_drill_beside_production() {
+    let scratch = Scratch::new().unwrap();
+    let platform = Platform::open(&scratch, ROWS).await.unwrap();
+    let truth = Truth::take(&platform.as_owner().await.unwrap()).await.unwrap();
+    // What a run would bring back, and a drill may not.
+    platform.live.sql("lms", "delete from enrolments where id <= 1000").unwrap();
+    platform.live.switch_wal().unwrap();
+    let lost = Truth::take(&platform.as_owner().await.unwrap()).await.unwrap();
+    let file = "select pg_relation_filepath('enrolments')";
+    let before = platform.live.sql("lms", file).unwrap();
+    let stage = stage(&scratch, "drill");
+    let copy = stage.room_for_a_copy(&platform.live).unwrap();
+    let params = vec![
+        ("table", "public.enrolments".to_string()),
+        ("as_of", truth.as_of.clone()),
+        ("base", platform.base.display().to_string()),
+        ("archive", platform.live.archive_dir().display().to_string()),
+        ("live_url", platform.live.url()),
+        ("data_directory", copy.display().to_string()),
+    ];
+    let program = stage.program(vec![("LIVE_PGPASSWORD", platform.live.lms_password().to_string())]);
+    let call = Call { verb: "drill", runbook: "runbooks/restore-only.yaml", params };
+    let rescue = rescue::perform(&program, &call, None, &scratch).await.unwrap();
+    assert_eq!(rescue.approvals.len(), 1, "people are part of a drill");
+    let verdict = lost.verify(&platform.as_owner().await.unwrap(), &Memory::default()).await.unwrap();
+    assert_eq!(verdict.problems, Vec::<String>::new());
+    assert_eq!(platform.live.sql("lms", file).unwrap(), before, "another table stands there");
+    let left: Vec<_> = std::fs::read_dir(copy.parent().unwrap()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let report = std::fs::read_to_string(&rescue.report).unwrap();
+    assert!(report.contains("DRILL") && !rescue.skipped.iter().any(|step| step == "load"), "{:?}", rescue.skipped);
 }
 
 #[tokio::test(flavor = "multi_thread")]

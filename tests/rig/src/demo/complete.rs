@@ -80,7 +80,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     params.extend(assets.params(&bucket));
     params.extend(apps.params(&[PLATFORM, SEARCH]));
     params.push(("instances", format!(r#"{{"lms": "{PLATFORM}", "lms-worker": "{PLATFORM}", "search": "{SEARCH}"}}"#)));
-    let call = Call { runbook: "runbooks/complete.yaml", params };
+    let call = Call { verb: "run", runbook: "runbooks/complete.yaml", params };
     let rows = truth.count(Table::Enrolments);
     let middle = stage.middle(&new, rows).await?;
     let rescue = rescue::perform(&program, &call, middle, stage.scratch).await?;

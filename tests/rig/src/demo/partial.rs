@@ -69,7 +69,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     params.extend(names.params(&health));
     params.extend(media.params());
     params.extend(apps.params(&[PLATFORM]));
-    let call = Call { runbook: "runbooks/partial.yaml", params };
+    let call = Call { verb: "run", runbook: "runbooks/partial.yaml", params };
     let middle = stage.middle(&platform.live, before).await?;
     let rescue = rescue::perform(&program, &call, middle, stage.scratch).await?;
 

@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What is typed.
 pub struct Call {
+    /// `run` or `drill`.
+    pub verb: &'static str,
     pub runbook: &'static str,
     pub params: Vec<(&'static str, String)>,
 }
@@ -67,7 +69,7 @@ pub async fn perform(program: &Program, call: &Call, middle: Option<Middle>, scr
 
 impl Call {
     fn arguments(&self) -> Vec<String> {
-        let fixed = ["run", self.runbook, "--run-id", RUN, "--as", NAME, "--yes"].map(String::from);
+        let fixed = [self.verb, self.runbook, "--run-id", RUN, "--as", NAME, "--yes"].map(String::from);
         let params = self.params.iter().flat_map(|(name, value)| ["--param".to_string(), format!("{name}={value}")]);
         fixed.into_iter().chain(params).collect()
     }

@@ -36,7 +36,7 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
         ("address", OLD.to_string()),
         ("dns_server", names.dns.server()),
     ];
-    let call = Call { runbook: "runbooks/restore-only.yaml", params };
+    let call = Call { verb: "run", runbook: "runbooks/restore-only.yaml", params };
     let middle = stage.middle(&platform.live, loss.truth.count(Table::Enrolments)).await?;
     let rescue = rescue::perform(&program, &call, middle, stage.scratch).await?;
 
