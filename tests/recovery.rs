@@ -113,6 +113,7 @@ async fn one_table_comes_back_in_a_drill_beside_production() {
     let left: Vec<_> = std::fs::read_dir(copy.parent().unwrap()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
     let report = std::fs::read_to_string(&rescue.report).unwrap();
+    assert!(report.contains("tells support: DRILL: "), "a notice is taken for the real thing");
     assert!(report.contains("DRILL") && !rescue.skipped.iter().any(|step| step == "load"), "{:?}", rescue.skipped);
 }
 

@@ -33,7 +33,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::PlanChanged(it) => plan_changed(it),
         Event::ExecutorStarted { host, pid, who } => executor_started(host, *pid, who),
         Event::ExecutorStopped { reason } => executor_stopped(*reason),
-        Event::StepIntended(it) => step_intended(it, book),
+        Event::StepIntended(it) => step_intended(it, state, book),
         Event::StepOpened { items, .. } => step_opened(*items),
         Event::StepAdopted { .. } => step_adopted(),
         Event::PhaseReached { phase, .. } => phase_reached(phase),
@@ -118,12 +118,12 @@ fn executor_stopped(reason: StopReason) -> String {
     format!("the executor leaves{why}")
 }
 
-fn step_intended(it: &StepIntended, book: &Book) -> String {
+fn step_intended(it: &StepIntended, state: &RunState, book: &Book) -> String {
     let attempt = if it.attempt > 1 { format!(", attempt {}", it.attempt) } else { String::new() };
     if !it.phase.is_empty() {
         return format!("goes on with `{}`{attempt}", it.phase);
     }
-    if let Some(told) = notice(it, book) {
+    if let Some(told) = notice(it, state, book) {
         return told;
     }
     let kind = book.kind(&it.step).map(|kind| format!(" ({kind})")).unwrap_or_default();
@@ -132,11 +132,12 @@ fn step_intended(it: &StepIntended, book: &Book) -> String {
 }
 
 /// Its words are all that it does. One that has to be read is a question, which shows them.
-fn notice(it: &StepIntended, book: &Book) -> Option<String> {
+fn notice(it: &StepIntended, state: &RunState, book: &Book) -> Option<String> {
     let wants_answer = it.inputs["acknowledge"] == true;
     book.kind(&it.step).filter(|kind| *kind == "manual.notice" && !wants_answer)?;
     let text = |field: &str| it.inputs[field].as_str();
-    Some(format!("tells {}: {}", text("audience").unwrap_or("everybody"), text("message")?.trim()))
+    let drill = if state.started().is_some_and(|it| it.mode == Mode::Drill) { "DRILL: " } else { "" };
+    Some(format!("tells {}: {drill}{}", text("audience").unwrap_or("everybody"), text("message")?.trim()))
 }
 
 fn step_opened(members: usize) -> String {
