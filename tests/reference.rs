@@ -34,6 +34,7 @@ fn every_one_prints_its_data_and_ends_with_0() {
         (&["completions", "fish"], "explain"),
         (&["graph", "tests/graph/small.yaml"], "after database, storage"),
         (&["graph", "tests/graph/small.yaml", "--format", "svg"], "</svg>"),
+        (&["graph", "runbooks/examples/second-way.yaml"], "after restore/snapshot (superseded, skipped)"),
     ];
     for (command, part) in commands {
         let output = regrow(command);

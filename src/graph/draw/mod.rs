@@ -252,7 +252,8 @@ fn cut(text: &str, most: usize) -> String {
 
 /// The ends that satisfy a need, where the need says them.
 fn ends(when: &[Ended]) -> String {
-    let word = |end: &Ended| ENDS.iter().find(|(_, one)| one == end).map_or("", |(word, _)| *word);
+    // No author can ask for a way that gave way; the next one needs it so.
+    let word = |end: &Ended| ENDS.iter().find(|(_, one)| one == end).map_or("superseded", |(word, _)| *word);
     when.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
