@@ -58,7 +58,13 @@ pub fn left_out(plan: &Plan, state: &RunState, node: usize) -> Option<SkipReason
 /// gave way. Not where it could not be taken back, which keeps the others from beginning.
 pub fn is_excused(plan: &Plan, state: &RunState, node: usize) -> bool {
     let mut around = plan.graph.groups(node).chain([node]);
-    state.step(plan.address(node)).undo.is_none() && around.any(|way| has_one_behind(plan, way))
+    let may_give_way = |way: usize| has_one_behind(plan, way) && !has_come_out_well(plan, state, way);
+    state.step(plan.address(node)).undo.is_none() && around.any(may_give_way)
+}
+
+/// A way of several steps that succeeded is the one that was taken, whatever is done with its steps since.
+fn has_come_out_well(plan: &Plan, state: &RunState, way: usize) -> bool {
+    plan.is_group(way) && state.status(plan.address(way)) == Status::Succeeded
 }
 
 /// Whether it is a way of a `try`, and not the last one.
@@ -90,6 +96,9 @@ fn turn(plan: &Plan, state: &RunState, live: &Live, way: usize) -> Turn {
     if !has_one_behind(plan, way) {
         return Turn::Stays;
     }
+    if has_come_out_well(plan, state, way) {
+        return Turn::Stays;
+    }
     if let Some(step) = steps().find(|step| live.frontier.statuses[*step] == Status::Undoing) {
         return if live.busy.contains(&step) { Turn::Stays } else { Turn::TakenBack(step) };
     }
@@ -109,7 +118,8 @@ fn turn(plan: &Plan, state: &RunState, live: &Live, way: usize) -> Turn {
 /// Whether the way did not succeed. One with a step that is not proven stands open for a person; here nobody is waited for.
 fn has_come_to_nothing(plan: &Plan, state: &RunState, live: &Live, way: usize) -> bool {
     let statuses = &live.frontier.statuses;
-    if matches!(statuses[way], Status::Succeeded | Status::Skipped | Status::Superseded) {
+    let is_over = matches!(statuses[way], Status::Succeeded | Status::Skipped | Status::Superseded);
+    if is_over || has_come_out_well(plan, state, way) {
         return false;
     }
     // A `try` in it goes on with its next way first.

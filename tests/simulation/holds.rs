@@ -31,7 +31,7 @@ impl Oracle {
                 self.broken
                     .push(format!("the run has ended, and nothing is said of the hold `{hold}`, which was taken"));
             }
-            if release.ended_at < take.intended_at {
+            if release.ended_at < take.intended_at && !release.left_out {
                 self.broken.push(format!("`{hold}` was taken again and not released again"));
             }
         }

@@ -52,6 +52,8 @@ pub struct Known {
     /// The generation that succeeded last: it may have been sent back in the same write.
     pub done_in: Option<u64>,
     pub ended_at: u64,
+    /// A person said that it is not done, perhaps long before its turn.
+    pub left_out: bool,
     pub ended_once: bool,
     /// The repair that is done before its next attempt.
     pub mending: Option<String>,
@@ -272,7 +274,10 @@ impl Known {
             }
             "step_unproven" => self.close(Some("unproven")),
             "step_failed" | "undo_failed" => self.close(Some("failed")),
-            "step_skipped" => self.close(Some("skipped")),
+            "step_skipped" => {
+                self.close(Some("skipped"));
+                self.left_out = record["why"] == "person";
+            }
             "step_undone" => {
                 self.undoing = false;
                 self.close(Some("undone"));
@@ -299,6 +304,7 @@ impl Known {
 
     fn reopen(&mut self, record: &Value) {
         self.close(None);
+        self.left_out = false;
         self.generation = record["generation"].as_u64().unwrap_or_default();
     }
 
@@ -321,6 +327,7 @@ impl Known {
         }
         self.open = ["running", "late"].contains(&status) && !self.op.is_empty() && state["reached"].is_null();
         self.undoing = status == "undoing";
+        self.left_out = state["skipped"] == "person";
         self.mending = state["mending"].as_str().map(str::to_string);
         self.outcome = ["succeeded", "unproven", "failed", "skipped", "undone", "superseded"]
             .iter()

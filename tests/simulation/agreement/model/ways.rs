@@ -23,15 +23,23 @@ impl Model<'_> {
 
     /// Whether another way stands behind the one that it is or lies in: then its failure is no failure of the run.
     pub(super) fn is_excused(&self, at: At) -> bool {
-        let has_one_behind = |at: At| self.ways_beside(at).last().is_some_and(|last| *last != at);
+        let has_one_behind =
+            |at: At| self.ways_beside(at).last().is_some_and(|last| *last != at) && !self.was_taken(at);
         std::iter::once(at).chain(self.around(at)).any(has_one_behind)
+    }
+
+    /// Whether the ways behind it were left out because it succeeded, whatever is done with its steps since.
+    fn was_taken(&self, at: At) -> bool {
+        let behind = self.ways_beside(at).iter().skip_while(|way| **way != at).skip(1);
+        self.is_body(at) && behind.into_iter().any(|way| self.all[*way].past == Past::Skipped)
     }
 
     /// A block that is a way gives way once all in it has ended, and not well.
     pub(super) fn blocks_give_way(&mut self) {
         // What lies inside comes first: the next way of a `try` there may come out well yet.
         for at in (0..self.len()).rev() {
-            let failed = self.is_body(at) && self.all[at].past == Past::Runs && self.word(at) == Word::Failed;
+            let runs = self.is_body(at) && self.all[at].past == Past::Runs && !self.was_taken(at);
+            let failed = runs && self.word(at) == Word::Failed;
             if failed && self.failure(at) == Past::Superseded {
                 self.give_way(at);
             }
