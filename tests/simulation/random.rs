@@ -134,22 +134,7 @@ fn ways(rng: &mut Rng, text: &mut String) {
         let fails = if rng.u8(..3) == 0 { 0 } else { 2 };
         let repair = if rng.u8(..3) == 0 { repair(rng) } else { String::new() };
         let with = format!("with: {{ fails: {fails}, how: {how} }}");
-        let step = |id: &str, more: &str| format!("{{ id: {id}, uses: sim.keyed, {more} }}");
-        let one = format!("{with}{undo}{repair}");
-        let way = match rng.u8(..3) {
-            0 => {
-                let first = step("x", if rng.bool() { "with: {}, undo: back" } else { "with: {}" });
-                let second = step("y", &format!("needs: [x], {one}"));
-                let beside = if rng.bool() {
-                    format!(", {}", step("z", "needs: [], with: {}, undo: back"))
-                } else {
-                    String::new()
-                };
-                format!("{{ id: w{way}, steps: [{first}, {second}{beside}] }}")
-            }
-            _ => step(&format!("w{way}"), &one),
-        };
-        let _ = write!(text, "{way}, ");
+        let _ = write!(text, "{{ id: w{way}, uses: sim.keyed, {with}{undo}{repair} }}, ");
     }
     text.push_str("] }\n");
 }
