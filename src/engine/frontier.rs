@@ -117,7 +117,8 @@ impl Frontier {
     /// Where a node stands, and whether something may be done about it.
     fn standing(&self, outline: &Outline, state: &RunState, node: usize) -> (Status, bool) {
         let recorded = state.status(&outline.steps[node].address);
-        let gave_way = matches!(recorded, Status::Superseded | Status::Skipped);
+        let is_way = outline.steps[node].group.is_some_and(|of| outline.steps[of].kind == TRY);
+        let gave_way = recorded == Status::Superseded || (is_way && recorded == Status::Skipped);
         if let Some(tally) = self.groups.get(&node).filter(|tally| tally.opened && !gave_way) {
             let now = tally.status(recorded);
             return (now, matches!(now, Status::Running | Status::Late | Status::Verifying) && tally.is_done());
