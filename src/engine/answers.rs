@@ -180,13 +180,10 @@ fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
     if state.step(step).opened && !gives_up {
         refuse_group(plan, node, "skip")?;
     }
+    let skipped = || Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }]);
     match state.status(step) {
-        Status::Running | Status::Late if gives_up => {
-            Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }])
-        }
-        Status::Pending | Status::Waiting | Status::Failed | Status::Unproven | Status::Undone => {
-            Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }])
-        }
+        Status::Pending | Status::Waiting | Status::Failed | Status::Unproven | Status::Undone => skipped(),
+        Status::Running | Status::Late if gives_up => skipped(),
         Status::Unknown => Err(format!(
             "it is not known whether `{step}` happened; say `regrow done {step}` or `regrow retry {step} --because …` first"
         )),
@@ -232,7 +229,7 @@ fn retry_among(plan: &Plan, state: &RunState, nodes: Range<usize>, because: &str
 /// A `try` that came to nothing begins with its first way again.
 fn tried_again(plan: &Plan, state: &RunState, node: usize) -> Vec<Event> {
     let gone = |way: &usize| matches!(state.status(plan.address(*way)), Status::Superseded | Status::Skipped);
-    let ways = plan.ways(node).filter(|way| plan.is_body(node) && plan.step(node).tries() && gone(way));
+    let ways = plan.ways(node).filter(|way| plan.is_try(node) && gone(way));
     let within = |way| std::iter::once(way).chain(group::members(plan, way).filter(gone));
     ways.flat_map(within).chain([node]).map(|node| reopened(state, plan.address(node), 0)).collect()
 }

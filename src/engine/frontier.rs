@@ -11,7 +11,7 @@ use super::group::{Stop, Tally};
 
 use crate::model::{Address, Effect, RunState, Status};
 use crate::plan::outline::{Outline, OutlineStep};
-use crate::runbook::ast::{Ended, TRY};
+use crate::runbook::ast::Ended;
 use crate::runbook::holds::Part;
 
 /// What the needs of a pending step say.
@@ -52,8 +52,7 @@ impl Frontier {
         let mut members: HashMap<usize, usize> = HashMap::new();
         outline.steps.iter().filter_map(|step| step.group).for_each(|group| *members.entry(group).or_default() += 1);
         let groups = outline.steps.iter().enumerate().filter(|(_, step)| step.members.is_some());
-        let tries = |(node, step): (usize, &OutlineStep)| (step.kind == TRY && !step.list).then_some(node);
-        let tries = outline.steps.iter().enumerate().filter_map(tries).collect();
+        let tries = (0..outline.len()).filter(|node| outline.steps[*node].tries()).collect();
         let tally = |node: usize, list: bool| Tally::new(members.get(&node).copied().unwrap_or(0), !list);
         let groups = groups.map(|(node, step)| (node, tally(node, step.list)));
         let mut frontier = Self {
@@ -117,9 +116,12 @@ impl Frontier {
     /// Where a node stands, and whether something may be done about it.
     fn standing(&self, outline: &Outline, state: &RunState, node: usize) -> (Status, bool) {
         let recorded = state.status(&outline.steps[node].address);
-        let is_way = outline.steps[node].group.is_some_and(|of| outline.steps[of].kind == TRY);
-        let gave_way = recorded == Status::Superseded || (is_way && recorded == Status::Skipped);
-        if let Some(tally) = self.groups.get(&node).filter(|tally| tally.opened && !gave_way) {
+        let gave_way = || match recorded {
+            Status::Superseded => true,
+            Status::Skipped => outline.steps[node].group.is_some_and(|of| outline.steps[of].tries()),
+            _ => false,
+        };
+        if let Some(tally) = self.groups.get(&node).filter(|tally| tally.opened && !gave_way()) {
             let now = tally.status(recorded);
             return (now, matches!(now, Status::Running | Status::Late | Status::Verifying) && tally.is_done());
         }

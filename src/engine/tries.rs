@@ -29,8 +29,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
         return;
     }
     for try_node in live.frontier.tries().to_vec() {
-        let ways: Vec<usize> = plan.ways(try_node).collect();
-        for &way in &ways {
+        for way in plan.ways(try_node) {
             match turn(plan, state, live, way) {
                 Turn::Stays => {}
                 Turn::GivesWay => give_way(plan, live, way, decision),
@@ -43,8 +42,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
 
 /// Why no way succeeded, where people or a drill left out what was left to try: then it goes on without it.
 pub fn left_out(plan: &Plan, state: &RunState, node: usize) -> Option<SkipReason> {
-    let tries = plan.is_body(node) && plan.step(node).tries();
-    if !tries || include::winner(plan, state, node).is_some() {
+    if !plan.is_try(node) || include::winner(plan, state, node).is_some() {
         return None;
     }
     plan.ways(node).find_map(|way| match state.step(plan.address(way)).skipped {
@@ -58,32 +56,24 @@ pub fn left_out(plan: &Plan, state: &RunState, node: usize) -> Option<SkipReason
 /// gave way. Not where it could not be taken back, which keeps the others from beginning.
 pub fn is_excused(plan: &Plan, state: &RunState, node: usize) -> bool {
     let mut around = plan.graph.groups(node).chain([node]);
-    let may_give_way = |way: usize| has_one_behind(plan, way) && !has_come_out_well(plan, state, way);
-    state.step(plan.address(node)).undo.is_none() && around.any(may_give_way)
+    state.step(plan.address(node)).undo.is_none() && around.any(|way| may_give_way(plan, state, way))
 }
 
-/// A way of several steps that succeeded is the one that was taken, whatever is done with its steps since.
-fn has_come_out_well(plan: &Plan, state: &RunState, way: usize) -> bool {
-    plan.is_group(way) && state.status(plan.address(way)) == Status::Succeeded
-}
-
-/// Whether it is a way of a `try`, and not the last one.
-fn has_one_behind(plan: &Plan, way: usize) -> bool {
-    let Some(of) = plan.graph.nodes[way].group.map(|member| member.of) else { return false };
-    let tries = plan.is_body(of) && plan.step(of).tries();
-    tries && plan.ways(of).any(|it| it == way) && plan.ways(of).last() != Some(way)
+/// Whether it is a way of a `try` with another one behind it. One of several steps that succeeded is the one that was taken,
+/// whatever is done with its steps since.
+fn may_give_way(plan: &Plan, state: &RunState, way: usize) -> bool {
+    let has_one_behind = plan.try_of(way).is_some_and(|of| plan.ways(of).last() != Some(way));
+    has_one_behind && !(plan.is_group(way) && state.status(plan.address(way)) == Status::Succeeded)
 }
 
 /// Whether it is a way of several steps that a person may give up: begun, and come to nothing.
 pub fn can_be_given_up(plan: &Plan, state: &RunState, way: usize) -> bool {
-    let tries = |of: usize| plan.is_body(of) && plan.step(of).tries();
-    let is_way = plan.graph.nodes[way].group.is_some_and(|member| tries(member.of));
     let statuses = || steps_of(plan, way).map(|step| state.status(plan.address(step)));
     let failed = |status: Status| matches!(status, Status::Failed | Status::Unproven | Status::Undone);
     let goes_on = |status: Status| {
         status.is_in_flight() || matches!(status, Status::Verifying | Status::Waiting | Status::Unknown)
     };
-    is_way && plan.step(way).mends.is_none() && statuses().any(failed) && !statuses().any(goes_on)
+    plan.try_of(way).is_some() && statuses().any(failed) && !statuses().any(goes_on)
 }
 
 fn turn(plan: &Plan, state: &RunState, live: &Live, way: usize) -> Turn {
@@ -93,10 +83,7 @@ fn turn(plan: &Plan, state: &RunState, live: &Live, way: usize) -> Turn {
         let mut under = group::members(plan, way);
         return if under.any(|node| is_left_behind(plan, live, node)) { Turn::GivesWay } else { Turn::Stays };
     }
-    if !has_one_behind(plan, way) {
-        return Turn::Stays;
-    }
-    if has_come_out_well(plan, state, way) {
+    if !may_give_way(plan, state, way) {
         return Turn::Stays;
     }
     if let Some(step) = steps().find(|step| live.frontier.statuses[*step] == Status::Undoing) {
@@ -111,36 +98,38 @@ fn turn(plan: &Plan, state: &RunState, live: &Live, way: usize) -> Turn {
         let can_be = plan.step(*step).undo.is_some() && known.intent.is_some() && undo::may_have_changed(plan, *step);
         ended && can_be && known.undo.is_none()
     };
-    let last_first = plan.graph.order().iter().rev().copied().filter(|step| steps().any(|of_way| of_way == *step));
-    last_first.into_iter().find(stands).map_or(Turn::GivesWay, Turn::TakenBack)
+    let whole = way..group::members(plan, way).end.max(way + 1);
+    let last_first = plan.graph.order().iter().rev().copied().filter(|node| whole.contains(node));
+    last_first.filter(|node| !plan.is_group(*node)).find(stands).map_or(Turn::GivesWay, Turn::TakenBack)
 }
 
-/// Whether the way did not succeed. One with a step that is not proven stands open for a person; here nobody is waited for.
+/// Whether the way did not succeed, and nobody is waited for.
 fn has_come_to_nothing(plan: &Plan, state: &RunState, live: &Live, way: usize) -> bool {
-    let statuses = &live.frontier.statuses;
-    let is_over = matches!(statuses[way], Status::Succeeded | Status::Skipped | Status::Superseded);
-    if is_over || has_come_out_well(plan, state, way) {
-        return false;
-    }
+    let is_lost = match live.frontier.statuses[way] {
+        Status::Failed | Status::Unproven | Status::Undone => true,
+        Status::Running | Status::Late => waits_for_a_proof(plan, live, way),
+        _ => false,
+    };
     // A `try` in it goes on with its next way first.
     let gives_way = |inner: usize| {
-        has_one_behind(plan, inner)
+        may_give_way(plan, state, inner)
             && has_come_to_nothing(plan, state, live, inner)
             && !cannot_be_taken_back(plan, state, inner)
     };
-    if group::members(plan, way).any(gives_way) {
-        return false;
-    }
-    let mut steps = group::members(plan, way).filter(|node| !(plan.is_group(*node) && live.frontier.is_open(*node)));
+    is_lost && !group::members(plan, way).any(gives_way)
+}
+
+/// Whether it stands open only because a step of it is not proven, and no other can go on.
+fn waits_for_a_proof(plan: &Plan, live: &Live, way: usize) -> bool {
+    let statuses = &live.frontier.statuses;
+    let is_open = |node: usize| plan.is_group(node) && live.frontier.is_open(node);
+    let steps = || group::members(plan, way).filter(|node| !is_open(*node));
     let stands_still = |node: usize| match statuses[node] {
         Status::Pending => live.frontier.readiness(&plan.outline, node) == Readiness::Waits,
         Status::Unproven => true,
         status => status.is_settled(),
     };
-    match statuses[way] {
-        Status::Failed | Status::Unproven | Status::Undone => true,
-        _ => steps.clone().any(|node| statuses[node] == Status::Unproven) && steps.all(stands_still),
-    }
+    steps().any(|node| statuses[node] == Status::Unproven) && steps().all(stands_still)
 }
 
 fn cannot_be_taken_back(plan: &Plan, state: &RunState, way: usize) -> bool {

@@ -86,7 +86,7 @@ fn value(plan: &Plan, state: &RunState, include: usize, name: &str, spec: &Param
 
 /// The way of a `try` that succeeded.
 pub fn winner(plan: &Plan, state: &RunState, node: usize) -> Option<usize> {
-    let tries = plan.is_body(node) && plan.step(node).tries();
+    let tries = plan.is_try(node);
     plan.ways(node).filter(|_| tries).find(|way| state.status(plan.address(*way)) == Status::Succeeded)
 }
 

@@ -314,6 +314,17 @@ impl Plan {
         self.items.get(self.address(member.of))?.get(member.item)
     }
 
+    /// Whether one of the steps in it has to succeed.
+    pub fn is_try(&self, node: usize) -> bool {
+        self.is_body(node) && self.step(node).tries()
+    }
+
+    /// The `try` that it is a way of.
+    pub fn try_of(&self, way: usize) -> Option<usize> {
+        let of = self.graph.nodes[way].group?.of;
+        (self.is_try(of) && self.step(way).mends.is_none()).then_some(of)
+    }
+
     /// The ways of a `try`.
     pub fn ways(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
         self.graph.members(node).filter(|way| self.outline.steps[*way].mends.is_none())

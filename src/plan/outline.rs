@@ -9,7 +9,7 @@ use super::reads::Reads;
 use super::schedule;
 use crate::graph::{Graph, Role};
 use crate::model::{Address, Effect};
-use crate::runbook::ast::{Ended, OnItemFailure, Runbook};
+use crate::runbook::ast::{Ended, OnItemFailure, Runbook, TRY};
 use crate::runbook::catalog::Shape;
 use crate::runbook::drill::Way;
 use crate::runbook::holds::{Held, Part, id};
@@ -86,6 +86,11 @@ pub struct OutlineStep {
 impl OutlineStep {
     pub fn part_of_hold(&self) -> Option<Part> {
         self.held.as_ref().map(|held| held.part)
+    }
+
+    /// Whether one of the steps in it has to succeed. One of a list is a list of those.
+    pub fn tries(&self) -> bool {
+        self.kind == TRY && !self.list
     }
 
     /// Whether its failure keeps the run from nothing: it may fail, or what it lies in may.
