@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::Failure;
 use crate::kind::stock::Shelf;
 use crate::kind::{Op, Prepared, RawOp, ReadCx};
-use crate::model::{Fault, OpId, RunState};
+use crate::model::{Fault, RunState};
 use crate::plan::forecast::StepForecast;
 use crate::plan::scope::RunScope;
 use crate::plan::{Plan, include};
@@ -45,20 +45,9 @@ impl<'a> Looker<'a> {
     /// secret stays closed: nothing an author wrote runs here.
     pub fn op(&self, step: &StepForecast, attempt: u32) -> Option<Result<RawOp, Fault>> {
         let (plan, known) = (self.plan, step.known.as_ref()?);
-        let address = plan.address(step.node);
         let scope = RunScope::of(plan, &self.state, step.node);
-        Some(open(known, &scope, self.secrets).map(|params| Op {
-            id: OpId::new(&plan.run, address, 1),
-            run: plan.run.clone(),
-            step: address.clone(),
-            attempt,
-            phase: String::new(),
-            params,
-            prior: Value::Null,
-            facts: Value::Null,
-            timeout_ms: None,
-            boot: String::new(),
-        }))
+        let op = |params| Op::of_step(&plan.run, plan.address(step.node), (1, attempt), params);
+        Some(open(known, &scope, self.secrets).map(op))
     }
 
     pub fn prepare(&self, node: usize, op: &RawOp) -> Result<Prepared<Value>, Fault> {

@@ -53,19 +53,8 @@ pub fn op(plan: &Plan, state: &RunState, node: usize) -> Option<RawOp> {
 }
 
 fn raw(plan: &Plan, node: usize, step: &StepState, attempt: u32, params: Value) -> RawOp {
-    let address = plan.address(node);
-    Op {
-        id: OpId::new(&plan.run, address, step.generation),
-        run: plan.run.clone(),
-        step: address.clone(),
-        attempt,
-        phase: String::new(),
-        params,
-        prior: Value::Null,
-        facts: Value::Null,
-        timeout_ms: plan.step(node).timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
-        boot: String::new(),
-    }
+    let timeout_ms = plan.step(node).timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+    Op { timeout_ms, ..Op::of_step(&plan.run, plan.address(node), (step.generation, attempt), params) }
 }
 
 /// Intent and start of the first phase. The one door to it, so that a drill starts nothing that it only plans.

@@ -286,8 +286,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::Address;
     use crate::model::record::Mode;
-    use crate::model::{Address, OpId};
 
     /// Says nothing of what becomes of it after a crash.
     struct Silent<const PROBE: bool>;
@@ -314,9 +314,7 @@ mod tests {
 
     async fn found(kind: &dyn AnyKind, params: Value) -> Found {
         let (run, step) = ("r".parse().unwrap(), Address::top("a"));
-        let (id, boot, phase) = (OpId::new(&run, &step, 1), String::new(), String::new());
-        let (prior, facts) = (Value::Null, Value::Null);
-        let op = Op { id, run, step, attempt: 1, phase, params, prior, facts, timeout_ms: None, boot };
+        let op = Op::of_step(&run, &step, (1, 1), params);
         let cx = ReadCx {
             base: "/".into(),
             work: "/".into(),

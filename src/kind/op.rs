@@ -28,6 +28,24 @@ pub struct Op<Params, Prior> {
     pub boot: String,
 }
 
+impl<Params> Op<Params, Value> {
+    /// Of the first phase, before anything is known of it but what it is given.
+    pub fn of_step(run: &RunId, step: &Address, (generation, attempt): (u32, u32), params: Params) -> Self {
+        Op {
+            id: OpId::new(run, step, generation),
+            run: run.clone(),
+            step: step.clone(),
+            attempt,
+            phase: String::new(),
+            params,
+            prior: Value::Null,
+            facts: Value::Null,
+            timeout_ms: None,
+            boot: String::new(),
+        }
+    }
+}
+
 impl<Params, Prior> Op<Params, Prior> {
     /// Nothing is going to be started: `plan` only wants to see what would be.
     pub fn is_foreseen(&self) -> bool {
