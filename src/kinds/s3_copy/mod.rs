@@ -21,11 +21,10 @@ mod work;
 use crate::kind::stock::Shelf;
 use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
 use crate::model::{Effect, Fault};
-use crate::provider::s3::{Bucket, Flow};
+use crate::provider::s3::{Bucket, COUNTED_PAGES, Flow};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub use params::Params;
-use prepare::COUNTED_PAGES;
 pub use prepare::Prior;
 
 pub struct S3Copy;

@@ -12,8 +12,6 @@ use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
 use crate::provider::s3::{Bucket, By, Flow, Versioning, progress};
 
-/// So many pages are counted ahead. Of a larger bucket it is said that there is more: the work itself lists all of it.
-pub const COUNTED_PAGES: usize = 200;
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
 

@@ -10,7 +10,7 @@ use super::perform::{Copies, Way};
 use super::prepare::{Differ, Prior, overwritable};
 use super::progress::{Begun, Progress, Sums};
 use crate::kind::{Next, Op, WorkCx};
-use crate::model::{Fault, Pulse, RetryClass};
+use crate::model::{Fault, Pulse};
 use crate::provider::s3::progress::{self, Write};
 use crate::provider::s3::{Bucket, Failed, Flow, Job, Pilot, Refused, Turn, Writer, fly};
 
@@ -138,7 +138,7 @@ impl Act<'_> {
         let flown = fly(self.copies.way.target.flow(), pages, &mut self).await;
         self.progress.since = self.copies.since();
         if !flown? {
-            return Err(broken_off(self.copies.way.source));
+            return Err(self.copies.way.source.broke_off());
         }
         if self.failed.count > 0 {
             anew(self.cx, self.op, self.progress)?;
@@ -166,11 +166,6 @@ fn anew(cx: &WorkCx, op: &Op<Params, Prior>, progress: &Progress) -> Result<(), 
     progress::write(cx, op, &Progress { since: progress.since, ..Progress::default() })
 }
 
-/// Without its last page a listing says nothing.
-fn broken_off(bucket: &Bucket) -> Fault {
-    Fault::new("RG2907", format!("the listing of {} broke off", bucket.said())).retry(RetryClass::Later)
-}
-
 /// Every object of the source is in the target, says a listing made after the last copy.
 async fn prove(
     cx: &WorkCx,
@@ -181,7 +176,7 @@ async fn prove(
 ) -> Result<(), Fault> {
     let (mut seen, mut wrong) = (0, Vec::new());
     loop {
-        let page = pages.recv().await.ok_or_else(|| broken_off(target))?;
+        let page = pages.recv().await.ok_or_else(|| target.broke_off())?;
         for pair in page.pairs {
             seen += 1;
             if decide(&pair, false, progress.since) != Action::Leave {

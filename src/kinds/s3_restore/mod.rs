@@ -23,11 +23,10 @@ mod work;
 use crate::kind::stock::Shelf;
 use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
 use crate::model::{Effect, Fault};
-use crate::provider::s3::{Bucket, Flow, pages};
+use crate::provider::s3::{Bucket, COUNTED_PAGES, Flow, pages};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub use params::Params;
-use prepare::COUNTED_PAGES;
 pub use prepare::Prior;
 
 pub struct S3Restore;

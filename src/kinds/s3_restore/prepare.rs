@@ -13,9 +13,6 @@ use crate::kind::{Op, Prepared};
 use crate::model::Fault;
 use crate::provider::s3::{Bucket, Flow, Page, Range};
 
-/// So many pages are counted ahead. Of a larger bucket it is said that there is more: the work itself lists all of it.
-pub const COUNTED_PAGES: usize = 200;
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prior {
     pub as_of: Timestamp,

@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::is_proven;
@@ -12,10 +13,9 @@ use super::pages;
 use super::params::Params;
 use super::prepare::Prior;
 use super::progress::Progress;
-use super::work::broken_off;
 use crate::kind::{Op, WorkCx};
 use crate::model::{Fault, Pulse};
-use crate::provider::s3::{Job, Marks, Page, Range, Writer, progress, together};
+use crate::provider::s3::{Marks, Page, Range, Writer, progress, together};
 
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
@@ -30,8 +30,8 @@ pub async fn prove(
     let proof =
         Proof { cx, op, bucket, total: done.sums.keys(), seen: AtomicU64::new(0), wrong: Mutex::new(Vec::new()) };
     let ranges = marks.ranges();
-    let jobs = ranges.iter().map(|range| -> Job<'_> { Box::pin(proof.go_through(range)) }).collect();
-    together(bucket.flow(), jobs, |_| ()).await?;
+    let jobs = ranges.iter().map(|range| -> BoxFuture<'_, _> { Box::pin(proof.go_through(range)) }).collect();
+    together(bucket.flow(), jobs).await?;
     let mut wrong = proof.wrong.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     if wrong.is_empty() {
         return Ok(());
@@ -57,15 +57,14 @@ struct Proof<'a> {
 }
 
 impl Proof<'_> {
-    async fn go_through(&self, range: &Range) -> Result<(u64, Vec<(String, Fault)>), Fault> {
-        pages::with(self.bucket, &self.op.params.prefix, range, |pages| self.look(range, pages)).await?;
-        Ok((0, Vec::new()))
+    async fn go_through(&self, range: &Range) -> Result<(), Fault> {
+        pages::with(self.bucket, &self.op.params.prefix, range, |pages| self.look(range, pages)).await
     }
 
     async fn look(&self, range: &Range, mut pages: Receiver<Page>) -> Result<(), Fault> {
         let mut histories = Histories::new(self.op.prior.as_of);
         loop {
-            let page = pages.recv().await.ok_or_else(|| broken_off(self.bucket))?;
+            let page = pages.recv().await.ok_or_else(|| self.bucket.broke_off())?;
             let is_last = page.next.is_none();
             let mut found = histories.take(page);
             found.retain(|history| !range.ends_before(&history.key));

@@ -11,7 +11,7 @@ use super::prepare::Prior;
 use super::progress::{Begun, Progress, Sums};
 use super::prove::prove;
 use crate::kind::{Next, Op, WorkCx};
-use crate::model::{Fault, Pulse, RetryClass};
+use crate::model::{Fault, Pulse};
 use crate::provider::s3::progress::{self, Write};
 use crate::provider::s3::{Failed, Job, Marks, Page, Pilot, Range, Refused, Turn, Writer, fly};
 
@@ -112,7 +112,7 @@ impl<'a> Pilot for Act<'a> {
 impl Act<'_> {
     async fn all(mut self, pages: Receiver<Page>) -> Result<(), Fault> {
         if !fly(self.bucket.flow(), pages, &mut self).await? {
-            return Err(broken_off(self.bucket));
+            return Err(self.bucket.broke_off());
         }
         if self.failed.count > 0 {
             // The next attempt looks at every key again; those that are back are left alone.
@@ -123,9 +123,4 @@ impl Act<'_> {
         self.progress.through = true;
         progress::write(self.cx, self.op, self.progress)
     }
-}
-
-/// Without its last page a listing says nothing.
-pub fn broken_off(bucket: &Writer) -> Fault {
-    Fault::new("RG2907", format!("the listing of {} broke off", bucket.said())).retry(RetryClass::Later)
 }

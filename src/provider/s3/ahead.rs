@@ -9,6 +9,9 @@ use crate::model::Fault;
 /// How many lie ready; with them the memory is bounded, whatever the bucket's size.
 const AHEAD: usize = 2;
 
+/// So many pages are counted before the work. Of a larger bucket it is said that there is more: the work itself lists all of it.
+pub const COUNTED_PAGES: usize = 200;
+
 /// Lists while `use_them` takes. A listing whose pages nobody takes any more may end: whoever took them says why.
 pub async fn ahead<P, T, L, F>(
     list: impl FnOnce(Sender<P>) -> L,

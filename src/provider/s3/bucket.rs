@@ -80,6 +80,11 @@ impl Bucket {
         ))
     }
 
+    /// Without its last page a listing says nothing.
+    pub fn broke_off(&self) -> Fault {
+        Fault::new("RG2907", format!("the listing of {} broke off", self.said)).retry(RetryClass::Later)
+    }
+
     /// The rules under which versions that are not the current one are taken away; empty where nobody may say.
     pub async fn expiries(&self) -> Result<Vec<Expiry>, Fault> {
         let answer = self.flow.again(|| async {

@@ -21,7 +21,7 @@ mod stock;
 mod together;
 mod write;
 
-pub use ahead::ahead;
+pub use ahead::{COUNTED_PAGES, ahead};
 pub use bucket::{Bucket, Current, Expiry, Versioning};
 pub use flight::{Pilot, Turn, fly};
 pub use flow::Flow;

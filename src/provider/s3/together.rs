@@ -15,20 +15,17 @@ pub type Refused = Vec<(String, Fault)>;
 /// How many keys it dealt with.
 pub type Job<'a> = BoxFuture<'a, Result<(u64, Refused), Fault>>;
 
-/// As many at once as the server takes. Fails where nothing more can be done.
-pub async fn together(flow: &Flow, jobs: Vec<Job<'_>>, done: impl Fn(u64)) -> Result<Refused, Fault> {
-    let (mut jobs, mut running, mut refused, mut count) = (jobs.into_iter(), FuturesUnordered::new(), Vec::new(), 0);
+/// As many at once as the server takes. Fails with the first that does.
+pub async fn together(flow: &Flow, jobs: Vec<BoxFuture<'_, Result<(), Fault>>>) -> Result<(), Fault> {
+    let (mut jobs, mut running) = (jobs.into_iter(), FuturesUnordered::new());
     loop {
         while running.len() < flow.width()
             && let Some(job) = jobs.next()
         {
             running.push(job);
         }
-        let Some(ended) = running.next().await else { return Ok(refused) };
-        let (keys, failures) = ended?;
-        refused.extend(failures);
-        count += keys;
-        done(count);
+        let Some(ended) = running.next().await else { return Ok(()) };
+        ended?;
     }
 }
 
