@@ -7,6 +7,7 @@ use super::failure::UNFIT;
 use super::looking::{print, print_json_line};
 use super::{Failure, exit, problems};
 use crate::kinds::Kinds;
+use crate::model::record::Mode;
 use crate::runbook::{self, Loaded, Problem};
 use crate::view::clean;
 
@@ -40,6 +41,15 @@ pub fn load(context: &Context, file: &Path) -> Result<Loaded, Failure> {
     }
     if !context.quiet {
         show(context, &problems);
+    }
+    Ok(loaded)
+}
+
+/// The same, with the values of a drill where it is to be one.
+pub fn load_for(context: &Context, file: &Path, mode: Mode) -> Result<Loaded, Failure> {
+    let mut loaded = load(context, file)?;
+    if mode == Mode::Drill {
+        loaded.runbook.take_drill_values();
     }
     Ok(loaded)
 }

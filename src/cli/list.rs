@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::context::Context;
 use super::failure::Failure;
 use super::looking::{self, print, print_json, talk};
-use crate::model::record::Mode;
 use crate::view::page::Page;
 use crate::view::paint::Paint;
 use crate::view::words::{count, stamp};
@@ -36,7 +35,7 @@ fn line(view: &RunView, paint: Paint, out: &mut Page) {
     let runbook = view.state.started().map_or("?", |it| it.runbook.as_str());
     let state = paint.run_status(view.status, 9);
     let mut remarks = vec![runbook.to_string()];
-    remarks.extend((view.mode() == Some(Mode::Drill)).then(|| "DRILL".into()));
+    remarks.extend(view.is_drill().then(|| "DRILL".into()));
     remarks.extend(view.is_abandoned().then(|| paint.alarm("NOBODY EXECUTES THIS RUN")));
     let overdue = view.overdue().count();
     remarks.extend((overdue > 0).then(|| format!("{} overdue", count(overdue, "temporary thing"))));

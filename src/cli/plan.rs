@@ -52,10 +52,7 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
 }
 
 pub fn bind(context: &Context, choices: &Choices, mode: Mode) -> Result<Plan, Failure> {
-    let mut loaded = check::load(context, &choices.file)?;
-    if mode == Mode::Drill {
-        loaded.runbook.take_drill_values();
-    }
+    let loaded = check::load_for(context, &choices.file, mode)?;
     let now = Timestamp::now();
     let params = run::params_of(context, &loaded, choices, now, mode)?;
     let skipped = run::skipped(&loaded, choices)?;

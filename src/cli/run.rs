@@ -38,10 +38,7 @@ pub fn run(context: &Context, args: RunArgs) -> Result<u8, Failure> {
 
 /// `keep`: what a drill makes is left where it is at its end.
 pub fn begin(context: &Context, args: RunArgs, mode: Mode, keep: bool) -> Result<u8, Failure> {
-    let mut loaded = check::load(context, &args.choices.file)?;
-    if mode == Mode::Drill {
-        loaded.runbook.take_drill_values();
-    }
+    let loaded = check::load_for(context, &args.choices.file, mode)?;
     let store = context.writing()?;
     let run_id = match &args.run_id {
         Some(id) => id.parse::<RunId>().map_err(|why: String| Failure::usage(ARGUMENT, why))?,

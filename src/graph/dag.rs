@@ -276,7 +276,8 @@ fn needs(
         // Behind the step itself, not behind what may be done against its faults.
         let is_step = |above: &usize| step_of(runbook, &nodes[*above]).mends.is_none();
         let above = (node - this.step..node).rev().find(is_step).filter(|_| this.finally);
-        edges.extend(above.map(|above| (above, Some(ENDED.to_vec()))));
+        // A failure above does not keep the next from cleaning up.
+        edges.extend(above.map(|above| (above, Some(Ended::ANY.to_vec()))));
         return edges;
     };
     for (need, wanted) in written.iter().enumerate() {
@@ -294,9 +295,6 @@ fn needs(
     }
     edges
 }
-
-/// The order of the list in `finally` is only an order: a failure above does not keep the next from cleaning up.
-pub(super) const ENDED: &[Ended] = &[Ended::Succeeded, Ended::Skipped, Ended::Failed, Ended::Blocked, Ended::Undone];
 
 #[cfg(test)]
 mod tests {
@@ -336,7 +334,7 @@ mod tests {
         let needs: Vec<_> =
             graph.nodes.iter().map(|node| node.needs.iter().map(|edge| edge.0).collect::<Vec<_>>()).collect();
         assert_eq!(needs, [vec![], vec![], vec![1], vec![]]);
-        assert_eq!(graph.nodes[2].needs[0].1.as_deref(), Some(ENDED));
+        assert_eq!(graph.nodes[2].needs[0].1.as_deref(), Some(Ended::ANY));
         assert!(graph.nodes[1].finally && graph.nodes[1].step == 0);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::dag::{ENDED, Edge, Graph, Member, Node, Role};
+use super::dag::{Edge, Graph, Member, Node, Role};
 use super::order::order;
 use crate::model::Address;
 use crate::runbook::ast::{Ended, Foreach, OnItemFailure, Order, Runbook, Step};
@@ -142,7 +142,7 @@ fn add_items(nodes: &mut Vec<Node>, foreach: &Foreach, keys: &[String], part: Op
 fn after(on_failure: OnItemFailure) -> Option<Vec<Ended>> {
     match on_failure {
         OnItemFailure::Stop => None,
-        OnItemFailure::Isolate => Some(ENDED.to_vec()),
+        OnItemFailure::Isolate => Some(Ended::ANY.to_vec()),
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
         let needs = |address: &str| graph.nodes[graph.find(address).unwrap()].needs.clone();
         assert_eq!(needs("stop:p"), []);
         assert_eq!(needs("stop:q"), [(graph.find("stop:p").unwrap(), None)]);
-        assert_eq!(needs("on:q"), [(graph.find("on:p").unwrap(), Some(ENDED.to_vec()))]);
+        assert_eq!(needs("on:q"), [(graph.find("on:p").unwrap(), Some(Ended::ANY.to_vec()))]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::dag::{ENDED, Edge};
+use super::dag::Edge;
 use crate::runbook::ast::{Ended, Runbook, Step};
 use crate::runbook::holds::{Part, id};
 
@@ -20,7 +20,11 @@ pub(super) fn edges(runbook: &Runbook, by_id: &HashMap<String, usize>, step: &St
         }
         Part::Release => {
             let under = runbook.steps.iter().filter(|step| step.is_under(&held.hold)).filter_map(|step| find(&step.id));
-            find(&held.beside(Part::Take)).into_iter().chain(under).map(|node| (node, Some(ENDED.to_vec()))).collect()
+            find(&held.beside(Part::Take))
+                .into_iter()
+                .chain(under)
+                .map(|node| (node, Some(Ended::ANY.to_vec())))
+                .collect()
         }
     }
 }

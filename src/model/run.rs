@@ -11,7 +11,7 @@ use super::amendment::Amendment;
 use super::answer::{Person, Refusal, Verb};
 use super::ids::{Address, Seq};
 use super::ledger::{Cleanup, LedgerEntry};
-use super::record::{End, Event, Record, RunStarted, SkipReason, StopReason};
+use super::record::{End, Event, Mode, Record, RunStarted, SkipReason, StopReason};
 use super::status::{RunStatus, Status};
 use super::step::{PENDING, StepState};
 use super::time::Moment;
@@ -138,6 +138,10 @@ impl RunState {
 
     pub fn started(&self) -> Option<&RunStarted> {
         self.started.as_ref()
+    }
+
+    pub fn is_drill(&self) -> bool {
+        self.started().is_some_and(|started| started.mode == Mode::Drill)
     }
 
     /// Whether a clean-up was asked for that has not come to its end.

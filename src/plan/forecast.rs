@@ -94,10 +94,13 @@ fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize,
         entries().map(|entry| (entry.key.text.clone(), input(&entry.value, scope, later))).collect();
     let known = if is_known(with, scope) { with.render(scope).ok() } else { None };
     let known = known.map(|known| plan.beside(node, known, &[]));
-    let said = as_far_as_known(with, later);
-    let given = plan.beside(node, said.clone(), &[]);
-    if given != said {
-        replaced(&mut inputs, &said, &given);
+    let mut given = as_far_as_known(with, later);
+    if plan.is_drill() {
+        let beside = plan.beside(node, given.clone(), &[]);
+        if beside != given {
+            replaced(&mut inputs, &given, &beside);
+        }
+        given = beside;
     }
     let mut foresight = plan.kinds[node].foresee(&Late { value: &given });
     let only_planned = plan.is_only_planned(node, &given, &[]);

@@ -203,6 +203,11 @@ pub enum Ended {
     Superseded,
 }
 
+impl Ended {
+    /// Of a need that is only an order.
+    pub const ANY: &[Self] = &[Self::Succeeded, Self::Skipped, Self::Failed, Self::Blocked, Self::Undone];
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requirement {
     pub that: Condition,

@@ -151,8 +151,7 @@ fn lay(under: &mut Tree, over: &Tree) {
 fn clean_up(after: Vec<String>) -> Step {
     let span = Span::default();
     let text = |text: &str| Tree { node: Node::Text(text.into()), span };
-    let ends = [Ended::Succeeded, Ended::Skipped, Ended::Failed, Ended::Blocked, Ended::Undone];
-    let need = |step| Need { step, when: Some(ends.to_vec()), span };
+    let need = |step| Need { step, when: Some(Ended::ANY.to_vec()), span };
     let only = Entry { key: Name { text: "only".into(), span }, value: text("temporary") };
     Step {
         id: CLEANUP.into(),

@@ -274,7 +274,6 @@ fn steps(outline: Option<&Outline>, state: &RunState, is_whole: bool) -> Vec<Ste
 
 fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize) -> StepView {
     let step = &outline.steps[node];
-    let is_drill = state.started().is_some_and(|it| it.mode == Mode::Drill);
     let mut status = frontier.statuses[node];
     let mut blocked_by = None;
     match (status, frontier.readiness(outline, node)) {
@@ -302,7 +301,7 @@ fn planned(outline: &Outline, state: &RunState, frontier: &Frontier, node: usize
         in_place: step.in_place.clone(),
         is_group: step.members.is_some(),
         held: step.held.clone(),
-        drill: is_drill.then(|| Rehearsed::of(step, state.step(&step.address))).flatten(),
+        drill: state.is_drill().then(|| Rehearsed::of(step, state.step(&step.address))).flatten(),
     }
 }
 

@@ -136,7 +136,7 @@ fn notice(it: &StepIntended, state: &RunState, book: &Book) -> Option<String> {
     let wants_answer = it.inputs["acknowledge"] == true;
     book.kind(&it.step).filter(|kind| *kind == "manual.notice" && !wants_answer)?;
     let text = |field: &str| it.inputs[field].as_str();
-    let drill = if state.started().is_some_and(|it| it.mode == Mode::Drill) { "DRILL: " } else { "" };
+    let drill = if state.is_drill() { "DRILL: " } else { "" };
     Some(format!("tells {}: {drill}{}", text("audience").unwrap_or("everybody"), text("message")?.trim()))
 }
 

@@ -6,7 +6,6 @@ use super::commands::who_now;
 use super::words::{clock, count};
 use super::{RunView, StepView, derive, tell};
 use crate::model::Status;
-use crate::model::record::Mode;
 use crate::model::told::Matter;
 
 /// More facts, and more lines of what one shows, are only counted: a chat shows no more.
@@ -54,7 +53,7 @@ fn as_json(fact: &Fact) -> Value {
 }
 
 fn text(view: &RunView, facts: &[Fact], more: usize, status: &str) -> String {
-    let drill = if view.mode() == Some(Mode::Drill) { "DRILL " } else { "" };
+    let drill = if view.is_drill() { "DRILL " } else { "" };
     let severity = view.state.started().map(|it| format!(" ({})", it.severity)).unwrap_or_default();
     let mut lines = vec![format!("{drill}regrow {} · {}{severity}: {}", view.id, view.called(), view.status.word())];
     for fact in facts.iter().take(MOST) {

@@ -10,7 +10,6 @@ use crate::cli::looker::Looker;
 use crate::cli::looking::view_of;
 use crate::cli::{check, plan, run};
 use crate::kind::stock::{Finding, Fitness, judge};
-use crate::model::ledger::LedgerEntry;
 use crate::model::record::Mode;
 use crate::model::{Effect, Fault, RetryClass, RunStatus};
 use crate::plan::forecast::{self, StepForecast, Verdict};
@@ -20,6 +19,7 @@ use crate::provider::vault;
 use crate::runbook::ast::{ParamType, SecretSpec};
 use crate::runbook::params;
 use crate::runbook::template::Secrets;
+use crate::view::RunView;
 use crate::view::words::{shell_word, stamp};
 
 pub fn at(context: &Context, choices: &Choices, now: Timestamp) -> Result<Looked, Failure> {
@@ -37,13 +37,14 @@ pub fn at(context: &Context, choices: &Choices, now: Timestamp) -> Result<Looked
         looked = once(&quiet, &filled(choices, &moments, at), now)?;
     }
     looked.moments = moments.into_iter().map(|name| (name, at)).collect();
-    looked.drilled = drilled(&quiet, &looked.runbook);
+    let earlier = earlier(&quiet, &looked.runbook);
+    looked.drilled = drilled(&earlier);
     if looked.drilled.is_none() {
         let fault = Fault::new(NEVER_DRILLED, "no drill of it has passed yet");
         let file = shell_word(&choices.file.display().to_string());
         looked.findings.push((None, Finding::warning(fault.hint(format!("rehearse it: `regrow drill {file}`")))));
     }
-    looked.findings.extend(overdue(&quiet, &looked.runbook).into_iter().map(|finding| (None, finding)));
+    looked.findings.extend(overdue(&earlier).map(|finding| (None, finding)));
     Ok(looked)
 }
 
@@ -148,29 +149,26 @@ fn weighed(plan: &Plan, node: usize, fault: Fault) -> Finding {
     Finding { unfit, fault }
 }
 
-/// When a drill of that runbook passed last.
-fn drilled(context: &Context, runbook: &str) -> Option<Timestamp> {
-    let store = context.looking();
-    let passed = |id| {
-        let view = view_of(context, &store.run(&id));
-        let fits = view.mode() == Some(Mode::Drill) && view.state.started()?.runbook == runbook;
-        view.state.ended_at.filter(|_| fits && view.status == RunStatus::Succeeded)
-    };
-    store.list().unwrap_or_default().into_iter().filter_map(passed).max()
-}
-
-/// What earlier runs of it made for a while, and is still there.
-fn overdue(context: &Context, runbook: &str) -> Vec<Finding> {
+/// All runs of that runbook, also drills.
+fn earlier(context: &Context, runbook: &str) -> Vec<RunView> {
     let store = context.looking();
     let views = store.list().unwrap_or_default().into_iter().map(|id| view_of(context, &store.run(&id)));
-    let own = views.filter(|view| view.state.started().is_some_and(|started| started.runbook == runbook));
-    own.flat_map(|view| {
-        let one = |entry: &LedgerEntry| {
+    views.filter(|view| view.state.started().is_some_and(|started| started.runbook == runbook)).collect()
+}
+
+/// When a drill passed last.
+fn drilled(earlier: &[RunView]) -> Option<Timestamp> {
+    let passed = earlier.iter().filter(|view| view.is_drill() && view.status == RunStatus::Succeeded);
+    passed.filter_map(|view| view.state.ended_at).max()
+}
+
+/// What earlier runs made for a while, and is still there.
+fn overdue(earlier: &[RunView]) -> impl Iterator<Item = Finding> {
+    earlier.iter().flat_map(|view| {
+        view.overdue().map(|entry| {
             let until = entry.keep_until.map(|until| format!(" since {}", stamp(until))).unwrap_or_default();
             let what = format!("{} of run `{}` should be gone{until}", entry.what(), view.id);
             Finding::warning(Fault::new(OVERDUE, what).hint(format!("take it away: `{}`", view.commands.cleanup())))
-        };
-        view.overdue().map(one).collect::<Vec<_>>()
+        })
     })
-    .collect()
 }
