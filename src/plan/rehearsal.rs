@@ -69,13 +69,11 @@ impl Plan {
         let Ok(said) = self.step(node).with.render(&RunScope::of(self, state, node)) else { return proof };
         let given = self.beside(node, said.clone(), &state.ledger);
         let (Some(proof_of), Some(said)) = (proof.as_object_mut(), said.as_object()) else { return proof };
-        let moved = said.iter().filter(|(name, value)| given.get(name.as_str()) != Some(value));
-        for (name, value) in moved {
-            match given.get(name) {
-                Some(instead) => proof_of.values_mut().filter(|it| *it == value).for_each(|it| it.clone_from(instead)),
-                None => proof_of.retain(|other, it| other != name || &*it != value),
-            }
-        }
+        proof_of.retain(|name, value| given.get(name).is_some() || said.get(name) != Some(value));
+        let in_both = said.iter().filter_map(|(name, value)| Some((value, given.get(name)?)));
+        let mut moved = Vec::new();
+        in_both.for_each(|(said, given)| differences(said, given, &mut moved));
+        put_in_place(&mut proof, &moved);
         proof
     }
 
@@ -128,5 +126,25 @@ impl Plan {
         trees.extend(step.not_before.as_deref());
         let of_trees = trees.into_iter().flat_map(|tree| tree.references());
         of_trees.chain(conditions.into_iter().flat_map(|condition| condition.references())).collect()
+    }
+}
+
+/// The smallest parts that are others: a single field of a map where all other fields are the same ones.
+fn differences<'a>(said: &'a Value, given: &'a Value, found: &mut Vec<(&'a Value, &'a Value)>) {
+    match (said, given) {
+        _ if said == given => {}
+        (Value::Object(said), Value::Object(given)) if said.keys().eq(given.keys()) => {
+            said.values().zip(given.values()).for_each(|(said, given)| differences(said, given, found));
+        }
+        _ => found.push((said, given)),
+    }
+}
+
+fn put_in_place(value: &mut Value, moved: &[(&Value, &Value)]) {
+    match (moved.iter().find(|(said, _)| *said == value), value) {
+        (Some((_, instead)), value) => value.clone_from(instead),
+        (None, Value::Object(fields)) => fields.values_mut().for_each(|value| put_in_place(value, moved)),
+        (None, Value::Array(items)) => items.iter_mut().for_each(|value| put_in_place(value, moved)),
+        (None, _) => {}
     }
 }
