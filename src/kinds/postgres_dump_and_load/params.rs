@@ -98,6 +98,11 @@ impl Params {
         })
     }
 
+    /// In a drill the target is a copy that has the tables: those that are to be made are taken away first.
+    pub fn makes_room(&self) -> bool {
+        self.template.is_some() && self.mode == Mode::Create
+    }
+
     pub fn jobs(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         self.jobs.unwrap_or(cores.min(4)).clamp(1, 32)

@@ -1,5 +1,6 @@
 //! Looks at both servers, takes down which they are, and refuses what could not be carried.
 
+use futures_util::future::{try_join, try_join3};
 use serde_json::Value;
 
 use super::params::{Mode, Params};
@@ -16,12 +17,10 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     let (from, to) = endpoints(op);
     // In a drill the target will be a copy of the source, and is not there yet.
     let to = if op.params.template.is_some() { from.clone() } else { to };
-    let (source, target) = (ReadSession::open(cx, &from).await?, ReadSession::open(cx, &to).await?);
-    let mut prior = Prior {
-        source: Identity::read(&source).await?,
-        target: Identity::read(&target).await?,
-        tables: survey::names(&op.params, &source).await?,
-    };
+    // What is asked of both is asked at once: nothing of the load has begun meanwhile.
+    let (source, target) = try_join(ReadSession::open(cx, &from), ReadSession::open(cx, &to)).await?;
+    let asked = try_join3(Identity::read(&source), Identity::read(&target), survey::names(&op.params, &source)).await?;
+    let mut prior = Prior { source: asked.0, target: asked.1, tables: asked.2 };
     let copied = op.params.template.as_ref().and_then(|_| op.params.target.database());
     prior.target.database = copied.unwrap_or(prior.target.database);
     if prior.source == prior.target {
@@ -50,7 +49,7 @@ async fn versions(source: &Session, target: &Session) -> Result<Option<String>, 
         .hint("load into a server of the same or a newer major version"));
     }
     let sql = "select pg_encoding_to_char(encoding), datcollate::text, datctype::text from pg_database where datname = current_database()";
-    let (theirs, ours) = (source.query_one(sql, &[]).await?, target.query_one(sql, &[]).await?);
+    let (theirs, ours) = try_join(source.query_one(sql, &[]), target.query_one(sql, &[])).await?;
     let text = |row: &tokio_postgres::Row, at: usize| row.get::<_, String>(at);
     if text(&ours, 0) != text(&theirs, 0) && text(&ours, 0) != "UTF8" {
         return Err(Fault::new(

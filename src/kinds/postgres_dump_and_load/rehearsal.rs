@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::params::Params;
+use super::plan::Prior;
 use super::site::Site;
-use crate::kind::{ReadCx, Rehearsal, Scratch, WriteCx};
+use crate::kind::{Op, ReadCx, Rehearsal, Scratch, WriteCx};
 use crate::model::Fault;
 use crate::provider::postgres::{Connection, Endpoint, Identity, ReadSession, Session, WriteSession, quote};
 use crate::runbook::catalog::Late;
@@ -69,6 +70,16 @@ pub async fn make(cx: &WriteCx, params: &Params, site: &Site) -> Result<(), Faul
         }
     }
     Ok(())
+}
+
+/// Takes away what the load is going to make. Only while there is nothing of the operation on the target: later it would be
+/// what was loaded.
+pub async fn make_room(op: &Op<Params, Prior>, target: &WriteSession) -> Result<(), Fault> {
+    if !op.params.makes_room() {
+        return Ok(());
+    }
+    let tables: Vec<String> = op.prior.tables.iter().map(|table| table.sql()).collect();
+    target.run(&format!("drop table if exists {} cascade", tables.join(", "))).await
 }
 
 /// Whether there can be anything of the operation on the target.

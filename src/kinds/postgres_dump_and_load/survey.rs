@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join;
+
 use super::params::{Mode, Params};
 use super::plan::{Counts, Member, Proof, Unit};
 use crate::model::Fault;
@@ -31,11 +33,12 @@ pub async fn units(params: &Params, names: &[Name], source: &Session, target: &S
     let mut units = Vec::new();
     let mut number = 0;
     for name in names {
-        let theirs = tree(source, name).await?.ok_or_else(|| {
+        let (theirs, live) = try_join(tree(source, name), tree(target, name)).await?;
+        let live = live.filter(|_| !params.makes_room());
+        let theirs = theirs.ok_or_else(|| {
             Fault::new("RG2201", format!("the source has no table `{name}`"))
                 .hint("names are taken letter by letter; without a schema it is `public`")
         })?;
-        let live = tree(target, name).await?;
         check(params, name, &theirs, live.as_deref())?;
         let exists = live.is_some();
         let lasts = theirs[0].sequences.iter().filter_map(|it| Some((it.column.clone(), it.last?))).collect();

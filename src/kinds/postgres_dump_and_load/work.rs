@@ -25,7 +25,10 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let lead = site.lead(cx).await?;
     let marker = match marker::look(&lead, &site.scratch).await? {
         Seen::Foreign => return Err(marker::foreign(&site.scratch)),
-        Seen::Nothing => None,
+        Seen::Nothing => {
+            rehearsal::make_room(op, &lead).await?;
+            None
+        }
         Seen::Ours(marker) => Some(*marker),
     };
     match op.phase.as_str() {
