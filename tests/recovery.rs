@@ -8,6 +8,7 @@ use rig::demo::estate::Estate;
 use rig::demo::health::Health;
 use rig::demo::names::{NEW, Names};
 use rig::demo::platform::{Platform, Table, connect, owner};
+use rig::demo::rehearsal;
 use rig::demo::rescue::{self, Call, Rescue};
 use rig::demo::truth::Truth;
 use rig::demo::writer::Memory;
@@ -40,6 +41,13 @@ async fn half_of_it_comes_back_and_the_other_half_is_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_of_it_comes_back() {
     play(Disaster::Complete).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_it_is_rehearsed_beside_the_platform() {
+    let scratch = Scratch::new().unwrap();
+    let problems = rehearsal::play(&stage(&scratch, "kept")).await.unwrap();
+    assert!(problems.is_empty(), "{problems:#?}");
 }
 
 /// Runs `partial.yaml` for one piece.

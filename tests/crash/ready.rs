@@ -7,11 +7,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use regrow::journal::writer::Writer;
-use regrow::journal::{Folder, replay};
-use regrow::model::RunState;
-use regrow::model::record::{Event, Mode};
-use regrow::model::time::Moment;
 use rig::Scratch;
 use rig::servers::{Postgres, moto};
 use serde_json::{Value, json};
@@ -99,28 +94,6 @@ fn warning(code: &str) -> (String, bool) {
     (code.into(), false)
 }
 
-/// A run of that runbook which passed, told again as a drill.
-fn drilled(place: &Place) {
-    place.write(
-        "nothing.yaml",
-        "version: 1\nname: book\nseverity: partial\nsteps: [{ id: a, needs: [], run: 'true' }]\n",
-    );
-    place.regrow("run nothing.yaml --yes --no-wait --run-id run1").ends(0);
-    let folder = place.run_dir();
-    let mut events = Vec::new();
-    assert!(replay(&Folder::new(&folder), |record, _| events.push((record.at, record.event))).is_ok());
-    fs::remove_file(folder.join("journal.000001")).unwrap();
-    let moment = |at| Moment { at, mono: 0, boot: String::new() };
-    let (mut writer, _) = Writer::open(Folder::new(&folder), RunState::default(), &moment(events[0].0)).unwrap();
-    for (at, mut event) in events {
-        if let Event::RunStarted(started) = &mut event {
-            started.mode = Mode::Drill;
-        }
-        writer.stage(event, &moment(at)).unwrap();
-    }
-    writer.commit().unwrap();
-}
-
 #[test]
 fn a_backup_that_reaches_far_enough_is_fit_and_nothing_is_written() {
     let kept = Kept::new();
@@ -131,7 +104,8 @@ fn a_backup_that_reaches_far_enough_is_fit_and_nothing_is_written() {
     assert_eq!(findings(&found), [warning("RG8015")], "{found:#}");
     assert!(!place.path("state").exists(), "not even the state folder is made");
 
-    drilled(&place);
+    let taken = found["runbooks"][0]["taken"]["as_of"].as_str().unwrap();
+    place.regrow(&format!("drill book.yaml --param as_of={taken} --yes --no-wait --run-id run1")).ends(0);
     let folders = [place.path(""), kept.base.clone(), kept.live.archive_dir()];
     let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
     let before = stands(&folders);

@@ -86,6 +86,11 @@ impl Apps {
         Ok(Space { objects, uids })
     }
 
+    /// The names of all namespaces.
+    pub fn spaces(&self) -> Result<String> {
+        self.cluster.said(&["get", "namespaces", "-o", "name"])
+    }
+
     /// A namespace goes, with all that is in it.
     pub fn lose(&self, space: &str) -> Result<()> {
         self.cluster.said(&["delete", "namespace", space, "--timeout=60s"]).map(drop)

@@ -43,6 +43,18 @@ impl Assets {
         Ok(new)
     }
 
+    /// The bucket of a platform that nothing happened to. It holds other objects than the copy, so that a write is seen.
+    pub fn in_use(scratch: &Scratch) -> Result<MinIo> {
+        let server = MinIo::start(scratch)?;
+        client(&server.endpoint(), "make", NEW, &["20"])?;
+        Ok(server)
+    }
+
+    /// Every version that the bucket in use holds.
+    pub fn everything(server: &MinIo) -> Result<String> {
+        client(&server.endpoint(), "versions", NEW, &[])
+    }
+
     pub fn params(&self, new: &MinIo) -> [(&'static str, String); 4] {
         [
             ("assets", NEW.into()),

@@ -10,6 +10,8 @@
 //! 3. What is there is compared with the truth from the moment before, and what was not lost must have been left alone
 //!    ([`truth`]).
 //!
+//! A calm day is played by the tests alone: a drill of everything ([`rehearsal`]).
+//!
 //! It exits with 0 only if everything is as it must be.
 
 pub mod approve;
@@ -25,6 +27,7 @@ pub mod names;
 pub mod partial;
 pub mod platform;
 pub mod program;
+pub mod rehearsal;
 pub mod rescue;
 pub mod restore_only;
 pub mod tell;

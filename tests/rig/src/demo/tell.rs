@@ -33,7 +33,7 @@ impl Ending {
     /// Time, report, and what is wrong.
     pub fn close(mut self, rescue: &Rescue) -> Vec<String> {
         let with = if rescue.killed.is_some() { ", the kill included" } else { "" };
-        self.say("recovered in", format!("{:.1} s{with}", rescue.took.as_secs_f32()));
+        self.say("took", format!("{:.1} s{with}", rescue.took.as_secs_f32()));
         self.say("report", rescue.report.display());
         self.must(rescue.report.is_file(), "there is no report");
         self.problems.iter().for_each(|problem| println!("NOT AS IT MUST BE: {problem}"));
