@@ -120,9 +120,17 @@ pub fn outputs(place: &Place) -> Value {
 #[test]
 fn a_bucket_goes_back_with_metadata_and_tags_whatever_its_keys_are_called() {
     let lost = lost(1200, "max_parallel: 8");
+    let plan = lost.place.regrow("plan book.yaml").ends(0).stdout;
     lost.place.run("--no-wait").ends(0);
     is_back(&lost);
     let outputs = outputs(&lost.place);
+    // Counted folder by folder, several at once.
+    for (name, said) in
+        [("undeleted", "deleted objects"), ("copied", "overwritten objects"), ("skipped", "objects are as")]
+    {
+        let said = format!(" {} {said}", number(&outputs, name));
+        assert!(plan.contains(&said), "{said}: {plan}");
+    }
     assert_eq!(number(&outputs, "kept"), 8, "{outputs}");
     assert!(number(&outputs, "copied") > 300 && number(&outputs, "undeleted") > 400, "{outputs}");
     assert_eq!((number(&outputs, "ambiguous"), number(&outputs, "deleted")), (0, 0), "{outputs}");

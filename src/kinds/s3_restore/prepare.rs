@@ -1,5 +1,7 @@
 //! Looks at the bucket: whether it keeps versions, which of them may be gone, and what would be done.
 
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Receiver;
@@ -31,8 +33,7 @@ pub async fn prepare(op: &Op<Params, ()>, most: usize) -> Result<Prepared<Prior>
     }
     let bucket = Bucket::open(&with.place, Flow::of_a_look()).await?;
     bucket.keeps_versions().await?;
-    let counted =
-        pages::with(&bucket, &with.prefix, &Range::default(), |pages| count(with, as_of, most, pages)).await?;
+    let counted = count(with, &bucket, as_of, most).await?;
     let mut changes = vec![format!("{} goes back to {as_of}", with.said())];
     changes.extend(words(&counted.sums, with.delete_newer, counted.whole));
     changes.extend(gone(&bucket, as_of).await?);
@@ -45,12 +46,37 @@ struct Counted {
     whole: bool,
 }
 
-async fn count(with: &Params, as_of: Timestamp, most: usize, mut pages: Receiver<Page>) -> Result<Counted, Fault> {
+/// Several ranges at once, where there is more to count than a page; each as far as its share goes, so that one bucket is always
+/// told in the same words.
+async fn count(with: &Params, bucket: &Bucket, as_of: Timestamp, most: usize) -> Result<Counted, Fault> {
+    let ranges = if most > 1 { bucket.ranges(&with.prefix).await? } else { vec![Range::default()] };
+    let most = most.div_ceil(ranges.len());
+    let counts = ranges.iter().map(|range| -> BoxFuture<'_, Result<Counted, Fault>> {
+        Box::pin(pages::with(bucket, &with.prefix, range, move |pages| count_range(with, as_of, range, most, pages)))
+    });
+    let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(bucket.flow().width());
+    let nothing = Counted { sums: Sums::default(), whole: true };
+    counts
+        .try_fold(nothing, |mut all, one| async move {
+            all.sums.add_all(one.sums);
+            all.whole &= one.whole;
+            Ok(all)
+        })
+        .await
+}
+
+async fn count_range(
+    with: &Params,
+    as_of: Timestamp,
+    range: &Range,
+    most: usize,
+    mut pages: Receiver<Page>,
+) -> Result<Counted, Fault> {
     let (mut histories, mut sums, mut seen) = (Histories::new(as_of), Sums::default(), 0);
     while let Some(page) = pages.recv().await {
         let whole = page.next.is_none();
-        for history in histories.take(page) {
-            sums.add(&history.key, &decide(&history, with.delete_newer));
+        for history in histories.take(page).iter().filter(|history| !range.ends_before(&history.key)) {
+            sums.add(&history.key, &decide(history, with.delete_newer));
         }
         seen += 1;
         if whole || seen == most {

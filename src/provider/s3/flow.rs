@@ -15,6 +15,7 @@ const OF_WORK: Duration = Duration::from_secs(120);
 const OF_A_LOOK: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LOOKS: usize = 8;
 /// More than any server takes from one.
 pub const MOST_PARALLEL: usize = 256;
 
@@ -34,9 +35,9 @@ impl Flow {
         Self { patience: OF_WORK, most, width: AtomicUsize::new(most), well: AtomicUsize::new(0) }
     }
 
-    /// For a look, one call after the other.
+    /// For a look, a few calls at once.
     pub fn of_a_look() -> Self {
-        Self { patience: OF_A_LOOK, ..Self::of_work(1) }
+        Self { patience: OF_A_LOOK, ..Self::of_work(LOOKS) }
     }
 
     /// How many calls there may be at once.

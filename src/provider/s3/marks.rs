@@ -26,6 +26,13 @@ impl Range {
         Self { after, until: None }
     }
 
+    /// Cut at these keys.
+    pub fn between(keys: &[String]) -> Vec<Self> {
+        let ends = keys.iter().cloned().map(Some).chain([None]);
+        let mut after = None;
+        ends.map(|until| Self { after: std::mem::replace(&mut after, until.clone()), until }).collect()
+    }
+
     pub fn ends_before(&self, key: &str) -> bool {
         self.until.as_ref().is_some_and(|until| key.as_bytes() > until.as_bytes())
     }
@@ -56,9 +63,7 @@ impl Marks {
     }
 
     pub fn ranges(&self) -> Vec<Range> {
-        let ends = self.keys.iter().cloned().map(Some).chain([None]);
-        let mut after = None;
-        ends.map(|until| Range { after: std::mem::replace(&mut after, until.clone()), until }).collect()
+        Range::between(&self.keys)
     }
 }
 

@@ -10,6 +10,7 @@ mod client;
 mod fault;
 mod flight;
 mod flow;
+mod folders;
 mod list;
 mod marks;
 pub mod pages;
