@@ -1,6 +1,6 @@
 //! What is done with a key, by its history alone.
 
-use super::history::{History, content};
+use crate::provider::s3::history::{History, content};
 use crate::provider::s3::{Content, Source};
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,6 @@
 //! nobody can tell what it was is left alone and named.
 
 mod decide;
-mod history;
 mod params;
 mod perform;
 mod prepare;

@@ -1,8 +1,8 @@
 //! The calls that do what was decided for a page.
 
 use super::decide::Action;
-use super::history::History;
 use crate::model::Fault;
+use crate::provider::s3::history::History;
 use crate::provider::s3::{By, Job, LARGEST_COPY, PART, Refused, Source, Writer, cut, settle};
 
 /// A call that takes many away counts as many to a server, so large ones are no gain.

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::decide;
-use super::history::Histories;
 use super::pages;
 use super::params::{Params, moment};
 use super::progress::Sums;
 use crate::kind::{Op, Prepared};
 use crate::model::Fault;
+use crate::provider::s3::history::Histories;
 use crate::provider::s3::{Bucket, Flow, Page, Range};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

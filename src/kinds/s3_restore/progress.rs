@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::decide::Action;
-use super::history::{History, content};
 use crate::kind::Outputs;
+use crate::provider::s3::history::{History, content};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {

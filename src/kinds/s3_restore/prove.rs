@@ -8,13 +8,13 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::is_proven;
-use super::history::Histories;
 use super::pages;
 use super::params::Params;
 use super::prepare::Prior;
 use super::progress::Progress;
 use crate::kind::{Op, WorkCx};
 use crate::model::{Fault, Pulse};
+use crate::provider::s3::history::Histories;
 use crate::provider::s3::{Marks, Page, Range, Writer, progress, together};
 
 /// As many keys are named where something is wrong with them.

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::kinds::s3_restore::decide::{Action, decide, is_proven};
-use crate::kinds::s3_restore::history::{Histories, History};
 use crate::kinds::s3_restore::progress::{Begun, Sums};
+use crate::provider::s3::history::{Histories, History};
 use crate::provider::s3::{Content, Entry, Page, Start};
 
 /// The moment wanted.

@@ -3,7 +3,6 @@
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::decide;
-use super::history::Histories;
 use super::pages;
 use super::params::Params;
 use super::perform::jobs;
@@ -12,6 +11,7 @@ use super::progress::{Begun, Progress, Sums};
 use super::prove::prove;
 use crate::kind::{Next, Op, WorkCx};
 use crate::model::{Fault, Pulse};
+use crate::provider::s3::history::Histories;
 use crate::provider::s3::progress::{self, Write};
 use crate::provider::s3::{Failed, Job, Marks, Page, Pilot, Range, Refused, Turn, Writer, fly};
 

@@ -11,6 +11,7 @@ mod fault;
 mod flight;
 mod flow;
 mod folders;
+pub mod history;
 mod list;
 mod marks;
 pub mod pages;

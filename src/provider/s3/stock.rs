@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::bucket::Bucket;
+use super::history::{Histories, content};
+use super::list::Page;
 use super::marks::Range;
 use super::pages;
 use crate::kind::stock::{Held, Reach, Stock};
@@ -29,25 +31,49 @@ impl Sums {
     }
 }
 
+/// What a bucket holds, and what it held at an earlier moment, which its versions tell.
+struct Tally {
+    now: Sums,
+    before: Sums,
+    histories: Histories,
+}
+
+impl Tally {
+    fn new(moment: Timestamp) -> Self {
+        Self { now: Sums::default(), before: Sums::default(), histories: Histories::new(moment) }
+    }
+
+    fn take(&mut self, page: Page) {
+        page.versions.iter().chain(&page.markers).for_each(|entry| self.now.at(entry.time));
+        for history in self.histories.take(page) {
+            content(&history.now).into_iter().for_each(|content| self.now.current(content.size));
+            content(&history.then).into_iter().for_each(|content| self.before.current(content.size));
+        }
+    }
+}
+
 impl Bucket {
     /// A bucket that keeps versions is its own backup.
     pub async fn stock(&self, prefix: &str) -> Result<Stock, Fault> {
         self.keeps_versions().await?;
-        let sums = pages::with(self, prefix, &Range::default(), |mut pages| async move {
-            let mut sums = Sums::default();
+        let day_ago = Timestamp::now() - SignedDuration::from_hours(24);
+        let tally = pages::with(self, prefix, &Range::default(), |mut pages| async move {
+            let mut tally = Tally::new(day_ago);
             while let Some(page) = pages.recv().await {
-                page.versions.iter().chain(&page.markers).for_each(|entry| sums.at(entry.time));
-                let current = page.versions.iter().filter(|entry| entry.latest).filter_map(|it| it.content.as_ref());
-                current.for_each(|content| sums.current(content.size));
+                tally.take(page);
             }
-            Ok(sums)
+            Ok(tally)
         })
         .await?;
+        let (sums, before) = (tally.now, tally.before);
         let kept = self.expiries().await?.iter().map(|rule| rule.days).min();
         let kept = kept.map(|days| SignedDuration::from_hours(24 * i64::try_from(days).unwrap_or(i64::MAX / 24)));
         let since = kept.and_then(|kept| Timestamp::now().checked_sub(kept).ok()).max(sums.oldest);
         let stock = self.of_sums(prefix, sums, Reach::Always)?;
-        Ok(Stock { since, ..stock })
+        // Where nothing was there then, there is nothing to be less than.
+        let (bytes, items) = (Some(before.bytes), Some(before.count));
+        let before = Held { name: "a day before".to_owned(), at: day_ago, bytes, items };
+        Ok(Stock { since, before: Some(before).filter(|it| it.bytes > Some(0)), ..stock })
     }
 
     /// A bucket into which something else copies: as new as what came last.
@@ -77,5 +103,37 @@ impl Bucket {
         let newest =
             Held { name: "what was written last".to_owned(), at, bytes: Some(sums.bytes), items: Some(sums.count) };
         Ok(Stock { place, newest, before: None, reach, since: None, latest: None, doubts: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::list::{Content, Entry};
+    use super::*;
+
+    #[test]
+    fn what_was_there_a_day_before_counts_whatever_became_of_it() {
+        let at = |hour: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
+        let entry = |key: &str, hour: i64, size: Option<u64>, latest| {
+            let content = size.map(|size| Content { etag: String::new(), size, class: String::new() });
+            Entry { key: key.to_owned(), id: hour.to_string(), time: at(hour), latest, content }
+        };
+        let mut tally = Tally::new(at(10));
+        // Deleted since; overwritten since by less; new since; deleted before; as it was.
+        tally.take(Page {
+            versions: vec![
+                entry("a", 1, Some(100), false),
+                entry("b", 12, Some(3), true),
+                entry("b", 2, Some(200), false),
+                entry("c", 13, Some(5), true),
+                entry("d", 3, Some(400), false),
+                entry("e", 4, Some(7), true),
+            ],
+            markers: vec![entry("a", 11, None, true), entry("d", 5, None, true)],
+            next: None,
+        });
+        assert_eq!((tally.now.count, tally.now.bytes), (3, 3 + 5 + 7));
+        assert_eq!((tally.before.count, tally.before.bytes), (3, 100 + 200 + 7));
+        assert_eq!((tally.now.oldest, tally.now.newest), (Some(at(1)), Some(at(13))));
     }
 }

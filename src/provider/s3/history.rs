@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use crate::provider::s3::{Content, Entry, Page};
+use super::list::{Content, Entry, Page};
 
 /// Markers on top that are taken away one by one; beyond that a copy is less work.
 const MOST_MARKERS: usize = 100;
