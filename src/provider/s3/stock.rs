@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::bucket::Bucket;
 use super::marks::Range;
-use super::pages;
+use super::pages::Pages;
 use crate::kind::stock::{Held, Reach, Stock};
 use crate::model::Fault;
 
@@ -33,16 +33,13 @@ impl Bucket {
     /// A bucket that keeps versions is its own backup.
     pub async fn stock(&self, prefix: &str) -> Result<Stock, Fault> {
         self.keeps_versions().await?;
-        let sums = pages::with(self, prefix, &Range::default(), |mut pages| async move {
-            let mut sums = Sums::default();
-            while let Some(page) = pages.recv().await {
-                page.versions.iter().chain(&page.markers).for_each(|entry| sums.at(entry.time));
-                let current = page.versions.iter().filter(|entry| entry.latest).filter_map(|it| it.content.as_ref());
-                current.for_each(|content| sums.current(content.size));
-            }
-            Ok(sums)
-        })
-        .await?;
+        let (mut sums, all) = (Sums::default(), Range::default());
+        let mut pages = Pages::new(self, prefix, &all);
+        while let Some(page) = pages.next().await? {
+            page.versions.iter().chain(&page.markers).for_each(|entry| sums.at(entry.time));
+            let current = page.versions.iter().filter(|entry| entry.latest).filter_map(|it| it.content.as_ref());
+            current.for_each(|content| sums.current(content.size));
+        }
         let kept = self.expiries().await?.iter().map(|rule| rule.days).min();
         let kept = kept.map(|days| SignedDuration::from_hours(24 * i64::try_from(days).unwrap_or(i64::MAX / 24)));
         let since = kept.and_then(|kept| Timestamp::now().checked_sub(kept).ok()).max(sums.oldest);
