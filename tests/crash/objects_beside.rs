@@ -1,6 +1,7 @@
 //! A bucket that a step makes for itself, on real MinIO: `s3.restore` with `source`, `s3.copy` with `create`, and both in a drill.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -178,9 +179,12 @@ fn a_bucket_of_somebody_else_is_neither_written_to_nor_taken_away() {
 /// Gone while nobody was at work, it is made anew and filled from the start.
 #[test]
 fn a_bucket_that_somebody_took_away_is_made_again_with_all_keys() {
-    let beside = Beside::of(400, "max_parallel: 1", "");
+    let beside = Beside::of(1100, "max_parallel: 1", "");
     let run = beside.place.start_run("--no-wait");
-    beside.place.until("a page was begun", has_begun);
+    beside.place.until("a page is done", |place| {
+        let files = fs::read_dir(place.run_dir().join("work")).into_iter().flatten().flatten();
+        files.filter_map(|file| fs::read_to_string(file.path()).ok()).any(|text| text.contains("\"after\":\""))
+    });
     run.cut_power();
     client("gone", &beside.bucket, &[]);
     beside.place.regrow("resume run1 --no-wait").ends(0);
@@ -245,7 +249,7 @@ fn a_drill_brings_objects_back_beside_production_and_takes_them_away() {
     assert_eq!(of_drills(), Vec::<String>::new());
 
     // Kept, they are there until they are taken away by hand.
-    std::fs::remove_dir_all(lost.place.run_dir()).unwrap();
+    fs::remove_dir_all(lost.place.run_dir()).unwrap();
     drill(&lost.place, "--keep").ends(0);
     let kept = of_drills();
     assert_eq!(kept.len(), 2, "{kept:?}");
@@ -256,7 +260,7 @@ fn a_drill_brings_objects_back_beside_production_and_takes_them_away() {
     assert_eq!(of_drills(), Vec::<String>::new());
 
     // Somebody else has one of that name.
-    std::fs::remove_dir_all(lost.place.run_dir()).unwrap();
+    fs::remove_dir_all(lost.place.run_dir()).unwrap();
     client("kept", &kept[0], &[]);
     let said = drill(&lost.place, "").ends(2);
     assert!(said.stderr.contains("RG2917") && said.stderr.contains("nothing was started"), "{said:#?}");
