@@ -11,9 +11,15 @@ use serde::de::DeserializeOwned;
 use super::context::ReadCx;
 use super::op::Op;
 use crate::journal::store::replace_private;
+use crate::model::OpId;
 
 /// None where nothing was kept under that name.
 pub fn read<T: DeserializeOwned, P, Q>(cx: &ReadCx, op: &Op<P, Q>, name: &str) -> io::Result<Option<T>> {
+    read_of(cx, &op.id, name)
+}
+
+/// As [`read`], where only the name of the operation is known.
+pub fn read_of<T: DeserializeOwned>(cx: &ReadCx, op: &OpId, name: &str) -> io::Result<Option<T>> {
     match fs::read(path(cx, op, name)) {
         Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -33,10 +39,10 @@ pub fn later<T: Serialize, P, Q>(
     name: &str,
     what: &T,
 ) -> io::Result<impl FnOnce() -> io::Result<()> + Send + 'static + use<T, P, Q>> {
-    let (path, text) = (path(cx, op, name), serde_json::to_vec(what)?);
+    let (path, text) = (path(cx, &op.id, name), serde_json::to_vec(what)?);
     Ok(move || replace_private(&path, &text))
 }
 
-fn path<P, Q>(cx: &ReadCx, op: &Op<P, Q>, name: &str) -> PathBuf {
-    cx.work.join(format!("{}.{name}", op.id.file_name()))
+fn path(cx: &ReadCx, op: &OpId, name: &str) -> PathBuf {
+    cx.work.join(format!("{}.{name}", op.file_name()))
 }

@@ -31,7 +31,7 @@ impl Plan {
         if !self.is_drill() || self.way(node).is_some() || self.is_group(node) {
             return Rehearsal::AsIs;
         }
-        self.kinds[node].drill(&Late { value: with }, &Scratch { run: &self.run, ledger })
+        self.kinds[node].drill(&Late { value: with }, &Scratch { run: &self.run, step: self.address(node), ledger })
     }
 
     /// Why a drill leaves it out, as far as its text tells.
@@ -129,12 +129,13 @@ impl Plan {
     }
 }
 
-/// The smallest parts that are others: a single field of a map where all other fields are the same ones.
+/// The smallest parts that are others: a single field of a map, unless the map has lost some.
 fn differences<'a>(said: &'a Value, given: &'a Value, found: &mut Vec<(&'a Value, &'a Value)>) {
     match (said, given) {
         _ if said == given => {}
-        (Value::Object(said), Value::Object(given)) if said.keys().eq(given.keys()) => {
-            said.values().zip(given.values()).for_each(|(said, given)| differences(said, given, found));
+        (Value::Object(said), Value::Object(given)) if said.keys().all(|name| given.contains_key(name)) => {
+            let in_both = said.iter().filter_map(|(name, value)| Some((value, given.get(name)?)));
+            in_both.for_each(|(said, given)| differences(said, given, found));
         }
         _ => found.push((said, given)),
     }

@@ -2,6 +2,7 @@
 //!
 //! The same runbook is then run in earnest, and trips every one of them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -89,6 +90,13 @@ impl Production {
         fs::read_dir(self.copy.parent().unwrap()).unwrap().map(|it| it.unwrap().path()).collect()
     }
 
+    /// That of production, and those beside it.
+    fn buckets(&self) -> Vec<String> {
+        let beside = format!("{}-drill-", self.bucket);
+        let all = client("buckets", &self.bucket, &[]);
+        all.lines().filter(|it| **it == self.bucket || it.starts_with(&beside)).map(str::to_owned).collect()
+    }
+
     fn drill(&self, more: &str) -> Said {
         self.place.regrow(&format!("drill book.yaml --yes --no-wait --run-id run1 {more}"))
     }
@@ -100,9 +108,11 @@ impl Production {
         assert_eq!(self.room(), Vec::<PathBuf>::new(), "{what}");
         let word = |step: &str| self.place.step(step)["drill"].as_str().unwrap_or_default().to_owned();
         let words = ["copy", "read", "load", "point", "assets", "practised"].map(word);
-        assert_eq!(words, ["beside", "as_is", "beside", "planned", "planned", "planned"], "{what}");
+        assert_eq!(words, ["beside", "as_is", "beside", "planned", "beside", "planned"], "{what}");
         assert_eq!(self.place.step("read")["outputs"]["rows"][0]["count"], 501, "{what}");
         assert_eq!(self.place.step("load")["outputs"]["tables"][0]["rows"], 501, "{what}");
+        assert_eq!(self.place.step("assets")["outputs"]["copied"], 54, "{what}");
+        assert_eq!(self.buckets(), std::slice::from_ref(&self.bucket), "{what}");
     }
 }
 
@@ -168,6 +178,10 @@ steps:
     needs: []
     uses: s3.restore
     with: {{ bucket: {bucket}, endpoint: "{endpoint}", {keys}, as_of: "{as_of}" }}
+    verify:
+      - probe: s3.objects
+        with: {{ bucket: {bucket}, endpoint: "{endpoint}", {keys} }}
+        expect: {{ at_least: 54 }}
   - id: practised
     needs: [point]
     uses: dns.update
@@ -190,10 +204,15 @@ fn production_is_out_of_reach_of_a_drill_and_in_reach_of_a_run() {
     assert_eq!(production.wires(), before, "a drill wrote to production");
     assert!(production.beside().join("postmaster.pid").exists(), "the copy beside is there: {:?}", production.room());
     assert!(!production.copy.exists());
+    let buckets = production.buckets();
+    assert_eq!((buckets.len(), &buckets[0]), (2, &production.bucket), "{buckets:?}");
     let shown = production.place.regrow("show point --run run1").ends(0).stdout;
     assert!(shown.contains("only planned in a drill") && shown.contains("192.0.2.99"), "{shown}");
     let removed = production.place.regrow("cleanup run1").ends(0).stdout;
-    assert_eq!(removed, format!("removed postgres server {}\n", production.beside().display()));
+    let copy = format!("removed postgres server {}", production.beside().display());
+    let bucket = format!("removed s3 bucket {} at {}", buckets[1], server().endpoint());
+    let removed: BTreeSet<_> = removed.lines().collect();
+    assert_eq!(removed, BTreeSet::from([&*copy, &*bucket]));
     production.is_over("cleaned by hand");
     assert_eq!(production.wires(), before, "the clean-up wrote to production");
 
@@ -244,13 +263,13 @@ fn a_drill_says_that_it_is_one_and_what_it_did_not_prove() {
     assert!(said.stderr.contains("a DRILL beside production"), "{said:#?}");
     assert!(said.stderr.contains("would: "), "{said:#?}");
     let status = production.place.regrow("status run1").ends(0).stdout;
-    assert!(status.contains("DRILL") && status.contains("2 steps beside production"), "{status}");
-    assert!(status.contains("3 steps only planned"), "{status}");
+    assert!(status.contains("DRILL") && status.contains("3 steps beside production"), "{status}");
+    assert!(status.contains("2 steps only planned"), "{status}");
     let line = production.place.regrow("status run1 --line").ends(0).stdout;
     assert!(line.starts_with("A drill, nothing is lost: book: recovered"), "{line}");
     let report = fs::read_to_string(production.place.run_dir().join("report.md")).unwrap();
     assert!(report.starts_with("# Drill `run1`"), "{report}");
-    assert!(report.contains("What did it not prove?** `point`, `assets`, `practised`."), "{report}");
+    assert!(report.contains("What did it not prove?** `point`, `practised`."), "{report}");
     let json: Value =
         serde_json::from_str(&production.place.regrow("report run1 --format json").ends(0).stdout).unwrap();
     assert_eq!((json["mode"].as_str(), json["steps"][0]["drill"].as_str()), (Some("drill"), Some("beside")));

@@ -15,6 +15,7 @@ mod hostile;
 mod include;
 mod inventory;
 mod objects;
+mod objects_beside;
 mod objects_days;
 mod objects_faults;
 mod objects_proxy;

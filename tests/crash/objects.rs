@@ -39,7 +39,7 @@ pub struct Lost {
     pub bucket: String,
     pub as_of: String,
     /// Before the disaster.
-    manifest: String,
+    pub manifest: String,
     pub place: Place,
 }
 

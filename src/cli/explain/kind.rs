@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::fields::{Field, fields};
 use crate::cli::kinds::{effect, effect_word, role, summary};
 use crate::kind::{AnyKind, Rehearsal, Scratch};
+use crate::model::Address;
 use crate::runbook::catalog::{Late, OutputType, Shape};
 
 pub fn text(kind: &dyn AnyKind) -> String {
@@ -67,7 +68,7 @@ fn declares_outputs(kind: &dyn AnyKind) -> bool {
 fn in_drill(kind: &dyn AnyKind) -> String {
     let example: Value = serde_saphyr::from_str(kind.example()).unwrap_or_default();
     let Ok(run) = "7qk2".parse() else { return String::new() };
-    match kind.drill(&Late { value: &example["with"] }, &Scratch { run: &run, ledger: &[] }) {
+    match kind.drill(&Late { value: &example["with"] }, &Scratch { run: &run, step: &Address::top("a"), ledger: &[] }) {
         Rehearsal::AsIs => "Done as in a run.".into(),
         Rehearsal::Beside(_) => "Done beside production.".into(),
         Rehearsal::Planned => "Only looked at: what it would change is shown.".into(),

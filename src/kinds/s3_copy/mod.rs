@@ -2,7 +2,8 @@
 //!
 //! The story: `prepare` refuses a target that is the source, an empty source, and objects in the target that differ unless
 //! they are to be overwritten; it notes which two buckets these are. The work lists both side by side and copies what is
-//! missing: the server by itself where it holds both, else through us. A second listing proves it.
+//! missing: the server by itself where it holds both, else through us. A second listing proves it. With `create` the target is
+//! made first, and is this step's alone.
 //!
 //! Promises: nothing in the target is lost, since what is not in the source stays, and what differs is overwritten only where
 //! the runbook says so and the target keeps versions; what is going to be done with a page is on disk before it is done;
@@ -18,10 +19,13 @@ mod progress;
 mod tests;
 mod work;
 
+use serde_json::Value;
+
 use crate::kind::stock::Shelf;
-use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, Rehearsal, Scratch, WorkCx, WriteCx};
+use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
-use crate::provider::s3::{Bucket, COUNTED_PAGES, Flow};
+use crate::provider::s3::{Bucket, COUNTED_PAGES, Flow, own};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 pub use params::Params;
@@ -66,6 +70,10 @@ with:
         Shape::of(["copied", "overwritten", "skipped", "bytes"].map(|name| (name, OutputType::Integer)))
     }
 
+    fn drill(&self, with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal {
+        params::beside(with, scratch)
+    }
+
     async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
         prepare::prepare(cx, op, COUNTED_PAGES).await
     }
@@ -86,6 +94,11 @@ with:
     /// Called when the process is gone without a result: new work goes on from what is on disk.
     async fn find(&self, _: &ReadCx, _: &Op<Params, Prior>) -> Result<Found, Fault> {
         Ok(Found::Absent)
+    }
+
+    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, with: &Value) -> Result<(), Fault> {
+        let with = serde_json::from_value::<Params>(with.clone());
+        own::remove(cx, entry, with.ok().map(|with| with.target.place)).await
     }
 
     async fn work(&self, cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {

@@ -1,12 +1,11 @@
 //! Two listings side by side: each object of the source, with what stands under its key in the target.
 
-use std::collections::VecDeque;
 use std::future::Future;
 
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Object, ahead};
+use crate::provider::s3::{Bucket, Object, Walk, ahead};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
@@ -24,7 +23,8 @@ pub struct Page {
 /// A bucket and the prefix under which it is looked at.
 #[derive(Clone, Copy)]
 pub struct Side<'a> {
-    pub bucket: &'a Bucket,
+    /// None: it is not there yet.
+    pub bucket: Option<&'a Bucket>,
     pub prefix: &'a str,
 }
 
@@ -38,10 +38,10 @@ pub async fn with<T, F>(
 where
     F: Future<Output = Result<T, Fault>>,
 {
-    ahead(|to| list(Listing::new(source, &after), Listing::new(target, &after), to), use_them).await
+    ahead(|to| list(walk(source, &after), walk(target, &after), to), use_them).await
 }
 
-async fn list(mut source: Listing<'_>, mut target: Listing<'_>, to: Sender<Page>) -> Result<(), Fault> {
+async fn list(mut source: Walk<'_>, mut target: Walk<'_>, to: Sender<Page>) -> Result<(), Fault> {
     loop {
         let (one, other) = tokio::join!(source.fill(), target.fill());
         one.and(other)?;
@@ -54,54 +54,26 @@ async fn list(mut source: Listing<'_>, mut target: Listing<'_>, to: Sender<Page>
 }
 
 /// As far as both are known.
-fn merged(source: &mut Listing<'_>, target: &mut Listing<'_>) -> Vec<Pair> {
+fn merged(source: &mut Walk<'_>, target: &mut Walk<'_>) -> Vec<Pair> {
     let mut pairs = Vec::new();
     while let Some(name) = source.name() {
         let order = match target.name() {
             Some(there) => there.as_bytes().cmp(name.as_bytes()),
-            None if target.ended => std::cmp::Ordering::Greater,
+            None if target.is_over() => std::cmp::Ordering::Greater,
             None => break,
         };
-        let there = if order.is_gt() { None } else { target.ready.pop_front() };
+        let there = if order.is_gt() { None } else { target.pop() };
         // What is only in the target is nobody's business.
         if order.is_lt() {
             continue;
         }
         let name = name.to_owned();
-        pairs.extend(source.ready.pop_front().map(|source| Pair { name, source, target: there }));
+        pairs.extend(source.pop().map(|source| Pair { name, source, target: there }));
     }
     pairs
 }
 
-struct Listing<'a> {
-    side: Side<'a>,
-    after: Option<String>,
-    ready: VecDeque<Object>,
-    ended: bool,
-}
-
-impl<'a> Listing<'a> {
-    fn new(side: Side<'a>, after: &Option<String>) -> Self {
-        let after = after.as_ref().map(|name| format!("{}{name}", side.prefix));
-        Self { side, after, ready: VecDeque::new(), ended: false }
-    }
-
-    async fn fill(&mut self) -> Result<(), Fault> {
-        while self.ready.is_empty() && !self.ended {
-            let page = self.side.bucket.objects(self.side.prefix, self.after.as_deref()).await?;
-            self.after = page.objects.last().map(|object| object.key.clone()).or(self.after.take());
-            self.ended = !page.more;
-            self.ready = page.objects.into();
-        }
-        Ok(())
-    }
-
-    /// That of the next object, behind the prefix.
-    fn name(&self) -> Option<&str> {
-        self.ready.front().map(|object| object.key.strip_prefix(self.side.prefix).unwrap_or(&object.key))
-    }
-
-    fn is_over(&self) -> bool {
-        self.ended && self.ready.is_empty()
-    }
+fn walk<'a>(side: Side<'a>, after: &Option<String>) -> Walk<'a> {
+    let after = after.as_ref().map(|name| format!("{}{name}", side.prefix));
+    Walk::new(side.bucket, side.prefix, after)
 }

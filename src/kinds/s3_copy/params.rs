@@ -2,8 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::kind::Foresight;
+use crate::kind::{Foresight, Rehearsal, Scratch};
 use crate::model::Fault;
 use crate::provider::s3::{self, By, Place};
 use crate::runbook::catalog::{Complaint, Known, Late};
@@ -13,8 +14,8 @@ use crate::runbook::catalog::{Complaint, Known, Late};
 pub struct Params {
     /// The bucket that is read.
     pub source: End,
-    /// The bucket that is written. It has to be there.
-    pub target: End,
+    /// The bucket that is written. It has to be there, unless it says `create`.
+    pub target: Target,
     /// Only objects of the source whose key begins so; the whole bucket unless said.
     #[serde(default)]
     pub prefix: String,
@@ -30,12 +31,23 @@ pub struct Params {
     pub max_parallel: usize,
 }
 
-/// One of the two buckets.
+/// The bucket that is read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct End {
     #[serde(flatten)]
     pub place: Place,
+}
+
+/// The bucket that is written.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    #[serde(flatten)]
+    pub place: Place,
+    /// It is made by this step, and must not be there yet.
+    #[serde(default)]
+    pub create: bool,
 }
 
 impl Params {
@@ -68,6 +80,26 @@ pub fn apart(source: &Place, target: &Place, prefix: &str, target_prefix: &str) 
     ))
 }
 
+pub fn nothing_overwritten() -> Fault {
+    Fault::new("RG2919", "`overwrite` with `create`: in a bucket that is made, nothing is overwritten")
+        .hint("leave `overwrite` out, or `create` where the bucket is there")
+}
+
+/// The same in a drill, into a bucket that is made for it.
+pub fn beside(with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal {
+    moved(with, scratch).map_or(Rehearsal::Planned, Rehearsal::Beside)
+}
+
+fn moved(with: &Late<'_>, scratch: &Scratch<'_>) -> Option<Value> {
+    let bucket = with.text(&["target", "bucket"])?;
+    let mut fields = with.value.as_object()?.clone();
+    fields.remove("overwrite");
+    let target = fields.get_mut("target")?.as_object_mut()?;
+    target.insert("bucket".into(), scratch.bucket(bucket).into());
+    target.insert("create".into(), true.into());
+    Some(fields.into())
+}
+
 pub fn check(with: &Late<'_>) -> Vec<Complaint> {
     let mut found = Vec::new();
     for end in ["source", "target"] {
@@ -79,6 +111,17 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
         }
     }
     found.extend(s3::check_parallel(with));
+    let makes_it = with.get(&["target", "create"]) == Known::Known(&true.into());
+    if let Known::Known(value) = with.get(&["target"])
+        && makes_it
+    {
+        let path = ["target", "bucket"].map(str::to_owned);
+        let made = s3::check_made(&Late { value }).filter(|_| found.iter().all(|it| it.path != path));
+        found.extend(made.map(|complaint| Complaint { path: path.into(), ..complaint }));
+        if with.get(&["overwrite"]) == Known::Known(&true.into()) {
+            found.push(Complaint::of(&["overwrite"], "RG2919", nothing_overwritten()));
+        }
+    }
     let places = [["source", "bucket"], ["source", "endpoint"], ["target", "bucket"], ["target", "endpoint"]];
     let is_known = |path: &[&str]| with.get(path) != Known::Unknown;
     // Of templates only the run knows; then `prepare` says it.

@@ -6,11 +6,11 @@ use tokio::sync::mpsc::Receiver;
 
 use super::decide::{Action, decide};
 use super::pairs::{self, Page, Side};
-use super::params::{Params, apart, said};
+use super::params::{Params, apart, nothing_overwritten, said};
 use super::progress::Progress;
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, By, Flow, Versioning, progress};
+use crate::provider::s3::{Bucket, By, Flow, Versioning, own, progress};
 
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
@@ -31,12 +31,18 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     apart(source, target, &with.prefix, with.target_prefix())?;
     let source = Bucket::open(source, Flow::of_a_look()).await?;
     let target = Bucket::open(target, Flow::of_a_look()).await?;
+    let is_made = with.target.create;
+    if is_made && with.overwrite {
+        return Err(nothing_overwritten());
+    }
     overwritable(&target, with).await?;
+    // What is not there yet holds nothing.
+    let there = if is_made { target.is_made(cx, &op.id).await?.then_some(&target) } else { Some(&target) };
     // An earlier attempt may have written there.
     let since = progress::read::<Progress, _, _>(cx, op)?.since;
     let counted = pairs::with(
-        Side { bucket: &source, prefix: &with.prefix },
-        Side { bucket: &target, prefix: with.target_prefix() },
+        Side { bucket: Some(&source), prefix: &with.prefix },
+        Side { bucket: there, prefix: with.target_prefix() },
         None,
         |pages| count(with, since, most, pages),
     );
@@ -52,13 +58,17 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     }
     let prior = Prior {
         source_made: source.made().await?,
-        target_made: target.made().await?,
+        target_made: if is_made { None } else { target.made().await? },
         keys: counted.whole.then_some(counted.keys),
     };
     let mut changes = counted.words(&from, &to, with.by());
     // An approval is for this bucket, and for no other one of its name.
     changes.extend(prior.target_made.map(|made| format!("{} was made at {made}", target.said())));
-    Ok(Prepared::new(prior, changes))
+    if is_made {
+        changes.insert(0, format!("{} is made", target.said()));
+    }
+    let creates = is_made.then(|| own::made(&op.id, &with.target.place)).into_iter().collect();
+    Ok(Prepared::new(prior, changes).creating(creates))
 }
 
 /// What is overwritten has to stay somewhere.

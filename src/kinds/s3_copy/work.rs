@@ -25,12 +25,15 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     is_still(&target, op.prior.target_made).await?;
     overwritable(&target, with).await?;
     let mut progress: Progress = progress::read(cx, op)?;
+    if with.target.create && target.make(cx, op, &with.target.place).await? {
+        progress = Progress::default();
+    }
     if progress.after.is_some() {
         cx.say(&format!("goes on behind {} keys that are done", progress.sums.keys()));
     }
     let sides = |after| {
-        let target = Side { bucket: &target, prefix: with.target_prefix() };
-        (Side { bucket: &source, prefix: &with.prefix }, target, after)
+        let target = Side { bucket: Some(&*target), prefix: with.target_prefix() };
+        (Side { bucket: Some(&source), prefix: &with.prefix }, target, after)
     };
     if !progress.through {
         let (from, to, after) = sides(progress.after.clone());

@@ -3,18 +3,18 @@
 use super::decide::Action;
 use crate::model::Fault;
 use crate::provider::s3::history::History;
-use crate::provider::s3::{By, Job, LARGEST_COPY, PART, Refused, Source, Writer, cut, settle};
+use crate::provider::s3::{Bucket, By, Job, LARGEST_COPY, PART, Refused, Source, Writer, cut, settle};
 
 /// A call that takes many away counts as many to a server, so large ones are no gain.
 const DELETED_AT_ONCE: usize = 250;
 
-/// The calls for what was decided for a page.
-pub fn jobs(bucket: &Writer, todo: Vec<(History, Action)>) -> Vec<Job<'_>> {
-    let (mut copies, mut away): (Vec<Job<'_>>, _) = (Vec::new(), Vec::new());
+/// The calls for what was decided for a page of keys. `from`: whose versions are copied.
+pub fn jobs<'a>(bucket: &'a Writer, from: &'a Bucket, todo: Vec<(History, Action)>) -> Vec<Job<'a>> {
+    let (mut copies, mut away): (Vec<Job<'a>>, _) = (Vec::new(), Vec::new());
     for (history, action) in todo {
         let key = history.key;
         match action {
-            Action::Copy(source) => copies.push(Box::pin(copy(bucket, history.now.map(|now| now.id), source))),
+            Action::Copy(source) => copies.push(Box::pin(copy(bucket, from, history.now.map(|now| now.id), source))),
             Action::Undelete { markers, .. } => away.extend(markers.into_iter().map(|id| (key.clone(), Some(id)))),
             Action::Delete => away.push((key, None)),
             Action::Leave | Action::Keep | Action::Ambiguous => {}
@@ -22,21 +22,21 @@ pub fn jobs(bucket: &Writer, todo: Vec<(History, Action)>) -> Vec<Job<'_>> {
     }
     // The longest calls first, so that none of them is left alone at the end.
     let deletions = away.chunks(DELETED_AT_ONCE).map(|some| some.to_vec());
-    let deletions = deletions.map(|some| -> Job<'_> { Box::pin(delete(bucket, some)) });
+    let deletions = deletions.map(|some| -> Job<'a> { Box::pin(delete(bucket, some)) });
     deletions.chain(copies).collect()
 }
 
 /// `before`: the id of what was the latest.
-async fn copy(bucket: &Writer, before: Option<String>, source: Source) -> Result<(u64, Refused), Fault> {
-    let (mut sent, before, from) = (false, before.as_deref(), &source);
+async fn copy(bucket: &Writer, from: &Bucket, before: Option<String>, source: Source) -> Result<(u64, Refused), Fault> {
+    let (mut sent, before, version) = (false, before.as_deref(), &source);
     let copied = bucket.flow().again(|| {
         let again = std::mem::replace(&mut sent, true);
         async move {
             // Its answer may have been lost, and a second copy would be a second version.
-            if again && is_done(bucket, from, before).await? {
+            if again && is_done(bucket, version, before).await? {
                 return Ok(());
             }
-            let (key, origin, size) = (&from.key, from.of(bucket), from.content.size);
+            let (key, origin, size) = (&version.key, version.of(from), version.content.size);
             let copied = match size > LARGEST_COPY {
                 true => bucket.copy_in_parts(key, &origin, By::Server, &cut(size, PART), &|_| ()).await,
                 false => bucket.copy(key, &origin, By::Server).await,

@@ -4,16 +4,14 @@ use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::Receiver;
 
 use super::decide::decide;
-use super::pages;
+use super::keys::{Lists, Now, Stream};
 use super::params::{Params, moment};
 use super::progress::Sums;
-use crate::kind::{Op, Prepared};
+use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::s3::history::Histories;
-use crate::provider::s3::{Bucket, Flow, Page, Range};
+use crate::provider::s3::{Bucket, Flow, Range, own};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prior {
@@ -23,22 +21,35 @@ pub struct Prior {
 }
 
 /// Counts so many pages at most.
-pub async fn prepare(op: &Op<Params, ()>, most: usize) -> Result<Prepared<Prior>, Fault> {
+pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Prepared<Prior>, Fault> {
     let with = &op.params;
+    with.refuse_contradictions()?;
     let as_of = moment(&with.as_of)?;
     if as_of > Timestamp::now() {
         return Err(
             Fault::new("RG2908", format!("`as_of` {as_of} lies in the future")).hint("name the last good moment")
         );
     }
-    let bucket = Bucket::open(&with.place, Flow::of_a_look()).await?;
-    bucket.keeps_versions().await?;
-    let counted = count(with, &bucket, as_of, most).await?;
-    let mut changes = vec![format!("{} goes back to {as_of}", with.said())];
-    changes.extend(words(&counted.sums, with.delete_newer, counted.whole));
-    changes.extend(gone(&bucket, as_of).await?);
+    let from = Bucket::open(&with.origin(), Flow::of_a_look()).await?;
+    from.keeps_versions().await?;
+    let beside = match with.source {
+        Some(_) => Some(Bucket::open(&with.place, Flow::of_a_look()).await?),
+        None => None,
+    };
+    let now = match &beside {
+        Some(to) => Now::Beside(to.is_made(cx, &op.id).await?.then_some(to)),
+        None => Now::Same,
+    };
+    let counted = count(with, Lists { from: &from, now, prefix: &with.prefix, as_of }, most).await?;
+    let mut changes = vec![match &beside {
+        Some(to) => format!("{} is made, and gets what {} held at {as_of}", to.said(), with.said()),
+        None => format!("{} goes back to {as_of}", with.said()),
+    }];
+    changes.extend(words(&counted.sums, with, counted.whole));
+    changes.extend(gone(&from, as_of).await?);
     let keys = counted.whole.then(|| counted.sums.keys());
-    Ok(Prepared::new(Prior { as_of, keys }, changes))
+    let creates = beside.iter().map(|_| own::made(&op.id, &with.place)).collect();
+    Ok(Prepared::new(Prior { as_of, keys }, changes).creating(creates))
 }
 
 struct Counted {
@@ -48,13 +59,13 @@ struct Counted {
 
 /// Several ranges at once, where there is more to count than a page; each as far as its share goes, so that one bucket is always
 /// told in the same words.
-async fn count(with: &Params, bucket: &Bucket, as_of: Timestamp, most: usize) -> Result<Counted, Fault> {
-    let ranges = if most > 1 { bucket.ranges(&with.prefix).await? } else { vec![Range::default()] };
+async fn count(with: &Params, lists: Lists<'_>, most: usize) -> Result<Counted, Fault> {
+    let ranges = if most > 1 { lists.from.ranges(lists.prefix).await? } else { vec![Range::default()] };
     let most = most.div_ceil(ranges.len());
-    let counts = ranges.iter().map(|range| -> BoxFuture<'_, Result<Counted, Fault>> {
-        Box::pin(pages::with(bucket, &with.prefix, range, move |pages| count_range(with, as_of, range, most, pages)))
-    });
-    let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(bucket.flow().width());
+    let counts = ranges
+        .iter()
+        .map(|range| -> BoxFuture<'_, Result<Counted, Fault>> { Box::pin(count_range(with, lists, range, most)) });
+    let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(lists.from.flow().width());
     let nothing = Counted { sums: Sums::default(), whole: true };
     counts
         .try_fold(nothing, |mut all, one| async move {
@@ -65,39 +76,41 @@ async fn count(with: &Params, bucket: &Bucket, as_of: Timestamp, most: usize) ->
         .await
 }
 
-async fn count_range(
-    with: &Params,
-    as_of: Timestamp,
-    range: &Range,
-    most: usize,
-    mut pages: Receiver<Page>,
-) -> Result<Counted, Fault> {
-    let (mut histories, mut sums, mut seen) = (Histories::new(as_of), Sums::default(), 0);
-    while let Some(page) = pages.recv().await {
-        let whole = page.next.is_none();
-        for history in histories.take(page).iter().filter(|history| !range.ends_before(&history.key)) {
+async fn count_range(with: &Params, lists: Lists<'_>, range: &Range, most: usize) -> Result<Counted, Fault> {
+    let (mut sums, mut seen, mut pages) = (Sums::default(), 0, Stream::new(lists, range));
+    while let Some(page) = pages.next().await? {
+        for history in page.histories.iter().filter(|history| !range.ends_before(&history.key)) {
             sums.add(&history.key, &decide(history, with.delete_newer));
         }
         seen += 1;
-        if whole || seen == most {
-            return Ok(Counted { sums, whole });
+        if page.last || seen == most {
+            return Ok(Counted { sums, whole: page.last });
         }
     }
     Ok(Counted { sums, whole: false })
 }
 
 /// What is going to happen, one fact a line.
-fn words(sums: &Sums, delete_newer: bool, whole: bool) -> Vec<String> {
+fn words(sums: &Sums, with: &Params, whole: bool) -> Vec<String> {
     let at_least = if whole { "" } else { "at least " };
     let megabytes = sums.bytes.div_ceil(1 << 20);
-    let mut lines = vec![
-        format!("{at_least}{} deleted objects come back by taking away the marker on top", sums.undeleted),
-        format!("{at_least}{} overwritten objects come back as a new version, a copy of the old one", sums.copied),
-        format!("{at_least}{} objects are as they were; what comes back are {at_least}{megabytes} MiB", sums.skipped),
-    ];
+    let mut lines = match with.source {
+        Some(_) => vec![
+            format!("{at_least}{} objects are copied, {at_least}{megabytes} MiB", sums.copied),
+            format!("{at_least}{} keys held nothing then, or are in it already", sums.skipped),
+        ],
+        None => vec![
+            format!("{at_least}{} deleted objects come back by taking away the marker on top", sums.undeleted),
+            format!("{at_least}{} overwritten objects come back as a new version, a copy of the old one", sums.copied),
+            format!(
+                "{at_least}{} objects are as they were; what comes back are {at_least}{megabytes} MiB",
+                sums.skipped
+            ),
+        ],
+    };
     let newer = sums.deleted + sums.kept;
     if newer > 0 {
-        lines.push(match delete_newer {
+        lines.push(match with.delete_newer {
             true => format!("{at_least}{newer} objects that were not there then are deleted, by a marker on top"),
             false => {
                 format!("{at_least}{newer} objects that were not there then stay (`delete_newer: true` deletes them)")

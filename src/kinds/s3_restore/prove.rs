@@ -5,17 +5,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc::Receiver;
 
 use super::decide::is_proven;
-use super::pages;
+use super::keys::{Keys, Lists, Stream};
 use super::params::Params;
 use super::prepare::Prior;
 use super::progress::Progress;
 use crate::kind::{Op, WorkCx};
 use crate::model::{Fault, Pulse};
-use crate::provider::s3::history::Histories;
-use crate::provider::s3::{Marks, Page, Range, Writer, progress, together};
+use crate::provider::s3::{Marks, Range, Writer, progress, together};
 
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
@@ -24,14 +22,15 @@ pub async fn prove(
     cx: &WorkCx,
     op: &Op<Params, Prior>,
     bucket: &Writer,
+    lists: Lists<'_>,
     done: &Progress,
     marks: &Marks,
 ) -> Result<(), Fault> {
     let proof =
-        Proof { cx, op, bucket, total: done.sums.keys(), seen: AtomicU64::new(0), wrong: Mutex::new(Vec::new()) };
+        Proof { cx, op, lists, total: done.sums.keys(), seen: AtomicU64::new(0), wrong: Mutex::new(Vec::new()) };
     let ranges = marks.ranges();
     let jobs = ranges.iter().map(|range| -> BoxFuture<'_, _> { Box::pin(proof.go_through(range)) }).collect();
-    together(bucket.flow(), jobs).await?;
+    together(lists.from.flow(), jobs).await?;
     let mut wrong = proof.wrong.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     if wrong.is_empty() {
         return Ok(());
@@ -40,7 +39,8 @@ pub async fn prove(
     progress::write(cx, op, &Progress::default())?;
     wrong.sort();
     wrong.truncate(NAMED);
-    let what = format!("{} does not hold what it held at {}", bucket.said(), op.prior.as_of);
+    let held = op.params.source.as_deref().unwrap_or("it");
+    let what = format!("{} does not hold what {held} held at {}", bucket.said(), op.prior.as_of);
     let mut fault = Fault::new("RG2912", what)
         .hint("somebody may still be writing there: stop that, then `regrow retry STEP`; what is back is left alone");
     fault.causes = wrong.into_iter().map(|key| format!("is not as it was: {key}")).collect();
@@ -50,23 +50,17 @@ pub async fn prove(
 struct Proof<'a> {
     cx: &'a WorkCx,
     op: &'a Op<Params, Prior>,
-    bucket: &'a Writer,
+    lists: Lists<'a>,
     total: u64,
     seen: AtomicU64,
     wrong: Mutex<Vec<String>>,
 }
 
 impl Proof<'_> {
+    /// Nothing is fetched ahead: so many ranges hold a page each.
     async fn go_through(&self, range: &Range) -> Result<(), Fault> {
-        pages::with(self.bucket, &self.op.params.prefix, range, |pages| self.look(range, pages)).await
-    }
-
-    async fn look(&self, range: &Range, mut pages: Receiver<Page>) -> Result<(), Fault> {
-        let mut histories = Histories::new(self.op.prior.as_of);
-        loop {
-            let page = pages.recv().await.ok_or_else(|| self.bucket.broke_off())?;
-            let is_last = page.next.is_none();
-            let mut found = histories.take(page);
+        let mut stream = Stream::new(self.lists, range);
+        while let Some(Keys { histories: mut found, .. }) = stream.next().await? {
             found.retain(|history| !range.ends_before(&history.key));
             let seen = found.len() as u64;
             found.retain(|history| !is_proven(history, self.op.params.delete_newer));
@@ -74,10 +68,11 @@ impl Proof<'_> {
             let done = self.seen.fetch_add(seen, Ordering::Relaxed) + seen;
             let total = Some(self.total.max(done));
             self.cx.pulse(Pulse { done, total, unit: "keys".to_owned(), doing: "comparing".to_owned() });
-            if wrong > NAMED || is_last {
-                return Ok(());
+            if wrong > NAMED {
+                break;
             }
         }
+        Ok(())
     }
 
     /// How many keys are wrong by now.

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::kinds::s3_restore::decide::{Action, decide, is_proven};
-use crate::kinds::s3_restore::progress::{Begun, Sums};
+use crate::kinds::s3_restore::progress::{Begun, Sums, What};
 use crate::provider::s3::history::{Histories, History};
-use crate::provider::s3::{Content, Entry, Page, Start};
+use crate::provider::s3::{Content, Entry, Object, Page, Start};
 
 /// The moment wanted.
 const THEN: i64 = 10;
@@ -168,6 +168,33 @@ proptest! {
         prop_assert_eq!(sums, wanted);
         for (key, events) in &bucket {
             prop_assert!(events.iter().filter(|event| event.id.starts_with("new")).count() <= 1, "{} {:?}", key, events);
+        }
+    }
+}
+
+proptest! {
+    /// Beside, what came later in the source is in nobody's way; and whoever goes on counts a copy that was made as made.
+    #[test]
+    fn beside_what_a_key_held_is_copied_and_known_as_copied(bucket in bucket()) {
+        for mut history in histories(&listed(&bucket), &[]) {
+            let events = &bucket[&history.key];
+            history.now_is(None);
+            let action = decide(&history, false);
+            let Action::Copy(source) = &action else {
+                let (wanted, unclear) = (held(events), is_unclear(events));
+                prop_assert!(unclear || wanted.is_none(), "{:?} {:?}", action, events);
+                prop_assert_eq!(&action, if unclear { &Action::Ambiguous } else { &Action::Leave });
+                continue;
+            };
+            let wanted = held(events).map(content);
+            prop_assert_eq!(Some(&source.content), wanted.as_ref());
+            prop_assert!(!is_proven(&history, false));
+            let begun = Begun::of(&history, &action).unwrap();
+            prop_assert_eq!(begun.is_done(&history, &action), None);
+            let time = Timestamp::from_second(20).unwrap();
+            history.now_is(Some(Object { key: history.key.clone(), content: source.content.clone(), time }));
+            prop_assert!(is_proven(&history, false) && decide(&history, false) == Action::Leave);
+            prop_assert_eq!(begun.is_done(&history, &Action::Leave), Some((What::Copy, source.content.size)));
         }
     }
 }

@@ -3,7 +3,7 @@
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::decide;
-use super::pages;
+use super::keys::{self, Keys, Lists, Now};
 use super::params::Params;
 use super::perform::jobs;
 use super::prepare::Prior;
@@ -11,14 +11,24 @@ use super::progress::{Begun, Progress, Sums};
 use super::prove::prove;
 use crate::kind::{Next, Op, WorkCx};
 use crate::model::{Fault, Pulse};
-use crate::provider::s3::history::Histories;
 use crate::provider::s3::progress::{self, Write};
-use crate::provider::s3::{Failed, Job, Marks, Page, Pilot, Range, Refused, Turn, Writer, fly};
+use crate::provider::s3::{Bucket, Failed, Flow, Job, Marks, Pilot, Range, Refused, Turn, Writer, fly};
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
-    let bucket = Writer::open(cx, &op.params.place, op.params.max_parallel).await?;
-    bucket.keeps_versions().await?;
+    let with = &op.params;
+    let bucket = Writer::open(cx, &with.place, with.max_parallel).await?;
+    let source = match with.source {
+        Some(_) => Some(Bucket::open(&with.origin(), Flow::of_work(with.max_parallel)).await?),
+        None => None,
+    };
+    let from = source.as_ref().unwrap_or(&bucket);
+    from.keeps_versions().await?;
     let mut progress: Progress = progress::read(cx, op)?;
+    if source.is_some() && bucket.make(cx, op, &with.place).await? {
+        progress = Progress::default();
+    }
+    let now = if source.is_some() { Now::Beside(Some(&*bucket)) } else { Now::Same };
+    let lists = Lists { from, now, prefix: &with.prefix, as_of: op.prior.as_of };
     let mut marks = Marks::default();
     if progress.after.is_some() {
         cx.say(&format!("goes on behind {} keys that are done", progress.sums.keys()));
@@ -26,11 +36,10 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     if !progress.through {
         let rest = Range::behind(progress.after.clone());
         let (progress, marks) = (&mut progress, &mut marks);
-        let histories = Histories::new(op.prior.as_of);
-        let act = Act { cx, op, bucket: &bucket, histories, progress, marks, failed: Failed::default() };
-        pages::with(&bucket, &op.params.prefix, &rest, |pages| act.all(pages)).await?;
+        let act = Act { cx, op, bucket: &bucket, from, progress, marks, failed: Failed::default() };
+        keys::with(lists, &rest, |pages| act.all(pages)).await?;
     }
-    prove(cx, op, &bucket, &progress, &marks).await?;
+    prove(cx, op, &bucket, lists, &progress, &marks).await?;
     Ok(Next::Done(progress.sums.outputs(&op.prior.as_of.to_string())))
 }
 
@@ -38,7 +47,7 @@ struct Act<'a> {
     cx: &'a WorkCx,
     op: &'a Op<Params, Prior>,
     bucket: &'a Writer,
-    histories: Histories,
+    from: &'a Bucket,
     progress: &'a mut Progress,
     marks: &'a mut Marks,
     failed: Failed,
@@ -53,14 +62,13 @@ struct Ended {
 }
 
 impl<'a> Pilot for Act<'a> {
-    type Page = Page;
+    type Page = Keys;
     type Job = Job<'a>;
     /// None where a page completes no key.
     type Done = Option<Ended>;
 
-    fn begin(&mut self, page: Page) -> Result<Turn<Self::Job, Self::Done>, Fault> {
-        let is_last = page.next.is_none();
-        let histories = self.histories.take(page);
+    fn begin(&mut self, page: Keys) -> Result<Turn<Self::Job, Self::Done>, Fault> {
+        let Keys { histories, last: is_last } = page;
         let Some(last) = histories.last().map(|history| history.key.clone()) else {
             return Ok(Turn { jobs: Vec::new(), done: None, last: is_last });
         };
@@ -82,7 +90,7 @@ impl<'a> Pilot for Act<'a> {
                 todo.push((history, action));
             }
         }
-        Ok(Turn { jobs: jobs(self.bucket, todo), done: Some(Ended { last, sums, begun }), last: is_last })
+        Ok(Turn { jobs: jobs(self.bucket, self.from, todo), done: Some(Ended { last, sums, begun }), last: is_last })
     }
 
     fn end(&mut self, done: Self::Done, refused: Refused) {
@@ -110,9 +118,9 @@ impl<'a> Pilot for Act<'a> {
 }
 
 impl Act<'_> {
-    async fn all(mut self, pages: Receiver<Page>) -> Result<(), Fault> {
+    async fn all(mut self, pages: Receiver<Keys>) -> Result<(), Fault> {
         if !fly(self.bucket.flow(), pages, &mut self).await? {
-            return Err(self.bucket.broke_off());
+            return Err(self.from.broke_off());
         }
         if self.failed.count > 0 {
             // The next attempt looks at every key again; those that are back are left alone.

@@ -17,7 +17,7 @@ use super::place::{Place, endpoint};
 use crate::model::Fault;
 
 /// Of a server that is not AWS, where nothing else is said: most take any, and all take this.
-const ANY_REGION: &str = "us-east-1";
+pub(super) const ANY_REGION: &str = "us-east-1";
 /// A server copies up to 5 GB before it answers.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(180);
 

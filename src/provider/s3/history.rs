@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use super::list::{Content, Entry, Page};
+use super::list::{Content, Entry, Object, Page};
 
 /// Markers on top that are taken away one by one; beyond that a copy is less work.
 const MOST_MARKERS: usize = 100;
@@ -70,6 +70,16 @@ impl History {
         } else if self.only_markers {
             self.markers.push(entry.id.clone());
         }
+    }
+
+    /// What is there now is what another bucket holds: markers and later versions of this one are in nobody's way.
+    pub fn now_is(&mut self, now: Option<Object>) {
+        self.now = now.map(|Object { key, content, time }| {
+            // A bucket that is made for it keeps no versions.
+            Entry { key, id: "null".to_owned(), time, latest: true, content: Some(content) }
+        });
+        self.only_markers = false;
+        self.markers.clear();
     }
 
     /// Whether anything came after the moment wanted.

@@ -1,43 +1,33 @@
 //! The pages of a listing of versions.
 
-use std::future::Future;
-
-use tokio::sync::mpsc::{Receiver, Sender};
-
-use super::{Bucket, Page, Range, Start, ahead};
+use super::{Bucket, Page, Range, Start};
 use crate::model::Fault;
 
-/// Lists while `use_them` takes. The last page of a range may hold keys behind it.
-pub async fn with<T, F>(
-    bucket: &Bucket,
-    prefix: &str,
-    range: &Range,
-    use_them: impl FnOnce(Receiver<Page>) -> F,
-) -> Result<T, Fault>
-where
-    F: Future<Output = Result<T, Fault>>,
-{
-    ahead(|to| list(bucket, prefix, range, to), use_them).await
+pub struct Pages<'a> {
+    bucket: &'a Bucket,
+    prefix: &'a str,
+    range: &'a Range,
+    /// Where the next one begins; none behind the last.
+    start: Option<Start>,
 }
 
-async fn list(bucket: &Bucket, prefix: &str, range: &Range, to: Sender<Page>) -> Result<(), Fault> {
-    let mut start = Start { key: range.after.clone(), version: None };
-    loop {
-        let mut page = bucket.versions(prefix, &start).await?;
-        // The next one begins in or behind that key.
-        let is_over = |next: &Start| next.key.as_ref().is_some_and(|key| range.ends_before(key));
+impl<'a> Pages<'a> {
+    pub fn new(bucket: &'a Bucket, prefix: &'a str, range: &'a Range) -> Self {
+        Self { bucket, prefix, range, start: Some(Start { key: range.after.clone(), version: None }) }
+    }
+
+    /// The next one. The last page of a range may hold keys behind it.
+    pub async fn next(&mut self) -> Result<Option<Page>, Fault> {
+        let Some(start) = self.start.take() else { return Ok(None) };
+        let mut page = self.bucket.versions(self.prefix, &start).await?;
+        // The one behind it begins in or behind that key.
+        let is_over = |next: &Start| next.key.as_ref().is_some_and(|key| self.range.ends_before(key));
         page.next = page.next.filter(|next| !is_over(next));
-        let next = page.next.clone();
-        if next.as_ref() == Some(&start) {
-            return Err(Fault::new("RG2907", format!("the listing of {} does not come to an end", bucket.said()))
+        if page.next.as_ref() == Some(&start) {
+            return Err(Fault::new("RG2907", format!("the listing of {} does not come to an end", self.bucket.said()))
                 .hint("this server gives one page again and again; its listing cannot be relied on"));
         }
-        if to.send(page).await.is_err() {
-            return Ok(());
-        }
-        match next {
-            Some(next) => start = next,
-            None => return Ok(()),
-        }
+        self.start.clone_from(&page.next);
+        Ok(Some(page))
     }
 }

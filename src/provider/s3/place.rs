@@ -41,6 +41,11 @@ impl Place {
         said(&self.bucket, self.endpoint.as_deref())
     }
 
+    /// The same without the word.
+    pub fn address(&self) -> String {
+        address(&self.bucket, self.endpoint.as_deref())
+    }
+
     /// Whether one server holds both, and whoever reads the one may ask it to write the other: then it copies by itself.
     pub fn is_beside(&self, other: &Self) -> bool {
         self.endpoint() == other.endpoint()
@@ -64,9 +69,13 @@ impl Place {
 }
 
 fn said(bucket: &str, endpoint: Option<&str>) -> String {
+    format!("bucket {}", address(bucket, endpoint))
+}
+
+fn address(bucket: &str, endpoint: Option<&str>) -> String {
     match endpoint {
-        Some(endpoint) => format!("bucket {bucket} at {}", endpoint.trim_end_matches('/')),
-        None => format!("bucket {bucket}"),
+        Some(endpoint) => format!("{bucket} at {}", endpoint.trim_end_matches('/')),
+        None => bucket.to_owned(),
     }
 }
 
@@ -93,13 +102,7 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
         .map(|fault| Complaint::of(&["endpoint"], "RG2901", fault))
         .into_iter()
         .collect();
-    if let Some(name) = with.text(&["bucket"])
-        && (name.is_empty() || name.contains('/'))
-    {
-        let fault = Fault::new("RG2901", "this is no name of a bucket")
-            .hint("the name alone: what follows a slash belongs under `prefix`");
-        found.push(Complaint::of(&["bucket"], "RG2901", fault));
-    }
+    found.extend(check_name(with, "bucket"));
     let has = |name: &str| with.get(&[name]) != Known::Absent;
     for (one, other) in [("access_key_id", "secret_access_key"), ("secret_access_key", "access_key_id")] {
         if has(one) && !has(other) {
@@ -108,6 +111,30 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
         }
     }
     found
+}
+
+/// Of a bucket that is there.
+pub fn check_name(with: &Late<'_>, field: &str) -> Option<Complaint> {
+    let is_wrong = |name: &&str| name.is_empty() || name.contains('/');
+    with.text(&[field]).filter(is_wrong).map(|_| {
+        let fault = Fault::new("RG2901", "this is no name of a bucket")
+            .hint("the name alone: what follows a slash belongs under `prefix`");
+        Complaint::of(&[field], "RG2901", fault)
+    })
+}
+
+/// Of the `bucket` that is going to be made.
+pub fn check_made(with: &Late<'_>) -> Option<Complaint> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_wrong = |name: &&str| {
+        let ends = name.starts_with(fits) && name.ends_with(fits);
+        !(3..=63).contains(&name.len()) || !ends || !name.chars().all(|c| fits(c) || "-.".contains(c))
+    };
+    with.text(&["bucket"]).filter(is_wrong).map(|_| {
+        let fault = Fault::new("RG2901", "no bucket of that name can be made")
+            .hint("3 to 63 of a-z, 0-9, `-` and `.`, with a letter or digit at both ends");
+        Complaint::of(&["bucket"], "RG2901", fault)
+    })
 }
 
 /// How many calls at once unless a runbook says it.

@@ -6,7 +6,7 @@ use super::bucket::Bucket;
 use super::history::{Histories, content};
 use super::list::Page;
 use super::marks::Range;
-use super::pages;
+use super::pages::Pages;
 use crate::kind::stock::{Held, Reach, Stock};
 use crate::model::Fault;
 
@@ -57,14 +57,11 @@ impl Bucket {
     pub async fn stock(&self, prefix: &str) -> Result<Stock, Fault> {
         self.keeps_versions().await?;
         let day_ago = Timestamp::now() - SignedDuration::from_hours(24);
-        let tally = pages::with(self, prefix, &Range::default(), |mut pages| async move {
-            let mut tally = Tally::new(day_ago);
-            while let Some(page) = pages.recv().await {
-                tally.take(page);
-            }
-            Ok(tally)
-        })
-        .await?;
+        let (mut tally, all) = (Tally::new(day_ago), Range::default());
+        let mut pages = Pages::new(self, prefix, &all);
+        while let Some(page) = pages.next().await? {
+            tally.take(page);
+        }
         let (sums, before) = (tally.now, tally.before);
         let kept = self.expiries().await?.iter().map(|rule| rule.days).min();
         let kept = kept.map(|days| SignedDuration::from_hours(24 * i64::try_from(days).unwrap_or(i64::MAX / 24)));

@@ -25,7 +25,7 @@ const WORDS: [(&str, &str); 7] = [
     ("copy", "beside"),
     ("answers", "as_is"),
     ("load:lms", "beside"),
-    ("assets", "planned"),
+    ("assets", "beside"),
     ("volumes", "planned"),
     ("names/point", "planned"),
 ];

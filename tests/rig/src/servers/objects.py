@@ -14,7 +14,9 @@
     objects.py ENDPOINT long BUCKET KEY COUNT  so many versions of one key, one after the other
     objects.py ENDPOINT expire BUCKET DAYS     a rule that takes versions away so many days after they were replaced
     objects.py ENDPOINT take BUCKET KEY        all versions but the latest are taken away, as by such a rule
-    objects.py ENDPOINT anew BUCKET            the bucket is deleted with all that is in it, and made again, empty
+    objects.py ENDPOINT buckets PREFIX         those whose name begins so
+    objects.py ENDPOINT gone BUCKET            the bucket is deleted with all that is in it
+    objects.py ENDPOINT anew BUCKET            so is it, and made again, empty
 """
 
 import concurrent.futures
@@ -179,12 +181,20 @@ def etags():
             print(json.dumps([item["Key"], item["ETag"], item["Size"]]))
 
 
-def anew():
+def gone():
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for item in page.get("Versions", []) + page.get("DeleteMarkers", []):
             s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
     s3.delete_bucket(Bucket=bucket)
+
+
+def anew():
+    gone()
     kept()
+
+
+def buckets():
+    print("\n".join(each["Name"] for each in s3.list_buckets()["Buckets"] if each["Name"].startswith(bucket)))
 
 
 if word == "make":
@@ -206,5 +216,5 @@ elif word == "expire":
 elif word == "take":
     take(rest[0])
 else:
-    words = {"disaster": disaster, "manifest": manifest, "versions": versions, "kept": kept, "etags": etags, "anew": anew}
-    words[word]()
+    words = [disaster, manifest, versions, kept, etags, gone, anew, buckets]
+    {each.__name__: each for each in words}[word]()
