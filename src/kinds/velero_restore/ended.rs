@@ -54,6 +54,7 @@ pub fn has_messages(live: &Value) -> bool {
 pub fn judge(live: &Value, results: Result<&Results, &str>, op: &Op<Params, Prior>) -> Result<Outputs, Fault> {
     let name = metadata(live, "name");
     match phase(live) {
+        "Completed" if op.params.own_namespaces && items(live) == 0 => Err(nothing(name)),
         "Completed" => Ok(outputs(live, results, op)),
         "PartiallyFailed" => match unallowed(live, results, &op.params.allow) {
             None => Ok(outputs(live, results, op)),
@@ -79,6 +80,13 @@ pub fn judge(live: &Value, results: Result<&Results, &str>, op: &Op<Params, Prio
         }
         _ => Err(failed(live)),
     }
+}
+
+/// Velero is content with it, and it shows nothing.
+fn nothing(name: &str) -> Fault {
+    Fault::new("RG3113", format!("the restore `{name}` brought nothing back"))
+        .hint("look at the names under `include_namespaces`; `drill: plan` on the step only looks whether the backup is there")
+        .retry(RetryClass::Anew)
 }
 
 /// A server that restarts gives up what it was doing, so this is how far it came.
@@ -203,6 +211,19 @@ mod tests {
             fails(&["1 errors that its result files do not name"])
         );
         assert_eq!(code(&["*quota*"], 2, Err("gone")), fails(&["what failed cannot be told: gone"]));
+    }
+
+    #[test]
+    fn a_drill_that_brings_nothing_back_shows_nothing() {
+        let mut empty = live("Completed", 0);
+        empty["status"]["progress"] = Value::Null;
+        let mut op = op(&[]);
+        let mut code = |drill: bool, live: &Value| {
+            op.params.own_namespaces = drill;
+            judge(live, Ok(&Results::default()), &op).err().map(|fault| fault.code)
+        };
+        assert_eq!(code(true, &empty).as_deref(), Some("RG3113"));
+        assert_eq!((code(false, &empty), code(true, &live("Completed", 0))), (None, None));
     }
 
     #[test]

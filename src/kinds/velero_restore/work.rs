@@ -11,6 +11,7 @@ use super::location;
 use super::params::{self, Params};
 use super::prepare::foreign;
 use super::results::{self, Results};
+use super::scratch;
 use crate::kind::{Found, Next, Op, Outputs, ReadCx, WorkCx};
 use crate::model::{Fault, Pulse};
 use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_ours, metadata};
@@ -99,10 +100,13 @@ impl Restored<'_> {
         see(&mut self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
-    async fn make(&self, cx: &WorkCx, place: &Place) -> Result<Look<Outputs>, Fault> {
+    async fn make(&self, cx: &WorkCx, cluster: &Cluster, place: &Place) -> Result<Look<Outputs>, Fault> {
         if self.seen(|seen| seen.was_there) {
             return Err(Fault::new("RG3106", format!("{} was deleted before its end", place.what))
                 .hint("look who did it; `regrow rerun STEP --because …` makes another one"));
+        }
+        if let Some(lacks) = scratch::make(cx, cluster, self.op).await? {
+            return Ok(Look::Lacks(lacks));
         }
         let body = self.op.params.restore(&self.op.id, &self.op.prior.backup);
         if place.create(cx, &body).await? {
@@ -140,7 +144,7 @@ impl Goal for Restored<'_> {
 
     async fn look(&self, cx: &WorkCx, cluster: &Cluster) -> Result<Look<Outputs>, Fault> {
         let place = cluster.place(&self.named()).await?;
-        let Some(live) = place.find().await? else { return self.make(cx, &place).await };
+        let Some(live) = place.find().await? else { return self.make(cx, cluster, &place).await };
         if !is_ours(&live, self.op.id.as_str()) {
             return Err(foreign(metadata(&live, "name")));
         }

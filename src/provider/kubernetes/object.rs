@@ -161,6 +161,11 @@ pub fn held(object: &Value) -> String {
     if all.is_empty() { String::new() } else { format!(", held by {}", all.join(", ")) }
 }
 
+/// Whether it is being taken away.
+pub fn is_going(live: &Value) -> bool {
+    live["metadata"]["deletionTimestamp"].is_string()
+}
+
 /// A field by its path: `spec.replicas`.
 pub fn field<'a>(object: &'a Value, path: &str) -> &'a Value {
     object.pointer(&format!("/{}", path.replace('.', "/"))).unwrap_or(&Value::Null)
@@ -295,16 +300,22 @@ impl Place {
 
     /// Takes away the object with that uid; what belongs to it follows. Gone already is success.
     pub async fn delete(&self, _: &WriteCx, uid: &str) -> Result<(), Fault> {
-        self.end(DeleteParams::background(), uid).await
+        self.end(DeleteParams::background(), uid, None).await
     }
 
     /// The same the other way round: the object is gone once nothing that belongs to it is left.
     pub async fn delete_with_dependents(&self, _: &WriteCx, uid: &str) -> Result<(), Fault> {
-        self.end(DeleteParams::foreground(), uid).await
+        self.end(DeleteParams::foreground(), uid, None).await
     }
 
-    async fn end(&self, how: DeleteParams, uid: &str) -> Result<(), Fault> {
-        let condition = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+    /// Takes away the very version that was looked at. If anybody wrote meanwhile, nothing happens: `RG3010`.
+    pub async fn delete_as_seen(&self, _: &WriteCx, live: &Value) -> Result<(), Fault> {
+        let version = Some(metadata(live, "resourceVersion").to_owned());
+        self.end(DeleteParams::background(), metadata(live, "uid"), version).await
+    }
+
+    async fn end(&self, how: DeleteParams, uid: &str, resource_version: Option<String>) -> Result<(), Fault> {
+        let condition = Preconditions { uid: Some(uid.to_owned()), resource_version };
         match self.api.delete(&self.name, &how.preconditions(condition)).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
