@@ -123,16 +123,16 @@ impl Restored<'_> {
                 Ok(None) if since.elapsed() < FILES => {
                     return Ok(Look::Lacks("Velero has not said yet where its result files are".to_owned()));
                 }
-                Ok(None) => Err("Velero does not say where its result files are".to_owned()),
+                Ok(None) => Err(Fault::new("RG3110", "Velero does not say where its result files are")),
                 // The cluster is waited for; nothing else is worth losing the outcome over.
                 Err(fault) if fault.code == "RG3001" => return Err(fault),
-                Err(fault) => Err(fault.message),
+                Err(fault) => Err(fault),
             }
         } else {
             Ok(Results::default())
         };
         results::tell(cx, results.as_ref());
-        ended::judge(live, results.as_ref().map_err(String::as_str), self.op).map(Look::Done)
+        ended::judge(live, results.as_ref(), self.op).map(Look::Done)
     }
 }
 
