@@ -38,7 +38,7 @@ fn until_some_are_back(lone: &Lone) {
     });
 }
 
-/// The API server remembers nothing of what was before its start.
+/// The API server remembers nothing of what was before its start: the step watches from what is now, and does not ask again and again.
 fn a_watch_is_too_old(lone: &mut Lone) {
     lone.velero.kill();
     lone.lab.restore_book("backup: b", "");
@@ -51,8 +51,14 @@ fn a_watch_is_too_old(lone: &mut Lone) {
     assert!(lone.cluster.start_api().unwrap());
     let watch =
         format!("/apis/velero.io/v1/namespaces/velero/restores?watch=1&resourceVersion={version}&timeoutSeconds=3");
-    let answer = lone.cluster.said(&["get", "--raw", &watch]).map_or_else(|error| error.to_string(), |said| said);
+    let answer = lone.cluster.said(&["get", "--raw", &watch]).unwrap_or_else(|error| error.to_string());
     assert!(answer.contains("410") || answer.contains("too old resource version"), "{answer}");
+    sleep(Duration::from_secs(4));
+    let looks = || lone.lab.place.step("it")["progress"]["done"].as_u64().unwrap();
+    let before = looks();
+    sleep(Duration::from_secs(15));
+    let since = looks() - before;
+    assert!(since <= 2, "it looked {since} times");
     lone.velero.start_server().unwrap();
     run.end().ends(0);
     assert_eq!(lone.lab.place.step("it")["attempts"], 1);

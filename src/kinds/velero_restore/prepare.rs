@@ -103,7 +103,10 @@ fn scope(with: &Params) -> Vec<String> {
 /// Namespaces that are not empty ground. Those of a drill are looked at by themselves.
 async fn standing(cluster: &Cluster, with: &Params) -> Result<Vec<String>, Fault> {
     let mut lines = Vec::new();
-    for from in with.include_namespaces.iter().filter(|_| !with.own_namespaces) {
+    if with.own_namespaces {
+        return Ok(lines);
+    }
+    for from in &with.include_namespaces {
         let name = with.namespace_mapping.get(from).unwrap_or(from);
         let Ok(named) = Named::parse(&format!("namespace/{name}"), None) else { continue };
         let live: Option<Value> = cluster.place(&named).await?.find().await?;

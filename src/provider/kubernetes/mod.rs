@@ -16,6 +16,7 @@ mod patch;
 mod patience;
 mod reach;
 mod rollout;
+mod watch;
 
 pub use kube::core::GroupVersionKind;
 

@@ -1,13 +1,9 @@
 //! One object by its name, where it is kept, and what is done with it.
 
-use std::time::Duration;
-
-use futures_util::StreamExt;
 use hyper::Uri;
 use kube::Api;
 use kube::api::{
     DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective,
-    WatchEvent, WatchParams,
 };
 use kube::core::{GroupVersionKind, Request};
 use schemars::JsonSchema;
@@ -284,18 +280,6 @@ impl Place {
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
             Err(error) => Err(self.fault(&error)),
         }
-    }
-
-    /// Waits until the object is written again after `version`, or for `longest`. False if it cannot be watched, or not any more
-    /// from there. What it is then is for a look to tell: a watch only wakes.
-    pub async fn changed(&self, version: &str, longest: Duration) -> bool {
-        let params = WatchParams::default().fields(&format!("metadata.name={}", self.name)).timeout(290);
-        let woken = async {
-            let Ok(events) = self.api.watch(&params, version).await else { return false };
-            let event = std::pin::pin!(events).next().await;
-            event.is_some_and(|event| event.is_ok_and(|event| !matches!(event, WatchEvent::Error(_))))
-        };
-        tokio::time::timeout(longest, woken).await.unwrap_or(true)
     }
 
     /// Takes away the object with that uid; what belongs to it follows. Gone already is success.
