@@ -109,12 +109,8 @@ fn event() -> impl Strategy<Value = Event> {
                 changes,
             }))
         });
-    let check = (".{0,9}", any::<bool>(), ".{0,20}", outputs()).prop_map(|(probe, passed, text, compared)| Check {
-        probe,
-        passed,
-        text,
-        compared,
-    });
+    let check = (".{0,9}", any::<bool>(), ".{0,20}", any::<bool>(), outputs())
+        .prop_map(|(probe, passed, text, left_out, compared)| Check { probe, passed, text, left_out, compared });
     let answer = (person(), address(), outputs(), prop::option::of(".{0,20}"), moment()).prop_map(
         |(who, step, outputs, because, at)| {
             let verb = Verb::Done { step, outputs, unverified: false };

@@ -189,7 +189,11 @@ fn checks(view: &RunView, step: &StepView, out: &mut Page) {
     out.gap();
     out.line("checks");
     for check in checks {
-        let verdict = if check.passed { "ok    " } else { "FAILED" };
+        let verdict = match (check.left_out, check.passed) {
+            (true, _) => "not asked",
+            (false, true) => "ok    ",
+            (false, false) => "FAILED",
+        };
         out.line(format_args!("  {verdict} {}: {}", check.probe, check.text));
     }
 }

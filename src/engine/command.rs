@@ -79,6 +79,8 @@ pub struct RenderedProof {
     pub op: RawOp,
     /// What `expect` may refer to.
     pub names: Value,
+    /// Not asked, since a drill has nothing that it could look at.
+    pub left_out: bool,
 }
 
 /// A message to somebody outside, for an entry of `tell`.

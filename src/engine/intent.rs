@@ -182,14 +182,21 @@ pub fn verify(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decis
     }
 }
 
+/// Whether its proofs can say anything of it: in a drill there may be none that is asked.
+pub fn has_proofs(plan: &Plan, state: &RunState, node: usize) -> bool {
+    let none_is_asked = |proofs: Vec<RenderedProof>| proofs.iter().all(|proof| proof.left_out);
+    !plan.step(node).verify.is_empty() && !proofs(plan, state, node).is_ok_and(none_is_asked)
+}
+
 fn proofs(plan: &Plan, state: &RunState, node: usize) -> Result<Vec<RenderedProof>, Fault> {
     let step = state.step(plan.address(node));
     let scope = RunScope { own: step.outputs.as_ref(), ..RunScope::of(plan, state, node) };
     let mut proofs = Vec::new();
     for proof in &plan.step(node).verify {
-        let with = plan.proof_beside(state, node, proof.with.render(&scope)?);
+        let with = plan.proof_beside(state, node, &proof.probe, proof.with.render(&scope)?);
+        let (left_out, with) = (with.is_none(), with.unwrap_or_default());
         let op = raw(plan, node, step, step.attempts.max(1), with.clone());
-        proofs.push(RenderedProof { proof: proof.clone(), with, op, names: names(&scope, proof) });
+        proofs.push(RenderedProof { proof: proof.clone(), with, op, names: names(&scope, proof), left_out });
     }
     Ok(proofs)
 }

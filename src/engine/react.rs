@@ -2,7 +2,7 @@
 
 use super::command::Happening;
 use super::live::{Known, Live};
-use super::{repairs, retry, tell};
+use super::{intent, repairs, retry, tell};
 use crate::kind::{Found, Next, Undone};
 use crate::model::record::{Event, StepSucceeded};
 use crate::model::time::Moment;
@@ -198,7 +198,7 @@ fn unrepaired(plan: &Plan, state: &RunState, node: usize, fault: Fault, luck: &L
         let delay_ms = retry::in_turn(delay_ms, &others_due(plan, state, node, &luck.now));
         return Event::RetryScheduled { step, fault, delay_ms };
     }
-    if runbook_step.succeeds_if_verified && began && !runbook_step.verify.is_empty() {
+    if runbook_step.succeeds_if_verified && began && intent::has_proofs(plan, state, node) {
         let despite = Some(fault);
         let done = StepSucceeded { verify: true, despite, ..StepSucceeded::new(step, Default::default()) };
         return Event::StepSucceeded(Box::new(done));

@@ -213,6 +213,12 @@ pub trait Kind: Send + Sync + 'static {
         }
     }
 
+    /// What a proof of a step that is done beside production looks at, once it names what [`Kind::drill`] put in the place of
+    /// production's; none where nothing beside is like what it asks for. `given` is the `with` from there.
+    fn proof_beside(&self, _given: &Late<'_>, _probe: &str, proof: Value) -> Option<Value> {
+        Some(proof)
+    }
+
     /// The names that `undo:` takes.
     fn undos(&self) -> &'static [&'static str] {
         &[]

@@ -46,6 +46,7 @@ pub trait AnyKind: Send + Sync {
 
     fn in_place(&self, with: &Late<'_>) -> InPlace;
     fn drill(&self, with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal;
+    fn proof_beside(&self, given: &Late<'_>, probe: &str, proof: Value) -> Option<Value>;
 
     fn undos(&self) -> &'static [&'static str];
     fn prepare<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Prepared<Value>>;
@@ -130,6 +131,10 @@ impl<K: Kind> AnyKind for K {
 
     fn drill(&self, with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal {
         Kind::drill(self, with, scratch)
+    }
+
+    fn proof_beside(&self, given: &Late<'_>, probe: &str, proof: Value) -> Option<Value> {
+        Kind::proof_beside(self, given, probe, proof)
     }
 
     fn undos(&self) -> &'static [&'static str] {

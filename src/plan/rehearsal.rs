@@ -62,19 +62,23 @@ impl Plan {
     }
 
     /// What a proof of it is given: where it names what the step was to work on, it looks at what the step worked on instead.
-    pub fn proof_beside(&self, state: &RunState, node: usize, mut proof: Value) -> Value {
+    /// None where it is not asked, since a drill has nothing that it could look at.
+    pub fn proof_beside(&self, state: &RunState, node: usize, probe: &str, mut proof: Value) -> Option<Value> {
         if !self.is_drill() {
-            return proof;
+            return Some(proof);
         }
-        let Ok(said) = self.step(node).with.render(&RunScope::of(self, state, node)) else { return proof };
+        let Ok(said) = self.step(node).with.render(&RunScope::of(self, state, node)) else { return Some(proof) };
         let given = self.beside(node, said.clone(), &state.ledger);
-        let (Some(proof_of), Some(said)) = (proof.as_object_mut(), said.as_object()) else { return proof };
+        if given == said {
+            return Some(proof);
+        }
+        let (Some(proof_of), Some(said)) = (proof.as_object_mut(), said.as_object()) else { return Some(proof) };
         proof_of.retain(|name, value| given.get(name).is_some() || said.get(name) != Some(value));
         let in_both = said.iter().filter_map(|(name, value)| Some((value, given.get(name)?)));
         let mut moved = Vec::new();
         in_both.for_each(|(said, given)| differences(said, given, &mut moved));
         put_in_place(&mut proof, &moved);
-        proof
+        self.kinds[node].proof_beside(&Late { value: &given }, probe, proof)
     }
 
     /// Whether a drill only looks at what it would change. `with` is as it is written, or as [`Plan::beside`] was given it.

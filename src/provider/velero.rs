@@ -96,6 +96,11 @@ async fn all(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>, Fault> {
     cluster.list(&own("Backup"), namespace, "").await
 }
 
+/// All that regrow made.
+pub async fn restores(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>, Fault> {
+    cluster.list(&own("Restore"), namespace, "app.kubernetes.io/managed-by=regrow").await
+}
+
 async fn of_name(cluster: &Cluster, namespace: &str, name: &str) -> Result<Value, Fault> {
     backup_name(name)?;
     match cluster.place(&named(namespace, "Backup", name)).await?.find().await? {

@@ -44,10 +44,13 @@ fn what_was_rehearsed(report: &Postmortem) -> Option<Answered> {
     let named = open.iter().take(MOST_UNPROVEN).cloned().collect::<Vec<_>>().join(", ");
     let more =
         if open.len() > MOST_UNPROVEN { format!(" and {} more", open.len() - MOST_UNPROVEN) } else { String::new() };
-    let parts = view.rehearsed().map(|parts| format!("{parts}.")).unwrap_or_default();
+    let parts = view.rehearsed().map(|parts| format!(" {parts}.")).unwrap_or_default();
+    let steps = (!open.is_empty()).then(|| format!("{named}{more}"));
+    let proofs = view.proofs_not_asked().map(|proofs| format!("{proofs} not asked"));
+    let open: Vec<String> = steps.into_iter().chain(proofs).collect();
     Some(match open.is_empty() {
-        true => answered("What did it not prove?", format!("Nothing was left out. {parts}"), Tone::Well),
-        false => answered("What did it not prove?", format!("{named}{more}. {parts}"), Tone::Plain),
+        true => answered("What did it not prove?", format!("Nothing was left out.{parts}"), Tone::Well),
+        false => answered("What did it not prove?", format!("{}.{parts}", open.join("; ")), Tone::Plain),
     })
 }
 

@@ -242,15 +242,17 @@ impl<'a> StepReport<'a> {
             let because = it.because.as_ref().map(|text| format!(", because {text}")).unwrap_or_default();
             format!("{} by {}{because}", it.text, it.who)
         }));
-        remarks.extend(self.checks.iter().map(|it| {
-            let verdict = if it.passed { "proven" } else { "NOT PROVEN" };
-            format!("{verdict}: {}", it.text)
+        remarks.extend(self.checks.iter().map(|it| match (it.left_out, it.passed) {
+            (true, _) => format!("`{}` was not asked: {}", it.probe, it.text),
+            (false, true) => format!("proven: {}", it.text),
+            (false, false) => format!("NOT PROVEN: {}", it.text),
         }));
         remarks.extend(self.skipped.map(|why| why_skipped(self.id, why)));
         remarks.extend(self.skipped.into_iter().flat_map(would));
         remarks.extend(self.drill.filter(|_| self.skipped.is_none()).map(|it| it.word().to_string()));
         // Whatever a command of the author touches, nobody else knows.
-        let by_command = self.kind == Some("command") || self.checks.iter().any(|check| check.probe == "command");
+        let by_command =
+            self.kind == Some("command") || self.checks.iter().any(|it| it.probe == "command" && !it.left_out);
         let trusted = self.drill.filter(|it| by_command && !it.proves_nothing());
         remarks.extend(trusted.map(|_| "that its command only looks is trusted to its author".to_string()));
         remarks.extend(self.blocked_by.map(|need| format!("blocked by `{need}`")));

@@ -82,6 +82,13 @@ impl RunView {
     pub fn not_rehearsed(&self) -> impl Iterator<Item = &StepView> {
         self.steps.iter().filter(|step| step.drill.is_some_and(Rehearsed::proves_nothing))
     }
+
+    /// `2 proofs`, where a drill left some out.
+    pub fn proofs_not_asked(&self) -> Option<String> {
+        let all = self.steps.iter().flat_map(|step| &self.state_of(step).checks);
+        let left_out = all.filter(|check| check.left_out).count();
+        (left_out > 0).then(|| count(left_out, "proof"))
+    }
 }
 
 /// Why a drill does not do a step.

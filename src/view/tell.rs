@@ -201,16 +201,22 @@ fn took(step: &Address, state: &RunState) -> String {
 }
 
 fn step_verified(checks: &[Check]) -> String {
-    let proofs: Vec<&str> = checks.iter().map(|check| check.text.as_str()).collect();
-    if proofs.is_empty() {
-        "succeeded and is proven".into()
-    } else {
-        format!("succeeded and is proven: {}", proofs.join("; "))
+    let proofs: Vec<&str> = checks.iter().filter(|check| check.passed).map(|check| check.text.as_str()).collect();
+    let not_asked: Vec<String> =
+        checks.iter().filter(|check| check.left_out).map(|check| format!("`{}`", check.probe)).collect();
+    let mut told = match (proofs.is_empty(), not_asked.is_empty()) {
+        (true, true) => "succeeded and is proven".to_owned(),
+        (true, false) => "succeeded, and nothing proves it".to_owned(),
+        (false, _) => format!("succeeded and is proven: {}", proofs.join("; ")),
+    };
+    if !not_asked.is_empty() {
+        told.push_str(&format!("; not asked in a drill: {}", not_asked.join(", ")));
     }
+    told
 }
 
 fn step_unproven(checks: &[Check], fault: &Fault) -> String {
-    match checks.iter().find(|check| !check.passed) {
+    match checks.iter().find(|check| check.has_failed()) {
         Some(check) => format!("is not proven: {}", check.text),
         None => format!("is not proven: {fault}"),
     }

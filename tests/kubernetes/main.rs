@@ -17,5 +17,7 @@ mod scale_crash;
 mod support;
 mod velero;
 mod velero_crash;
+mod velero_drill;
 mod velero_location;
+mod velero_midway;
 mod velero_outage;

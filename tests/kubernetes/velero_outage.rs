@@ -10,20 +10,20 @@ use serde_json::Value;
 
 use super::lab::Lab;
 
-const GONE_FOR: Duration = Duration::from_secs(30);
+pub const GONE_FOR: Duration = Duration::from_secs(30);
 
 /// A cluster of its own, since it goes away.
-struct Lone {
+pub struct Lone {
     // In this order they end.
-    velero: Velero,
-    cluster: Cluster,
-    s3: MinIo,
-    lab: Lab,
+    pub velero: Velero,
+    pub cluster: Cluster,
+    pub s3: MinIo,
+    pub lab: Lab,
     _scratch: Scratch,
 }
 
 impl Lone {
-    fn start() -> Lone {
+    pub fn start() -> Lone {
         let scratch = Scratch::new().unwrap();
         let (cluster, s3) = (Cluster::start(&scratch).unwrap(), MinIo::start(&scratch).unwrap());
         let velero = Velero::start(&scratch, &cluster, &s3).unwrap();
@@ -38,19 +38,19 @@ impl Lone {
     }
 
     /// As it was before, for another run.
-    fn lose(&mut self) {
+    pub fn lose(&mut self) {
         self.cluster.said(&["delete", "namespace", "edx"]).unwrap();
         self.cluster.said(&["delete", "restores", "--all", "-n", "velero"]).unwrap();
         self.lab = Lab::new();
         self.lab.kubeconfig(&fs::read_to_string(self.cluster.kubeconfig()).unwrap());
     }
 
-    fn restores(&self) -> Vec<Value> {
+    pub fn restores(&self) -> Vec<Value> {
         let all = self.cluster.said(&["get", "restores", "-n", "velero", "-o", "json"]).unwrap();
         serde_json::from_str::<Value>(&all).unwrap()["items"].as_array().unwrap().clone()
     }
 
-    fn is_back(&self) {
+    pub fn is_back(&self) {
         let theme = ["get", "configmap", "settings", "-n", "edx", "-o", "jsonpath={.data.theme}"];
         assert_eq!(self.cluster.said(&theme).unwrap(), "dark");
         assert_eq!(self.restores().len(), 1);

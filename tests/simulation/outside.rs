@@ -273,6 +273,7 @@ impl Outside {
             probe: "sim.probe".into(),
             passed,
             text: "as the script says".into(),
+            left_out: false,
             compared: Default::default(),
         }];
         let fault = (!passed).then(|| Fault::new("SIM3", "not proven"));

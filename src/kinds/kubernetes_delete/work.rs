@@ -6,7 +6,7 @@ use super::target::Target;
 use super::{Params, Pinned, Prior};
 use crate::kind::{Found, Next, Op, Outputs, Prepared, ReadCx, WorkCx};
 use crate::model::Fault;
-use crate::provider::kubernetes::{self, Cluster, Goal, Look, Place, held, metadata};
+use crate::provider::kubernetes::{self, Cluster, Goal, Look, Place, held, is_going, metadata};
 use crate::runbook;
 
 /// Of objects that are shown one by one.
@@ -93,10 +93,6 @@ impl Goal for AllGone<'_> {
 /// The object, if it is the one that was pinned: another one under its name is not this step's.
 fn still(pinned: &Pinned, live: Option<Value>) -> Option<Value> {
     live.filter(|live| metadata(live, "uid") == pinned.uid)
-}
-
-fn is_going(live: &Value) -> bool {
-    live["metadata"]["deletionTimestamp"].is_string()
 }
 
 /// What became of an attempt that left nothing behind: what is left of what was pinned is deleted.

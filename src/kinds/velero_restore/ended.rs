@@ -51,9 +51,10 @@ pub fn has_messages(live: &Value) -> bool {
 }
 
 /// Of a `Restore` that has ended; `results` are its messages, or why they cannot be read.
-pub fn judge(live: &Value, results: Result<&Results, &str>, op: &Op<Params, Prior>) -> Result<Outputs, Fault> {
+pub fn judge(live: &Value, results: Result<&Results, &Fault>, op: &Op<Params, Prior>) -> Result<Outputs, Fault> {
     let name = metadata(live, "name");
     match phase(live) {
+        "Completed" if op.params.own_namespaces && items(live) == 0 => Err(nothing(name)),
         "Completed" => Ok(outputs(live, results, op)),
         "PartiallyFailed" => match unallowed(live, results, &op.params.allow) {
             None => Ok(outputs(live, results, op)),
@@ -65,8 +66,9 @@ pub fn judge(live: &Value, results: Result<&Results, &str>, op: &Op<Params, Prio
                      or name under `allow` what may fail",
                 );
                 fault.causes = shown(causes);
-                // Where the files could not be read, another attempt may read them.
-                Err(if results.is_ok() { fault.retry(RetryClass::Anew) } else { fault })
+                // Where the files could not be read, another attempt may read them, unless they are not there.
+                let is_final = results.err().is_none_or(|unread| unread.retry == RetryClass::Anew);
+                Err(if is_final { fault.retry(RetryClass::Anew) } else { fault })
             }
         },
         "FailedValidation" => {
@@ -79,6 +81,13 @@ pub fn judge(live: &Value, results: Result<&Results, &str>, op: &Op<Params, Prio
         }
         _ => Err(failed(live)),
     }
+}
+
+/// Velero is content with it, and it shows nothing.
+fn nothing(name: &str) -> Fault {
+    Fault::new("RG3113", format!("the restore `{name}` brought nothing back"))
+        .hint("look at the names under `include_namespaces`; `drill: plan` on the step only looks whether the backup is there")
+        .retry(RetryClass::Anew)
 }
 
 /// A server that restarts gives up what it was doing, so this is how far it came.
@@ -96,10 +105,10 @@ fn failed(live: &Value) -> Fault {
 }
 
 /// What failed and may not; none if everything may.
-fn unallowed(live: &Value, results: Result<&Results, &str>, allow: &[String]) -> Option<Vec<String>> {
+fn unallowed(live: &Value, results: Result<&Results, &Fault>, allow: &[String]) -> Option<Vec<String>> {
     let results = match results {
         Ok(results) => results,
-        Err(why) => return Some(vec![format!("what failed cannot be told: {why}")]),
+        Err(unread) => return Some(vec![format!("what failed cannot be told: {}", unread.message)]),
     };
     let mut causes: Vec<String> =
         results.errors.iter().filter(|error| !error.is_among(allow)).map(ToString::to_string).collect();
@@ -120,10 +129,10 @@ fn shown(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-fn outputs(live: &Value, results: Result<&Results, &str>, op: &Op<Params, Prior>) -> Outputs {
+fn outputs(live: &Value, results: Result<&Results, &Fault>, op: &Op<Params, Prior>) -> Outputs {
     let messages = match results {
         Ok(results) => shown(results.lines().collect()),
-        Err(why) => vec![format!("warnings and errors cannot be read: {why}")],
+        Err(unread) => vec![format!("warnings and errors cannot be read: {}", unread.message)],
     };
     let mut outputs = Outputs::from_iter([
         ("restore".to_owned(), json!(metadata(live, "name"))),
@@ -190,7 +199,7 @@ mod tests {
     #[test]
     fn a_part_that_failed_is_a_failure_unless_each_error_is_allowed() {
         let both = errors(&["exceeded quota: small", "webhook is away"]);
-        let code = |allow: &[&str], count: u64, results: Result<&Results, &str>| {
+        let code = |allow: &[&str], count: u64, results: Result<&Results, &Fault>| {
             judge(&live("PartiallyFailed", count), results, &op(allow)).err().map(|fault| (fault.code, fault.causes))
         };
         let fails =
@@ -202,7 +211,26 @@ mod tests {
             code(&["*quota*", "webhook*"], 3, Ok(&both)),
             fails(&["1 errors that its result files do not name"])
         );
-        assert_eq!(code(&["*quota*"], 2, Err("gone")), fails(&["what failed cannot be told: gone"]));
+        let mut unread = Fault::new("RG3110", "gone");
+        assert_eq!(code(&["*quota*"], 2, Err(&unread)), fails(&["what failed cannot be told: gone"]));
+        for retry in [RetryClass::Never, RetryClass::Anew] {
+            unread.retry = retry;
+            let fault = judge(&live("PartiallyFailed", 2), Err(&unread), &op(&[])).unwrap_err();
+            assert_eq!(fault.retry, retry, "what another attempt can find");
+        }
+    }
+
+    #[test]
+    fn a_drill_that_brings_nothing_back_shows_nothing() {
+        let mut empty = live("Completed", 0);
+        empty["status"]["progress"] = Value::Null;
+        let mut op = op(&[]);
+        let mut code = |drill: bool, live: &Value| {
+            op.params.own_namespaces = drill;
+            judge(live, Ok(&Results::default()), &op).err().map(|fault| fault.code)
+        };
+        assert_eq!(code(true, &empty).as_deref(), Some("RG3113"));
+        assert_eq!((code(false, &empty), code(true, &live("Completed", 0))), (None, None));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! The story of a step: `prepare` sees to it that Velero is there, chooses the backup once, looks whether its location can be read
 //! and whether the restore would be taken. Then one `Restore` object is made, whose name comes from the operation, and is watched to its end;
 //! last, Velero's own files tell what was warned of and what failed. With `read_only_location` a phase in front of that makes the
-//! storage location read-only, and one behind it, whatever came of the restore, puts it back.
+//! storage location read-only, and one behind it, whatever came of the restore, puts it back. In a drill what cannot begin to work
+//! comes back beside production ([`rehearsal`]), into namespaces that the step makes in front of its restore ([`scratch`]).
 //!
 //! Promises: one `Restore` an operation, whatever is killed; one of that name that somebody else made is left alone; the
 //! backup is never another than the one that was shown; a restore of which a part failed is no success unless `allow` names it.
@@ -13,14 +14,17 @@ mod gzip;
 mod location;
 mod params;
 mod prepare;
+mod rehearsal;
 mod results;
+mod scratch;
 mod work;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::kind::stock::Shelf;
-use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, WorkCx};
+use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, Rehearsal, Scratch, WorkCx, WriteCx};
+use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
 use crate::provider::kubernetes::{Cluster, Identity};
 use crate::provider::velero;
@@ -91,6 +95,15 @@ timeout: 4h
         }
     }
 
+    /// Into namespaces of its own, and only what cannot begin to work there.
+    fn drill(&self, with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal {
+        rehearsal::beside(with, scratch)
+    }
+
+    fn proof_beside(&self, given: &Late<'_>, probe: &str, proof: Value) -> Option<Value> {
+        rehearsal::proof(given, probe, proof)
+    }
+
     fn outputs(&self, _: &Late<'_>) -> Shape {
         let (text, number) = (OutputType::Text, OutputType::Integer);
         Shape::of([
@@ -120,6 +133,10 @@ timeout: 4h
 
     async fn find(&self, cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {
         work::settle(cx, op).await
+    }
+
+    async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, with: &Value) -> Result<(), Fault> {
+        scratch::remove(cx, entry, with).await
     }
 
     async fn work(&self, cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {

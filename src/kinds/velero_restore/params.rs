@@ -47,6 +47,9 @@ pub struct Params {
     /// (`update`).
     #[serde(default)]
     pub existing_resource_policy: Policy,
+    /// Whether what stands in no namespace comes back, too; as Velero has it unless said.
+    #[serde(default)]
+    pub cluster_resources: Option<bool>,
     /// Whether volumes come back from their snapshots; as Velero has it unless said.
     #[serde(default)]
     pub restore_volumes: Option<bool>,
@@ -56,6 +59,10 @@ pub struct Params {
     /// What may fail: texts of errors, in which `*` stands for anything. Unless each error is among them, the step fails.
     #[serde(default)]
     pub allow: Vec<String>,
+    /// In a drill: the namespaces that it restores into are made by the step, see [`super::scratch`]. Nobody writes it.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub own_namespaces: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,6 +83,11 @@ impl Params {
         velero::named(&self.namespace, kind, name)
     }
 
+    /// Names of the namespaces that the step makes.
+    pub fn scratch(&self) -> impl Iterator<Item = &str> {
+        self.namespace_mapping.values().filter(|_| self.own_namespaces).map(String::as_str)
+    }
+
     /// The `Restore` of an operation. What is not said is left out, so that Velero's own defaults hold.
     pub fn restore(&self, id: &OpId, backup: &str) -> Value {
         let mut spec = Map::from_iter([("backupName".to_owned(), json!(backup))]);
@@ -93,6 +105,7 @@ impl Params {
         if self.existing_resource_policy == Policy::Update {
             spec.insert("existingResourcePolicy".to_owned(), json!(Policy::Update));
         }
+        spec.extend(self.cluster_resources.map(|all| ("includeClusterResources".to_owned(), json!(all))));
         spec.extend(self.restore_volumes.map(|volumes| ("restorePVs".to_owned(), json!(volumes))));
         json!({
             "apiVersion": "velero.io/v1",
@@ -158,9 +171,13 @@ pub fn foresee(with: &Late<'_>) -> Foresight {
         (None, None) => "a backup that the run knows".to_owned(),
     };
     let place = kubernetes::of_cluster(with);
+    let named = |name: &str| match with.text(&["namespace_mapping", name]) {
+        Some(other) => format!("{name} as {other}"),
+        None => name.to_owned(),
+    };
     let namespaces = match with.get(&["include_namespaces"]) {
         Known::Known(Value::Array(list)) if !list.is_empty() => {
-            let names: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            let names: Vec<String> = list.iter().filter_map(Value::as_str).map(named).collect();
             format!("the namespaces {}", names.join(", "))
         }
         _ => "the objects".to_owned(),
@@ -195,10 +212,10 @@ mod tests {
         assert_eq!(body["metadata"]["namespace"], "velero");
         let with: Params = serde_json::from_value(json!({
             "backup": "nightly", "include_namespaces": ["edx"], "namespace_mapping": {"edx": "b"},
-            "existing_resource_policy": "update", "restore_volumes": false}))
+            "existing_resource_policy": "update", "cluster_resources": false, "restore_volumes": false}))
         .unwrap();
         let spec = json!({"backupName": "nightly", "includedNamespaces": ["edx"], "namespaceMapping": {"edx": "b"},
-            "existingResourcePolicy": "update", "restorePVs": false});
+            "existingResourcePolicy": "update", "includeClusterResources": false, "restorePVs": false});
         assert_eq!(with.restore(&id, "nightly")["spec"], spec);
     }
 }

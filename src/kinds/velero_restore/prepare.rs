@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Prior;
 use super::location::Location;
 use super::params::{Params, Policy};
+use super::scratch;
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
 use crate::provider::kubernetes::{Cluster, Named, is_ours, metadata};
@@ -25,8 +26,11 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     changes.extend(scope(with));
     changes.extend(location.as_ref().map(Location::words));
     changes.extend(standing(&cluster, with).await?);
+    let (made, lines) = scratch::foreseen(cx, &cluster, op).await?;
+    changes.extend(lines);
     let restored_to = velero::completed(&backup).map(|at| at.to_string());
-    Ok(Prepared::new(Prior { cluster: cluster.identity, backup: name, restored_to, location }, changes))
+    let prior = Prior { cluster: cluster.identity, backup: name, restored_to, location };
+    Ok(Prepared::new(prior, changes).creating(made))
 }
 
 /// Its definitions, and the Deployment that it reads itself when it restores pods.
@@ -82,6 +86,10 @@ fn scope(with: &Params) -> Vec<String> {
     .flatten()
     .collect();
     lines.extend(with.namespace_mapping.iter().map(|(from, to)| format!("the namespace {from} comes back as {to}")));
+    lines.extend(with.cluster_resources.map(|comes| match comes {
+        true => "what stands in no namespace comes back, too".to_owned(),
+        false => "what stands in no namespace does not come back".to_owned(),
+    }));
     if with.restore_volumes == Some(false) {
         lines.push("volumes do not come back from their snapshots".to_owned());
     }
@@ -92,9 +100,12 @@ fn scope(with: &Params) -> Vec<String> {
     lines
 }
 
-/// Namespaces that are not empty ground.
+/// Namespaces that are not empty ground. Those of a drill are looked at by themselves.
 async fn standing(cluster: &Cluster, with: &Params) -> Result<Vec<String>, Fault> {
     let mut lines = Vec::new();
+    if with.own_namespaces {
+        return Ok(lines);
+    }
     for from in &with.include_namespaces {
         let name = with.namespace_mapping.get(from).unwrap_or(from);
         let Ok(named) = Named::parse(&format!("namespace/{name}"), None) else { continue };

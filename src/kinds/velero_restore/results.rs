@@ -10,7 +10,7 @@ use serde_json::json;
 use super::gzip;
 use super::params::Params;
 use crate::kind::WorkCx;
-use crate::model::Fault;
+use crate::model::{Fault, RetryClass};
 use crate::provider::http::{self, Call, Failure};
 use crate::provider::kubernetes::{Cluster, field, metadata};
 
@@ -128,13 +128,17 @@ async fn download(url: &str) -> Result<Vec<u8>, Fault> {
     match http::send(&call).await.map_err(Failure::fault) {
         Ok(reply) if reply.cut => Err(wrong("they are too long".to_owned())),
         Ok(reply) if reply.status == 200 => Ok(reply.bytes),
+        // The storage was away when Velero had an end, and Velero does not come back to it.
+        Ok(reply) if reply.status == 404 => {
+            Err(wrong("Velero could not leave them in its storage".to_owned()).retry(RetryClass::Anew))
+        }
         Ok(reply) => Err(wrong(format!("the storage answers {}", reply.status))),
         Err(fault) => Err(wrong(fault.message)),
     }
 }
 
 /// Into the log of the step.
-pub fn tell(cx: &WorkCx, results: Result<&Results, &String>) {
+pub fn tell(cx: &WorkCx, results: Result<&Results, &Fault>) {
     match results {
         Ok(results) => {
             results.lines().take(SAID).for_each(|line| cx.say(&line));
@@ -143,7 +147,7 @@ pub fn tell(cx: &WorkCx, results: Result<&Results, &String>) {
                 cx.say(&format!("and {more} more, which `velero restore describe` lists"));
             }
         }
-        Err(why) => cx.say(why),
+        Err(fault) => cx.say(&fault.message),
     }
 }
 

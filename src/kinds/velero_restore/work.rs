@@ -11,6 +11,7 @@ use super::location;
 use super::params::{self, Params};
 use super::prepare::foreign;
 use super::results::{self, Results};
+use super::scratch;
 use crate::kind::{Found, Next, Op, Outputs, ReadCx, WorkCx};
 use crate::model::{Fault, Pulse};
 use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_ours, metadata};
@@ -99,10 +100,13 @@ impl Restored<'_> {
         see(&mut self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
-    async fn make(&self, cx: &WorkCx, place: &Place) -> Result<Look<Outputs>, Fault> {
+    async fn make(&self, cx: &WorkCx, cluster: &Cluster, place: &Place) -> Result<Look<Outputs>, Fault> {
         if self.seen(|seen| seen.was_there) {
             return Err(Fault::new("RG3106", format!("{} was deleted before its end", place.what))
                 .hint("look who did it; `regrow rerun STEP --because …` makes another one"));
+        }
+        if let Some(lacks) = scratch::make(cx, cluster, self.op).await? {
+            return Ok(Look::Lacks(lacks));
         }
         let body = self.op.params.restore(&self.op.id, &self.op.prior.backup);
         if place.create(cx, &body).await? {
@@ -119,16 +123,16 @@ impl Restored<'_> {
                 Ok(None) if since.elapsed() < FILES => {
                     return Ok(Look::Lacks("Velero has not said yet where its result files are".to_owned()));
                 }
-                Ok(None) => Err("Velero does not say where its result files are".to_owned()),
+                Ok(None) => Err(Fault::new("RG3110", "Velero does not say where its result files are")),
                 // The cluster is waited for; nothing else is worth losing the outcome over.
                 Err(fault) if fault.code == "RG3001" => return Err(fault),
-                Err(fault) => Err(fault.message),
+                Err(fault) => Err(fault),
             }
         } else {
             Ok(Results::default())
         };
         results::tell(cx, results.as_ref());
-        ended::judge(live, results.as_ref().map_err(String::as_str), self.op).map(Look::Done)
+        ended::judge(live, results.as_ref(), self.op).map(Look::Done)
     }
 }
 
@@ -140,7 +144,7 @@ impl Goal for Restored<'_> {
 
     async fn look(&self, cx: &WorkCx, cluster: &Cluster) -> Result<Look<Outputs>, Fault> {
         let place = cluster.place(&self.named()).await?;
-        let Some(live) = place.find().await? else { return self.make(cx, &place).await };
+        let Some(live) = place.find().await? else { return self.make(cx, cluster, &place).await };
         if !is_ours(&live, self.op.id.as_str()) {
             return Err(foreign(metadata(&live, "name")));
         }

@@ -16,6 +16,7 @@ mod patch;
 mod patience;
 mod reach;
 mod rollout;
+mod watch;
 
 pub use kube::core::GroupVersionKind;
 
@@ -23,7 +24,7 @@ pub use change::{Change, at, changes, differences, merge_between, put, shown, to
 pub use cluster::{Cluster, Identity};
 pub use fault::{moved, restless};
 pub use logs::last_lines;
-pub use object::{Applied, Named, Place, Target, check_object, field, held, is_ours, metadata};
+pub use object::{Applied, Named, Place, Target, check_object, field, held, is_going, is_ours, metadata};
 pub use patch::Form;
 pub use patience::{Goal, Look, until};
 pub use reach::{Reach, check_reach, foreseen, of_cluster};

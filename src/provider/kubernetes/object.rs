@@ -1,13 +1,9 @@
 //! One object by its name, where it is kept, and what is done with it.
 
-use std::time::Duration;
-
-use futures_util::StreamExt;
 use hyper::Uri;
 use kube::Api;
 use kube::api::{
     DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective,
-    WatchEvent, WatchParams,
 };
 use kube::core::{GroupVersionKind, Request};
 use schemars::JsonSchema;
@@ -161,6 +157,11 @@ pub fn held(object: &Value) -> String {
     if all.is_empty() { String::new() } else { format!(", held by {}", all.join(", ")) }
 }
 
+/// Whether it is being taken away.
+pub fn is_going(live: &Value) -> bool {
+    live["metadata"]["deletionTimestamp"].is_string()
+}
+
 /// A field by its path: `spec.replicas`.
 pub fn field<'a>(object: &'a Value, path: &str) -> &'a Value {
     object.pointer(&format!("/{}", path.replace('.', "/"))).unwrap_or(&Value::Null)
@@ -281,30 +282,24 @@ impl Place {
         }
     }
 
-    /// Waits until the object is written again after `version`, or for `longest`. False if it cannot be watched, or not any more
-    /// from there. What it is then is for a look to tell: a watch only wakes.
-    pub async fn changed(&self, version: &str, longest: Duration) -> bool {
-        let params = WatchParams::default().fields(&format!("metadata.name={}", self.name)).timeout(290);
-        let woken = async {
-            let Ok(events) = self.api.watch(&params, version).await else { return false };
-            let event = std::pin::pin!(events).next().await;
-            event.is_some_and(|event| event.is_ok_and(|event| !matches!(event, WatchEvent::Error(_))))
-        };
-        tokio::time::timeout(longest, woken).await.unwrap_or(true)
-    }
-
     /// Takes away the object with that uid; what belongs to it follows. Gone already is success.
     pub async fn delete(&self, _: &WriteCx, uid: &str) -> Result<(), Fault> {
-        self.end(DeleteParams::background(), uid).await
+        self.end(DeleteParams::background(), uid, None).await
     }
 
     /// The same the other way round: the object is gone once nothing that belongs to it is left.
     pub async fn delete_with_dependents(&self, _: &WriteCx, uid: &str) -> Result<(), Fault> {
-        self.end(DeleteParams::foreground(), uid).await
+        self.end(DeleteParams::foreground(), uid, None).await
     }
 
-    async fn end(&self, how: DeleteParams, uid: &str) -> Result<(), Fault> {
-        let condition = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+    /// Takes away the very version that was looked at. If anybody wrote meanwhile, nothing happens: `RG3010`.
+    pub async fn delete_as_seen(&self, _: &WriteCx, live: &Value) -> Result<(), Fault> {
+        let version = Some(metadata(live, "resourceVersion").to_owned());
+        self.end(DeleteParams::background(), metadata(live, "uid"), version).await
+    }
+
+    async fn end(&self, how: DeleteParams, uid: &str, resource_version: Option<String>) -> Result<(), Fault> {
+        let condition = Preconditions { uid: Some(uid.to_owned()), resource_version };
         match self.api.delete(&self.name, &how.preconditions(condition)).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),

@@ -26,7 +26,7 @@ const WORDS: [(&str, &str); 7] = [
     ("answers", "as_is"),
     ("load:lms", "beside"),
     ("assets", "beside"),
-    ("volumes", "planned"),
+    ("volumes", "beside"),
     ("names/point", "planned"),
 ];
 
