@@ -110,6 +110,8 @@ fn is_done_again(lone: &Lone) {
     let (fault, place) = (lone.lab.fault(), &lone.lab.place);
     assert_eq!((&fault["code"], &fault["retry"]), (&json!("RG3107"), &json!("anew")), "{fault:#}");
     assert_eq!(place.step("it")["attempts"], 1);
+    // Velero looks at its bucket once a minute; before that the step would be refused, as it should be.
+    place.until("Velero sees its bucket", |_| lone.location() == "Available");
     place.argv(&["rerun", "it", "--run", "run1", "--because", "test"]).ends(0);
     place.regrow("resume run1 --no-wait").ends(0);
     assert_eq!(lone.restores().len(), 2);

@@ -50,6 +50,12 @@ impl Lone {
         serde_json::from_str::<Value>(&all).unwrap()["items"].as_array().unwrap().clone()
     }
 
+    /// What Velero says of its bucket.
+    pub fn location(&self) -> String {
+        let phase = ["get", "backupstoragelocation", "default", "-n", "velero", "-o", "jsonpath={.status.phase}"];
+        self.cluster.said(&phase).unwrap()
+    }
+
     pub fn is_back(&self) {
         let theme = ["get", "configmap", "settings", "-n", "edx", "-o", "jsonpath={.data.theme}"];
         assert_eq!(self.cluster.said(&theme).unwrap(), "dark");
@@ -87,8 +93,7 @@ fn the_api_server_is_gone(lone: &mut Lone) {
 /// Nothing is made while the location cannot be read; then it goes on by itself.
 fn the_server_of_s3_is_gone(lone: &mut Lone) {
     lone.s3.stop();
-    let phase = ["get", "backupstoragelocation", "default", "-n", "velero", "-o", "jsonpath={.status.phase}"];
-    lone.lab.place.until("Velero misses its bucket", |_| lone.cluster.said(&phase).unwrap() == "Unavailable");
+    lone.lab.place.until("Velero misses its bucket", |_| lone.location() == "Unavailable");
     lone.lab.restore_book("backup: b", "retry: { attempts: 60, delay: 2s, backoff: constant }");
     let run = lone.lab.place.start_run("--no-wait");
     lone.lab.place.until("it has looked", |place| place.regrow("status run1").stdout.contains("RG3104"));
