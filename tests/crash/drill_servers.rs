@@ -112,7 +112,7 @@ impl Production {
         assert_eq!(self.place.step("read")["outputs"]["rows"][0]["count"], 501, "{what}");
         assert_eq!(self.place.step("load")["outputs"]["tables"][0]["rows"], 501, "{what}");
         assert_eq!(self.place.step("assets")["outputs"]["copied"], 54, "{what}");
-        assert_eq!(self.buckets(), [self.bucket.as_str()], "{what}");
+        assert_eq!(self.buckets(), [self.bucket.clone()], "{what}");
     }
 }
 
