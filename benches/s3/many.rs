@@ -14,8 +14,7 @@ use crate::Bench;
 use crate::made_up::MadeUp;
 use crate::support::{Figures, Spread, rounds};
 
-/// Long enough for all that may lie ready at once to lie ready: 16 ranges of the proof, a few pages of each.
-const SMALL: usize = 500_000;
+const SMALL: usize = 20_000;
 const LARGE: usize = 1_000_000;
 
 pub fn memory(bench: &Bench, figures: &mut Figures) -> Result<()> {
@@ -25,7 +24,7 @@ pub fn memory(bench: &Bench, figures: &mut Figures) -> Result<()> {
         large.add(peak(bench, LARGE, round)?);
     }
     eprintln!("peak with {SMALL} versions {} MiB, with {LARGE} {} MiB", small.text(), large.text());
-    figures.at_most("s3.restore: peak with 1,000,000 versions, x that with 500,000", "", 1.25, &large.over(&small));
+    figures.at_most("s3.restore: peak with 1,000,000 versions, x that with 20,000", "", 1.25, &large.over(&small));
     Ok(())
 }
 

@@ -207,7 +207,10 @@ fn leaves_alone(steps: &[StepForecast], looks: &Looks) -> Vec<String> {
         let probed = step.probes.iter().filter_map(probed).flatten();
         step.foresight.reads.iter().cloned().chain(probed).collect::<Vec<_>>()
     });
-    let alone = read.filter(|read| !touched.iter().any(|touched| touched.starts_with(read.as_str())));
+    // Itself, or a part of it; a longer name is another thing's.
+    let goes_on = |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
+    let is_of = |touched: &String, read: &str| touched.strip_prefix(read).is_some_and(|rest| !goes_on(rest));
+    let alone = read.filter(|read| !touched.iter().any(|touched| is_of(touched, read)));
     alone.collect::<IndexSet<String>>().into_iter().collect()
 }
 

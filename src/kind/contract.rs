@@ -162,6 +162,9 @@ pub trait Kind: Send + Sync + 'static {
     const WORKS: bool = false;
     /// Whether its process is left alone when its time is up, because ending it would do harm: it is late then.
     const LIVES_ON: bool = false;
+    /// Its work mostly waits for answers, so one thread is enough for it. It takes less memory: what one thread gets and another
+    /// one gives back comes back late.
+    const ONE_THREAD: bool = false;
     /// An `approval` stands in front of what changes what is live: the step's start, or the phase after the first.
     const ASKS_BEFORE_PHASE: bool = false;
     /// Some of its outputs may be secret, which only the run tells: whatever it seals by [`ReadCx::seal`].

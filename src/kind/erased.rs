@@ -33,6 +33,7 @@ pub trait AnyKind: Send + Sync {
     fn prepares(&self) -> bool;
     fn asks_before_phase(&self) -> bool;
     fn lives_on(&self) -> bool;
+    fn one_thread(&self) -> bool;
     fn seals(&self) -> bool;
     fn finds_backups(&self) -> bool;
     fn schema(&self) -> Value;
@@ -83,6 +84,10 @@ impl<K: Kind> AnyKind for K {
 
     fn lives_on(&self) -> bool {
         K::LIVES_ON
+    }
+
+    fn one_thread(&self) -> bool {
+        K::ONE_THREAD
     }
 
     fn seals(&self) -> bool {

@@ -205,7 +205,13 @@ pub fn work() -> i32 {
     crate::provider::process::work_main(|request, cx| {
         let kind =
             find(&request.kind).ok_or_else(|| Fault::new("RG1005", format!("there is no kind `{}`", request.kind)))?;
-        let runtime = tokio::runtime::Runtime::new()
+        let mut threads = match kind.one_thread() {
+            true => tokio::runtime::Builder::new_current_thread(),
+            false => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = threads
+            .enable_all()
+            .build()
             .map_err(|e| Fault::new("RG1006", "cannot start a runtime for the work").caused_by(&e))?;
         runtime.block_on(kind.work(&cx, &request.op))
     })

@@ -236,6 +236,12 @@ fn a_drill_brings_objects_back_beside_production_and_takes_them_away() {
     let drill =
         |place: &Place, more: &str| place.regrow(&format!("drill book.yaml --yes --no-wait --run-id run1 {more}"));
 
+    let plan = lost.place.regrow("plan book.yaml --drill --json").ends(0).stdout;
+    let alone = serde_json::from_str::<Value>(&plan).unwrap()["leaves_alone"].clone();
+    let read = [&lost.bucket, &copied.source, &copied.target]
+        .map(|bucket| format!("bucket {bucket} at {}", server().endpoint()));
+    assert_eq!(alone, serde_json::json!(read));
+
     drill(&lost.place, "").ends(0);
     let word = |step: &str| lost.place.step(step)["drill"].clone();
     assert_eq!([word("objects"), word("copy")], [Value::from("beside"), Value::from("beside")]);

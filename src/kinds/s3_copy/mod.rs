@@ -37,6 +37,7 @@ impl Kind for S3Copy {
     const NAME: &'static str = "s3.copy";
     const PAGE: &'static str = include_str!("page.md");
     const WORKS: bool = true;
+    const ONE_THREAD: bool = true;
     const FINDS_BACKUPS: bool = true;
 
     type Params = Params;

@@ -39,6 +39,7 @@ impl Kind for S3Restore {
     const NAME: &'static str = "s3.restore";
     const PAGE: &'static str = include_str!("page.md");
     const WORKS: bool = true;
+    const ONE_THREAD: bool = true;
     const FINDS_BACKUPS: bool = true;
 
     type Params = Params;

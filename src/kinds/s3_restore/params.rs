@@ -114,6 +114,5 @@ pub fn foresee(with: &Late<'_>) -> Foresight {
         Some(prefix) => format!("{place}, prefix {prefix}"),
         None => place,
     });
-    let source = with.text(&["source"]).map(|source| format!("bucket {source}"));
-    Foresight { reads: source.into_iter().collect(), ..Foresight::touching(place) }
+    Foresight { reads: Place::foreseen_in(with, "source").into_iter().collect(), ..Foresight::touching(place) }
 }

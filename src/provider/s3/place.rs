@@ -64,7 +64,12 @@ impl Place {
 
     /// What [`Place::said`] says, from a `with` whose templates are not filled in; none without the bucket's name.
     pub fn foreseen(with: &Late<'_>) -> Option<String> {
-        with.text(&["bucket"]).map(|bucket| said(bucket, with.text(&["endpoint"])))
+        Self::foreseen_in(with, "bucket")
+    }
+
+    /// The same where the name stands in another field.
+    pub fn foreseen_in(with: &Late<'_>, field: &str) -> Option<String> {
+        with.text(&[field]).map(|bucket| said(bucket, with.text(&["endpoint"])))
     }
 }
 
