@@ -111,7 +111,11 @@ fn is_done_again(lone: &Lone) {
     assert_eq!((&fault["code"], &fault["retry"]), (&json!("RG3107"), &json!("anew")), "{fault:#}");
     assert_eq!(place.step("it")["attempts"], 1);
     // Velero looks at its bucket once a minute; before that the step would be refused, as it should be.
-    place.until("Velero sees its bucket", |_| lone.location() == "Available");
+    let began = Instant::now();
+    while lone.location() != "Available" {
+        assert!(began.elapsed() < VELERO, "Velero does not see its bucket");
+        sleep(Duration::from_millis(500));
+    }
     place.argv(&["rerun", "it", "--run", "run1", "--because", "test"]).ends(0);
     place.regrow("resume run1 --no-wait").ends(0);
     assert_eq!(lone.restores().len(), 2);
