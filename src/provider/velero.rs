@@ -115,7 +115,8 @@ fn whole<'a>(schedule: &str, as_of: Timestamp, all: &'a [Value]) -> Result<Vec<&
     let made: Vec<&Value> = of_schedule(schedule, all).collect();
     let whole = |backup: &&&Value| phase(backup) == "Completed" && completed(backup).is_some_and(|at| at <= as_of);
     let mut found: Vec<&Value> = made.iter().filter(whole).copied().collect();
-    found.sort_by_key(|backup| std::cmp::Reverse(completed(backup)));
+    // Times are whole seconds; the names of a schedule's backups end with theirs.
+    found.sort_by_key(|backup| std::cmp::Reverse((completed(backup), metadata(backup, "name"))));
     if !found.is_empty() {
         return Ok(found);
     }
@@ -320,6 +321,7 @@ mod tests {
     #[test]
     fn the_newest_that_was_whole_by_then_is_taken() {
         let all = vec![
+            backup("n-0", "nightly", "Completed", "2026-11-22T00:01:00Z"),
             backup("n-1", "nightly", "Completed", "2026-11-20T00:01:00Z"),
             backup("n-3", "nightly", "Completed", "2026-11-22T00:01:00Z"),
             backup("n-2", "nightly", "Completed", "2026-11-21T00:01:00Z"),
