@@ -1,6 +1,7 @@
 //! A runbook bound to a run: parameters, variables, kinds. Everything the engine decides on besides the records.
 
 pub mod forecast;
+mod groups;
 pub mod include;
 pub mod items;
 pub mod outline;
@@ -23,10 +24,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::graph::{Graph, Role};
+use crate::graph::Graph;
 use crate::kind::AnyKind;
 use crate::model::record::{Mode, OnFailure};
-use crate::model::{Address, Amendment, Effect, Fault, Item, RunId, RunState};
+use crate::model::{Address, Amendment, Effect, Fault, RunId, RunState};
 use crate::runbook::ast::{Runbook, Step};
 use crate::runbook::catalog::{Late, Shape};
 use crate::runbook::duration;
@@ -281,16 +282,6 @@ impl Plan {
         self.kinds[node].outputs(&Late { value: &self.step(node).with.written() })
     }
 
-    /// Whether it is done once an item, by its items.
-    pub fn is_list(&self, node: usize) -> bool {
-        self.graph.nodes[node].role == Role::List
-    }
-
-    /// Whether it is done by the steps in it: a block or include, or an item of one.
-    pub fn is_body(&self, node: usize) -> bool {
-        self.is_group(node) && !self.is_list(node)
-    }
-
     /// Whether its failure keeps the run from nothing: it may fail, or what it lies in may.
     pub fn may_fail(&self, node: usize) -> bool {
         self.graph.groups(node).chain([node]).any(|node| self.step(node).allow_failure)
@@ -300,34 +291,6 @@ impl Plan {
     pub fn is_left_out(&self, node: usize) -> bool {
         let address = self.address(node);
         !self.skipped.is_empty() && (self.skipped.contains(address) || self.skipped.contains(&address.without_keys()))
-    }
-
-    /// Whether it is done by its members.
-    pub fn is_group(&self, node: usize) -> bool {
-        self.graph.nodes[node].is_group()
-    }
-
-    /// The item a node is.
-    pub fn item(&self, node: usize) -> Option<&Item> {
-        let at = &self.graph.nodes[node];
-        let member = at.group.filter(|_| at.role == Role::Item)?;
-        self.items.get(self.address(member.of))?.get(member.item)
-    }
-
-    /// Whether one of the steps in it has to succeed.
-    pub fn is_try(&self, node: usize) -> bool {
-        self.is_body(node) && self.step(node).tries()
-    }
-
-    /// The `try` that it is a way of.
-    pub fn try_of(&self, way: usize) -> Option<usize> {
-        let of = self.graph.nodes[way].group?.of;
-        (self.is_try(of) && self.step(way).mends.is_none()).then_some(of)
-    }
-
-    /// The ways of a `try`.
-    pub fn ways(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
-        self.graph.members(node).filter(|way| self.outline.steps[*way].mends.is_none())
     }
 
     /// The repair of a step with that id.
