@@ -3,7 +3,7 @@
 //! Pure, and the same whenever it is asked: what a step is given beside production follows from its fields, the run's name and
 //! the ledger alone. In a run every answer is that nothing changes.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Plan;
 use super::scope::RunScope;
@@ -74,9 +74,10 @@ impl Plan {
         }
         let (Some(proof_of), Some(said)) = (proof.as_object_mut(), said.as_object()) else { return Some(proof) };
         proof_of.retain(|name, value| given.get(name).is_some() || said.get(name) != Some(value));
-        let in_both = said.iter().filter_map(|(name, value)| Some((value, given.get(name)?)));
         let mut moved = Vec::new();
-        in_both.for_each(|(said, given)| differences(said, given, &mut moved));
+        if let Some(given) = given.as_object() {
+            field_by_field(said, given, &mut moved);
+        }
         put_in_place(&mut proof, &moved);
         self.kinds[node].proof_beside(&Late { value: &given }, probe, proof)
     }
@@ -138,11 +139,19 @@ fn differences<'a>(said: &'a Value, given: &'a Value, found: &mut Vec<(&'a Value
     match (said, given) {
         _ if said == given => {}
         (Value::Object(said), Value::Object(given)) if said.keys().all(|name| given.contains_key(name)) => {
-            let in_both = said.iter().filter_map(|(name, value)| Some((value, given.get(name)?)));
-            in_both.for_each(|(said, given)| differences(said, given, found));
+            field_by_field(said, given, found);
         }
         _ => found.push((said, given)),
     }
+}
+
+fn field_by_field<'a>(
+    said: &'a Map<String, Value>,
+    given: &'a Map<String, Value>,
+    found: &mut Vec<(&'a Value, &'a Value)>,
+) {
+    let in_both = said.iter().filter_map(|(name, value)| Some((value, given.get(name)?)));
+    in_both.for_each(|(said, given)| differences(said, given, found));
 }
 
 fn put_in_place(value: &mut Value, moved: &[(&Value, &Value)]) {
