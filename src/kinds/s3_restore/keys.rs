@@ -50,7 +50,6 @@ impl<'a> Stream<'a> {
         Self { pages: Pages::new(from, prefix, range), histories: Histories::new(as_of), beside }
     }
 
-    /// The last page of a range may hold keys behind it.
     pub async fn next(&mut self) -> Result<Option<Keys>, Fault> {
         let Some(page) = self.pages.next().await? else { return Ok(None) };
         let last = page.next.is_none();

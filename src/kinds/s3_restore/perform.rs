@@ -3,10 +3,7 @@
 use super::decide::Action;
 use crate::model::Fault;
 use crate::provider::s3::history::History;
-use crate::provider::s3::{Bucket, By, Job, LARGEST_COPY, PART, Refused, Source, Writer, cut, settle};
-
-/// A call that takes many away counts as many to a server, so large ones are no gain.
-const DELETED_AT_ONCE: usize = 250;
+use crate::provider::s3::{Bucket, By, DELETED_AT_ONCE, Job, LARGEST_COPY, PART, Refused, Source, Writer, cut, settle};
 
 /// The calls for what was decided for a page of keys. `from`: whose versions are copied.
 pub fn jobs<'a>(bucket: &'a Writer, from: &'a Bucket, todo: Vec<(History, Action)>) -> Vec<Job<'a>> {

@@ -79,7 +79,7 @@ async fn count(with: &Params, lists: Lists<'_>, most: usize) -> Result<Counted, 
 async fn count_range(with: &Params, lists: Lists<'_>, range: &Range, most: usize) -> Result<Counted, Fault> {
     let (mut sums, mut seen, mut pages) = (Sums::default(), 0, Stream::new(lists, range));
     while let Some(page) = pages.next().await? {
-        for history in page.histories.iter().filter(|history| !range.ends_before(&history.key)) {
+        for history in &page.histories {
             sums.add(&history.key, &decide(history, with.delete_newer));
         }
         seen += 1;

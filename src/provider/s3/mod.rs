@@ -36,4 +36,4 @@ pub use parts::{LARGEST_COPY, PART, cut};
 pub use place::{Place, check, check_made, check_name, check_parallel, parallel};
 pub use together::{Failed, Job, Refused, settle, together};
 pub use walk::Walk;
-pub use write::{By, Origin, Source, Writer};
+pub use write::{By, DELETED_AT_ONCE, Origin, Source, Writer};

@@ -24,7 +24,7 @@ use super::list::Start;
 use super::place::{Place, parallel};
 use super::progress::unkept;
 use super::together::together;
-use super::write::Writer;
+use super::write::{DELETED_AT_ONCE, Writer};
 use crate::kind::{Made, Op, ReadCx, WriteCx, kept};
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Fault, OpId, RetryClass};
@@ -34,9 +34,6 @@ const TAG: &str = "regrow.dev/operation";
 const NOTE: &str = "bucket";
 /// A server does not listen to clocks that are further from its own.
 const APART: SignedDuration = SignedDuration::from_mins(15);
-/// In one call: the server deletes one after the other.
-const DELETED_AT_ONCE: usize = 250;
-
 #[derive(Debug, PartialEq, Eq)]
 enum Whose {
     /// There is none of that name.

@@ -12,6 +12,9 @@ use super::place::Place;
 use crate::kind::WriteCx;
 use crate::model::{Fault, RetryClass};
 
+/// In one call: a server deletes one after the other, so more of them are no gain.
+pub const DELETED_AT_ONCE: usize = 250;
+
 pub struct Writer(Bucket);
 
 /// A version that is copied.
