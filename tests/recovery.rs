@@ -73,13 +73,8 @@ async fn the_database_server_alone() {
     platform.live.switch_wal().unwrap();
     let new = Postgres::start_plain(&scratch).unwrap();
     let copy = stage(&scratch, "room").room_for_a_copy(&platform.live).unwrap();
-    let params = vec![
-        ("as_of", truth.as_of.clone()),
-        ("base", platform.base.display().to_string()),
-        ("archive", platform.live.archive_dir().display().to_string()),
-        ("data_directory", copy.display().to_string()),
-        ("server_url", new.url()),
-    ];
+    let mut params = platform.params(&truth.as_of, &copy).to_vec();
+    params.push(("server_url", new.url()));
     let password = vec![("LIVE_PGPASSWORD", new.lms_password().to_string())];
     let rescue = piece(&scratch, "database", password, params).await;
     let verdict = truth.verify(&connect(owner(&new).unwrap()).await.unwrap(), &Memory::default()).await.unwrap();
@@ -103,14 +98,8 @@ async fn one_table_comes_back_in_a_drill_beside_production() {
     let before = platform.live.sql("lms", file).unwrap();
     let stage = stage(&scratch, "drill");
     let copy = stage.room_for_a_copy(&platform.live).unwrap();
-    let params = vec![
-        ("table", "public.enrolments".to_string()),
-        ("as_of", truth.as_of.clone()),
-        ("base", platform.base.display().to_string()),
-        ("archive", platform.live.archive_dir().display().to_string()),
-        ("live_url", platform.live.url()),
-        ("data_directory", copy.display().to_string()),
-    ];
+    let mut params = platform.params(&truth.as_of, &copy).to_vec();
+    params.extend([("table", "public.enrolments".to_string()), ("live_url", platform.live.url())]);
     let program = stage.program(vec![("LIVE_PGPASSWORD", platform.live.lms_password().to_string())]);
     let call = Call { verb: "drill", runbook: "runbooks/restore-only.yaml", params };
     let rescue = rescue::perform(&program, &call, None, &scratch).await.unwrap();

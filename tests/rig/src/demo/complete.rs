@@ -67,15 +67,12 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     ];
     secrets.extend(Assets::secrets());
     let program = stage.program(secrets);
-    let mut params = vec![
-        ("as_of", truth.as_of.clone()),
-        ("base", platform.base.display().to_string()),
-        ("archive", platform.live.archive_dir().display().to_string()),
-        ("data_directory", stage.room_for_a_copy(&platform.live)?.display().to_string()),
+    let mut params = platform.params(&truth.as_of, &stage.room_for_a_copy(&platform.live)?).to_vec();
+    params.extend([
         ("databases", r#"{"lms": "2m", "forum": "1m"}"#.to_string()),
         ("modules", estate.module.display().to_string()),
         ("server_url", new.url()),
-    ];
+    ]);
     params.extend(names.params(&health));
     params.extend(assets.params(&bucket));
     params.extend(apps.params(&[PLATFORM, SEARCH]));

@@ -57,11 +57,8 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     let program = stage.program(secrets);
     let lost = ["infrastructure", "table", "objects", "cluster", "names"].map(|piece| ("lost", piece.to_string()));
     let mut params = lost.to_vec();
+    params.extend(platform.params(&loss.truth.as_of, &stage.room_for_a_copy(&platform.live)?));
     params.extend([
-        ("as_of", loss.truth.as_of.clone()),
-        ("base", platform.base.display().to_string()),
-        ("archive", platform.live.archive_dir().display().to_string()),
-        ("data_directory", stage.room_for_a_copy(&platform.live)?.display().to_string()),
         ("modules", estate.module.display().to_string()),
         ("server_url", platform.live.url()),
         ("table", "public.enrolments".to_string()),

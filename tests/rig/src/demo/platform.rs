@@ -1,6 +1,6 @@
 //! The platform of the demo: a live server with a WAL archive, three tables with rows in them, and a base backup.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
@@ -55,6 +55,16 @@ impl Platform {
     /// Enrolments are spread over the users; every user has one in each course or none.
     pub fn users(&self) -> u32 {
         users(self.enrolments)
+    }
+
+    /// What the shipped runbooks are told to restore the server into that folder.
+    pub fn params(&self, as_of: &str, data_directory: &Path) -> [(&'static str, String); 4] {
+        [
+            ("as_of", as_of.to_string()),
+            ("base", self.base.display().to_string()),
+            ("archive", self.live.archive_dir().display().to_string()),
+            ("data_directory", data_directory.display().to_string()),
+        ]
     }
 
     pub async fn as_owner(&self) -> Result<Client> {

@@ -64,15 +64,12 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
     ];
     secrets.extend(Assets::secrets());
     let program = stage.program(secrets);
-    let mut params = vec![
-        ("as_of", truth.as_of.clone()),
-        ("base", platform.base.display().to_string()),
-        ("archive", platform.live.archive_dir().display().to_string()),
-        ("data_directory", copy.display().to_string()),
+    let mut params = platform.params(&truth.as_of, &copy).to_vec();
+    params.extend([
         ("databases", r#"{"lms": "2m"}"#.to_string()),
         ("modules", estate.module.display().to_string()),
         ("server_url", platform.live.url()),
-    ];
+    ]);
     params.extend(names.params(&health));
     params.extend(assets.params(&bucket));
     params.extend(apps.params(&[PLATFORM, SEARCH]));

@@ -25,17 +25,14 @@ pub async fn play(stage: &Stage<'_>) -> Result<Vec<String>> {
 
     step("The recovery, as a person sees it");
     let program = stage.program(vec![("LIVE_PGPASSWORD", platform.live.lms_password().to_string())]);
-    let params = vec![
+    let mut params = platform.params(&loss.truth.as_of, &stage.room_for_a_copy(&platform.live)?).to_vec();
+    params.extend([
         ("table", "public.enrolments".to_string()),
-        ("as_of", loss.truth.as_of.clone()),
-        ("base", platform.base.display().to_string()),
-        ("archive", platform.live.archive_dir().display().to_string()),
         ("live_url", platform.live.url()),
-        ("data_directory", stage.room_for_a_copy(&platform.live)?.display().to_string()),
         ("host", names.full()),
         ("address", OLD.to_string()),
         ("dns_server", names.dns.server()),
-    ];
+    ]);
     let call = Call { verb: "run", runbook: "runbooks/restore-only.yaml", params };
     let middle = stage.middle(&platform.live, loss.truth.count(Table::Enrolments)).await?;
     let rescue = rescue::perform(&program, &call, middle, stage.scratch).await?;
