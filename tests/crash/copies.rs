@@ -10,7 +10,7 @@ use rig::servers::{MinIo, moto};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::objects::{client, client_of, has_begun, name, number, server};
+use super::objects::{client, client_of, has_begun, lanes, name, number, server};
 use super::objects_proxy::{Fate, Proxy};
 use super::support::Place;
 
@@ -164,28 +164,28 @@ fn everything_arrives_whatever_its_key_is_called_and_nothing_is_copied_again() {
 
 #[test]
 fn a_prefix_comes_under_another_one() {
-    let copied = Copied::away(30, "prefix: many/, target_prefix: back +%/");
+    let copied = Copied::away(1100, "prefix: many/, target_prefix: back +%/");
     copied.place.run("--no-wait").ends(0);
-    assert_eq!(copied.outputs(), [30, 0, 0]);
+    assert_eq!(copied.outputs(), [1100, 0, 0]);
     let under = |text: &str, prefix: &str| -> Vec<String> {
         let lines = text.lines().filter_map(|line| line.strip_prefix(&format!("[\"{prefix}")).map(str::to_owned));
         lines.collect()
     };
     let there = copied.there("manifest", &[]);
-    assert_eq!(there.lines().count(), 30);
+    assert_eq!(there.lines().count(), 1100);
     assert_eq!(under(&there, "back +%/"), under(&client("manifest", &copied.source, &[]), "many/"));
 }
 
 #[test]
 fn what_differs_is_named_and_overwritten_only_where_that_is_wanted() {
     let copied = Copied::here(20, "max_parallel: 4");
-    for key in ["many/00003", "many/00005", "per%cent%20"] {
+    for key in ["many/0/00003", "many/0/00005", "per%cent%20"] {
         copied.there("put", &[key, "of somebody"]);
     }
     let before = copied.there("etags", &[]);
     let said = copied.place.run("--no-wait").ends(2);
     assert!(said.stderr.contains("RG2913") && said.stderr.contains("3 objects differ"), "{said:#?}");
-    assert!(said.stderr.contains("many/00003") && said.stderr.contains("per%cent%20"), "{said:#?}");
+    assert!(said.stderr.contains("many/0/00003") && said.stderr.contains("per%cent%20"), "{said:#?}");
     assert_eq!(copied.there("etags", &[]), before);
     copied.place.write("book.yaml", &copied.place.read("book.yaml").replace("max_parallel: 4", "overwrite: true"));
     copied.place.run("--no-wait").ends(0);
@@ -292,6 +292,7 @@ fn cut_off_at_any_moment_nothing_is_copied_twice() {
     for copied in [Copied::here(1100, "max_parallel: 1"), Copied::away(1100, "max_parallel: 1")] {
         let run = copied.place.start_run("--no-wait");
         copied.place.until("a page was begun", has_begun);
+        assert!(lanes(&copied.place) > 1, "one listing goes through all of it");
         run.cut_power();
         let mut seen = BTreeSet::new();
         for moment in 0..12 {

@@ -234,10 +234,21 @@ fn check_points_at_what_cannot_be() {
     }
 }
 
+/// How far the work is, by what is on disk.
+fn kept(place: &Place) -> Option<Value> {
+    let files = std::fs::read_dir(place.run_dir().join("work")).into_iter().flatten().flatten();
+    let mut kept = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|it| it == "objects"));
+    serde_json::from_slice(&std::fs::read(kept.next()?).ok()?).ok()
+}
+
 /// What is going to be done with the first page is on disk.
 pub fn has_begun(place: &Place) -> bool {
-    let files = std::fs::read_dir(place.run_dir().join("work")).into_iter().flatten().flatten();
-    files.map(|file| file.path()).any(|path| path.extension().is_some_and(|extension| extension == "objects"))
+    kept(place).is_some()
+}
+
+/// In how many listings at once the bucket is gone through.
+pub fn lanes(place: &Place) -> usize {
+    kept(place).and_then(|kept| kept["lanes"]["lanes"].as_array().map(Vec::len)).unwrap_or(0)
 }
 
 /// Cut off again and again, and at last the executor alone: it goes on, nothing is copied twice, and the numbers are those of an
@@ -249,6 +260,7 @@ fn cut_off_at_any_moment_no_key_gets_a_second_copy() {
     let before = client("versions", &lost.bucket, &[]);
     let run = lost.place.start_run("--no-wait");
     lost.place.until("a page was begun", has_begun);
+    assert!(lanes(&lost.place) > 1, "one listing goes through all of it");
     run.cut_power();
     let mut seen = BTreeSet::new();
     // How much is done between two cuts is the machine's affair; none may come behind the last copy.

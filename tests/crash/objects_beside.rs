@@ -221,7 +221,7 @@ fn a_copy_makes_its_target_where_it_is_told_to() {
 #[test]
 fn a_drill_brings_objects_back_beside_production_and_takes_them_away() {
     let (lost, copied) = (lost(20, "delete_newer: true"), Copied::here(30, "overwrite: true"));
-    copied.there("put", &["many/00003", "of production"]);
+    copied.there("put", &["many/0/00003", "of production"]);
     let before = [lost.says("versions", &[]), copied.there("versions", &[]), client("versions", &copied.source, &[])];
     let (restore, copy) = (lost.place.read("book.yaml"), copied.place.read("book.yaml"));
     let restore = restore.replace("at_least: 1", &format!("equals: {}", all(20)));

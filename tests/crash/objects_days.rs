@@ -75,13 +75,13 @@ fn a_rule_that_took_versions_is_named_before_anything_is_done() {
     }
     // Where only the newest is left of a key that was overwritten since, there is nothing to bring back: it stays and is counted.
     let lost = lost(5, "");
-    let key = "many/00003";
+    let key = "many/0/00003";
     client("put", &lost.bucket, &[key, "bad"]);
     client("take", &lost.bucket, &[key]);
     lost.place.run("--no-wait").ends(0);
     assert_eq!(number(&outputs(&lost.place), "kept"), 8 + 1, "{}", outputs(&lost.place));
     let now = lost.says("versions", &[]);
-    assert!(now.contains("\"many/00003\" 1\n"), "{now}");
+    assert!(now.contains("\"many/0/00003\" 1\n"), "{now}");
 }
 
 /// Killed in the middle of the work, and there again half a minute later. Writes are kept waiting until it is gone: how fast it is

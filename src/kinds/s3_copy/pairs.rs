@@ -1,11 +1,11 @@
 //! Two listings side by side: each object of the source, with what stands under its key in the target.
 
-use std::future::Future;
+use std::cmp::Ordering;
 
-use tokio::sync::mpsc::{Receiver, Sender};
+use futures_util::future::BoxFuture;
 
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Object, Walk, ahead};
+use crate::provider::s3::{Bucket, Listing, Object, Of, Range, Walk};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
@@ -28,52 +28,66 @@ pub struct Side<'a> {
     pub prefix: &'a str,
 }
 
-/// Lists both behind that name while `use_them` takes.
-pub async fn with<T, F>(
-    source: Side<'_>,
-    target: Side<'_>,
-    after: Option<String>,
-    use_them: impl FnOnce(Receiver<Page>) -> F,
-) -> Result<T, Fault>
-where
-    F: Future<Output = Result<T, Fault>>,
-{
-    ahead(|to| list(walk(source, &after), walk(target, &after), to), use_them).await
-}
-
-async fn list(mut source: Walk<'_>, mut target: Walk<'_>, to: Sender<Page>) -> Result<(), Fault> {
-    loop {
-        let (one, other) = tokio::join!(source.fill(), target.fill());
-        one.and(other)?;
-        let pairs = merged(&mut source, &mut target);
-        let last = source.is_over();
-        if to.send(Page { pairs, last }).await.is_err() || last {
-            return Ok(());
-        }
+impl<'a> Side<'a> {
+    /// What has a name in that range.
+    fn walk(self, names: &Range) -> Walk<'a> {
+        let key = |name: &Option<String>| name.as_ref().map(|name| format!("{}{name}", self.prefix));
+        Walk::new(self.bucket, self.prefix, Range { after: key(&names.after), until: key(&names.until) })
     }
 }
 
-/// As far as both are known.
-fn merged(source: &mut Walk<'_>, target: &mut Walk<'_>) -> Vec<Pair> {
-    let mut pairs = Vec::new();
-    while let Some(name) = source.name() {
-        let order = match target.name() {
-            Some(there) => there.as_bytes().cmp(name.as_bytes()),
-            None if target.is_over() => std::cmp::Ordering::Greater,
-            None => break,
-        };
-        let there = if order.is_gt() { None } else { target.pop() };
-        // What is only in the target is nobody's business.
-        if order.is_lt() {
-            continue;
-        }
-        let name = name.to_owned();
-        pairs.extend(source.pop().map(|source| Pair { name, source, target: there }));
-    }
-    pairs
+/// Ranges of names that hold everything in the source.
+pub async fn ranges(source: &Bucket, prefix: &str) -> Result<Vec<Range>, Fault> {
+    let name = |key: Option<String>| key.map(|key| key.strip_prefix(prefix).unwrap_or(&key).to_owned());
+    let ranges = source.ranges(prefix, Of::Objects).await?.into_iter();
+    Ok(ranges.map(|keys| Range { after: name(keys.after), until: name(keys.until) }).collect())
 }
 
-fn walk<'a>(side: Side<'a>, after: &Option<String>) -> Walk<'a> {
-    let after = after.as_ref().map(|name| format!("{}{name}", side.prefix));
-    Walk::new(side.bucket, side.prefix, after)
+pub struct Pairs<'a> {
+    source: Walk<'a>,
+    target: Walk<'a>,
+    ended: bool,
+}
+
+impl<'a> Pairs<'a> {
+    pub fn new(source: Side<'a>, target: Side<'a>, names: &Range) -> Self {
+        Self { source: source.walk(names), target: target.walk(names), ended: false }
+    }
+
+    /// As far as both are known.
+    fn merged(&mut self) -> Vec<Pair> {
+        let (source, target, mut pairs) = (&mut self.source, &mut self.target, Vec::new());
+        while let Some(name) = source.name() {
+            let order = match target.name() {
+                Some(there) => there.as_bytes().cmp(name.as_bytes()),
+                None if target.is_over() => Ordering::Greater,
+                None => break,
+            };
+            let there = if order.is_gt() { None } else { target.pop() };
+            // What is only in the target is nobody's business.
+            if order.is_lt() {
+                continue;
+            }
+            let name = name.to_owned();
+            pairs.extend(source.pop().map(|source| Pair { name, source, target: there }));
+        }
+        pairs
+    }
+}
+
+impl Listing for Pairs<'_> {
+    type Page = Page;
+
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Page>, Fault>> {
+        Box::pin(async {
+            if self.ended {
+                return Ok(None);
+            }
+            let (one, other) = tokio::join!(self.source.fill(), self.target.fill());
+            one.and(other)?;
+            let pairs = self.merged();
+            self.ended = self.source.is_over();
+            Ok(Some(Page { pairs, last: self.ended }))
+        })
+    }
 }

@@ -1,16 +1,17 @@
 //! Looks at both buckets: which ones they are, and what would be copied.
 
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::Receiver;
 
 use super::decide::{Action, decide};
-use super::pairs::{self, Page, Side};
+use super::pairs::{Pairs, Side, ranges};
 use super::params::{Params, apart, nothing_overwritten, said};
 use super::progress::Progress;
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, By, Flow, Versioning, own, progress};
+use crate::provider::s3::{Bucket, By, Flow, Listing, Range, Versioning, own, progress};
 
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
@@ -40,13 +41,16 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     let there = if is_made { target.is_made(cx, &op.id).await?.then_some(&target) } else { Some(&target) };
     // An earlier attempt may have written there.
     let since = progress::read::<Progress, _, _>(cx, op)?.since;
-    let counted = pairs::with(
-        Side { bucket: Some(&source), prefix: &with.prefix },
-        Side { bucket: there, prefix: with.target_prefix() },
-        None,
-        |pages| count(with, since, most, pages),
-    );
-    let counted = counted.await?;
+    let from = Side { bucket: Some(&source), prefix: &with.prefix };
+    let to = Side { bucket: there, prefix: with.target_prefix() };
+    let ranges = if most > 1 { ranges(&source, &with.prefix).await? } else { vec![Range::default()] };
+    let most = most.div_ceil(ranges.len());
+    let counts = ranges.iter().map(|names| -> BoxFuture<'_, Result<Counted, Fault>> {
+        Box::pin(count(with, since, most, Pairs::new(from, to, names)))
+    });
+    let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(source.flow().width());
+    let nothing = Counted { whole: true, ..Counted::default() };
+    let counted = counts.try_fold(nothing, |all, one| async { Ok(all.and(one)) }).await?;
     let (from, to) = (said(source.said(), &with.prefix), said(target.said(), with.target_prefix()));
     if counted.keys == 0 {
         return Err(Fault::new("RG2914", format!("there is nothing to copy: {from} holds no object")).hint(
@@ -95,6 +99,13 @@ impl Differ {
         }
     }
 
+    fn and(mut self, other: Self) -> Self {
+        self.count += other.count;
+        self.first.extend(other.first);
+        self.first.truncate(NAMED);
+        self
+    }
+
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -124,11 +135,11 @@ async fn count(
     with: &Params,
     since: Option<Timestamp>,
     most: usize,
-    mut pages: Receiver<Page>,
+    mut pages: Pairs<'_>,
 ) -> Result<Counted, Fault> {
     let mut counted = Counted::default();
     for _ in 0..most {
-        let Some(page) = pages.recv().await else { break };
+        let Some(page) = pages.next().await? else { break };
         for pair in page.pairs {
             counted.keys += 1;
             match decide(&pair, with.overwrite, since) {
@@ -148,6 +159,17 @@ async fn count(
 }
 
 impl Counted {
+    fn and(self, other: Self) -> Self {
+        Self {
+            keys: self.keys + other.keys,
+            copies: self.copies + other.copies,
+            overwrites: self.overwrites + other.overwrites,
+            bytes: self.bytes + other.bytes,
+            differ: self.differ.and(other.differ),
+            whole: self.whole && other.whole,
+        }
+    }
+
     /// What is going to happen, one fact a line.
     fn words(&self, from: &str, to: &str, by: By) -> Vec<String> {
         let at_least = if self.whole { "" } else { "at least " };

@@ -1,7 +1,6 @@
-//! How far the work is, on disk beside the run's other files: written before a page's copies are made, so that whoever goes
-//! on knows which may have been made and counts none of them twice.
+//! What is copied, and how whoever goes on knows that it was.
 
-use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,20 +8,19 @@ use serde_json::json;
 
 use super::pairs::Pair;
 use crate::kind::Outputs;
+use crate::provider::s3::Course;
 
+/// On disk beside the run's other files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// All names up to this one are done.
-    pub after: Option<String>,
-    pub sums: Sums,
-    /// What was about to be copied behind that.
-    pub begun: BTreeMap<String, Begun>,
-    /// Both listings were gone through.
-    pub through: bool,
+    /// By the names of objects.
+    #[serde(flatten)]
+    pub course: Course<Sums, Begun>,
     /// When the first copy was written whose ETag is not that of the source.
     pub since: Option<Timestamp>,
 }
 
+/// What was about to be copied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Begun {
     /// The ETag of what stood there before.
@@ -46,14 +44,6 @@ impl Sums {
         self.bytes += begun.size;
     }
 
-    /// Counts what another page counted.
-    pub fn add_all(&mut self, other: &Self) {
-        self.copied += other.copied;
-        self.overwritten += other.overwritten;
-        self.skipped += other.skipped;
-        self.bytes += other.bytes;
-    }
-
     pub fn keys(&self) -> u64 {
         self.copied + self.skipped
     }
@@ -66,6 +56,16 @@ impl Sums {
             ("bytes", self.bytes),
         ];
         numbers.into_iter().map(|(name, number)| (name.to_owned(), json!(number))).collect()
+    }
+}
+
+/// Counts what another page counted.
+impl AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.copied += other.copied;
+        self.overwritten += other.overwritten;
+        self.skipped += other.skipped;
+        self.bytes += other.bytes;
     }
 }
 

@@ -4,18 +4,15 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::{Action, decide};
-use super::pairs::{self, Page, Pair, Side};
+use super::pairs::{Page, Pair, Pairs, Side, ranges};
 use super::params::{Params, said};
 use super::perform::{Copies, Way};
 use super::prepare::{Differ, Prior, overwritable};
 use super::progress::{Begun, Progress, Sums};
 use crate::kind::{Next, Op, WorkCx};
-use crate::model::{Fault, Pulse};
+use crate::model::Fault;
 use crate::provider::s3::progress::{self, Write};
-use crate::provider::s3::{Bucket, Failed, Flow, Job, Pilot, Refused, Turn, Writer, fly};
-
-/// As many keys are named where something is wrong with them.
-const NAMED: usize = 5;
+use crate::provider::s3::{Bucket, Ended, Failed, Flow, Job, Lanes, Pilot, Refused, Turn, Writer, ahead, fly, wrong};
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let with = &op.params;
@@ -28,23 +25,24 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     if with.target.create && target.make(cx, op, &with.target.place).await? {
         progress = Progress::default();
     }
-    if progress.after.is_some() {
-        cx.say(&format!("goes on behind {} keys that are done", progress.sums.keys()));
+    if progress.course.lanes.is_uncut() {
+        progress.course.lanes = Lanes::over(ranges(&source, &with.prefix).await?);
+    } else {
+        cx.say(&format!("goes on behind {} keys that are done", progress.course.sums.keys()));
     }
-    let sides = |after| {
-        let target = Side { bucket: Some(&*target), prefix: with.target_prefix() };
-        (Side { bucket: Some(&source), prefix: &with.prefix }, target, after)
-    };
-    if !progress.through {
-        let (from, to, after) = sides(progress.after.clone());
+    let from = Side { bucket: Some(&source), prefix: &with.prefix };
+    let to = Side { bucket: Some(&*target), prefix: with.target_prefix() };
+    if !progress.course.lanes.is_through() {
         let way = Way { source: &source, target: &target, target_prefix: with.target_prefix(), by: with.by() };
         let copies = Copies::new(cx, way, op.prior.keys, progress.since);
+        let open = progress.course.lanes.open().map(|(lane, names)| (lane, Pairs::new(from, to, &names)));
+        let listings: Vec<_> = open.collect();
+        let count = listings.len();
         let act = Act { cx, op, copies: &copies, progress: &mut progress, failed: Failed::default() };
-        pairs::with(from, to, after, |pages| act.all(pages)).await?;
+        ahead(source.flow(), listings, |pages| act.all(count, pages)).await?;
     }
-    let (from, to, after) = sides(None);
-    pairs::with(from, to, after, |pages| prove(cx, op, &target, &progress, pages)).await?;
-    Ok(Next::Done(progress.sums.outputs()))
+    prove(cx, op, (from, to), &target, &progress).await?;
+    Ok(Next::Done(progress.course.sums.outputs()))
 }
 
 /// A bucket that was made anew since is another one, whatever its name says.
@@ -68,41 +66,30 @@ struct Act<'a> {
     failed: Failed,
 }
 
-/// What counts once a page is done.
-struct Ended {
-    last: String,
-    sums: Sums,
-    /// Names that something was done with.
-    begun: Vec<String>,
-}
-
 impl<'a> Pilot for Act<'a> {
-    type Page = Page;
+    type Page = (usize, Page);
     type Job = Job<'a>;
-    /// None for a page without objects.
-    type Done = Option<Ended>;
+    type Done = Ended<Sums>;
 
     /// Compares.
-    fn begin(&mut self, page: Page) -> Result<Turn<Self::Job, Self::Done>, Fault> {
-        let Some(last) = page.pairs.last().map(|pair| pair.name.clone()) else {
-            return Ok(Turn { jobs: Vec::new(), done: None, last: page.last });
-        };
-        let (mut sums, mut jobs, mut names, mut differ) = (Sums::default(), Vec::new(), Vec::new(), Differ::default());
+    fn begin(&mut self, (lane, page): (usize, Page)) -> Result<Turn<Self::Job, Self::Done>, Fault> {
+        let mut ended = Ended::<Sums>::of(lane, page.pairs.last().map(|pair| pair.name.clone()), page.last);
+        let (mut jobs, mut differ) = (Vec::new(), Differ::default());
         for pair in page.pairs {
             if let Some(begun) = self.made(&pair) {
-                sums.add(&begun);
+                ended.sums.add(&begun);
                 self.copies.add(begun.size);
-                names.push(pair.name);
+                ended.begun.push(pair.name);
                 continue;
             }
             match decide(&pair, self.op.params.overwrite, self.copies.since()) {
-                Action::Leave => sums.skipped += 1,
+                Action::Leave => ended.sums.skipped += 1,
                 Action::Differs => differ.add(pair.target.as_ref().map_or(&pair.name, |there| &there.key)),
                 Action::Copy | Action::Overwrite => {
                     // What an earlier process began keeps what it saw: else its copy would not be known as one.
-                    let begun = self.progress.begun.entry(pair.name.clone()).or_insert_with(|| Begun::of(&pair));
-                    sums.add(begun);
-                    names.push(pair.name.clone());
+                    let begun = self.progress.course.begun.entry(pair.name.clone()).or_insert_with(|| Begun::of(&pair));
+                    ended.sums.add(begun);
+                    ended.begun.push(pair.name.clone());
                     jobs.push(self.copies.job(pair, begun.clone()));
                 }
             }
@@ -111,18 +98,12 @@ impl<'a> Pilot for Act<'a> {
             let way = &self.copies.way;
             return Err(differ.fault(&said(way.target.said(), way.target_prefix)));
         }
-        Ok(Turn { jobs, done: Some(Ended { last, sums, begun: names }), last: page.last })
+        Ok(Turn { jobs, done: ended, last: page.last })
     }
 
     fn end(&mut self, done: Self::Done, refused: Refused) {
         self.failed.add(refused);
-        let Some(Ended { last, sums, begun }) = done else { return };
-        // Not before all of the page is done: until then the sums on disk do not hold it.
-        for name in &begun {
-            self.progress.begun.remove(name);
-        }
-        self.progress.sums.add_all(&sums);
-        self.progress.after = Some(last);
+        self.progress.course.end(done);
     }
 
     fn write(&mut self) -> Result<Write, Fault> {
@@ -131,14 +112,14 @@ impl<'a> Pilot for Act<'a> {
     }
 
     fn say(&self, more: u64) {
-        self.copies.has(self.progress.sums.keys() + more);
+        self.copies.has(self.progress.course.sums.keys() + more);
     }
 }
 
 impl Act<'_> {
-    async fn all(mut self, pages: Receiver<Page>) -> Result<(), Fault> {
-        self.copies.add(self.progress.sums.bytes);
-        let flown = fly(self.copies.way.target.flow(), pages, &mut self).await;
+    async fn all(mut self, listings: usize, pages: Receiver<(usize, Page)>) -> Result<(), Fault> {
+        self.copies.add(self.progress.course.sums.bytes);
+        let flown = fly(self.copies.way.target.flow(), listings, pages, &mut self).await;
         self.progress.since = self.copies.since();
         if !flown? {
             return Err(self.copies.way.source.broke_off());
@@ -147,15 +128,13 @@ impl Act<'_> {
             anew(self.cx, self.op, self.progress)?;
             return Err(self.failed.fault("copied"));
         }
-        self.progress.begun.clear();
-        self.progress.through = true;
         progress::write(self.cx, self.op, self.progress)
     }
 
     /// What an earlier process began, if it came to its end.
     fn made(&self, pair: &Pair) -> Option<Begun> {
         let there = pair.target.as_ref()?;
-        let begun = self.progress.begun.get(&pair.name)?;
+        let begun = self.progress.course.begun.get(&pair.name)?;
         let begun = begun.is_made(&there.content.etag, there.content.size).then(|| begun.clone())?;
         if there.content.etag != pair.source.content.etag {
             self.copies.wrote_its_own(Some(there.time));
@@ -169,35 +148,27 @@ fn anew(cx: &WorkCx, op: &Op<Params, Prior>, progress: &Progress) -> Result<(), 
     progress::write(cx, op, &Progress { since: progress.since, ..Progress::default() })
 }
 
-/// Every object of the source is in the target, says a listing made after the last copy.
+/// Every object of the source is in the target, say listings made after the last copy.
 async fn prove(
     cx: &WorkCx,
     op: &Op<Params, Prior>,
+    (from, to): (Side<'_>, Side<'_>),
     target: &Writer,
     progress: &Progress,
-    mut pages: Receiver<Page>,
 ) -> Result<(), Fault> {
-    let (mut seen, mut wrong) = (0, Vec::new());
-    loop {
-        let page = pages.recv().await.ok_or_else(|| target.broke_off())?;
-        for pair in page.pairs {
-            seen += 1;
-            if decide(&pair, false, progress.since) != Action::Leave {
-                wrong.push(pair.source.key);
-            }
-        }
-        let total = Some(progress.sums.keys().max(seen));
-        cx.pulse(Pulse { done: seen, total, unit: "keys".to_owned(), doing: "comparing".to_owned() });
-        if wrong.len() > NAMED || page.last {
-            break;
-        }
-    }
+    let Progress { course, since } = progress;
+    let listings = course.lanes.ranges().iter().map(|names| Pairs::new(from, to, names)).collect();
+    let look = |Page { mut pairs, .. }: Page| {
+        let keys = pairs.len() as u64;
+        pairs.retain(|pair| decide(pair, false, *since) != Action::Leave);
+        (keys, pairs.into_iter().map(|pair| pair.source.key).collect())
+    };
+    let wrong = wrong(cx, target.flow(), course.sums.keys(), listings, look).await?;
     if wrong.is_empty() {
         return Ok(());
     }
     // Somebody writes to one of them, or a call did not do what its answer says.
     anew(cx, op, progress)?;
-    wrong.truncate(NAMED);
     let what = format!("{} does not hold what {} holds", target.said(), op.params.source.place.said());
     let mut fault = Fault::new("RG2912", what)
         .hint("somebody may still be writing there: stop that, then `regrow retry STEP`; what is copied is left alone");

@@ -1,13 +1,11 @@
 //! Every key with its history, page by page, and with what is there now: in the bucket itself, or in one beside it.
 
-use std::future::Future;
-
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::model::Fault;
 use crate::provider::s3::history::{Histories, History};
-use crate::provider::s3::{Bucket, Pages, Range, Walk, ahead};
+use crate::provider::s3::{Bucket, Listing, Pages, Range, Walk};
 
 /// Of one page, in the order of their keys.
 pub struct Keys {
@@ -33,7 +31,6 @@ pub enum Now<'a> {
     Beside(Option<&'a Bucket>),
 }
 
-/// One page after the other, none of them fetched before it is asked for.
 pub struct Stream<'a> {
     pages: Pages<'a>,
     histories: Histories,
@@ -41,42 +38,30 @@ pub struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    pub fn new(lists: Lists<'a>, range: &'a Range) -> Self {
+    pub fn new(lists: Lists<'a>, range: Range) -> Self {
         let Lists { from, now, prefix, as_of } = lists;
         let beside = match now {
             Now::Same => None,
-            Now::Beside(bucket) => Some(Walk::new(bucket, prefix, range.after.clone())),
+            Now::Beside(bucket) => Some(Walk::new(bucket, prefix, range.clone())),
         };
         Self { pages: Pages::new(from, prefix, range), histories: Histories::new(as_of), beside }
     }
+}
 
-    pub async fn next(&mut self) -> Result<Option<Keys>, Fault> {
-        let Some(page) = self.pages.next().await? else { return Ok(None) };
-        let last = page.next.is_none();
-        let mut histories = self.histories.take(page);
-        if let Some(beside) = &mut self.beside {
-            for history in &mut histories {
-                history.now_is(beside.at(&history.key).await?);
+impl Listing for Stream<'_> {
+    type Page = Keys;
+
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Keys>, Fault>> {
+        Box::pin(async {
+            let Some(page) = self.pages.next().await? else { return Ok(None) };
+            let last = page.next.is_none();
+            let mut histories = self.histories.take(page);
+            if let Some(beside) = &mut self.beside {
+                for history in &mut histories {
+                    history.now_is(beside.at(&history.key).await?);
+                }
             }
-        }
-        Ok(Some(Keys { histories, last }))
+            Ok(Some(Keys { histories, last }))
+        })
     }
-}
-
-/// Lists ahead while `use_them` takes.
-pub async fn with<T, F>(lists: Lists<'_>, range: &Range, use_them: impl FnOnce(Receiver<Keys>) -> F) -> Result<T, Fault>
-where
-    F: Future<Output = Result<T, Fault>>,
-{
-    ahead(|to| list(lists, range, to), use_them).await
-}
-
-async fn list(lists: Lists<'_>, range: &Range, to: Sender<Keys>) -> Result<(), Fault> {
-    let mut stream = Stream::new(lists, range);
-    while let Some(keys) = stream.next().await? {
-        if to.send(keys).await.is_err() {
-            break;
-        }
-    }
-    Ok(())
 }

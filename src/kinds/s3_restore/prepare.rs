@@ -11,7 +11,7 @@ use super::params::{Params, moment};
 use super::progress::Sums;
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Flow, Range, own};
+use crate::provider::s3::{Bucket, Flow, Listing, Of, Range, own};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prior {
@@ -60,23 +60,23 @@ struct Counted {
 /// Several ranges at once, where there is more to count than a page; each as far as its share goes, so that one bucket is always
 /// told in the same words.
 async fn count(with: &Params, lists: Lists<'_>, most: usize) -> Result<Counted, Fault> {
-    let ranges = if most > 1 { lists.from.ranges(lists.prefix).await? } else { vec![Range::default()] };
+    let ranges = if most > 1 { lists.from.ranges(lists.prefix, Of::Versions).await? } else { vec![Range::default()] };
     let most = most.div_ceil(ranges.len());
     let counts = ranges
-        .iter()
+        .into_iter()
         .map(|range| -> BoxFuture<'_, Result<Counted, Fault>> { Box::pin(count_range(with, lists, range, most)) });
     let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(lists.from.flow().width());
     let nothing = Counted { sums: Sums::default(), whole: true };
     counts
         .try_fold(nothing, |mut all, one| async move {
-            all.sums.add_all(one.sums);
+            all.sums += one.sums;
             all.whole &= one.whole;
             Ok(all)
         })
         .await
 }
 
-async fn count_range(with: &Params, lists: Lists<'_>, range: &Range, most: usize) -> Result<Counted, Fault> {
+async fn count_range(with: &Params, lists: Lists<'_>, range: Range, most: usize) -> Result<Counted, Fault> {
     let (mut sums, mut seen, mut pages) = (Sums::default(), 0, Stream::new(lists, range));
     while let Some(page) = pages.next().await? {
         for history in &page.histories {

@@ -1,26 +1,19 @@
-//! How far the work is, on disk beside the run's other files: written before a page's calls are made, so that whoever goes
-//! on knows which keys may have been dealt with and counts none of them twice. Several pages may be under way.
+//! What is done with keys, and how whoever goes on knows that it was done.
 
-use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::decide::Action;
 use crate::kind::Outputs;
+use crate::provider::s3::Course;
 use crate::provider::s3::history::{History, content};
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// All keys up to this one are done.
-    pub after: Option<String>,
-    pub sums: Sums,
-    /// What was about to be done with keys behind that, with the id of what was the latest then.
-    pub begun: BTreeMap<String, Begun>,
-    /// The whole listing was gone through.
-    pub through: bool,
-}
+/// On disk beside the run's other files.
+pub type Progress = Course<Sums, Begun>;
 
+/// What was about to be done with a key, with the id of what was the latest then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Begun {
     latest: String,
@@ -79,19 +72,6 @@ impl Sums {
         self.bytes += size;
     }
 
-    /// Counts what another page counted.
-    pub fn add_all(&mut self, other: Sums) {
-        self.copied += other.copied;
-        self.undeleted += other.undeleted;
-        self.deleted += other.deleted;
-        self.skipped += other.skipped;
-        self.kept += other.kept;
-        self.ambiguous += other.ambiguous;
-        self.bytes += other.bytes;
-        self.ambiguous_keys.extend(other.ambiguous_keys);
-        self.ambiguous_keys.truncate(NAMED);
-    }
-
     pub fn keys(&self) -> u64 {
         self.copied + self.undeleted + self.deleted + self.skipped + self.kept + self.ambiguous
     }
@@ -109,6 +89,21 @@ impl Sums {
         let numbers = numbers.into_iter().map(|(name, number)| (name.to_owned(), json!(number)));
         let more = [("ambiguous_keys", json!(self.ambiguous_keys)), ("restored_to", Value::from(as_of))];
         numbers.chain(more.map(|(name, value)| (name.to_owned(), value))).collect()
+    }
+}
+
+/// Counts what another page counted.
+impl AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.copied += other.copied;
+        self.undeleted += other.undeleted;
+        self.deleted += other.deleted;
+        self.skipped += other.skipped;
+        self.kept += other.kept;
+        self.ambiguous += other.ambiguous;
+        self.bytes += other.bytes;
+        self.ambiguous_keys.extend(other.ambiguous_keys);
+        self.ambiguous_keys.truncate(NAMED);
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! The story: a page is taken up, and what is going to be done with it is written down; while that write is under way more
 //! pages are taken up, and the next write holds all of them. Once it is on disk a page's calls may be made. A page counts
-//! as done when it is, and all before it are: so one key tells how far the work is, and no write of its own is needed.
+//! as done when it is, and all before it are: so one key of each listing tells how far the work is, and no write of its own
+//! is needed.
 //!
 //! Promises: no call of a page is made before the write that holds it is on disk; pages count in the order in which they came;
 //! not more pages are under way than are needed to keep the calls going.
@@ -51,14 +52,20 @@ pub trait Pilot {
 pub struct Turn<J, D> {
     pub jobs: Vec<J>,
     pub done: D,
-    /// No page comes behind it.
+    /// No page of its listing comes behind it.
     pub last: bool,
 }
 
-/// Goes through all pages. False: they broke off before the last one.
-pub async fn fly<P: Pilot>(flow: &Flow, pages: Receiver<P::Page>, pilot: &mut P) -> Result<bool, Fault> {
+/// Goes through all pages of so many listings. False: they broke off before the last one.
+pub async fn fly<P: Pilot>(
+    flow: &Flow,
+    listings: usize,
+    pages: Receiver<P::Page>,
+    pilot: &mut P,
+) -> Result<bool, Fault> {
     let mut flight = Flight {
         pilot,
+        listings,
         pages: VecDeque::new(),
         first: 0,
         waiting: Vec::new(),
@@ -76,6 +83,8 @@ pub async fn fly<P: Pilot>(flow: &Flow, pages: Receiver<P::Page>, pilot: &mut P)
 
 struct Flight<'f, P: Pilot> {
     pilot: &'f mut P,
+    /// Of which pages are still to come.
+    listings: usize,
     /// In their order, the first one with that number.
     pages: VecDeque<Begun<P::Done>>,
     first: u64,
@@ -101,7 +110,7 @@ struct Begun<D> {
 
 impl<P: Pilot> Flight<'_, P> {
     async fn all(&mut self, flow: &Flow, mut pages: Receiver<P::Page>) -> Result<bool, Fault> {
-        let (mut running, mut is_listed) = (FuturesUnordered::new(), false);
+        let mut running = FuturesUnordered::new();
         loop {
             self.write()?;
             while running.len() < flow.width()
@@ -109,6 +118,7 @@ impl<P: Pilot> Flight<'_, P> {
             {
                 running.push(async move { (number, job.await) });
             }
+            let is_listed = self.listings == 0;
             if is_listed && self.pages.is_empty() {
                 return Ok(true);
             }
@@ -117,7 +127,7 @@ impl<P: Pilot> Flight<'_, P> {
                 Some((number, ended)) = running.next() => self.ended(number, ended?),
                 written = disk(&mut self.writing), if self.writing.is_some() => self.written(written?),
                 page = pages.recv(), if has_room => match page {
-                    Some(page) => is_listed = self.begin(page)?,
+                    Some(page) => self.begin(page)?,
                     None => return Ok(false),
                 },
             }
@@ -129,13 +139,14 @@ impl<P: Pilot> Flight<'_, P> {
         self.ready.len() + self.waiting.len() + self.writing.as_ref().map_or(0, |(calls, _)| calls.len())
     }
 
-    fn begin(&mut self, page: P::Page) -> Result<bool, Fault> {
+    fn begin(&mut self, page: P::Page) -> Result<(), Fault> {
         let Turn { jobs, done, last } = self.pilot.begin(page)?;
         let number = self.first + self.pages.len() as u64;
         self.pages.push_back(Begun { open: jobs.len(), keys: 0, refused: Refused::new(), done });
         self.waiting.extend(jobs.into_iter().map(|job| (number, job)));
+        self.listings -= usize::from(last);
         self.land();
-        Ok(last)
+        Ok(())
     }
 
     /// Begins to write what waits for it, one write at a time.
@@ -294,7 +305,7 @@ mod tests {
             happened.lock().unwrap().push("open 0".to_owned());
             gate.notify_one();
         });
-        let flown = tokio::time::timeout(Duration::from_secs(20), fly(&flow, pages(&[3, 2, 0, 50, 1]), &mut log)).await;
+        let flown = tokio::time::timeout(Duration::from_secs(20), fly(&flow, 1, pages(&[3, 2, 0, 50, 1]), &mut log)).await;
         assert!(flown.expect("pages wait for one another").unwrap());
         opener.await.unwrap();
         let happened = log.happened.lock().unwrap().clone();
@@ -309,11 +320,11 @@ mod tests {
     #[tokio::test]
     async fn no_more_is_taken_up_than_keeps_the_calls_going() {
         let (mut log, flow) = (Log::default(), Flow::of_work(4));
-        let flown = tokio::time::timeout(Duration::from_millis(700), fly(&flow, pages(&[1; 100]), &mut log)).await;
+        let flown = tokio::time::timeout(Duration::from_millis(700), fly(&flow, 1, pages(&[1; 100]), &mut log)).await;
         assert!(flown.is_err(), "the first call still waits");
         assert_eq!((log.begun, log.ended), (PAGES, 0));
         let (mut log, flow) = (Log::default(), Flow::of_work(1));
-        let flown = tokio::time::timeout(Duration::from_millis(700), fly(&flow, pages(&[200; 100]), &mut log)).await;
+        let flown = tokio::time::timeout(Duration::from_millis(700), fly(&flow, 1, pages(&[200; 100]), &mut log)).await;
         assert!(flown.is_err(), "the first call still waits");
         assert_eq!(log.begun, 2, "{READY} calls are ready");
     }
@@ -322,11 +333,11 @@ mod tests {
     async fn what_breaks_off_ends_it_and_leaves_no_write_behind() {
         let (mut log, flow) = (Log::default(), Flow::of_work(4));
         log.is_broken.store(true, Ordering::SeqCst);
-        let fault = fly(&flow, pages(&[0, 2, 2, 2, 2]), &mut log).await.unwrap_err();
+        let fault = fly(&flow, 1, pages(&[0, 2, 2, 2, 2]), &mut log).await.unwrap_err();
         assert_eq!((fault.code.as_str(), log.ended), ("RG2906", 1));
         let (to, from) = mpsc::channel(1);
         to.send((0, false)).await.unwrap();
         drop(to);
-        assert!(!fly(&flow, from, &mut Log::default()).await.unwrap(), "without its last page a listing says nothing");
+        assert!(!fly(&flow, 1, from, &mut Log::default()).await.unwrap(), "without its last page a listing says nothing");
     }
 }

@@ -1,12 +1,14 @@
 //! Where a listing can be cut so that several go at once: keys that an earlier one of the same bucket came by. No guess is
 //! needed, and nothing is between the ranges.
 
-/// Pages of a range at least: each of them lists a part of a page that is of no use.
-const PAGES: usize = 2;
-/// As many ranges, however large the bucket is.
-const MOST: usize = 16;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug)]
+/// Pages of a range at least: each of them lists a part of a page that is of no use.
+pub const PAGES: usize = 2;
+/// As many ranges, however large the bucket is.
+pub const MOST: usize = 16;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Marks {
     keys: Vec<String>,
     pages: usize,
@@ -14,18 +16,13 @@ pub struct Marks {
 }
 
 /// What lies behind one key, up to another one and with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     pub after: Option<String>,
     pub until: Option<String>,
 }
 
 impl Range {
-    /// Everything behind that key.
-    pub fn behind(after: Option<String>) -> Self {
-        Self { after, until: None }
-    }
-
     /// Cut at these keys.
     pub fn between(keys: &[String]) -> Vec<Self> {
         let ends = keys.iter().cloned().map(Some).chain([None]);

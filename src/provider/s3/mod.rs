@@ -4,7 +4,6 @@
 //! what is wrong with a call has a code of ours; who asks for less is given less ([`Flow`]); names travel in a form that
 //! every byte of a key survives.
 
-mod ahead;
 mod bucket;
 mod client;
 mod fault;
@@ -12,7 +11,9 @@ mod flight;
 mod flow;
 mod folders;
 pub mod history;
+mod lanes;
 mod list;
+mod listing;
 mod marks;
 pub mod own;
 mod pages;
@@ -20,20 +21,24 @@ mod parts;
 mod pass;
 mod place;
 pub mod progress;
+mod proof;
 mod stock;
 mod together;
 mod walk;
 mod write;
 
-pub use ahead::{COUNTED_PAGES, ahead};
 pub use bucket::{Bucket, Current, Expiry, Versioning};
 pub use flight::{Pilot, Turn, fly};
 pub use flow::Flow;
+pub use folders::Of;
+pub use lanes::{Course, Ended, Lanes};
 pub use list::{Content, Entry, Object, Objects, Page, Start};
-pub use marks::{Marks, Range};
+pub use listing::{COUNTED_PAGES, Listing, ahead};
+pub use marks::Range;
 pub use pages::Pages;
 pub use parts::{LARGEST_COPY, PART, cut};
 pub use place::{Place, check, check_made, check_name, check_parallel, parallel};
+pub use proof::wrong;
 pub use together::{Failed, Job, Refused, settle, together};
 pub use walk::Walk;
 pub use write::{By, DELETED_AT_ONCE, Origin, Source, Writer};

@@ -6,14 +6,15 @@ use crate::model::Fault;
 pub struct Pages<'a> {
     bucket: &'a Bucket,
     prefix: &'a str,
-    range: &'a Range,
+    range: Range,
     /// Where the next one begins; none behind the last.
     start: Option<Start>,
 }
 
 impl<'a> Pages<'a> {
-    pub fn new(bucket: &'a Bucket, prefix: &'a str, range: &'a Range) -> Self {
-        Self { bucket, prefix, range, start: Some(Start { key: range.after.clone(), version: None }) }
+    pub fn new(bucket: &'a Bucket, prefix: &'a str, range: Range) -> Self {
+        let start = Start { key: range.after.clone(), version: None };
+        Self { bucket, prefix, range, start: Some(start) }
     }
 
     /// The next one, without keys behind the range.

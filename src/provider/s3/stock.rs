@@ -57,8 +57,7 @@ impl Bucket {
     pub async fn stock(&self, prefix: &str) -> Result<Stock, Fault> {
         self.keeps_versions().await?;
         let day_ago = Timestamp::now() - SignedDuration::from_hours(24);
-        let (mut tally, all) = (Tally::new(day_ago), Range::default());
-        let mut pages = Pages::new(self, prefix, &all);
+        let (mut tally, mut pages) = (Tally::new(day_ago), Pages::new(self, prefix, Range::default()));
         while let Some(page) = pages.next().await? {
             tally.take(page);
         }

@@ -5,30 +5,33 @@ use std::collections::VecDeque;
 
 use super::bucket::Bucket;
 use super::list::Object;
+use super::marks::Range;
 use crate::model::Fault;
 
 pub struct Walk<'a> {
     /// None: a bucket that is not there yet, and so holds nothing.
     bucket: Option<&'a Bucket>,
     prefix: &'a str,
-    after: Option<String>,
+    /// What is not listed yet.
+    range: Range,
     ready: VecDeque<Object>,
     ended: bool,
 }
 
 impl<'a> Walk<'a> {
-    /// Behind that key.
-    pub fn new(bucket: Option<&'a Bucket>, prefix: &'a str, after: Option<String>) -> Self {
-        Self { bucket, prefix, after, ready: VecDeque::new(), ended: bucket.is_none() }
+    pub fn new(bucket: Option<&'a Bucket>, prefix: &'a str, range: Range) -> Self {
+        Self { bucket, prefix, range, ready: VecDeque::new(), ended: bucket.is_none() }
     }
 
     /// Sees to it that the next one is known.
     pub async fn fill(&mut self) -> Result<(), Fault> {
         while let Some(bucket) = self.bucket.filter(|_| self.ready.is_empty() && !self.ended) {
-            let page = bucket.objects(self.prefix, self.after.as_deref()).await?;
-            self.after = page.objects.last().map(|object| object.key.clone()).or(self.after.take());
-            self.ended = !page.more;
-            self.ready = page.objects.into();
+            let page = bucket.objects(self.prefix, self.range.after.as_deref()).await?;
+            let last = page.objects.last().map(|object| object.key.clone());
+            let is_over = |key: &String| self.range.ends_before(key);
+            self.ended = !page.more || last.as_ref().is_some_and(is_over);
+            self.ready = page.objects.into_iter().filter(|object| !is_over(&object.key)).collect();
+            self.range.after = last.or(self.range.after.take());
         }
         Ok(())
     }

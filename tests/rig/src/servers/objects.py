@@ -54,7 +54,8 @@ def put(key, text, number):
 
 
 def keys(count):
-    return ODD + [f"many/{number:05}" for number in range(count)]
+    # A page of them in the first folder: what has more is cut at the others.
+    return ODD + [f"many/{0 if number < 1000 else number % 6 + 1}/{number:05}" for number in range(count)]
 
 
 def make(count):
