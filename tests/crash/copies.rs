@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::objects::{client, client_of, has_begun, lanes, name, number, server};
-use super::objects_proxy::{Fate, Proxy};
+use super::objects_proxy::{Fate, Proxy, far};
 use super::support::Place;
 
 /// Another server, for buckets that lie elsewhere.
@@ -165,6 +166,8 @@ fn everything_arrives_whatever_its_key_is_called_and_nothing_is_copied_again() {
 #[test]
 fn a_prefix_comes_under_another_one() {
     let copied = Copied::away(1100, "prefix: many/, target_prefix: back +%/");
+    static NEAR: AtomicBool = AtomicBool::new(false);
+    let _proxies = copied.through(far(&NEAR));
     copied.place.run("--no-wait").ends(0);
     assert_eq!(copied.outputs(), [1100, 0, 0]);
     let under = |text: &str, prefix: &str| -> Vec<String> {
@@ -289,11 +292,15 @@ fn a_bucket_that_was_made_anew_is_another_one() {
 /// undisturbed run.
 #[test]
 fn cut_off_at_any_moment_nothing_is_copied_twice() {
+    static NEAR: AtomicBool = AtomicBool::new(false);
     for copied in [Copied::here(1100, "max_parallel: 1"), Copied::away(1100, "max_parallel: 1")] {
+        NEAR.store(false, Ordering::SeqCst);
+        let _proxies = copied.through(far(&NEAR));
         let run = copied.place.start_run("--no-wait");
         copied.place.until("a page was begun", has_begun);
         assert!(lanes(&copied.place) > 1, "one listing goes through all of it");
         run.cut_power();
+        NEAR.store(true, Ordering::SeqCst);
         let mut seen = BTreeSet::new();
         for moment in 0..12 {
             let run = copied.place.start("resume run1 --no-wait");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use rig::servers::{MinIo, moto};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::objects_faults::through;
+use super::objects_proxy::far;
 use super::support::{Place, REGROW, finish};
 
 /// One server for all tests of this process, each with a bucket of its own.
@@ -256,12 +258,15 @@ pub fn lanes(place: &Place) -> usize {
 #[test]
 fn cut_off_at_any_moment_no_key_gets_a_second_copy() {
     let lost = lost(1100, "max_parallel: 1");
+    static NEAR: AtomicBool = AtomicBool::new(false);
+    let _proxy = through(&lost, far(&NEAR));
     let wanted = client("wanted", &lost.bucket, &[&lost.as_of]);
     let before = client("versions", &lost.bucket, &[]);
     let run = lost.place.start_run("--no-wait");
     lost.place.until("a page was begun", has_begun);
     assert!(lanes(&lost.place) > 1, "one listing goes through all of it");
     run.cut_power();
+    NEAR.store(true, Ordering::SeqCst);
     let mut seen = BTreeSet::new();
     // How much is done between two cuts is the machine's affair; none may come behind the last copy.
     for moment in 0..12 {

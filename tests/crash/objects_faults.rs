@@ -8,7 +8,7 @@ use super::objects::{Lost, client, is_back, lost, server};
 use super::objects_proxy::{Fate, Proxy};
 
 /// Everything goes through a proxy from now on.
-fn through(lost: &Lost, fate: impl Fn(&str, u32) -> Fate + Send + Sync + 'static) -> Proxy {
+pub fn through(lost: &Lost, fate: impl Fn(&str, u32) -> Fate + Send + Sync + 'static) -> Proxy {
     let proxy = Proxy::start(&server().endpoint(), fate);
     let book = lost.place.read("book.yaml").replace(&server().endpoint(), &proxy.endpoint());
     lost.place.write("book.yaml", &book);

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use futures_util::future::BoxFuture;
 
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Listing, Object, Of, Range, Walk};
+use crate::provider::s3::{Bucket, Cut, Listing, Object, Of, Range, Walk};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
@@ -36,11 +36,12 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Ranges of names that hold everything in the source.
-pub async fn ranges(source: &Bucket, prefix: &str) -> Result<Vec<Range>, Fault> {
+/// Ranges of names that hold everything in the source, of which there are so many pages at least.
+pub async fn cut(source: &Bucket, prefix: &str, pages: usize) -> Result<Cut, Fault> {
     let name = |key: Option<String>| key.map(|key| key.strip_prefix(prefix).unwrap_or(&key).to_owned());
-    let ranges = source.ranges(prefix, Of::Objects).await?.into_iter();
-    Ok(ranges.map(|keys| Range { after: name(keys.after), until: name(keys.until) }).collect())
+    let Cut { ranges, worth } = source.cut(prefix, Of::Objects, pages).await?;
+    let ranges = ranges.into_iter().map(|keys| Range { after: name(keys.after), until: name(keys.until) });
+    Ok(Cut { ranges: ranges.collect(), worth })
 }
 
 pub struct Pairs<'a> {

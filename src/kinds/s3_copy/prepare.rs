@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Action, decide};
-use super::pairs::{Pairs, Side, ranges};
+use super::pairs::{Pairs, Side, cut};
 use super::params::{Params, apart, nothing_overwritten, said};
 use super::progress::Progress;
 use crate::kind::{Op, Prepared, ReadCx};
@@ -43,7 +43,10 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     let since = progress::read::<Progress, _, _>(cx, op)?.since;
     let from = Side { bucket: Some(&source), prefix: &with.prefix };
     let to = Side { bucket: there, prefix: with.target_prefix() };
-    let ranges = if most > 1 { ranges(&source, &with.prefix).await? } else { vec![Range::default()] };
+    let ranges = match most {
+        1 => vec![Range::default()],
+        _ => cut(&source, &with.prefix, 0).await?.ranges,
+    };
     let most = most.div_ceil(ranges.len());
     let counts = ranges.iter().map(|names| -> BoxFuture<'_, Result<Counted, Fault>> {
         Box::pin(count(with, since, most, Pairs::new(from, to, names)))
@@ -131,12 +134,7 @@ struct Counted {
     whole: bool,
 }
 
-async fn count(
-    with: &Params,
-    since: Option<Timestamp>,
-    most: usize,
-    mut pages: Pairs<'_>,
-) -> Result<Counted, Fault> {
+async fn count(with: &Params, since: Option<Timestamp>, most: usize, mut pages: Pairs<'_>) -> Result<Counted, Fault> {
     let mut counted = Counted::default();
     for _ in 0..most {
         let Some(page) = pages.next().await? else { break };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
 use super::decide::{Action, decide};
-use super::pairs::{Page, Pair, Pairs, Side, ranges};
+use super::pairs::{Page, Pair, Pairs, Side, cut};
 use super::params::{Params, said};
 use super::perform::{Copies, Way};
 use super::prepare::{Differ, Prior, overwritable};
@@ -12,7 +12,9 @@ use super::progress::{Begun, Progress, Sums};
 use crate::kind::{Next, Op, WorkCx};
 use crate::model::Fault;
 use crate::provider::s3::progress::{self, Write};
-use crate::provider::s3::{Bucket, Ended, Failed, Flow, Job, Lanes, Pilot, Refused, Turn, Writer, ahead, fly, wrong};
+use crate::provider::s3::{
+    Bucket, Ended, Failed, Flow, Job, Lanes, Pilot, Refused, Turn, Writer, ahead, fly, pages, wrong,
+};
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let with = &op.params;
@@ -26,7 +28,7 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
         progress = Progress::default();
     }
     if progress.course.lanes.is_uncut() {
-        progress.course.lanes = Lanes::over(ranges(&source, &with.prefix).await?);
+        progress.course.lanes = Lanes::over(cut(&source, &with.prefix, pages(op.prior.keys)).await?);
     } else {
         cx.say(&format!("goes on behind {} keys that are done", progress.course.sums.keys()));
     }

@@ -60,7 +60,10 @@ struct Counted {
 /// Several ranges at once, where there is more to count than a page; each as far as its share goes, so that one bucket is always
 /// told in the same words.
 async fn count(with: &Params, lists: Lists<'_>, most: usize) -> Result<Counted, Fault> {
-    let ranges = if most > 1 { lists.from.ranges(lists.prefix, Of::Versions).await? } else { vec![Range::default()] };
+    let ranges = match most {
+        1 => vec![Range::default()],
+        _ => lists.from.cut(lists.prefix, Of::Versions, 0).await?.ranges,
+    };
     let most = most.div_ceil(ranges.len());
     let counts = ranges
         .into_iter()

@@ -13,7 +13,7 @@ use crate::kind::{Next, Op, WorkCx};
 use crate::model::{Fault, Pulse};
 use crate::provider::s3::progress::{self, Write};
 use crate::provider::s3::{
-    Bucket, Ended, Failed, Flow, Job, Lanes, Of, Pilot, Refused, Turn, Writer, ahead, fly,
+    Bucket, Ended, Failed, Flow, Job, Lanes, Of, Pilot, Refused, Turn, Writer, ahead, fly, pages,
 };
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
@@ -32,7 +32,7 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let now = if source.is_some() { Now::Beside(Some(&*bucket)) } else { Now::Same };
     let lists = Lists { from, now, prefix: &with.prefix, as_of: op.prior.as_of };
     if progress.lanes.is_uncut() {
-        progress.lanes = Lanes::over(from.ranges(&with.prefix, Of::Versions).await?);
+        progress.lanes = Lanes::over(from.cut(&with.prefix, Of::Versions, pages(op.prior.keys)).await?);
     } else {
         cx.say(&format!("goes on behind {} keys that are done", progress.sums.keys()));
     }

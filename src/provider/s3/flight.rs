@@ -305,7 +305,8 @@ mod tests {
             happened.lock().unwrap().push("open 0".to_owned());
             gate.notify_one();
         });
-        let flown = tokio::time::timeout(Duration::from_secs(20), fly(&flow, 1, pages(&[3, 2, 0, 50, 1]), &mut log)).await;
+        let flown =
+            tokio::time::timeout(Duration::from_secs(20), fly(&flow, 1, pages(&[3, 2, 0, 50, 1]), &mut log)).await;
         assert!(flown.expect("pages wait for one another").unwrap());
         opener.await.unwrap();
         let happened = log.happened.lock().unwrap().clone();
@@ -338,6 +339,9 @@ mod tests {
         let (to, from) = mpsc::channel(1);
         to.send((0, false)).await.unwrap();
         drop(to);
-        assert!(!fly(&flow, 1, from, &mut Log::default()).await.unwrap(), "without its last page a listing says nothing");
+        assert!(
+            !fly(&flow, 1, from, &mut Log::default()).await.unwrap(),
+            "without its last page a listing says nothing"
+        );
     }
 }

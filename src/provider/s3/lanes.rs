@@ -5,14 +5,15 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use super::folders::Cut;
 use super::marks::{Marks, Range};
 
 /// Kept on disk.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lanes {
     lanes: Vec<Lane>,
-    /// Where a bucket with nothing to cut at can be cut the next time.
-    marks: Marks,
+    /// Where a bucket that was not cut can be cut the next time.
+    marks: Option<Marks>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,9 +24,10 @@ struct Lane {
 }
 
 impl Lanes {
-    pub fn over(ranges: Vec<Range>) -> Self {
-        let lanes = ranges.into_iter().map(|rest| Lane { rest, through: false }).collect();
-        Self { lanes, marks: Marks::default() }
+    pub fn over(cut: Cut) -> Self {
+        let marks = (cut.ranges.len() == 1).then(|| Marks::every(cut.worth));
+        let lanes = cut.ranges.into_iter().map(|rest| Lane { rest, through: false }).collect();
+        Self { lanes, marks }
     }
 
     /// Nobody has cut the bucket yet.
@@ -45,15 +47,13 @@ impl Lanes {
 
     /// All of it once more.
     pub fn ranges(&self) -> Vec<Range> {
-        match &self.lanes[..] {
-            [_] => self.marks.ranges(),
-            lanes => Range::between(&lanes.iter().filter_map(|lane| lane.rest.until.clone()).collect::<Vec<_>>()),
-        }
+        let cuts = || self.lanes.iter().filter_map(|lane| lane.rest.until.clone()).collect::<Vec<_>>();
+        self.marks.as_ref().map_or_else(|| Range::between(&cuts()), Marks::ranges)
     }
 
     fn reach(&mut self, number: usize, last: Option<String>, through: bool) {
-        if let (1, Some(last)) = (self.lanes.len(), &last) {
-            self.marks.add(last);
+        if let (Some(marks), Some(last)) = (&mut self.marks, &last) {
+            marks.add(last);
         }
         if let Some(lane) = self.lanes.get_mut(number) {
             lane.rest.after = last.or(lane.rest.after.take());
@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn each_lane_goes_on_where_it_was_and_all_is_looked_at_once_more() {
         let cuts = ["f".to_owned(), "p".to_owned()];
-        let mut course: Course<u64, u64> = Course { lanes: Lanes::over(Range::between(&cuts)), ..Course::default() };
+        let lanes = Lanes::over(Cut { ranges: Range::between(&cuts), worth: 1 });
+        let mut course: Course<u64, u64> = Course { lanes, ..Course::default() };
         let begun = [("g".to_owned(), 1), ("h".to_owned(), 2), ("q".to_owned(), 3)];
         course.begun.extend(begun);
         let ended = |lane, last: Option<&str>, through, begun: &[&str]| {
@@ -126,10 +127,8 @@ mod tests {
         course.end(ended(0, None, true, &[]));
         let text = serde_json::to_string(&course).unwrap();
         let mut course: Course<u64, u64> = serde_json::from_str(&text).unwrap();
-        let range = |after: &str, until: Option<&str>| Range {
-            after: Some(after.to_owned()),
-            until: until.map(str::to_owned),
-        };
+        let range =
+            |after: &str, until: Option<&str>| Range { after: Some(after.to_owned()), until: until.map(str::to_owned) };
         assert_eq!(course.lanes.open().collect::<Vec<_>>(), [(1, range("g", Some("p"))), (2, range("p", None))]);
         assert_eq!((course.sums, course.begun.len(), course.lanes.is_through()), (2, 2, false));
         course.end(ended(2, Some("q"), true, &["q"]));
@@ -138,5 +137,15 @@ mod tests {
         assert!(course.lanes.is_through() && course.begun.is_empty());
         assert_eq!(course.lanes.ranges(), Range::between(&cuts));
         assert!(!Lanes::default().is_through(), "what nobody has cut is not through");
+    }
+
+    #[test]
+    fn what_was_not_cut_is_cut_the_second_time_at_keys_that_were_come_by() {
+        let mut lanes = Lanes::over(Cut { ranges: vec![Range::default()], worth: 2 });
+        for key in ["b", "d", "f", "h", "j"] {
+            lanes.reach(0, Some(key.to_owned()), key == "j");
+        }
+        assert!(lanes.is_through());
+        assert_eq!(lanes.ranges(), Range::between(&["d".to_owned(), "h".to_owned()]));
     }
 }

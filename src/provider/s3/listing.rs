@@ -16,6 +16,11 @@ const AHEAD: usize = 2;
 /// So many pages are counted before the work. Of a larger bucket it is said that there is more: the work itself lists all of it.
 pub const COUNTED_PAGES: usize = 200;
 
+/// On how many pages so many keys are at least; where that is not known there are more than were counted.
+pub fn pages(keys: Option<u64>) -> usize {
+    keys.and_then(|keys| usize::try_from(keys / 1000).ok()).unwrap_or(COUNTED_PAGES)
+}
+
 pub trait Listing: Send {
     type Page: Send;
 

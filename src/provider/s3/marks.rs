@@ -3,10 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Pages of a range at least: each of them lists a part of a page that is of no use.
-pub const PAGES: usize = 2;
 /// As many ranges, however large the bucket is.
-pub const MOST: usize = 16;
+const MOST: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Marks {
@@ -35,13 +33,12 @@ impl Range {
     }
 }
 
-impl Default for Marks {
-    fn default() -> Self {
-        Self { keys: Vec::new(), pages: 0, every: PAGES }
-    }
-}
-
 impl Marks {
+    /// So many pages in each range at least.
+    pub fn every(pages: usize) -> Self {
+        Self { keys: Vec::new(), pages: 0, every: pages }
+    }
+
     /// A page ended with that key.
     pub fn add(&mut self, key: &str) {
         self.pages += 1;
@@ -50,7 +47,7 @@ impl Marks {
         }
         self.keys.push(key.to_owned());
         if self.keys.len() == MOST {
-            self.every *= 2;
+            self.every = self.every.saturating_mul(2);
             let mut at = 0;
             self.keys.retain(|_| {
                 at += 1;
@@ -71,7 +68,7 @@ mod tests {
     #[test]
     fn ranges_hold_every_key_once_and_are_about_even() {
         for pages in [0_usize, 1, 2, 3, 31, 32, 33, 1000] {
-            let mut marks = Marks::default();
+            let mut marks = Marks::every(2);
             (0..pages).for_each(|page| marks.add(&format!("{page:04}")));
             let ranges = marks.ranges();
             let holding = |key: &str| {
