@@ -21,6 +21,7 @@ use crate::model::{Answer, Person, RunState};
 use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
 use crate::provider::clock::SystemClock;
+use crate::provider::process::JobFiles;
 use crate::provider::seal::Seal;
 use crate::runbook::Texts;
 use crate::runbook::template::Secrets;
@@ -71,8 +72,14 @@ pub fn execute(run: &RunDir, plan: &mut Plan, started: RunStarted, hands: Hands)
     let lease = Lease::take(&run.path).map_err(io_error("cannot take the run's lock"))?;
     let Some(_lease) = lease else { return Err(ExecuteError::Busy(plan.run.clone())) };
     let here = Event::ExecutorStarted { host: host(), pid: std::process::id(), who: hands.who.clone() };
-    let Opening { writer, state, mut first } =
-        opening::open(Folder::new(&run.path), plan, started, here, &SystemClock.now())?;
+    let Opening { writer, state, mut first } = opening::open(
+        Folder::new(&run.path),
+        plan,
+        started,
+        here,
+        &SystemClock.now(),
+        &JobFiles::handed_over(&run.work()),
+    )?;
     if hands.errand {
         first.retain(|event| !matches!(event, Event::RunUnpaused));
     }

@@ -27,6 +27,7 @@ pub mod driver;
 mod ending;
 pub mod errand;
 pub mod escalation;
+mod evidence;
 pub mod executor;
 pub mod frontier;
 pub mod group;

@@ -1,8 +1,11 @@
 //! Takes up a journal as a crash left it: reads it, keeps aside what is going to be dropped, begins the next segment.
 
+use std::path::PathBuf;
+
 use super::amend;
 use super::doubt::{self, Lost};
 use super::escalation;
+use super::evidence;
 use crate::journal::{Disk, JournalError, Recovered, Tail, Writer, reader, recover};
 use crate::model::RunState;
 use crate::model::record::{Event, RunStarted};
@@ -18,20 +21,27 @@ pub struct Opening<D: Disk> {
 }
 
 /// Adds to the plan what the run has worked out since. `started` is the first record of a run without a journal; `here` says who
-/// executes from now on.
+/// executes from now on. `handed_over` are the files of jobs that lie in the run's folder.
 pub fn open<D: Disk>(
     mut disk: D,
     plan: &mut Plan,
     started: RunStarted,
     here: Event,
     now: &Moment,
+    handed_over: &[(String, PathBuf)],
 ) -> Result<Opening<D>, JournalError> {
     let (mut state, doubt) = match recover(&disk) {
         Ok(recovered) => {
+            if Lost::behind(&recovered.tail).is_none() {
+                evidence::weigh(&recovered.state, &recovered.segment, handed_over)?;
+            }
             let doubt = keep_aside(&mut disk, &recovered)?;
             (recovered.state, doubt.zip(Lost::behind(&recovered.tail)))
         }
-        Err(JournalError::Missing) => (RunState::default(), None),
+        Err(JournalError::Missing) => {
+            evidence::weigh(&RunState::default(), "journal.000001", handed_over)?;
+            (RunState::default(), None)
+        }
         Err(error) => return Err(error),
     };
     plan.grow(&state);

@@ -60,3 +60,31 @@ fn a_journal_of_a_newer_release_is_refused() {
     assert!(status.stdout.contains("newer"), "{status:#?}");
     assert_eq!(fs::read_to_string(&newest).unwrap(), text.replace("RG1 ", "RG2 "));
 }
+
+/// Records were durable before what they allow was handed over: a journal that lacks them was cut, emptied or put back as it
+/// was. Nothing is done by it, whatever of it is left.
+#[test]
+fn a_journal_that_does_not_know_what_was_begun_is_refused() {
+    let book = "steps:\n  - { id: first, needs: [], run: echo first >> effects }\n  \
+                - { id: more, needs: [first], uses: manual.approval, with: { show: Go on. } }\n";
+    let damages: [fn(&[u8]) -> Option<Vec<u8>>; 3] =
+        [|_| None, |_| Some(Vec::new()), |whole| Some(whole[..900].to_vec())];
+    for damage in damages {
+        let place = Place::new(book);
+        place.run("--no-wait").ends(3);
+        let journal = place.run_dir().join("journal.000001");
+        let whole = fs::read(&journal).unwrap();
+        match damage(&whole) {
+            Some(left) => fs::write(&journal, left).unwrap(),
+            None => fs::remove_file(&journal).unwrap(),
+        }
+        let said = place.regrow("resume run1 --no-wait").ends(2);
+        assert!(said.stderr.contains("RG7005") && said.stderr.contains("`first` was begun"), "{said:#?}");
+        place.regrow("run book.yaml --yes --no-wait --run-id run1").ends(2);
+        assert_eq!(place.effects(), ["first"]);
+        // Put back from a copy it goes on.
+        fs::write(&journal, whole).unwrap();
+        place.regrow("resume run1 --no-wait").ends(3);
+        assert_eq!(place.effects(), ["first"]);
+    }
+}

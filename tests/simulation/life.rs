@@ -37,7 +37,7 @@ pub fn execute(machine: &Shared, plan: &Plan) -> Left {
         let here = Event::ExecutorStarted { host: "sim".into(), pid: 1, who: who() };
         let disk = SimDisk(machine.clone());
         let (mut plan, first) = (plan.clone(), started(plan));
-        let opened = opening::open(disk, &mut plan, first, here, &now)?;
+        let opened = opening::open(disk, &mut plan, first, here, &now, &[])?;
         let answers = machine.borrow().inbox.clone();
         machine.borrow_mut().outside.learn(&plan);
         let world = SimWorld { machine: machine.clone(), plan: plan.clone() };

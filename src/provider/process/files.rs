@@ -68,7 +68,7 @@ impl JobFiles {
 
     /// Logs of all attempts and phases of a step, oldest first.
     pub fn logs(work: &Path, step: &Address) -> Vec<PathBuf> {
-        let part = format!(".{}.", step.as_str().replace('/', "+"));
+        let part = format!(".{}.", Self::word(step));
         let Ok(entries) = fs::read_dir(work) else { return Vec::new() };
         let ours = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -79,6 +79,18 @@ impl JobFiles {
         let mut logs: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(ours).collect();
         logs.sort_by_key(|path| fs::metadata(path).and_then(|meta| meta.created()).ok());
         logs
+    }
+
+    /// The file of every job that was handed over, with its step as the name has it.
+    pub fn handed_over(work: &Path) -> Vec<(String, PathBuf)> {
+        let Ok(entries) = fs::read_dir(work) else { return Vec::new() };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        paths.filter_map(|path| Some((step_of(path.file_name()?.to_str()?)?, path))).collect()
+    }
+
+    /// The step as it stands in the names of its files.
+    pub fn word(step: &Address) -> String {
+        step.as_str().replace('/', "+")
     }
 
     pub fn read(&self) -> io::Result<Option<Written>> {
@@ -92,6 +104,18 @@ impl JobFiles {
             Err(error) => Err(error),
         }
     }
+}
+
+/// RUN.STEP.GENERATION.ATTEMPT[.PHASE].job; a key of a list may hold dots. None for what was done before an intent.
+fn step_of(name: &str) -> Option<String> {
+    let (_, name) = name.strip_suffix(".job")?.split_once('.')?;
+    let numbered = |name: &str| {
+        let (rest, attempt) = name.rsplit_once('.')?;
+        let (step, generation) = rest.rsplit_once('.')?;
+        let is_begun = attempt.parse::<u32>().ok()? > 0 && generation.parse::<u32>().is_ok();
+        is_begun.then(|| step.to_owned())
+    };
+    numbered(name).or_else(|| numbered(name.rsplit_once('.')?.0))
 }
 
 pub fn begun() -> &'static [u8] {

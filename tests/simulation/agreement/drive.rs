@@ -98,7 +98,7 @@ fn execute(
     machine.borrow_mut().ticks = 0;
     let disk = SimDisk(machine.clone());
     let (mut plan, first) = (plan.clone(), started(plan));
-    let opened = opening::open(disk, &mut plan, first, here, &now).map_err(|error| error.to_string())?;
+    let opened = opening::open(disk, &mut plan, first, here, &now, &[]).map_err(|error| error.to_string())?;
     side.borrow_mut().plan = plan.clone();
     let world = Scripted(side.clone());
     let mut driver =
