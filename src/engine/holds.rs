@@ -222,7 +222,7 @@ pub fn refuse_done(plan: &Plan, state: &RunState, node: usize) -> Result<(), Str
 
 fn refuse_while_used(plan: &Plan, state: &RunState, take: usize, hold: &str) -> Result<(), String> {
     let members = |node: usize| plan.graph.nodes[node].members.clone().into_iter().flatten().chain([node]);
-    let moving = |node: &usize| !plan.is_group(*node) && is_under_way(state.step(plan.address(*node)));
+    let moving = |node: &usize| !plan.is_group(*node) && is_under_way(state, state.step(plan.address(*node)));
     let used = under(plan, take).flat_map(members).chain([take]).find(moving);
     used.map_or(Ok(()), |node| {
         let step = plan.address(node);
@@ -237,11 +237,11 @@ pub fn to_release_again(plan: &Plan, state: &RunState, take: usize) -> Option<Ev
     state.status(release).is_settled().then(|| reopened(state, release, 1))
 }
 
-fn is_under_way(step: &StepState) -> bool {
+fn is_under_way(state: &RunState, step: &StepState) -> bool {
     match step.status {
         Status::Verifying => true,
-        // Somebody does it, or is asked between two phases of it.
-        Status::Waiting => step.intent.is_some(),
+        // Somebody does it, or is asked between two phases of it. Behind the end nobody is.
+        Status::Waiting => step.intent.is_some() && state.ended.is_none(),
         status => status.is_in_flight(),
     }
 }

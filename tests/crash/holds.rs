@@ -331,3 +331,31 @@ fn a_run_that_is_taken_back_releases_its_holds_behind_the_steps() {
     let all = "take outer\ntake inner\ndo x\ndo y\ndo 1\nundo y\nrelease inner\nrelease outer\n";
     assert_eq!(place.read("effects"), all);
 }
+
+/// Behind the end nobody works under a hold any more, whatever was asked there.
+#[test]
+fn a_hold_that_stays_at_an_abort_is_released_though_a_task_under_it_was_open() {
+    let place = Place::new("steps: []");
+    place.write(
+        "book.yaml",
+        r#"version: 1
+name: kept
+severity: partial
+holds:
+  page:
+    read: { uses: run, with: { script: "true", effect: read } }
+    take: { uses: run, with: { script: "echo take >> effects" } }
+    release: { uses: run, with: { script: "echo release >> effects" } }
+    on_abort: keep
+steps:
+  - { id: ask, needs: [], under: [page], uses: manual.task, with: { instructions: Look } }
+"#,
+    );
+    place.run("--no-wait").ends(3);
+    place.regrow("release page --because early").ends(2);
+    place.regrow("abort --because enough").ends(0);
+    assert_eq!(hold(&place, "page")["state"], "kept");
+    place.regrow("release page --because over --run run1").ends(0);
+    assert_eq!(place.read("effects"), "take\nrelease\n");
+    assert_eq!(hold(&place, "page")["state"], "released");
+}
