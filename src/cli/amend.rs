@@ -16,8 +16,8 @@ use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, recover};
 use crate::kinds;
 use crate::model::{Address, Amendment, RunState};
-use crate::plan::Plan;
 use crate::plan::saved::SavedPlan;
+use crate::plan::{self, Binding, Plan};
 use crate::runbook::difference::{self, Change, Difference, StepChange};
 use crate::runbook::{self, Loaded, params};
 use crate::view::Commands;
@@ -31,7 +31,7 @@ pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), 
     let outage = run::outage_began(&args.going, Timestamp::now())?.filter(|began| saved.outage_began != Some(*began));
     let same = saved.edited(dir).is_empty();
     match &args.accept {
-        Some(digest) if same && !names(digest, &saved.source_digest) => {
+        Some(digest) if same && !is_meant(context, &saved, &saved_text(context, dir, &saved)?, digest)? => {
             let message = format!("`{}` has the digest {}", saved.runbook.display(), short(&saved.source_digest));
             return Err(Failure::usage(EDITED, format!("{message}, not {digest}")));
         }
@@ -43,6 +43,26 @@ pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), 
         Some(_) => change(context, dir, args, Edit { accepted: None, outage }),
         None => Ok(()),
     }
+}
+
+/// The text as the run has it.
+fn saved_text(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Result<Loaded, Failure> {
+    saved.load(dir).map_err(|problems| check::refused(context, &saved.runbook_copy(dir), &problems))
+}
+
+/// Whether it is the digest of that text, or the one by which `plan` names the run of it with these parameters.
+fn is_meant(context: &Context, saved: &SavedPlan, loaded: &Loaded, said: &str) -> Result<bool, Failure> {
+    let text = loaded.texts.digest();
+    Ok(names(said, &text) || names(said, &plan::digest(&text, &binding(context, saved, loaded)?)))
+}
+
+/// What the run took, and the defaults of parameters that it did not know.
+fn binding(context: &Context, saved: &SavedPlan, loaded: &Loaded) -> Result<Binding, Failure> {
+    let mut binding = saved.binding();
+    for (name, value) in new_params(context, saved, loaded)? {
+        binding.params.insert(name, value);
+    }
+    Ok(binding)
 }
 
 fn names(said: &str, digest: &str) -> bool {
@@ -103,8 +123,11 @@ fn accept(
     digest: &str,
     outage: Option<Timestamp>,
 ) -> Result<(), Failure> {
-    let now = runbook::load(&saved.runbook).map(|loaded| loaded.texts.digest()).unwrap_or_default();
-    if !names(digest, &now) {
+    let is_meant = match runbook::load(&saved.runbook) {
+        Ok(now) => is_meant(context, saved, &now, digest)?,
+        Err(_) => false,
+    };
+    if !is_meant {
         let mut failure = edited(context, dir, saved);
         failure.message = format!("`{}` is not the text with the digest {digest}", saved.runbook.display());
         return Err(failure);
@@ -125,21 +148,20 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     let saved = SavedPlan::read(dir)?;
     let loaded = match edit.accepted {
         Some(_) => check::load(context, &saved.runbook)?,
-        None => saved.load(dir).map_err(|problems| check::refused(context, &saved.runbook, &problems))?,
+        None => saved_text(context, dir, &saved)?,
     };
     let texts = loaded.texts.clone();
-    if edit.accepted.is_some_and(|digest| !names(digest, &texts.digest())) {
+    if let Some(digest) = edit.accepted
+        && !is_meant(context, &saved, &loaded, digest)?
+    {
         return Err(edited(context, dir, &saved));
     }
     let difference = difference_of(context, dir, &saved, &loaded)?;
     let (state, steps) = refuse_what_is_begun(context, dir, &difference)?;
-    let mut binding = saved.binding();
+    let mut binding = binding(context, &saved, &loaded)?;
     // A list that no item was taken from is read again.
     binding.items.retain(|step, _| state.step(step).opened);
     binding.outage_began = edit.outage.or(saved.outage_began);
-    for (name, value) in new_params(context, &saved, &loaded)? {
-        binding.params.insert(name, value);
-    }
     let mut plan = Plan::bind(loaded.runbook, &texts.digest(), binding, kinds::find)?;
     let who = person(args.going.name.as_deref());
     plan.amendment = Some(amendment(&plan, who, steps));

@@ -201,8 +201,8 @@ pub enum AnswerCommand {
     },
     /// Take away what a run made for a while, also after its end
     Cleanup {
-        /// Not needed if exactly one is unfinished
-        run: Option<String>,
+        #[command(flatten)]
+        run: WhichRun,
         /// Who you are [default: $SUDO_USER, else the login]
         #[arg(long = "as", value_name = "NAME", value_parser = one_line)]
         name: Option<String>,
@@ -291,9 +291,26 @@ pub enum OnFailureArg {
     Abort,
 }
 
+/// Named as by commands that look, or as by those that answer.
+#[derive(Debug, Args)]
+pub struct WhichRun {
+    /// Not needed if exactly one is unfinished
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+    #[arg(long = "run", value_name = "RUN", conflicts_with = "run", hide = true)]
+    named: Option<String>,
+}
+
+impl WhichRun {
+    pub fn name(&self) -> Option<&str> {
+        self.run.as_deref().or(self.named.as_deref())
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
-    pub run: Option<String>,
+    #[command(flatten)]
+    pub run: WhichRun,
     /// How many steps at once [default: as the run was started]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub concurrency: Option<u16>,

@@ -329,7 +329,7 @@ fn find_kinds(
 }
 
 /// Stands for everything that decides what a run does: changed, the run may not simply go on (G13).
-fn digest(source: &str, binding: &Binding) -> String {
+pub fn digest(source: &str, binding: &Binding) -> String {
     let skipped: Vec<&str> = binding.skipped.iter().map(Address::as_str).collect();
     let mut bound = serde_json::json!([source, binding.mode, binding.params, skipped, binding.outage_began]);
     if let (true, Some(bound)) = (binding.keep, bound.as_array_mut()) {

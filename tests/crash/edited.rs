@@ -74,6 +74,17 @@ fn what_has_not_begun_goes_on_by_the_edited_runbook() {
     place.regrow(&format!("resume run1 --accept {digest}")).ends(0);
 }
 
+/// `plan` and the report name a run by a digest that stands for its parameters, too.
+#[test]
+fn the_digest_that_a_plan_shows_is_taken_as_well() {
+    let (place, _) = edited();
+    let planned: serde_json::Value =
+        serde_json::from_str(&place.regrow("plan book.yaml --json").ends(0).stdout).unwrap();
+    let digest = planned["digest"].as_str().unwrap();
+    place.regrow(&format!("resume --run run1 --no-wait --accept {digest}")).ends(3);
+    place.regrow(&format!("resume run1 --no-wait --accept {}", &digest[..12])).ends(3);
+}
+
 #[test]
 fn a_step_that_was_started_stays_what_it_was() {
     let (place, _) = edited();
