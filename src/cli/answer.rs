@@ -1,5 +1,6 @@
 //! What a person says to a run from another process: into its inbox, and the verdict back.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use crate::model::run::Judged;
 use crate::model::time::Clock;
 use crate::model::{Address, Answer, Person, RunState, Status, Verb};
 use crate::provider::clock::SystemClock;
+use crate::runbook::catalog::{OutputType, Shape};
 use crate::runbook::codes;
 use crate::runbook::params::url_with_password;
 use crate::view::{Commands, RunView, StepView, words};
@@ -50,7 +52,9 @@ pub fn answer(context: &Context, command: Command) -> Result<u8, Failure> {
             let context = sealed::with_given(context, &secret_outputs)?;
             take_back(&context, step.as_deref(), yes, answer)
         }
-        Command::Cleanup { run, name } => say(context, Verb::Cleanup, AnswerArgs { run, because: None, name }),
+        Command::Cleanup { run, name } => {
+            say(context, Verb::Cleanup, AnswerArgs { run: run.name().map(str::to_owned), because: None, name })
+        }
         Command::Note { text, answer } => say(context, Verb::Note { text }, answer),
     }
 }
@@ -64,21 +68,48 @@ fn done(context: &Context, args: DoneArgs) -> Result<u8, Failure> {
         Some(file) => read_outputs(file)?,
         None => Map::new(),
     };
+    let step = address(&args.step)?;
+    let dir = context.run_to_change(args.answer.run.as_deref())?;
+    let types = if args.outputs.is_empty() { BTreeMap::new() } else { types(context, &dir, &step)? };
     for output in &args.outputs {
         let (name, value) = output.split_once('=').ok_or_else(|| {
             Failure::usage(ARGUMENT, format!("`--output {output}` has no value")).hint("write --output NAME=VALUE")
         })?;
-        // JSON where it is JSON, so that numbers and lists need no other option; text otherwise.
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_string()));
-        outputs.insert(name.to_string(), value);
+        refuse_placeholder(name, value)?;
+        outputs.insert(name.to_string(), read(value, types.get(name).copied()));
     }
-    let step = address(&args.step)?;
-    let dir = context.run_to_change(args.answer.run.as_deref())?;
     sealed::refuse_in_clear(context, &dir, &step, &outputs)?;
     if !args.secret_outputs.is_empty() {
         outputs.extend(sealed::outputs(context, &dir, &step, &args.secret_outputs)?);
     }
     say(context, Verb::Done { step, outputs, unverified: args.unverified }, args.answer)
+}
+
+/// What the outputs of a step are, as far as that is known.
+fn types(context: &Context, dir: &RunDir, step: &Address) -> Result<BTreeMap<String, OutputType>, Failure> {
+    let plan = resume::grown(context, dir, &recover(&Folder::new(&dir.path))?.state)?;
+    Ok(match plan.find(step).map(|node| plan.puts_out(node)) {
+        Some(Shape::Closed(types)) => types,
+        _ => BTreeMap::new(),
+    })
+}
+
+/// Text where text is wanted, also of digits alone; else JSON where it is JSON, so that numbers and lists need no other option.
+fn read(value: &str, wanted: Option<OutputType>) -> Value {
+    let text = || Value::String(value.to_owned());
+    match serde_json::from_str(value) {
+        Ok(read) if wanted.is_none_or(|wanted| wanted.takes(&read) || !wanted.takes(&text())) => read,
+        _ => text(),
+    }
+}
+
+/// A command that was pasted before it was filled in: later steps would go on with the placeholder.
+fn refuse_placeholder(name: &str, value: &str) -> Result<(), Failure> {
+    match value {
+        "VALUE" => Err(Failure::usage(ARGUMENT, format!("`VALUE` stands for what `{name}` is; nothing was recorded"))
+            .hint(format!("write `--output {name}=` and what later steps are to go on with"))),
+        _ => Ok(()),
+    }
 }
 
 fn read_outputs(file: &Path) -> Result<Map<String, Value>, Failure> {
@@ -244,7 +275,7 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
     } else {
         let head = state.head.get(..12).unwrap_or(&state.head);
         let step = answer.verb.step().map(|step| format!(" {step}")).unwrap_or_default();
-        talk(format_args!("accepted: {}{step} (journal head {head})", answer.verb.word()));
+        talk(format_args!("accepted: {}{step}, run {} (journal head {head})", answer.verb.word(), dir.id()));
     }
     Ok(exit::DONE)
 }
@@ -270,13 +301,15 @@ fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Fai
         answers::judge(&plan, &answers::foresee(&plan, &state, &recorded), &answer).map_err(|refusal| {
             let counted = format!("counted with answers that are recorded and take effect at `{resume}`");
             let failure = Failure::from(refusal);
-            if recorded.is_empty() || failure.hint.is_some() { failure } else { failure.hint(counted) }
+            let is_about_it = |other: &Answer| other.verb.step().is_none_or(|step| answer.verb.step() == Some(step));
+            let counts = recorded.iter().any(is_about_it);
+            if !counts || failure.hint.is_some() { failure } else { failure.hint(counted) }
         })?;
     }
     deliver(dir, &answer)?;
     if context.json {
         print_json_line(&serde_json::json!({"recorded": true, "verb": answer.verb.word(), "takes_effect_at": resume}))?;
     }
-    talk(format_args!("recorded; takes effect at `{resume}`"));
+    talk(format_args!("recorded; takes effect at resume: {resume}"));
     Ok(exit::DONE)
 }

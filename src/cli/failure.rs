@@ -49,6 +49,9 @@ pub const NEVER_DRILLED: &str = "RG8015";
 /// Something temporary should be gone.
 pub const OVERDUE: &str = "RG8016";
 
+/// There is no room left for the journal.
+pub const FULL: &str = "RG7002";
+
 /// Why a command did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -171,7 +174,7 @@ fn indented(text: &str, line: &str) -> String {
 fn journal_code(error: &JournalError) -> &'static str {
     match error {
         JournalError::Lost { .. } => "RG7001",
-        JournalError::Full { .. } => "RG7002",
+        JournalError::Full { .. } => FULL,
         JournalError::Io { .. } => "RG7003",
         JournalError::Newer { .. } => "RG7004",
         JournalError::Damaged { .. } => "RG7005",

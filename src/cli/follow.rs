@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::context::Context;
+use super::failure::FULL;
 use super::{Failure, exit, looking, status};
 use crate::engine::Halt;
 use crate::engine::world::{Audience, Compose};
@@ -102,6 +103,12 @@ pub fn write_reports(dir: &RunDir) -> Result<(), Failure> {
 
 /// The last words of an executor: how things stand, and what to do next.
 pub fn farewell(context: &Context, dir: &RunDir, halt: Halt) {
+    if halt == Halt::Full {
+        let resume = Commands::new(dir.id()).at(context.said_state()).resume();
+        Failure::new(exit::STOPPED, FULL, format!("no room left for the journal in `{}`", dir.path.display()))
+            .hint(format!("nothing more was begun; make room, then {resume}"))
+            .print(context.json);
+    }
     last_words(context, dir, halt == Halt::Ended);
     if halt == Halt::Detached && !context.json {
         left_going(&looking::view_of(context, dir));
@@ -156,10 +163,18 @@ pub fn ended(context: &Context, dir: &RunDir) -> u8 {
     code(dir)
 }
 
+/// An executor that is going to wait says for whom, where no screen shows it.
+pub fn first_words(context: &Context, dir: &RunDir) {
+    if context.json || context.quiet || io::stderr().is_terminal() {
+        return;
+    }
+    in_the_way(&looking::view_of(context, dir));
+}
+
 /// A log is told what people have to deal with: it may have been said by an executor long gone.
 fn in_the_way(view: &RunView) {
     let now = words::stamp_word(Timestamp::now());
-    for todo in view.todos() {
+    for todo in view.todos().into_iter().filter(|todo| view.recorded_of(todo.step).is_empty()) {
         let question = status::question(view, todo.step);
         looking::talk(format_args!("{now} in the way: `{}` {question}", todo.step.address));
         for way in todo.ways {

@@ -20,7 +20,7 @@ use crate::runbook::holds::{Part, id};
 
 pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     context.writing()?;
-    let dir = context.run_to_change(args.run.as_deref())?;
+    let dir = context.run_to_change(args.run.name())?;
     let context = &sealed::with_given(context, &args.secret_outputs)?;
     amend::settle(context, &dir, &args)?;
     answer::lift_pause(context, &dir, &person(args.going.name.as_deref()))?;
@@ -43,6 +43,9 @@ pub fn resume_dir(context: &Context, dir: &RunDir, going: &Going, concurrency: O
     let secrets = run::open_secrets(&plan)?;
     let who = person(going.name.as_deref());
     let started = run::started(&plan, &who, None);
+    if !going.no_wait {
+        follow::first_words(context, dir);
+    }
     run::execute(context, dir, plan, started, Engaged { who, secrets, no_wait: going.no_wait })
 }
 

@@ -16,7 +16,7 @@ use super::{Failure, answer, check, exit, follow, sealed, start_question};
 use crate::engine::Halt;
 use crate::engine::errand::is_errand;
 use crate::engine::executor::{self, ExecuteError, Hands};
-use crate::journal::store::RunDir;
+use crate::journal::store::{RunDir, Store};
 use crate::journal::{Folder, recover};
 use crate::kinds;
 use crate::model::record::{Mode, OnFailure, RunStarted};
@@ -60,6 +60,7 @@ pub fn begin(context: &Context, args: RunArgs, mode: Mode, keep: bool) -> Result
         return Err(Failure::usage(codes::TOO_FEW_PEOPLE, short)
             .hint(format!("let somebody else start it, with `--as NAME`; it would be started by {}", who.name)));
     }
+    start_question::tell_of_unfinished(context, &store, &plan);
     start_question::ask(context, &plan, &args, &changes)?;
     let started = started(&plan, &who, args.choices.because.as_deref());
     let dir = executor::create(&store, &plan, &saved, &texts)?;
@@ -122,6 +123,9 @@ pub fn execute_with(
             Err(ExecuteError::Busy(_)) if !engaged.no_wait => {
                 // Somebody was quicker; what was said here still counts.
                 given.iter().try_for_each(|answer| answer::deliver(dir, answer))?;
+                if !context.json && !context.quiet {
+                    talk(format_args!("another process executes run `{}`; what it does is shown here", dir.id()));
+                }
                 return follow::follow(context, dir);
             }
             Err(error) => return Err(error.into()),
@@ -181,7 +185,7 @@ fn again(context: &Context, args: &RunArgs, dir: &RunDir, saved: &SavedPlan) -> 
     super::resume::resume_dir(context, dir, &args.going, None)
 }
 
-fn fresh_id(store: &crate::journal::store::Store) -> RunId {
+fn fresh_id(store: &Store) -> RunId {
     loop {
         let id = RunId::random();
         if !store.exists(&id) {
@@ -361,7 +365,7 @@ fn announce(context: &Context, dir: &RunDir, plan: &Plan) {
     let word = if plan.is_drill() { "drill" } else { "run" };
     talk(format_args!("{word} {} · {} · state in {}", plan.run, plan.runbook.name, dir.path.display()));
     if !context.quiet && !std::io::stderr().is_terminal() {
-        talk(format_args!("after a crash: regrow resume {}", plan.run));
+        talk(format_args!("after a crash: {}", Commands::new(dir.id()).at(context.said_state()).resume()));
     }
 }
 

@@ -6,15 +6,16 @@ use jiff::Timestamp;
 use super::args::{Choices, RunArgs};
 use super::context::Context;
 use super::failure::NOT_MEANT;
-use super::looking::tell;
+use super::looking::{talk, tell};
 use super::{Failure, run};
+use crate::journal::store::Store;
 use crate::model::record::Mode;
 use crate::plan::Plan;
 use crate::plan::staffing::Staffing;
 use crate::runbook::Loaded;
 use crate::runbook::params::{self, ParamFile};
-use crate::view::clean;
 use crate::view::page::Page;
+use crate::view::{Commands, clean, history};
 
 /// Asks for parameters that were not given, where somebody sits, and prints the command line that needs no questions.
 pub fn ask_for_missing(
@@ -52,6 +53,19 @@ pub fn ask_for_missing(
         tell(page);
     }
     Ok(())
+}
+
+/// A second run of one runbook works on the same things as the first.
+pub fn tell_of_unfinished(context: &Context, store: &Store, plan: &Plan) {
+    if context.quiet || context.json || plan.is_drill() {
+        return;
+    }
+    for run in history::unfinished(store, &plan.runbook.name) {
+        let resume = Commands::new(run.clone()).at(context.said_state()).resume();
+        talk(format_args!(
+            "run `{run}` of this runbook has not ended, and this is another one; to go on with that: {resume}"
+        ));
+    }
 }
 
 /// Reads back what is going to happen and wants the runbook's name typed. Without a terminal `--yes` says it.

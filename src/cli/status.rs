@@ -253,8 +253,11 @@ fn next(view: &RunView, paint: Paint, out: &mut Page) {
         _ if (view.is_abandoned() || view.state.paused) && view.is_whole => view.commands.resume(),
         _ => return,
     };
+    // Going on alone would come to the same question.
+    let wants_answer = !view.status.is_final() && !view.todos().is_empty() && view.recorded.is_empty();
+    let first = if wants_answer { "an answer from above, then " } else { "" };
     out.gap();
-    out.command(format_args!("{} {command}", paint.bold("next:")));
+    out.command(format_args!("{} {first}{command}", paint.bold("next:")));
 }
 
 #[cfg(test)]
@@ -296,7 +299,7 @@ head      {head} at record 7
 made by this run and still there
   postgres cluster /var/lib/regrow/7qk2 (by `copy`, kept until 2026-11-25 10:00:00Z)
 
-next: regrow resume 7qk2
+next: an answer from above, then regrow resume 7qk2
 "
         );
         assert_eq!(page(&run), expected);

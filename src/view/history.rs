@@ -1,25 +1,36 @@
-//! What steps took in earlier runs of a runbook.
+//! Earlier runs of a runbook: what their steps took, and which of them are not over.
 
 use std::collections::BTreeMap;
 
 use super::read;
 use crate::journal::store::Store;
 use crate::model::record::Mode;
-use crate::model::{Address, RunState, Status};
+use crate::model::{Address, RunId, RunState, Status};
 
 /// So many runs are asked, the newest ones that fit, among so many.
 const ASKED: usize = 3;
 const AMONG: usize = 20;
 
+/// Real runs of that name that have not ended, the newest first.
+pub fn unfinished(store: &Store, runbook: &str) -> Vec<RunId> {
+    let runs = store.list().unwrap_or_default().into_iter().take(AMONG);
+    let is_open = |id: &RunId| {
+        let state = read::fold(&store.run(id).path).state;
+        state.ended.is_none() && is_of(&state, runbook)
+    };
+    runs.filter(is_open).collect()
+}
+
+fn is_of(state: &RunState, runbook: &str) -> bool {
+    state.started().is_some_and(|started| started.runbook == runbook && started.mode == Mode::Real)
+}
+
 /// The median of what each step took, in seconds, over the newest real runs of that name. What cannot be read counts as none.
 pub fn seconds(store: &Store, runbook: &str) -> BTreeMap<Address, u64> {
     let runs = store.list().unwrap_or_default().into_iter().take(AMONG);
     let states = runs.map(|id| read::fold(&store.run(&id).path).state);
-    let fits = |state: &RunState| {
-        state.started().is_some_and(|started| started.runbook == runbook && started.mode == Mode::Real)
-    };
     let mut taken: BTreeMap<Address, Vec<u64>> = BTreeMap::new();
-    for state in states.filter(fits).take(ASKED) {
+    for state in states.filter(|state| is_of(state, runbook)).take(ASKED) {
         for (address, seconds) in steps(&state) {
             taken.entry(address.clone()).or_default().push(seconds);
         }

@@ -277,7 +277,7 @@ fn without_an_executor_an_answer_is_checked_and_waits_for_resume() {
     place.regrow("retry nothing-of-that-name").ends(2);
     place.write("repaired", "");
     let said = place.regrow("retry fails").ends(0);
-    assert!(said.stderr.contains("recorded; takes effect at `regrow resume run1`"), "{said:#?}");
+    assert!(said.stderr.contains("recorded; takes effect at resume: regrow resume run1"), "{said:#?}");
     assert_eq!(place.effects(), ["fails"]);
     place.regrow("resume --no-wait").ends(0);
     assert_eq!(place.effects(), ["after", "fails", "fails"]);
@@ -368,4 +368,29 @@ fn a_name_is_one_line_of_text() {
         place.argv(&["note", "hi", "--as", name]).ends(2);
     }
     assert!(!place.regrow("status run1").ends(0).stdout.contains("recorded"));
+}
+
+/// Whoever goes on with a run that waits for people is told at once for what, also where no screen shows it; and whoever starts
+/// another one is told of the first.
+#[test]
+fn an_executor_that_waits_says_for_whom_and_a_second_run_names_the_first() {
+    let place = Place::new("steps:\n  - { id: ask, needs: [], uses: manual.task, with: { instructions: Look } }\n");
+    place.run("--no-wait").ends(3);
+    let run = place.start("resume run1");
+    place.until("it is executed", |place| place.status()["executor"]["alive"] == true);
+    run.signal(Signal::KILL);
+    let said = run.end();
+    assert!(said.stderr.contains("in the way: `ask`") && said.stderr.contains("regrow done ask"), "{said:#?}");
+    let second = place.regrow("run book.yaml --yes --no-wait --run-id run2").ends(3);
+    assert!(second.stderr.contains("run `run1` of this runbook has not ended"), "{second:#?}");
+    let drill = place.regrow("drill book.yaml --yes --no-wait --run-id run3");
+    assert!(!drill.stderr.contains("has not ended"), "{drill:#?}");
+    // An answer comes before going on.
+    let next = |text: &str| text.lines().find(|line| line.starts_with("next:")).map(str::to_owned).unwrap();
+    let status = place.regrow("status run1").ends(0).stdout;
+    assert_eq!(next(&status), "next: an answer from above, then regrow resume run1", "{status}");
+    let answer = place.regrow("done ask --because seen --run run1").ends(0);
+    assert!(answer.stderr.contains("resume run1"), "{answer:#?}");
+    let status = place.regrow("status run1").ends(0).stdout;
+    assert_eq!(next(&status), "next: regrow resume run1", "{status}");
 }

@@ -202,6 +202,8 @@ fn fail_at(name: &str, error: &str, k: usize, wanted: i32) -> bool {
         return false;
     }
     assert_eq!(said.code, Some(wanted), "{what}: {said:#?}");
+    // Nobody should have to guess why it ended.
+    assert!(error != "ENOSPC" || said.stderr.contains("no room"), "{what}: {said:#?}");
     let begun = handed_over(&place);
     let (durable, newest) = marks_or_none(&place);
     let durable = if name == "fdatasync" { durable } else { newest };

@@ -63,7 +63,7 @@ fn answers_to_a_dead_executor_count_once_another_one_comes() {
         "note on-it",
     ] {
         let said = place.regrow(line).ends(0);
-        assert!(said.stderr.contains("recorded; takes effect at `regrow resume run1`"), "{line}: {said:#?}");
+        assert!(said.stderr.contains("recorded; takes effect at resume: regrow resume run1"), "{line}: {said:#?}");
     }
     assert_eq!(place.effects(), ["run1.gone.1"]);
     place.regrow("resume --no-wait").ends(1);
