@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::objects::{Lost, client, is_back, lost, server};
+use super::objects::{Lost, client, is_back, lost, lost_at, server};
 use super::objects_proxy::{Fate, Proxy};
 
 /// Everything goes through a proxy from now on.
@@ -128,4 +128,35 @@ fn what_is_not_done_is_found_in_whatever_range_of_the_listing_it_lies() {
     let fault = lost.place.step("objects")["fault"].clone();
     assert_eq!(fault["code"], "RG2912", "{fault:#}");
     assert_eq!(fault["causes"].as_array().map(Vec::len), Some(5), "{fault:#}");
+}
+
+/// A copy that never reached the server, and somebody else writes as many bytes meanwhile: that is not the copy, whatever was
+/// begun. Nor where what came back was uploaded in parts, so that its ETag is none of its content.
+#[test]
+fn what_somebody_else_wrote_meanwhile_is_not_taken_for_the_copy() {
+    let only_in_parts = |bucket: &str| drop(client("parts", bucket, &["film"]));
+    let lost = lost_at(&server().endpoint(), 4, "", only_in_parts);
+    client("parts", &lost.bucket, &["film", "bad"]);
+    static GONE: AtomicBool = AtomicBool::new(true);
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let _proxy = through(&lost, move |head, _| {
+        let writes = is_copy(head) || head.contains("uploads");
+        if writes && GONE.load(Ordering::SeqCst) {
+            count.fetch_add(1, Ordering::SeqCst);
+            return Fate::Gone;
+        }
+        Fate::Passes
+    });
+    let run = lost.place.start_run("--no-wait");
+    lost.place.until("a copy was sent", |_| asked.load(Ordering::SeqCst) > 2);
+    run.cut_power();
+    client("parts", &lost.bucket, &["film", "BAD"]);
+    GONE.store(false, Ordering::SeqCst);
+    lost.place.regrow("resume run1 --no-wait").ends(0);
+    is_back(&lost);
+    // Once more: its ETag tells that it is as it was.
+    let versions = client("versions", &lost.bucket, &[]);
+    lost.place.regrow("run book.yaml --yes --run-id run2 --no-wait").ends(0);
+    assert_eq!(client("versions", &lost.bucket, &[]), versions);
 }

@@ -1,22 +1,21 @@
 //! Makes the copies, each on its own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-
-use jiff::Timestamp;
 
 use super::pairs::Pair;
 use super::progress::Begun;
 use crate::kind::WorkCx;
 use crate::model::{Fault, Pulse};
-use crate::provider::s3::{Bucket, By, Job, LARGEST_COPY, Origin, PART, Refused, Writer, cut, settle};
+use crate::provider::s3::{Bucket, By, Etags, Job, LARGEST_COPY, Origin, OwnEtags, PART, Refused, Writer, cut, settle};
 
 /// Where from, where to, and through whom.
+#[derive(Clone, Copy)]
 pub struct Way<'a> {
     pub source: &'a Bucket,
     pub target: &'a Writer,
     pub target_prefix: &'a str,
     pub by: By,
+    pub overwrite: bool,
 }
 
 /// What all copies share.
@@ -25,34 +24,28 @@ pub struct Copies<'a> {
     cx: &'a WorkCx,
     /// How many keys there are, where all were counted.
     total: Option<u64>,
-    since: Mutex<Option<Timestamp>>,
+    etags: Etags,
     keys: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl<'a> Copies<'a> {
-    pub fn new(cx: &'a WorkCx, way: Way<'a>, total: Option<u64>, since: Option<Timestamp>) -> Self {
+    pub fn new(cx: &'a WorkCx, way: Way<'a>, total: Option<u64>, etags: OwnEtags) -> Self {
         let (keys, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { way, cx, total, since: Mutex::new(since), keys, bytes }
+        Self { way, cx, total, etags: Etags::new(etags), keys, bytes }
     }
 
-    pub fn job(&'a self, pair: Pair, begun: Begun) -> Job<'a> {
+    /// `has_moved`: something else stands there than when an earlier process began, perhaps its copy.
+    pub fn job(&'a self, pair: Pair, begun: Begun, has_moved: bool) -> Job<'a> {
         Box::pin(async move {
             let key = format!("{}{}", self.way.target_prefix, pair.name);
-            let copied = self.copy(&key, &pair, &begun).await;
+            let copied = self.copy(&key, &pair, &begun, has_moved).await;
             settle(1, copied.err().map(|fault| (key, fault)).into_iter().collect::<Refused>())
         })
     }
 
-    /// See [`super::progress::Progress::since`].
-    pub fn since(&self) -> Option<Timestamp> {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A copy with an ETag of the target's own making was written then.
-    pub fn wrote_its_own(&self, time: Option<Timestamp>) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = since.iter().copied().chain(time).min();
+    pub fn etags(&self) -> OwnEtags {
+        self.etags.known()
     }
 
     /// So many keys are done.
@@ -70,19 +63,17 @@ impl<'a> Copies<'a> {
         self.cx.pulse(Pulse { done, total, unit: "keys".to_owned(), doing });
     }
 
-    async fn copy(&self, key: &str, pair: &Pair, begun: &Begun) -> Result<(), Fault> {
-        let target = self.way.target;
-        let is_first = self.since().is_none();
-        let (mut sent, counted) = (false, &AtomicU64::new(0));
+    async fn copy(&self, key: &str, pair: &Pair, begun: &Begun, has_moved: bool) -> Result<(), Fault> {
+        let (target, source) = (self.way.target, &pair.source.content);
+        let (mut sent, counted) = (has_moved, &AtomicU64::new(0));
         let etag = target.flow().again(|| {
             let again = std::mem::replace(&mut sent, true);
             async move {
                 // Its answer may have been lost, and a second copy would be a second version.
                 if again {
                     self.bytes.fetch_sub(counted.swap(0, Ordering::Relaxed), Ordering::Relaxed);
-                    let now = target.current(key).await?.map(|now| now.content);
-                    if let Some(now) = now.filter(|now| begun.is_made(&now.etag, now.size)) {
-                        return Ok(now.etag);
+                    if let Some(etag) = self.made(key, pair, begun).await? {
+                        return Ok(etag);
                     }
                 }
                 self.make(key, pair, counted).await
@@ -90,10 +81,29 @@ impl<'a> Copies<'a> {
         });
         let etag = etag.await?;
         self.bytes.fetch_add(begun.size - counted.load(Ordering::Relaxed), Ordering::Relaxed);
-        if is_first && etag != pair.source.content.etag {
-            self.wrote_its_own(target.current(key).await?.and_then(|now| now.time));
+        if etag != source.etag && self.etags.is_news(source) {
+            self.etags.learn(source, target.current(key).await?.and_then(|now| now.time));
         }
         Ok(())
+    }
+
+    /// The ETag of what is there by now, where that is the copy. Where ETags say nothing both are read: somebody else may have
+    /// written as much. What is not the copy stays, unless it may be overwritten.
+    async fn made(&self, key: &str, pair: &Pair, begun: &Begun) -> Result<Option<String>, Fault> {
+        let Way { source, target, overwrite, .. } = self.way;
+        let Some(now) = target.current(key).await? else { return Ok(None) };
+        if begun.is_made(&now.content.etag, now.content.size) {
+            let id = Some(now.id.as_str()).filter(|id| *id != "null");
+            let there = Origin { bucket: target, key, id, content: &now.content };
+            let from = Origin { bucket: source, key: &pair.source.key, id: None, content: &pair.source.content };
+            if now.content.etag == pair.source.content.etag || from.holds_what(&there).await? {
+                return Ok(Some(now.content.etag));
+            }
+        }
+        match overwrite || begun.stands(&now.content.etag) {
+            true => Ok(None),
+            false => Err(Fault::new("RG2913", "something else was written there meanwhile; it stays")),
+        }
     }
 
     /// In the parts of its source, where it has some: then its ETag tells that it is the same.

@@ -11,7 +11,7 @@ use super::params::{Params, apart, nothing_overwritten, said};
 use super::progress::Progress;
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, By, Flow, Listing, Range, Versioning, own, progress};
+use crate::provider::s3::{Bucket, By, Flow, Listing, OwnEtags, Range, Versioning, own, progress};
 
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
@@ -40,7 +40,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     // What is not there yet holds nothing.
     let there = if is_made { target.is_made(cx, &op.id).await?.then_some(&target) } else { Some(&target) };
     // An earlier attempt may have written there.
-    let since = progress::read::<Progress, _, _>(cx, op)?.since;
+    let etags = progress::read::<Progress, _, _>(cx, op)?.etags;
     let from = Side { bucket: Some(&source), prefix: &with.prefix };
     let to = Side { bucket: there, prefix: with.target_prefix() };
     let ranges = match most {
@@ -49,7 +49,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     };
     let most = most.div_ceil(ranges.len());
     let counts = ranges.iter().map(|names| -> BoxFuture<'_, Result<Counted, Fault>> {
-        Box::pin(count(with, since, most, Pairs::new(from, to, names)))
+        Box::pin(count(with, &etags, most, Pairs::new(from, to, names)))
     });
     let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(source.flow().width());
     let nothing = Counted { whole: true, ..Counted::default() };
@@ -134,13 +134,13 @@ struct Counted {
     whole: bool,
 }
 
-async fn count(with: &Params, since: Option<Timestamp>, most: usize, mut pages: Pairs<'_>) -> Result<Counted, Fault> {
+async fn count(with: &Params, etags: &OwnEtags, most: usize, mut pages: Pairs<'_>) -> Result<Counted, Fault> {
     let mut counted = Counted::default();
     for _ in 0..most {
         let Some(page) = pages.next().await? else { break };
         for pair in page.pairs {
             counted.keys += 1;
-            match decide(&pair, with.overwrite, since) {
+            match decide(&pair, with.overwrite, etags) {
                 Action::Leave => continue,
                 Action::Copy => counted.copies += 1,
                 Action::Overwrite => counted.overwrites += 1,

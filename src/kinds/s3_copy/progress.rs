@@ -2,7 +2,6 @@
 
 use std::ops::AddAssign;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -10,15 +9,8 @@ use super::pairs::Pair;
 use crate::kind::Outputs;
 use crate::provider::s3::Course;
 
-/// On disk beside the run's other files.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// By the names of objects.
-    #[serde(flatten)]
-    pub course: Course<Sums, Begun>,
-    /// When the first copy was written whose ETag is not that of the source.
-    pub since: Option<Timestamp>,
-}
+/// On disk beside the run's other files; by the names of objects.
+pub type Progress = Course<Sums, Begun>;
 
 /// What was about to be copied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +69,11 @@ impl Begun {
 
     /// Whether what stands there now, with that ETag and size, is the copy.
     pub fn is_made(&self, etag: &str, size: u64) -> bool {
-        self.size == size && self.before.as_deref() != Some(etag)
+        self.size == size && !self.stands(etag)
+    }
+
+    /// Whether that is what stood there before.
+    pub fn stands(&self, etag: &str) -> bool {
+        self.before.as_deref() == Some(etag)
     }
 }

@@ -1,7 +1,7 @@
 //! What is done with a key, by its history alone.
 
 use crate::provider::s3::history::{History, content};
-use crate::provider::s3::{Content, Source};
+use crate::provider::s3::{Content, Entry, OwnEtags, Source};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -19,7 +19,7 @@ pub enum Action {
     Delete,
 }
 
-pub fn decide(history: &History, delete_newer: bool) -> Action {
+pub fn decide(history: &History, delete_newer: bool, etags: &OwnEtags) -> Action {
     if history.ambiguous {
         return Action::Ambiguous;
     }
@@ -31,7 +31,12 @@ pub fn decide(history: &History, delete_newer: bool) -> Action {
             (true, true) => Action::Delete,
         };
     };
-    if history.is_unchanged() || content(&history.now).is_some_and(|now| now == wanted) {
+    let is_same = |now: &Entry, there: &Content| {
+        let by_us = etags.are_same(wanted, there, now.time) && there.etag != wanted.etag;
+        there == wanted || by_us
+    };
+    let now = history.now.as_ref().and_then(|now| Some((now, now.content.as_ref()?)));
+    if history.is_unchanged() || now.is_some_and(|(now, there)| is_same(now, there)) {
         return Action::Leave;
     }
     if history.only_markers {
@@ -40,15 +45,13 @@ pub fn decide(history: &History, delete_newer: bool) -> Action {
     Action::Copy(Source { key: history.key.clone(), id: then.id.clone(), content: wanted.clone() })
 }
 
-/// Whether a key is as it was, as far as a listing tells. What was copied in parts has another ETag than its copy, and a
-/// server may keep a copy in a storage class of its own choice.
-pub fn is_proven(history: &History, delete_newer: bool) -> bool {
-    let in_parts = |content: &Content| content.etag.contains('-');
-    match decide(history, delete_newer) {
+/// Whether a key is as it was, as far as a listing tells. A server may keep a copy in a storage class of its own choice.
+pub fn is_proven(history: &History, delete_newer: bool, etags: &OwnEtags) -> bool {
+    match decide(history, delete_newer, etags) {
         Action::Leave | Action::Keep | Action::Ambiguous => true,
         Action::Undelete { .. } | Action::Delete => false,
-        Action::Copy(Source { content: wanted, .. }) => content(&history.now).is_some_and(|now| {
-            now.size == wanted.size && (now.etag == wanted.etag || in_parts(now) || in_parts(&wanted))
-        }),
+        Action::Copy(Source { content: wanted, .. }) => {
+            content(&history.now).is_some_and(|now| now.size == wanted.size && now.etag == wanted.etag)
+        }
     }
 }

@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 use super::decide::decide;
 use super::keys::{Lists, Now, Stream};
 use super::params::{Params, moment};
-use super::progress::Sums;
+use super::progress::{Progress, Sums};
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::s3::{Bucket, Flow, Listing, Of, Range, own};
+use crate::provider::s3::{Bucket, Flow, Listing, Of, OwnEtags, Range, own, progress};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prior {
     pub as_of: Timestamp,
+    /// When the bucket was made whose versions tell, where that can be known: another one of its name is not this one.
+    pub made: Option<Timestamp>,
     /// How many keys there are, where all were counted.
     pub keys: Option<u64>,
 }
@@ -40,16 +42,21 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
         Some(to) => Now::Beside(to.is_made(cx, &op.id).await?.then_some(to)),
         None => Now::Same,
     };
-    let counted = count(with, Lists { from: &from, now, prefix: &with.prefix, as_of }, most).await?;
+    // An earlier attempt may have written there.
+    let etags = progress::read::<Progress, _, _>(cx, op)?.etags;
+    let counted = count(with, Lists { from: &from, now, prefix: &with.prefix, as_of }, &etags, most).await?;
+    let made = from.made().await?;
     let mut changes = vec![match &beside {
         Some(to) => format!("{} is made, and gets what {} held at {as_of}", to.said(), with.said()),
         None => format!("{} goes back to {as_of}", with.said()),
     }];
     changes.extend(words(&counted.sums, with, counted.whole));
     changes.extend(gone(&from, as_of).await?);
+    // An approval is for this bucket, and for no other one of its name.
+    changes.extend(made.map(|made| format!("{} was made at {made}", from.said())));
     let keys = counted.whole.then(|| counted.sums.keys());
     let creates = beside.iter().map(|_| own::made(&op.id, &with.place)).collect();
-    Ok(Prepared::new(Prior { as_of, keys }, changes).creating(creates))
+    Ok(Prepared::new(Prior { as_of, made, keys }, changes).creating(creates))
 }
 
 struct Counted {
@@ -59,15 +66,15 @@ struct Counted {
 
 /// Several ranges at once, where there is more to count than a page; each as far as its share goes, so that one bucket is always
 /// told in the same words.
-async fn count(with: &Params, lists: Lists<'_>, most: usize) -> Result<Counted, Fault> {
+async fn count(with: &Params, lists: Lists<'_>, etags: &OwnEtags, most: usize) -> Result<Counted, Fault> {
     let ranges = match most {
         1 => vec![Range::default()],
         _ => lists.from.cut(lists.prefix, Of::Versions, 0).await?.ranges,
     };
     let most = most.div_ceil(ranges.len());
-    let counts = ranges
-        .into_iter()
-        .map(|range| -> BoxFuture<'_, Result<Counted, Fault>> { Box::pin(count_range(with, lists, range, most)) });
+    let counts = ranges.into_iter().map(|range| -> BoxFuture<'_, Result<Counted, Fault>> {
+        Box::pin(count_range(with, lists, range, etags, most))
+    });
     let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(lists.from.flow().width());
     let nothing = Counted { sums: Sums::default(), whole: true };
     counts
@@ -79,11 +86,17 @@ async fn count(with: &Params, lists: Lists<'_>, most: usize) -> Result<Counted, 
         .await
 }
 
-async fn count_range(with: &Params, lists: Lists<'_>, range: Range, most: usize) -> Result<Counted, Fault> {
+async fn count_range(
+    with: &Params,
+    lists: Lists<'_>,
+    range: Range,
+    etags: &OwnEtags,
+    most: usize,
+) -> Result<Counted, Fault> {
     let (mut sums, mut seen, mut pages) = (Sums::default(), 0, Stream::new(lists, range));
     while let Some(page) = pages.next().await? {
         for history in &page.histories {
-            sums.add(&history.key, &decide(history, with.delete_newer));
+            sums.add(&history.key, &decide(history, with.delete_newer, etags));
         }
         seen += 1;
         if page.last || seen == most {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::decide::Action;
 use crate::kind::Outputs;
-use crate::provider::s3::Course;
 use crate::provider::s3::history::{History, content};
+use crate::provider::s3::{Course, OwnEtags};
 
 /// On disk beside the run's other files.
 pub type Progress = Course<Sums, Begun>;
@@ -16,7 +16,7 @@ pub type Progress = Course<Sums, Begun>;
 /// What was about to be done with a key, with the id of what was the latest then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Begun {
-    latest: String,
+    pub latest: String,
     what: What,
     size: u64,
 }
@@ -119,15 +119,22 @@ impl Begun {
         Some(Self { latest: latest(history), what, size })
     }
 
-    /// Whether it is done by now, as the history of its key tells: what, and how large.
-    pub fn is_done(&self, history: &History, action: &Action) -> Option<(What, u64)> {
+    /// Whether it is done by now, as the history of its key tells: what, and how large. A copy whose ETag tells
+    /// nothing is looked at before it is made again.
+    pub fn is_done(&self, history: &History, action: &Action, etags: &OwnEtags) -> Option<(What, u64)> {
         let moved_on = latest(history) != self.latest;
         let is_done = match self.what {
-            What::Copy => moved_on && content(&history.now).is_some_and(|now| now.size == self.size),
+            What::Copy => moved_on && is_as_it_was(history, etags),
             What::Undelete | What::Delete => moved_on && *action == Action::Leave,
         };
         is_done.then_some((self.what, self.size))
     }
+}
+
+fn is_as_it_was(history: &History, etags: &OwnEtags) -> bool {
+    let (now, then) = (history.now.as_ref(), content(&history.then));
+    let there = now.and_then(|now| Some((now.content.as_ref()?, now.time)));
+    there.zip(then).is_some_and(|((there, time), then)| etags.are_same(then, there, time))
 }
 
 fn latest(history: &History) -> String {

@@ -19,7 +19,7 @@ pub async fn prove(
     let listings = done.lanes.ranges().into_iter().map(|range| Stream::new(lists, range)).collect();
     let look = |Keys { histories: mut found, .. }: Keys| {
         let keys = found.len() as u64;
-        found.retain(|history| !is_proven(history, op.params.delete_newer));
+        found.retain(|history| !is_proven(history, op.params.delete_newer, &done.etags));
         (keys, found.into_iter().map(|history| history.key).collect())
     };
     let wrong = wrong(cx, lists.from.flow(), done.sums.keys(), listings, look).await?;
@@ -27,7 +27,7 @@ pub async fn prove(
         return Ok(());
     }
     // Somebody writes there, or a call did not do what its answer says: the next attempt looks at every key again.
-    progress::write(cx, op, &Progress::default())?;
+    progress::write(cx, op, &done.anew())?;
     let held = op.params.source.as_deref().unwrap_or("it");
     let what = format!("{} does not hold what {held} held at {}", bucket.said(), op.prior.as_of);
     let mut fault = Fault::new("RG2912", what)

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 use crate::kinds::s3_restore::decide::{Action, decide, is_proven};
 use crate::kinds::s3_restore::progress::{Begun, Sums, What};
 use crate::provider::s3::history::{Histories, History};
-use crate::provider::s3::{Content, Entry, Object, Page, Start};
+use crate::provider::s3::{Content, Entry, Object, OwnEtags, Page, Start};
 
 /// The moment wanted.
 const THEN: i64 = 10;
@@ -121,7 +121,7 @@ proptest! {
         for history in &found {
             let events = bucket.get_mut(&history.key).unwrap();
             let (wanted, before) = (held(events), events.last().unwrap().content);
-            let action = decide(history, delete_newer);
+            let action = decide(history, delete_newer, &OwnEtags::default());
             prop_assert_eq!(action == Action::Ambiguous, is_unclear(events), "{:?}", events);
             apply(events, &action);
             let now = events.last().and_then(|event| event.content);
@@ -132,8 +132,8 @@ proptest! {
         }
         // What was done is proven by a new listing, and there is nothing left to do.
         for history in histories(&listed(&bucket), &[]) {
-            prop_assert!(is_proven(&history, delete_newer));
-            let action = decide(&history, delete_newer);
+            prop_assert!(is_proven(&history, delete_newer, &OwnEtags::default()));
+            let action = decide(&history, delete_newer, &OwnEtags::default());
             prop_assert!(matches!(action, Action::Leave | Action::Keep | Action::Ambiguous), "{:?}", action);
         }
     }
@@ -147,7 +147,7 @@ proptest! {
     ) {
         let (mut wanted, mut begun) = (Sums::default(), BTreeMap::new());
         for (history, made) in histories(&listed(&bucket), &[]).iter().zip(made) {
-            let action = decide(history, delete_newer);
+            let action = decide(history, delete_newer, &OwnEtags::default());
             wanted.add(&history.key, &action);
             begun.extend(Begun::of(history, &action).map(|it| (history.key.clone(), it)));
             if made {
@@ -156,8 +156,8 @@ proptest! {
         }
         let mut sums = Sums::default();
         for history in histories(&listed(&bucket), &[]) {
-            let action = decide(&history, delete_newer);
-            match begun.get(&history.key).and_then(|before| before.is_done(&history, &action)) {
+            let action = decide(&history, delete_newer, &OwnEtags::default());
+            match begun.get(&history.key).and_then(|before| before.is_done(&history, &action, &OwnEtags::default())) {
                 Some((what, size)) => sums.add_done(what, size),
                 None => {
                     apply(bucket.get_mut(&history.key).unwrap(), &action);
@@ -179,7 +179,7 @@ proptest! {
         for mut history in histories(&listed(&bucket), &[]) {
             let events = &bucket[&history.key];
             history.now_is(None);
-            let action = decide(&history, false);
+            let action = decide(&history, false, &OwnEtags::default());
             let Action::Copy(source) = &action else {
                 let (wanted, unclear) = (held(events), is_unclear(events));
                 prop_assert!(unclear || wanted.is_none(), "{:?} {:?}", action, events);
@@ -188,13 +188,13 @@ proptest! {
             };
             let wanted = held(events).map(content);
             prop_assert_eq!(Some(&source.content), wanted.as_ref());
-            prop_assert!(!is_proven(&history, false));
+            prop_assert!(!is_proven(&history, false, &OwnEtags::default()));
             let begun = Begun::of(&history, &action).unwrap();
-            prop_assert_eq!(begun.is_done(&history, &action), None);
+            prop_assert_eq!(begun.is_done(&history, &action, &OwnEtags::default()), None);
             let time = Timestamp::from_second(20).unwrap();
             history.now_is(Some(Object { key: history.key.clone(), content: source.content.clone(), time }));
-            prop_assert!(is_proven(&history, false) && decide(&history, false) == Action::Leave);
-            prop_assert_eq!(begun.is_done(&history, &Action::Leave), Some((What::Copy, source.content.size)));
+            prop_assert!(is_proven(&history, false, &OwnEtags::default()) && decide(&history, false, &OwnEtags::default()) == Action::Leave);
+            prop_assert_eq!(begun.is_done(&history, &Action::Leave, &OwnEtags::default()), Some((What::Copy, source.content.size)));
         }
     }
 }
@@ -212,7 +212,8 @@ fn pages_of_markers_alone_and_keys_of_many_markers() {
     let bucket = Bucket::from([("few".to_owned(), few), ("many".to_owned(), many)]);
     let entries = listed(&bucket);
     let every: Vec<Index> = Vec::new();
-    let whole: Vec<Action> = histories(&entries, &every).iter().map(|it| decide(it, false)).collect();
+    let whole: Vec<Action> =
+        histories(&entries, &every).iter().map(|it| decide(it, false, &OwnEtags::default())).collect();
     assert!(
         matches!(&whole[..], [Action::Undelete { markers, .. }, Action::Copy(_)] if markers.len() == 100),
         "{whole:?}"
@@ -223,7 +224,9 @@ fn pages_of_markers_alone_and_keys_of_many_markers() {
         let next = (at + 1 < entries.len()).then(Start::default);
         let (versions, markers) =
             if entry.content.is_some() { (vec![entry.clone()], vec![]) } else { (vec![], vec![entry.clone()]) };
-        one_by_one.extend(found.take(Page { versions, markers, next }).iter().map(|it| decide(it, false)));
+        one_by_one.extend(
+            found.take(Page { versions, markers, next }).iter().map(|it| decide(it, false, &OwnEtags::default())),
+        );
     }
     assert_eq!(one_by_one, whole);
 }

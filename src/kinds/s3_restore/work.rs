@@ -5,7 +5,7 @@ use tokio::sync::mpsc::Receiver;
 use super::decide::decide;
 use super::keys::{Keys, Lists, Now, Stream};
 use super::params::Params;
-use super::perform::jobs;
+use super::perform::{Todo, jobs};
 use super::prepare::Prior;
 use super::progress::{Begun, Progress, Sums};
 use super::prove::prove;
@@ -13,7 +13,7 @@ use crate::kind::{Next, Op, WorkCx};
 use crate::model::{Fault, Pulse};
 use crate::provider::s3::progress::{self, Write};
 use crate::provider::s3::{
-    Bucket, Ended, Failed, Flow, Job, Lanes, Of, Pilot, Refused, Turn, Writer, ahead, fly, pages,
+    Bucket, Ended, Etags, Failed, Flow, Job, Lanes, Of, Pilot, Refused, Turn, Writer, ahead, fly, pages,
 };
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
@@ -24,6 +24,7 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
         None => None,
     };
     let from = source.as_ref().unwrap_or(&bucket);
+    from.is_still(op.prior.made).await?;
     from.keeps_versions().await?;
     let mut progress: Progress = progress::read(cx, op)?;
     if source.is_some() && bucket.make(cx, op, &with.place).await? {
@@ -40,7 +41,8 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
         let open = progress.lanes.open().map(|(lane, range)| (lane, Stream::new(lists, range)));
         let listings: Vec<_> = open.collect();
         let (count, progress) = (listings.len(), &mut progress);
-        let act = Act { cx, op, bucket: &bucket, from, progress, failed: Failed::default() };
+        let etags = Etags::new(progress.etags);
+        let act = Act { cx, op, bucket: &bucket, from, etags: &etags, progress, failed: Failed::default() };
         ahead(from.flow(), listings, |pages| act.all(count, pages)).await?;
     }
     prove(cx, op, &bucket, lists, &progress).await?;
@@ -52,6 +54,7 @@ struct Act<'a> {
     op: &'a Op<Params, Prior>,
     bucket: &'a Writer,
     from: &'a Bucket,
+    etags: &'a Etags,
     progress: &'a mut Progress,
     failed: Failed,
 }
@@ -64,12 +67,12 @@ impl<'a> Pilot for Act<'a> {
     fn begin(&mut self, (lane, page): (usize, Keys)) -> Result<Turn<Self::Job, Self::Done>, Fault> {
         let Keys { histories, last } = page;
         let mut ended = Ended::<Sums>::of(lane, histories.last().map(|history| history.key.clone()), last);
-        let mut todo = Vec::new();
+        let (mut todo, known) = (Vec::new(), self.etags.known());
         for history in histories {
-            let action = decide(&history, self.op.params.delete_newer);
+            let action = decide(&history, self.op.params.delete_newer, &known);
             let new = Begun::of(&history, &action);
             let before = self.progress.begun.get(&history.key);
-            if let Some((what, size)) = before.and_then(|before| before.is_done(&history, &action)) {
+            if let Some((what, size)) = before.and_then(|before| before.is_done(&history, &action, &known)) {
                 ended.sums.add_done(what, size);
                 ended.begun.push(history.key);
                 continue;
@@ -77,12 +80,12 @@ impl<'a> Pilot for Act<'a> {
             ended.sums.add(&history.key, &action);
             if let Some(new) = new {
                 // What an earlier process began keeps the id that it saw: else its copy would not be known as one.
-                self.progress.begun.entry(history.key.clone()).or_insert(new);
+                let begun = self.progress.begun.entry(history.key.clone()).or_insert(new);
                 ended.begun.push(history.key.clone());
-                todo.push((history, action));
+                todo.push(Todo { before: begun.latest.clone(), history, action });
             }
         }
-        Ok(Turn { jobs: jobs(self.bucket, self.from, todo), done: ended, last })
+        Ok(Turn { jobs: jobs(self.bucket, self.from, self.etags, todo), done: ended, last })
     }
 
     fn end(&mut self, done: Self::Done, refused: Refused) {
@@ -91,6 +94,7 @@ impl<'a> Pilot for Act<'a> {
     }
 
     fn write(&mut self) -> Result<Write, Fault> {
+        self.progress.etags = self.etags.known();
         progress::later(self.cx, self.op, &*self.progress)
     }
 
@@ -104,12 +108,14 @@ impl<'a> Pilot for Act<'a> {
 
 impl Act<'_> {
     async fn all(mut self, listings: usize, pages: Receiver<(usize, Keys)>) -> Result<(), Fault> {
-        if !fly(self.bucket.flow(), listings, pages, &mut self).await? {
+        let flown = fly(self.bucket.flow(), listings, pages, &mut self).await;
+        self.progress.etags = self.etags.known();
+        if !flown? {
             return Err(self.from.broke_off());
         }
         if self.failed.count > 0 {
             // The next attempt looks at every key again; those that are back are left alone.
-            progress::write(self.cx, self.op, &Progress::default())?;
+            progress::write(self.cx, self.op, &self.progress.anew())?;
             return Err(self.failed.fault("brought back"));
         }
         progress::write(self.cx, self.op, self.progress)

@@ -124,6 +124,9 @@ impl Bucket {
             Fault::new("RG2907", format!("{} lists objects without their key or time", self.said))
                 .hint("this server's listing cannot be relied on")
         })?;
+        if page.more && page.objects.is_empty() {
+            return Err(self.broke_off().hint("this server says that more follows, and gives nothing"));
+        }
         let mut last = after;
         for object in &page.objects {
             // Whoever goes on behind a key, or holds two listings side by side, relies on it.
@@ -143,10 +146,10 @@ impl Bucket {
             let page = self.objects(prefix, after.as_deref()).await?;
             count += page.objects.len() as u64;
             bytes += page.objects.iter().map(|it| it.content.size).sum::<u64>();
-            after = page.objects.last().map(|it| it.key.clone());
-            if !page.more || after.is_none() {
+            if !page.more {
                 return Ok((count, bytes));
             }
+            after = page.objects.last().map(|it| it.key.clone());
         }
     }
 
@@ -168,6 +171,27 @@ impl Bucket {
             }
         });
         answer.await
+    }
+
+    /// What was read of an object broke off.
+    pub(super) fn lost(&self, error: &(dyn std::error::Error + 'static)) -> Fault {
+        Fault::new("RG2902", format!("{} broke off within an object", self.said))
+            .retry(RetryClass::Later)
+            .caused_by(error)
+    }
+
+    /// A bucket that was made anew since is another one, whatever its name says. `then`: when it was made, as far as that was
+    /// known.
+    pub async fn is_still(&self, then: Option<Timestamp>) -> Result<(), Fault> {
+        let (Some(then), Some(now)) = (then, self.made().await?) else { return Ok(()) };
+        if then == now {
+            return Ok(());
+        }
+        let what =
+            format!("{} is another one than when this step was prepared: made at {now}, not at {then}", self.said);
+        Err(Fault::new("RG2916", what).hint(
+            "look who made it anew, or changed its policy; if it is the right one, `regrow rerun STEP --because WHY`",
+        ))
     }
 
     /// When the bucket was made: what tells it from another one of its name. None where nobody may say.

@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use super::etags::OwnEtags;
 use super::folders::Cut;
 use super::marks::{Marks, Range};
 
@@ -70,11 +71,19 @@ pub struct Course<S, B> {
     pub sums: S,
     /// What was about to be done with keys that are not done yet.
     pub begun: BTreeMap<String, B>,
+    pub etags: OwnEtags,
 }
 
 impl<S: Default, B> Default for Course<S, B> {
     fn default() -> Self {
-        Self { lanes: Lanes::default(), sums: S::default(), begun: BTreeMap::new() }
+        Self { lanes: Lanes::default(), sums: S::default(), begun: BTreeMap::new(), etags: OwnEtags::default() }
+    }
+}
+
+impl<S: Default, B> Course<S, B> {
+    /// From the start, by another attempt: it looks at every key again.
+    pub fn anew(&self) -> Self {
+        Self { etags: self.etags, ..Self::default() }
     }
 }
 

@@ -24,6 +24,13 @@ pub struct Content {
     pub class: String,
 }
 
+impl Content {
+    /// Whether it was uploaded in parts, as its ETag tells.
+    pub fn in_parts(&self) -> bool {
+        self.etag.contains('-')
+    }
+}
+
 /// Where a listing begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Start {

@@ -6,6 +6,7 @@
 
 mod bucket;
 mod client;
+mod etags;
 mod fault;
 mod flight;
 mod flow;
@@ -28,6 +29,7 @@ mod walk;
 mod write;
 
 pub use bucket::{Bucket, Current, Expiry, Versioning};
+pub use etags::{Etags, OwnEtags};
 pub use flight::{Pilot, Turn, fly};
 pub use flow::Flow;
 pub use folders::{Cut, Of};

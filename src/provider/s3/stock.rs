@@ -82,7 +82,7 @@ impl Bucket {
                 sums.current(object.content.size);
             }
             after = page.objects.last().map(|it| it.key.clone());
-            if !page.more || after.is_none() {
+            if !page.more {
                 let reach = Reach::Quiet(sums.newest.unwrap_or_default());
                 return self.of_sums(prefix, sums, reach);
             }

@@ -8,7 +8,7 @@
     objects.py ENDPOINT plain BUCKET           a bucket without versions
     objects.py ENDPOINT kept BUCKET            an empty bucket with versions
     objects.py ENDPOINT put BUCKET KEY TEXT    one object
-    objects.py ENDPOINT parts BUCKET KEY       one object of 12 MB, uploaded in three parts, with tags and metadata
+    objects.py ENDPOINT parts BUCKET KEY [XYZ] one object of 12 MB, uploaded in three parts, with tags and metadata
     objects.py ENDPOINT etags BUCKET           each key with its ETag
     objects.py ENDPOINT markers BUCKET COUNT   so many keys of which there is nothing but a marker
     objects.py ENDPOINT long BUCKET KEY COUNT  so many versions of one key, one after the other
@@ -135,12 +135,13 @@ def kept():
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
-def parts(key):
+def parts(key, digits="123"):
     begun = s3.create_multipart_upload(
         Bucket=bucket, Key=key, ContentType="video/x", CacheControl="no-store", Metadata={"of": "regrow"}, Tagging="a=b%20c&d=e",
         Expires=datetime.datetime(2030, 1, 2, tzinfo=datetime.timezone.utc),
     )["UploadId"]
-    each_part = [b"1" * (5 << 20), b"2" * (5 << 20), b"3" * 1514240]
+    one, two, three = (digit.encode() for digit in digits)
+    each_part = [one * (5 << 20), two * (5 << 20), three * 1514240]
     upload = {"Bucket": bucket, "Key": key, "UploadId": begun}
     made = [s3.upload_part(**upload, PartNumber=at, Body=body) for at, body in enumerate(each_part, 1)]
     listed = [{"PartNumber": at, "ETag": part["ETag"]} for at, part in enumerate(made, 1)]
