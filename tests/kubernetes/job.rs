@@ -222,3 +222,21 @@ fn a_spec_that_the_cluster_does_not_take_stops_it_before_anything_is_made() {
     assert!(said.contains("RG3012") && said.contains("imagee"), "{said}");
     assert!(jobs(&lab).is_empty());
 }
+
+/// A run of the same name, with its state in another folder: what the first one made is neither done for the second nor its own
+/// to take away.
+#[test]
+fn what_another_run_of_the_same_name_made_is_not_taken_up() {
+    let lab = Lab::new();
+    lab.book("job", SPEC, "temporary: {}");
+    let run = lab.place.start_run("");
+    lab.place.until("the job is there", |_| jobs(&lab).len() == 1);
+    run.cut_power();
+    let said = lab.place.regrow("--state other run book.yaml --yes --run-id run1 --no-wait").ends(2);
+    assert!(said.stderr.contains("RG3018"), "{said:#?}");
+    assert!(jobs(&lab)[0]["metadata"]["deletionTimestamp"].is_null());
+    // The first one goes on with it.
+    end_when_it_comes(&lab, 0);
+    lab.place.regrow("resume run1 --no-wait").ends(0);
+    assert_eq!(jobs(&lab).len(), 1);
+}

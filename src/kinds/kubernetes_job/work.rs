@@ -7,14 +7,13 @@ use serde_json::{Value, json};
 
 use super::body::{Stage, manifest, name, named, runs, sound, stage};
 use super::{Params, Prior};
-use crate::kind::{Found, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx, kept};
+use crate::kind::{Found, Next, Op, Outputs, Prepared, ReadCx, WorkCx, WriteCx};
 use crate::model::ledger::{LedgerEntry, Made};
 use crate::model::{Fault, OpId};
-use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_ours, metadata};
+use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_made_by, metadata};
 use crate::runbook;
 
 /// That a create was sent, or is going to be.
-const SENT: &str = "job";
 
 /// What the ledger keeps of it.
 #[derive(Serialize, Deserialize)]
@@ -30,7 +29,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
     let name = name(&op.id, &op.run, op.step.as_str());
     let place = cluster.place(&Named::job(&name)).await?;
     if let Some(live) = place.find().await?
-        && !is_ours(&live, &op.id.to_string())
+        && !is_made_by(cx, &live, &op.id)?
     {
         return Err(foreign(&place));
     }
@@ -70,14 +69,14 @@ impl Goal for Ended<'_> {
             if self.seen.load(Ordering::Relaxed) {
                 return Err(vanished(&place));
             }
-            kept::write(cx, op, SENT, &true).map_err(|error| unkept().caused_by(&error))?;
+            kubernetes::ask(cx, op)?;
             if place.create(cx, &manifest(&op.prior.name, &op.params.spec, &op.id, &op.run)).await? {
                 self.seen.store(true, Ordering::Relaxed);
                 cx.say(&format!("made: {}", place.what));
             }
             return Ok(Look::Lacks(format!("{} is being started", place.what)));
         };
-        if !is_ours(&live, &op.id.to_string()) {
+        if !is_made_by(cx, &live, &op.id)? {
             return Err(foreign(&place));
         }
         self.seen.store(true, Ordering::Relaxed);
@@ -100,10 +99,9 @@ pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault>
     let cluster = Cluster::open_as(cx, &op.params.reach, &op.prior.cluster).await?;
     let place = cluster.place(&named(&op.prior)).await?;
     let Some(live) = place.find().await? else {
-        let sent: Option<bool> = kept::read(cx, op, SENT).map_err(|error| unkept().caused_by(&error))?;
-        return Ok(match sent {
-            None => Found::Absent,
-            Some(_) => Found::CannotTell(format!(
+        return Ok(match kubernetes::was_asked(cx, &op.id)? {
+            false => Found::Absent,
+            true => Found::CannotTell(format!(
                 "{} was asked for and is not there: it was never made, or somebody deleted it since; `kubectl get events` of \
                  `{}` may tell",
                 place.what,
@@ -111,7 +109,7 @@ pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault>
             )),
         });
     };
-    if !is_ours(&live, &op.id.to_string()) {
+    if !is_made_by(cx, &live, &op.id)? {
         return Ok(Found::Foreign(foreign(&place)));
     }
     Ok(match stage(&live) {
@@ -135,7 +133,7 @@ pub async fn remove(cx: &WriteCx, entry: &LedgerEntry, with: &Value) -> Result<(
     let place = cluster.place(&named(&details.job)).await?;
     match place.find().await? {
         None => Ok(()),
-        Some(live) if is_ours(&live, &details.op.to_string()) => place.delete(cx, metadata(&live, "uid")).await,
+        Some(live) if is_made_by(cx, &live, &details.op)? => place.delete(cx, metadata(&live, "uid")).await,
         Some(_) => Err(foreign(&place)),
     }
 }
@@ -166,9 +164,4 @@ fn foreign(place: &Place) -> Fault {
 fn vanished(place: &Place) -> Fault {
     Fault::new("RG3010", format!("{} was deleted before it ended", place.what))
         .hint("nothing was made in its place; look who did it, then `regrow rerun STEP --because …` makes another one")
-}
-
-fn unkept() -> Fault {
-    Fault::new("RG3020", "that a job was asked for cannot be kept in the run's folder")
-        .hint("make room or make it writable, then `regrow retry STEP`")
 }

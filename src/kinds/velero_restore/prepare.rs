@@ -8,7 +8,7 @@ use super::params::{Params, Policy};
 use super::scratch;
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::kubernetes::{Cluster, Named, is_ours, metadata};
+use crate::provider::kubernetes::{Cluster, Named, is_made_by, metadata};
 use crate::provider::velero;
 
 pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
@@ -62,7 +62,7 @@ async fn taken(cx: &ReadCx, cluster: &Cluster, op: &Op<Params, ()>, backup: &str
         return Ok(());
     }
     match place.find().await? {
-        Some(live) if !is_ours(&live, op.id.as_str()) => Err(foreign(metadata(&body, "name"))),
+        Some(live) if !is_made_by(cx, &live, &op.id)? => Err(foreign(metadata(&body, "name"))),
         _ => Ok(()),
     }
 }

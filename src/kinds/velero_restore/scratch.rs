@@ -16,7 +16,9 @@ use super::params::Params;
 use crate::kind::{Op, ReadCx, WorkCx, WriteCx};
 use crate::model::ledger::{LedgerEntry, Made};
 use crate::model::{Fault, OpId, RunId};
-use crate::provider::kubernetes::{Cluster, Identity, Named, OPERATION, Place, field, held, is_going, metadata};
+use crate::provider::kubernetes::{
+    Cluster, Identity, Named, OPERATION, Place, field, held, is_going, metadata, was_asked,
+};
 use crate::provider::velero;
 
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -35,9 +37,14 @@ async fn place(cluster: &Cluster, name: &str) -> Result<Place, Fault> {
     cluster.place(&Named::parse(&format!("namespace/{name}"), None)?).await
 }
 
-fn is_of(live: &Value, run: &RunId) -> bool {
-    let operation = live["metadata"]["annotations"][OPERATION].as_str().unwrap_or_default();
-    operation.split_once('.').is_some_and(|(of, _)| of == run.as_str())
+/// Whether a step of this very run made it.
+fn is_of(cx: &ReadCx, live: &Value, run: &RunId) -> Result<bool, Fault> {
+    let operation = &live["metadata"]["annotations"][OPERATION];
+    let of = operation.as_str().and_then(|operation| operation.split_once('.')).map(|(of, _)| of);
+    match serde_json::from_value(operation.clone()) {
+        Ok(maker) if of == Some(run.as_str()) => was_asked(cx, &maker),
+        _ => Ok(false),
+    }
 }
 
 fn manifest(name: &str, operation: &OpId) -> Value {
@@ -58,7 +65,7 @@ pub async fn foreseen(cx: &ReadCx, cluster: &Cluster, op: &Op<Params, ()>) -> Re
     for name in op.params.scratch() {
         let place = place(cluster, name).await?;
         match place.find().await? {
-            Some(live) if !is_of(&live, &op.run) => return Err(foreign(name)),
+            Some(live) if !is_of(cx, &live, &op.run)? => return Err(foreign(name)),
             Some(_) => {}
             None => _ = place.foresee_create(cx, &manifest(name, &op.id)).await?,
         }
@@ -79,7 +86,7 @@ pub async fn make(cx: &WorkCx, cluster: &Cluster, op: &Op<Params, Prior>) -> Res
     for name in op.params.scratch() {
         let place = place(cluster, name).await?;
         match place.find().await? {
-            Some(live) if !is_of(&live, &op.run) => return Err(foreign(name)),
+            Some(live) if !is_of(cx, &live, &op.run)? => return Err(foreign(name)),
             Some(live) if is_going(&live) => return Ok(Some(format!("{} is being taken away", place.what))),
             Some(_) => {}
             None if place.create(cx, &manifest(name, &op.id)).await? => cx.say(&format!("made: {}", place.what)),
@@ -125,7 +132,7 @@ async fn go(cx: &WriteCx, with: &Params, details: &Details) -> Result<Option<Str
     }
     let place = place(&cluster, &details.namespace).await?;
     let Some(live) = place.find().await? else { return Ok(None) };
-    if !is_of(&live, &details.run) {
+    if !is_of(cx, &live, &details.run)? {
         return Err(foreign(&details.namespace));
     }
     if !is_going(&live) {

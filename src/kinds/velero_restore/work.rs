@@ -14,7 +14,7 @@ use super::results::{self, Results};
 use super::scratch;
 use crate::kind::{Found, Next, Op, Outputs, ReadCx, WorkCx};
 use crate::model::{Fault, Pulse};
-use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_ours, metadata};
+use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_made_by, metadata};
 
 /// A watch on which nothing comes is a watch that may be dead.
 const WATCHED: Duration = Duration::from_secs(20);
@@ -71,7 +71,7 @@ pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault>
     let name = params::name(&op.id);
     Ok(match cluster.place(&op.params.named("Restore", &name)).await?.find().await? {
         None => Found::Absent,
-        Some(live) if is_ours(&live, op.id.as_str()) => Found::Running,
+        Some(live) if is_made_by(cx, &live, &op.id)? => Found::Running,
         Some(_) => Found::Foreign(foreign(&name)),
     })
 }
@@ -105,6 +105,7 @@ impl Restored<'_> {
             return Err(Fault::new("RG3106", format!("{} was deleted before its end", place.what))
                 .hint("look who did it; `regrow rerun STEP --because …` makes another one"));
         }
+        kubernetes::ask(cx, self.op)?;
         if let Some(lacks) = scratch::make(cx, cluster, self.op).await? {
             return Ok(Look::Lacks(lacks));
         }
@@ -145,7 +146,7 @@ impl Goal for Restored<'_> {
     async fn look(&self, cx: &WorkCx, cluster: &Cluster) -> Result<Look<Outputs>, Fault> {
         let place = cluster.place(&self.named()).await?;
         let Some(live) = place.find().await? else { return self.make(cx, cluster, &place).await };
-        if !is_ours(&live, self.op.id.as_str()) {
+        if !is_made_by(cx, &live, &self.op.id)? {
             return Err(foreign(metadata(&live, "name")));
         }
         let stand = ended::stand(&live);

@@ -7,6 +7,7 @@
 //! Promises: nothing is sent again by the client itself; what is sent to change something carries the version or the uid of
 //! what was looked at, so that a late copy of it changes nothing; no text of a credential is in a fault.
 
+mod asked;
 mod change;
 mod cluster;
 mod fault;
@@ -20,6 +21,7 @@ mod watch;
 
 pub use kube::core::GroupVersionKind;
 
+pub use asked::{ask, is_made_by, was_asked};
 pub use change::{Change, at, changes, differences, merge_between, put, shown, told};
 pub use cluster::{Cluster, Identity};
 pub use fault::{moved, restless};

@@ -98,19 +98,21 @@ impl Bucket {
 
     async fn whose(&self, cx: &ReadCx, op: &OpId) -> Result<Whose, Fault> {
         let Some(tags) = self.tags().await? else { return Ok(Whose::Nobodys) };
+        let noted: Option<Timestamp> = kept::read_of(cx, op, NOTE).map_err(|error| unkept().caused_by(&error))?;
+        // Another run may have the same name, with its state in another folder.
+        let Some(noted) = noted else { return Ok(Whose::Others) };
         if tags.iter().any(|tag| tag.key() == TAG && tag.value() == value(op)) {
             return Ok(Whose::Ours);
         }
-        let is_unmarked = tags.is_empty() && self.is_unmarked(cx, op).await?;
+        let is_unmarked = tags.is_empty() && self.is_unmarked(noted).await?;
         Ok(if is_unmarked { Whose::Unmarked } else { Whose::Others })
     }
 
-    async fn is_unmarked(&self, cx: &ReadCx, op: &OpId) -> Result<bool, Fault> {
-        let noted = kept::read_of(cx, op, NOTE).map_err(|error| unkept().caused_by(&error))?;
-        let Some(noted): Option<Timestamp> = noted else { return Ok(false) };
+    /// Where nobody says when it was made, it may as well be somebody else's: a person has to look.
+    async fn is_unmarked(&self, noted: Timestamp) -> Result<bool, Fault> {
         let page = self.versions("", &Start::default()).await?;
         let holds_nothing = page.versions.is_empty() && page.markers.is_empty();
-        Ok(holds_nothing && self.made().await?.is_none_or(|made| made.duration_since(noted).abs() <= APART))
+        Ok(holds_nothing && self.made().await?.is_some_and(|made| made.duration_since(noted).abs() <= APART))
     }
 
     /// None where there is no such bucket.
