@@ -1,7 +1,8 @@
 //! What every command needs: where the state lies, who is asking, which run is meant.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use super::args::Cli;
 use super::failure::Failure;
@@ -59,6 +60,15 @@ impl Context {
     }
 
     pub fn writing(&self) -> Result<Store, Failure> {
+        // What lies there is executed: whoever can put a run in its place decides what this user does.
+        let runs = self.state.join("runs");
+        if let Some(open) = [&self.state, &runs].into_iter().find(|folder| anybody_may_write(folder)) {
+            return Err(Failure::usage(
+                FILES,
+                format!("everybody may write in `{}`; nothing was started", open.display()),
+            )
+            .hint(format!("`chmod o-w {}`, and look whether all in it is yours", open.display())));
+        }
         Store::open(&self.state).map_err(|error| {
             Failure::usage(FILES, format!("cannot use the state folder `{}`: {error}", self.state.display()))
                 .hint("name another one by --state DIR or $REGROW_STATE")
@@ -113,6 +123,11 @@ impl Context {
             }
         }
     }
+}
+
+/// And take away or rename what others have there.
+fn anybody_may_write(folder: &Path) -> bool {
+    std::fs::metadata(folder).is_ok_and(|meta| meta.permissions().mode() & 0o1002 == 0o002)
 }
 
 fn is_open(run: &RunDir) -> bool {

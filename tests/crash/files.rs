@@ -59,3 +59,19 @@ fn a_report_goes_where_it_is_wanted_and_makes_no_folders() {
     let said = place.regrow("report --output nowhere/here.md").ends(1);
     assert!(said.stderr.contains("RG8002") && !place.path("nowhere").exists(), "{said:#?}");
 }
+
+/// What lies in the state folder is executed: whoever may rename its folders decides what.
+#[test]
+fn a_state_folder_in_which_everybody_may_write_is_refused() {
+    let place = Place::new("steps:\n  - { id: ask, needs: [], uses: manual.task, with: { instructions: Look } }\n");
+    place.run("--no-wait").ends(3);
+    let open = |path: &str, mode| fs::set_permissions(place.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    for folder in ["state", "state/runs"] {
+        open(folder, 0o777);
+        let said = place.regrow("resume run1 --no-wait").ends(2);
+        assert!(said.stderr.contains("everybody may write") && said.stderr.contains("chmod o-w"), "{said:#?}");
+        place.regrow("status run1").ends(0);
+        open(folder, 0o700);
+    }
+    place.regrow("resume run1 --no-wait").ends(3);
+}
