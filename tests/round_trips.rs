@@ -107,6 +107,7 @@ fn event() -> impl Strategy<Value = Event> {
                 prior,
                 facts,
                 changes,
+                spared: vec!["two".to_string()],
             }))
         });
     let check = (".{0,9}", any::<bool>(), ".{0,20}", any::<bool>(), outputs())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
-use super::failure::UNFIT;
+use super::failure::{NOTHING_STARTED, UNFIT};
 use super::looking::{print, print_json_line};
 use super::{Failure, exit, problems};
 use crate::kinds::Kinds;
@@ -56,7 +56,7 @@ pub fn load_for(context: &Context, file: &Path, mode: Mode) -> Result<Loaded, Fa
 
 pub fn refused(context: &Context, file: &Path, problems: &[Problem]) -> Failure {
     show(context, problems);
-    Failure::usage(UNFIT, format!("`{}` cannot be run; nothing was started", file.display()))
+    Failure::usage(UNFIT, format!("`{}` cannot be run{NOTHING_STARTED}", file.display()))
 }
 
 pub fn show(context: &Context, problems: &[Problem]) {

@@ -12,6 +12,7 @@ use crate::journal::store::RunDir;
 use crate::journal::{Folder, lease, recover};
 use crate::model::RunState;
 use crate::model::ledger::Cleanup;
+use crate::model::record::Mode;
 use crate::view::Commands;
 use crate::view::page::Page;
 use crate::view::tell::kept_because;
@@ -35,8 +36,9 @@ pub fn tell(context: &Context, dir: &RunDir, state: &RunState) -> Result<u8, Fai
         let Cleanup { removed, kept, failed, ended } = &cleanup;
         print_json(&json!({"run": dir.id(), "ended": ended, "removed": removed, "kept": kept, "failed": failed}))?;
     } else {
-        let command = Commands::new(dir.id()).at(context.said_state()).cleanup();
-        print(text(&cleanup, &command))?;
+        let commands = Commands::new(dir.id()).at(context.said_state());
+        let is_open_drill = state.ended.is_none() && state.started().is_some_and(|started| started.mode == Mode::Drill);
+        print(text(&cleanup, &commands, is_open_drill))?;
     }
     Ok(match (cleanup.ended, cleanup.failed.is_empty()) {
         (false, _) => exit::STOPPED,
@@ -45,8 +47,9 @@ pub fn tell(context: &Context, dir: &RunDir, state: &RunState) -> Result<u8, Fai
     })
 }
 
-fn text(cleanup: &Cleanup, command: &str) -> Page {
+fn text(cleanup: &Cleanup, commands: &Commands, is_open_drill: bool) -> Page {
     let mut out = Page::new();
+    let command = commands.cleanup();
     for what in &cleanup.removed {
         out.line(format_args!("removed {}", what));
     }
@@ -55,6 +58,11 @@ fn text(cleanup: &Cleanup, command: &str) -> Page {
     }
     for fault in &cleanup.failed {
         out.line(format_args!("NOT REMOVED {}; again: {command}", fault));
+    }
+    if is_open_drill && cleanup.kept.iter().any(|kept| kept.needed_by.is_some()) {
+        out.line("the drill is not over, and takes away at its end what it made");
+        out.command(format_args!("  go on with it: {}", commands.resume()));
+        out.command(format_args!("  end it here: {}", commands.abort()));
     }
     if !cleanup.ended {
         out.line(format_args!("cut short; go on with {command}"));

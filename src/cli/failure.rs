@@ -48,6 +48,10 @@ pub const BUSY: &str = "RG8014";
 pub const NEVER_DRILLED: &str = "RG8015";
 /// Something temporary should be gone.
 pub const OVERDUE: &str = "RG8016";
+/// A look took too long.
+pub const NO_ANSWER: &str = "RG8017";
+/// What is said behind a reason, where somebody wanted to start something.
+pub const NOTHING_STARTED: &str = "; nothing was started";
 
 /// There is no room left for the journal.
 pub const FULL: &str = "RG7002";

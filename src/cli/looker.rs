@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -11,7 +12,7 @@ use super::Failure;
 use crate::kind::stock::Shelf;
 use crate::kind::{Op, Prepared, RawOp, ReadCx};
 use crate::model::{Fault, RunState};
-use crate::plan::forecast::StepForecast;
+use crate::plan::forecast::{self, StepForecast};
 use crate::plan::scope::RunScope;
 use crate::plan::{Plan, include};
 use crate::runbook::template::{Secrets, open};
@@ -50,16 +51,33 @@ impl<'a> Looker<'a> {
         Some(open(known, &scope, self.secrets).map(op))
     }
 
-    pub fn prepare(&self, node: usize, op: &RawOp) -> Result<Prepared<Value>, Fault> {
-        self.runtime.block_on(self.plan.kinds[node].prepare(&self.cx_of(node), op))
+    /// The same with what is known of it, where the rest shows only in the run.
+    pub fn known_part(&self, step: &StepForecast) -> Result<RawOp, Fault> {
+        let (plan, node) = (self.plan, step.node);
+        let scope = RunScope::of(plan, &self.state, node);
+        let known = open(&forecast::partly_known(plan, node), &scope, self.secrets)?;
+        Ok(Op::of_step(&plan.run, plan.address(node), (1, 0), known))
     }
 
-    pub fn can_begin(&self, node: usize, op: &RawOp) -> Result<(), Fault> {
-        self.runtime.block_on(self.plan.kinds[node].can_begin(&self.cx_of(node), op))
+    pub async fn prepare(&self, node: usize, op: &RawOp) -> Result<Prepared<Value>, Fault> {
+        self.plan.kinds[node].prepare(&self.cx_of(node), op).await
     }
 
-    pub fn backups(&self, node: usize, op: &RawOp) -> Result<Vec<Shelf>, Fault> {
-        self.runtime.block_on(self.plan.kinds[node].backups(&self.cx_of(node), op))
+    pub async fn can_begin(&self, node: usize, op: &RawOp) -> Result<(), Fault> {
+        self.plan.kinds[node].can_begin(&self.cx_of(node), op).await
+    }
+
+    pub async fn reach(&self, node: usize, op: &RawOp) -> Result<Vec<&'static str>, Fault> {
+        self.plan.kinds[node].reach(&self.cx_of(node), op).await
+    }
+
+    pub async fn backups(&self, node: usize, op: &RawOp) -> Result<Vec<Shelf>, Fault> {
+        self.plan.kinds[node].backups(&self.cx_of(node), op).await
+    }
+
+    /// All of these looks, so many at once; what they tell comes in their order.
+    pub fn all<T>(&self, looks: impl IntoIterator<Item = impl Future<Output = T>>, at_once: usize) -> Vec<T> {
+        self.runtime.block_on(stream::iter(looks).buffered(at_once).collect())
     }
 
     fn cx_of(&self, node: usize) -> ReadCx {

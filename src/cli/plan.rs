@@ -116,11 +116,13 @@ fn look(plan: &Plan, steps: &[StepForecast], secrets: &Secrets, sight: Sight) ->
     let attempt = u32::from(sight != Sight::Foreseen);
     let may = steps.iter().filter(|step| forecast::may_prepare(plan, step));
     let known = may.filter_map(|step| Some((step.node, looker.op(step, attempt)?.ok()?)));
-    let seen = |node: usize, op: &RawOp| match sight {
-        Sight::Glance => looker.can_begin(node, op).map(|()| Prepared::new(Value::Null, Vec::new())),
-        Sight::Foreseen | Sight::Whole => looker.prepare(node, op),
+    let seen = async |node: usize, op: RawOp| match sight {
+        Sight::Glance => looker.can_begin(node, &op).await.map(|()| Prepared::new(Value::Null, Vec::new())),
+        Sight::Foreseen | Sight::Whole => looker.prepare(node, &op).await,
     };
-    Ok(known.map(|(node, op)| (node, seen(node, &op))).collect())
+    // One by one: a plan is no run, and has nothing that would hold back what is large.
+    let looks = known.map(|(node, op)| async move { (node, seen(node, op).await) });
+    Ok(looker.all(looks, 1).into_iter().collect())
 }
 
 /// Of these secrets, all that can be read without running anything.

@@ -200,6 +200,7 @@ pub fn intrinsic(plan: &Plan, state: &RunState, live: &mut Live, node: usize, de
         prior: Value::Null,
         facts: Value::Null,
         changes: Vec::new(),
+        spared: Vec::new(),
     };
     decision.events.push(Event::StepIntended(Box::new(intended)));
     if is_human {

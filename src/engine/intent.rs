@@ -87,6 +87,7 @@ pub fn write(plan: &Plan, state: &RunState, live: &mut Live, node: usize, inputs
         generation: step.generation,
         phase: String::new(),
         effect: plan.effects[node],
+        spared: plan.spared(state, node, &inputs),
         inputs,
         prior,
         facts: Value::Null,
@@ -117,6 +118,7 @@ pub fn write_phase(
         prior: intent.prior.clone(),
         facts: reached.facts.clone(),
         changes: reached.shown.clone(),
+        spared: intent.spared.clone(),
     };
     let made = reached.creates.iter().cloned();
     decision.events.extend(made.map(|made| Event::LedgerAdded { entry: entry(plan, node, made) }));

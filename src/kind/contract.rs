@@ -171,6 +171,8 @@ pub trait Kind: Send + Sync + 'static {
     const SEALS: bool = false;
     /// Whether it brings something back from what [`Kind::backups`] finds.
     const FINDS_BACKUPS: bool = false;
+    /// Whether [`Kind::can_begin`] looks at anything.
+    const LOOKS: bool = Self::PREPARES;
 
     type Params: DeserializeOwned + JsonSchema + Send + Sync;
     type Prior: Serialize + DeserializeOwned + Send + Sync;
@@ -236,9 +238,25 @@ pub trait Kind: Send + Sync + 'static {
     }
 
     /// Whether `prepare` would refuse, as far as little work tells: asked before a run of which nobody is shown what it
-    /// changes. The step's own `prepare` looks at all of it.
+    /// changes, and night after night by `regrow ready`. The step's own `prepare` looks at all of it. A probe says here whether it
+    /// would be answered, if that is soon said and starts no program.
     fn can_begin(&self, cx: &ReadCx, op: &Op<Self::Params, ()>) -> impl Future<Output = Result<(), Fault>> + Send {
         async { self.prepare(cx, op).await.map(|_| ()) }
+    }
+
+    /// The same where part of `with` shows only in the run: what is known of it is there, the rest as it is written, see [`Late`].
+    /// Whether what the known fields name can be reached and lets us in. Gives the fields that were looked at.
+    fn reach(
+        &self,
+        _cx: &ReadCx,
+        _op: &Op<Value, ()>,
+    ) -> impl Future<Output = Result<Vec<&'static str>, Fault>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Whether what it makes can be named by its outputs alone: then it mends nothing that a later step names itself.
+    fn stands_apart(&self, _with: &Late<'_>) -> bool {
+        false
     }
 
     /// What the step would find of backups, whatever moment it wants: for `regrow ready`, night after night.
@@ -309,5 +327,13 @@ pub trait Kind: Send + Sync + 'static {
         _op: &Op<Self::Params, Self::Prior>,
     ) -> impl Future<Output = Result<Next, Fault>> + Send {
         async { Err(Fault::new("RG1003", "this kind has no work of its own")) }
+    }
+}
+
+/// What [`Kind::can_begin`] makes of the answer of a probe.
+pub fn answered<K: Kind>(answer: Next) -> Result<(), Fault> {
+    match answer {
+        Next::Done(outputs) => K::disappoints(&outputs).map_or(Ok(()), Err),
+        Next::Phase { .. } => Ok(()),
     }
 }

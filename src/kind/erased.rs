@@ -36,6 +36,7 @@ pub trait AnyKind: Send + Sync {
     fn one_thread(&self) -> bool;
     fn seals(&self) -> bool;
     fn finds_backups(&self) -> bool;
+    fn looks(&self) -> bool;
     fn schema(&self) -> Value;
     fn example(&self) -> &'static str;
     fn main_value(&self, outputs: &Outputs) -> Value;
@@ -48,10 +49,12 @@ pub trait AnyKind: Send + Sync {
     fn in_place(&self, with: &Late<'_>) -> InPlace;
     fn drill(&self, with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal;
     fn proof_beside(&self, given: &Late<'_>, probe: &str, proof: Value) -> Option<Value>;
+    fn stands_apart(&self, with: &Late<'_>) -> bool;
 
     fn undos(&self) -> &'static [&'static str];
     fn prepare<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Prepared<Value>>;
     fn can_begin<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, ()>;
+    fn reach<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Vec<&'static str>>;
     fn backups<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Vec<Shelf>>;
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found>;
     fn start<'a>(&'a self, cx: &'a WriteCx, op: &'a RawOp) -> Boxed<'a, ()>;
@@ -98,6 +101,10 @@ impl<K: Kind> AnyKind for K {
         K::FINDS_BACKUPS
     }
 
+    fn looks(&self) -> bool {
+        K::LOOKS
+    }
+
     fn schema(&self) -> Value {
         schemars::schema_for!(K::Params).to_value()
     }
@@ -142,6 +149,10 @@ impl<K: Kind> AnyKind for K {
         Kind::proof_beside(self, given, probe, proof)
     }
 
+    fn stands_apart(&self, with: &Late<'_>) -> bool {
+        Kind::stands_apart(self, with)
+    }
+
     fn undos(&self) -> &'static [&'static str] {
         Kind::undos(self)
     }
@@ -157,6 +168,10 @@ impl<K: Kind> AnyKind for K {
 
     fn can_begin<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, ()> {
         Box::pin(async move { Kind::can_begin(self, cx, &op.with(params::<K>(op)?, ())).await })
+    }
+
+    fn reach<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Vec<&'static str>> {
+        Box::pin(async move { Kind::reach(self, cx, &op.with(op.params.clone(), ())).await })
     }
 
     fn backups<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Vec<Shelf>> {

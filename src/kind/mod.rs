@@ -15,7 +15,7 @@ pub mod stock;
 
 pub use crate::model::ledger::Made;
 pub use context::{ReadCx, WorkCx, WriteCx};
-pub use contract::{Foresight, Found, Kind, Next, Prepared, Role, Settles, Undone};
+pub use contract::{Foresight, Found, Kind, Next, Prepared, Role, Settles, Undone, answered};
 pub use erased::{AnyKind, RawOp};
 pub use op::{Op, Outputs};
 pub use rehearsal::{Rehearsal, Scratch};

@@ -113,6 +113,9 @@ pub struct Intent {
     #[serde(deserialize_with = "tight::read_value")]
     pub facts: Value,
     pub changes: Vec<String>,
+    /// See [`StepIntended::spared`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spared: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -362,6 +365,7 @@ impl StepState {
             prior: tight::value(&it.prior),
             facts: tight::value(&it.facts),
             changes: it.changes.clone(),
+            spared: it.spared.clone(),
         }));
     }
 

@@ -121,6 +121,11 @@ fn replaced(inputs: &mut Map<String, Value>, said: &Value, given: &Value) {
     }
 }
 
+/// The fields of a step as far as they are known from the start; secrets as placeholders.
+pub fn partly_known(plan: &Plan, node: usize) -> Value {
+    as_far_as_known(&plan.step(node).with, &RunScope::of(plan, &RunState::default(), node))
+}
+
 /// The values; templates stay where they read what only the run will tell.
 fn as_far_as_known(tree: &Tree, scope: &RunScope<'_>) -> Value {
     let entry = |tree: &Tree| match is_known(tree, scope) {
@@ -245,6 +250,16 @@ pub fn may_prepare(plan: &Plan, step: &StepForecast) -> bool {
     let kind = plan.kinds[step.node];
     let changes = !matches!(plan.effects[step.node], Effect::Human);
     step.verdict == Verdict::WouldRun && changes && kind.role() == Role::Step && kind.prepares() && step.known.is_some()
+}
+
+/// Whether `regrow ready` may ask its kind if it could begin.
+pub fn may_look(plan: &Plan, step: &StepForecast) -> bool {
+    plan.kinds[step.node].looks() && step.verdict == Verdict::WouldRun && !is_of_people(plan, step.node)
+}
+
+/// Whether only people and regrow itself do it: there is nothing outside to look at.
+pub fn is_of_people(plan: &Plan, node: usize) -> bool {
+    plan.effects[node] == Effect::Human || plan.kinds[node].role() == Role::Intrinsic
 }
 
 /// The steps that start before any other has ended.

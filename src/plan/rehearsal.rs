@@ -82,6 +82,17 @@ impl Plan {
         self.kinds[node].proof_beside(&Late { value: &given }, probe, proof)
     }
 
+    /// What a run would change with it and a drill does not, since the step is `given` a copy to work on; one thing a line.
+    pub fn spared(&self, state: &RunState, node: usize, given: &Value) -> Vec<String> {
+        if !self.is_drill() {
+            return Vec::new();
+        }
+        let Ok(said) = self.step(node).with.render(&RunScope::of(self, state, node)) else { return Vec::new() };
+        let touched = |with: &Value| self.kinds[node].foresee(&Late { value: with }).touches;
+        let beside = if said == *given { return Vec::new() } else { touched(given) };
+        touched(&said).into_iter().filter(|it| !beside.contains(it)).collect()
+    }
+
     /// Whether a drill only looks at what it would change. `with` is as it is written, or as [`Plan::beside`] was given it.
     pub fn is_only_planned(&self, node: usize, with: &Value, ledger: &[LedgerEntry]) -> bool {
         self.way(node) == Some(Way::Plan) || self.rehearsal(node, with, ledger) == Rehearsal::Planned

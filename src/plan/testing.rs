@@ -31,5 +31,6 @@ pub fn intent(plan: &Plan, step: &Address, seconds: u64) -> Intent {
         prior: Value::Null,
         facts: Value::Null,
         changes: Vec::new(),
+        spared: Vec::new(),
     }
 }

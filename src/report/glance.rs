@@ -6,7 +6,7 @@ use crate::model::record::{End, Mode};
 use crate::model::{RunStatus, Status};
 use crate::view::holds::HoldView;
 use crate::view::tell::end_word;
-use crate::view::words::{count, grouped, span, span_seconds, stamp};
+use crate::view::words::{count, grouped, named, span, span_seconds, stamp};
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answered {
@@ -40,18 +40,32 @@ fn what_was_rehearsed(report: &Postmortem) -> Option<Answered> {
     if !view.is_drill() {
         return None;
     }
-    let open: Vec<String> = view.not_rehearsed().map(|step| format!("`{}`", step.address)).collect();
-    let named = open.iter().take(MOST_UNPROVEN).cloned().collect::<Vec<_>>().join(", ");
-    let more =
-        if open.len() > MOST_UNPROVEN { format!(" and {} more", open.len() - MOST_UNPROVEN) } else { String::new() };
-    let parts = view.rehearsed().map(|parts| format!(" {parts}.")).unwrap_or_default();
-    let steps = (!open.is_empty()).then(|| format!("{named}{more}"));
+    let steps: Vec<String> = view.not_rehearsed().map(|step| format!("`{}`", step.address)).collect();
+    let steps = (!steps.is_empty()).then(|| named(&steps, MOST_UNPROVEN, ", "));
     let proofs = view.proofs_not_asked().map(|proofs| format!("{proofs} not asked"));
-    let open: Vec<String> = steps.into_iter().chain(proofs).collect();
-    Some(match open.is_empty() {
-        true => answered("What did it not prove?", format!("Nothing was left out.{parts}"), Tone::Well),
-        false => answered("What did it not prove?", format!("{}.{parts}", open.join("; ")), Tone::Plain),
-    })
+    let missing: Vec<String> = steps.into_iter().chain(proofs).collect();
+    let mut said = Vec::from_iter((!missing.is_empty()).then(|| format!("{}.", missing.join("; "))));
+    let copies = view.not_proven_by_copies();
+    if !copies.is_empty() {
+        let instead =
+            "Done on a copy, so not whether a run can reach what it would change, may change it, and has room there";
+        said.push(format!("{instead}: {}. `regrow ready FILE` looks there.", named(&copies, MOST_UNPROVEN, "; ")));
+    }
+    let to_come = view.steps.iter().filter(|step| !view.state_of(step).status.is_settled()).count();
+    if !report.ended && to_come > 0 {
+        said.push(format!("The drill is not over: {} still open.", are(to_come)));
+    }
+    let tone = if said.is_empty() { Tone::Well } else { Tone::Plain };
+    if said.is_empty() {
+        said.push("Nothing was left out.".into());
+    }
+    said.extend(view.rehearsed().map(|parts| format!("{parts}.")));
+    Some(answered("What did it not prove?", said.join(" "), tone))
+}
+
+/// `1 step is`, `3 steps are`.
+fn are(steps: usize) -> String {
+    format!("{} {}", count(steps, "step"), if steps == 1 { "is" } else { "are" })
 }
 
 /// Said before all else: users see it, and nobody takes it away by himself.

@@ -53,6 +53,15 @@ impl ParamFile {
         self.values.iter().map(|(name, ..)| name.as_str())
     }
 
+    /// As they are written behind `--param`, once for each item of a list.
+    pub fn typed(&self) -> Vec<(String, String)> {
+        let each = |name: &String, value: &Value| match value {
+            Value::Array(items) => items.iter().map(|item| (name.clone(), text(item))).collect(),
+            value => vec![(name.clone(), text(value))],
+        };
+        self.values.iter().flat_map(|(name, _, value)| each(name, value)).collect()
+    }
+
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.values.retain(|(name, ..)| keep(name));
     }
@@ -194,9 +203,12 @@ fn missing(name: &str, spec: &ParamSpec) -> Problem {
         .help(format!("add `{}`", as_arguments(name, spec)))
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}
+
 /// How the example of a parameter is typed.
 fn as_arguments(name: &str, spec: &ParamSpec) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
     let one = |value: &Value| format!("--param {name}={}", quoted(&text(value)));
     match &spec.example {
         Some(Value::Array(items)) if !items.is_empty() => items.iter().map(one).collect::<Vec<_>>().join(" "),

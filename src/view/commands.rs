@@ -88,6 +88,10 @@ impl Commands {
         format!("{} undo --because TEXT --run {}", self.program(), self.run)
     }
 
+    pub fn abort(&self) -> String {
+        format!("{} abort --because TEXT --run {}", self.program(), self.run)
+    }
+
     pub fn status(&self) -> String {
         format!("{} status {}", self.program(), self.run)
     }

@@ -83,6 +83,21 @@ impl RunView {
         self.steps.iter().filter(|step| step.drill.is_some_and(Rehearsed::proves_nothing))
     }
 
+    /// The steps that a drill did on a copy, and what a run would have changed there instead.
+    pub fn spared(&self) -> impl Iterator<Item = (&StepView, &[String])> {
+        let of = |step: &StepView| self.state_of(step).intent.as_ref().map_or(&[][..], |intent| &intent.spared);
+        self.steps
+            .iter()
+            .filter(|step| step.drill == Some(Rehearsed::Beside))
+            .map(move |step| (step, of(step)))
+            .filter(|(_, it)| !it.is_empty())
+    }
+
+    /// The same, one step a line.
+    pub fn not_proven_by_copies(&self) -> Vec<String> {
+        self.spared().map(|(step, spared)| format!("`{}`: {}", step.address, spared.join(", "))).collect()
+    }
+
     /// `2 proofs`, where a drill left some out.
     pub fn proofs_not_asked(&self) -> Option<String> {
         let all = self.steps.iter().flat_map(|step| &self.state_of(step).checks);

@@ -158,6 +158,7 @@ impl Golden {
             prior: Value::Null,
             facts: Value::Null,
             changes: vec![format!("`{id}` changes one thing")],
+            spared: Vec::new(),
         };
         Event::StepIntended(Box::new(intended))
     }

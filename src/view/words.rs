@@ -101,6 +101,12 @@ pub fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// The first of these, and how many more there are.
+pub fn named(all: &[String], most: usize, between: &str) -> String {
+    let more = if all.len() > most { format!(" and {} more", all.len() - most) } else { String::new() };
+    format!("{}{more}", all[..all.len().min(most)].join(between))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -238,3 +238,19 @@ fn its_report_is_not_put_where_that_of_a_run_is() {
     place.regrow("run book.yaml --yes --no-wait --run-id run2").ends(0);
     assert!(place.path("reports").is_dir());
 }
+
+#[test]
+fn a_drill_that_is_not_over_says_so_and_how_it_is_ended() {
+    let place = Place::new(
+        "steps:\n  - id: make\n    needs: []\n    run: touch made\n    drill: real\n    creates: [{ kind: file, id: made, remove: [rm, made] }]\n  \
+         - { id: call, needs: [make], uses: manual.task, with: { instructions: call } }\n",
+    );
+    place.regrow("drill book.yaml --yes --no-wait --run-id run1").ends(3);
+    let report = place.regrow("report run1").ends(0).stdout;
+    assert!(report.contains("The drill is not over: 2 steps are still open."), "{report}");
+    assert!(!report.contains("Nothing was left out"), "{report}");
+    let kept = place.regrow("cleanup run1").ends(0).stdout;
+    assert!(kept.contains("end it here: regrow abort --because TEXT --run run1"), "{kept}");
+    place.argv(&["abort", "--because", "enough", "--run", "run1"]).ends(0);
+    assert!(!place.path("made").exists());
+}

@@ -269,7 +269,14 @@ fn a_drill_says_that_it_is_one_and_what_it_did_not_prove() {
     assert!(line.starts_with("A drill, nothing is lost: book: recovered"), "{line}");
     let report = fs::read_to_string(production.place.run_dir().join("report.md")).unwrap();
     assert!(report.starts_with("# Drill `run1`"), "{report}");
-    assert!(report.contains("What did it not prove?** `point`, `practised`."), "{report}");
+    assert!(
+        report.contains("What did it not prove?** `point`, `practised`. Done on a copy, so not whether a run"),
+        "{report}"
+    );
+    let bucket = format!("`assets`: bucket {} at ", production.bucket);
+    for spared in ["`load`: database `lms` on ", &bucket] {
+        assert!(report.contains(spared), "{spared}: {report}");
+    }
     let json: Value =
         serde_json::from_str(&production.place.regrow("report run1 --format json").ends(0).stdout).unwrap();
     assert_eq!((json["mode"].as_str(), json["steps"][0]["drill"].as_str()), (Some("drill"), Some("beside")));

@@ -24,6 +24,7 @@ mod points;
 mod power;
 mod processes;
 mod ready;
+mod ready_servers;
 mod refusals;
 mod repairs;
 mod roles;

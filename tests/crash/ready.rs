@@ -16,7 +16,7 @@ use super::support::{Place, REGROW, Said, finish};
 
 /// A live server with its archive, and a folder of base backups.
 pub struct Kept {
-    live: Postgres,
+    pub live: Postgres,
     pub base: PathBuf,
     _scratch: Scratch,
 }
@@ -81,16 +81,16 @@ pub fn ready(place: &Place, more: &str, exit: i32) -> Value {
 }
 
 /// Code and weight of each finding.
-fn findings(ready: &Value) -> Vec<(String, bool)> {
+pub fn findings(ready: &Value) -> Vec<(String, bool)> {
     let all = ready["runbooks"][0]["findings"].as_array().unwrap_or_else(|| panic!("{ready:#}"));
     all.iter().map(|it| (it["fault"]["code"].as_str().unwrap().to_owned(), it["unfit"] == true)).collect()
 }
 
-fn unfit(code: &str) -> (String, bool) {
+pub fn unfit(code: &str) -> (String, bool) {
     (code.into(), true)
 }
 
-fn warning(code: &str) -> (String, bool) {
+pub fn warning(code: &str) -> (String, bool) {
     (code.into(), false)
 }
 
@@ -249,7 +249,7 @@ fn what_an_earlier_run_left_behind_is_named_with_the_command() {
 }
 
 #[test]
-fn a_secret_that_is_missing_tonight_is_a_warning() {
+fn a_secret_that_is_missing_tonight_keeps_a_run_from_starting() {
     let step = |id: &str, condition: &str| {
         let with = format!("with: {{ command: ['true'], env: {{ A: '{{{{ secrets.{id} }}}}' }} }}");
         format!("  - {{ id: {id}, needs: [], uses: run, if: {condition}, {with} }}\n")
@@ -259,9 +259,10 @@ fn a_secret_that_is_missing_tonight_is_a_warning() {
         step("a", "true"),
         step("b", "false")
     ));
-    let found = ready(&place, "", 8);
-    assert_eq!(findings(&found), [warning("RG2021"), warning("RG8015")], "{found:#}");
+    let found = ready(&place, "", 9);
+    assert_eq!(findings(&found), [unfit("RG2021"), warning("RG8015")], "{found:#}");
     assert!(found.to_string().contains("NOT_THERE"), "{found:#}");
+    assert!(place.run("--no-wait").ends(2).stderr.contains("RG8012"));
 }
 
 /// With what it needs in its environment.

@@ -45,10 +45,12 @@ pub struct Looked {
     pub stores: Vec<Store>,
     /// Of stores, steps and the runbook as a whole.
     pub findings: Vec<(Option<String>, Finding)>,
-    /// Steps with backups that could not be looked at, and why.
+    /// Steps that could not be looked at, or not at all of what they work on, and why.
     pub unseen: Vec<(String, String)>,
     /// When a drill passed last.
     pub drilled: Option<Timestamp>,
+    /// What that drill did not go near, since a copy took its place; one step a line.
+    pub spared: Vec<String>,
     /// Parameters that nobody gave, and what was taken for them.
     pub moments: Vec<(String, Timestamp)>,
 }

@@ -1,17 +1,24 @@
 //! What `ready` found: as a table, as one line, as JSON.
 
+use std::cmp::Reverse;
+
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Looked, Readiness, worst};
+use crate::cli::Failure;
+use crate::cli::failure::NOTHING_STARTED;
 use crate::kind::stock::{Finding, Fitness, Held, entry, since, size};
 use crate::view::clean;
 use crate::view::page::Page;
 use crate::view::paint::Paint;
-use crate::view::words::{between, span, stamp};
+use crate::view::words::{between, named, span, stamp};
 
 /// Of a runbook that could not be checked.
 const NOT_CHECKABLE: &str = "not_checkable";
+/// So many steps that nobody could look at are named for one reason.
+const MOST_UNSEEN: usize = 12;
 
 pub fn page(all: &[Readiness], paint: Paint, now: Timestamp) -> Page {
     let mut page = Page::new();
@@ -30,13 +37,18 @@ pub fn page(all: &[Readiness], paint: Paint, now: Timestamp) -> Page {
             Err(failure) => {
                 let code = failure.code.as_deref().map(|code| format!(" [{code}]")).unwrap_or_default();
                 page.line(format_args!("{}  {file}", paint.alarm(heading(None))));
-                page.line(format_args!("  {}{code}", failure.message));
+                page.line(format_args!("  {}{code}", why(failure)));
                 failure.causes.iter().for_each(|cause| page.line(format_args!("    because: {cause}")));
                 failure.hint.iter().for_each(|hint| page.line(format_args!("    do: {hint}")));
             }
         }
     }
     page
+}
+
+/// Nobody wanted to start anything.
+fn why(failure: &Failure) -> &str {
+    failure.message.strip_suffix(NOTHING_STARTED).unwrap_or(&failure.message)
 }
 
 fn heading(fitness: Option<Fitness>) -> &'static str {
@@ -50,14 +62,17 @@ fn heading(fitness: Option<Fitness>) -> &'static str {
 
 fn body(looked: &Looked, paint: Paint, now: Timestamp, page: &mut Page) {
     table(looked, now).into_iter().for_each(|line| page.line(format_args!("  {line}")));
-    for (step, why) in &looked.unseen {
-        page.line(format_args!("  not looked at: {step}: {why}"));
+    let mut unseen: IndexMap<&str, Vec<String>> = IndexMap::new();
+    looked.unseen.iter().for_each(|(step, why)| unseen.entry(why).or_default().push(step.clone()));
+    for (why, steps) in unseen {
+        page.line(format_args!("  not looked at: {}: {why}", named(&steps, MOST_UNSEEN, ", ")));
     }
     for (name, at) in &looked.moments {
         page.line(format_args!("  {name} was not given: {at} was taken"));
     }
     if let Some(at) = looked.drilled {
         page.line(format_args!("  the last drill that passed ended {} ago, at {}", span(between(at, now)), stamp(at)));
+        looked.spared.iter().for_each(|spared| page.line(format_args!("    done there on a copy, not on {spared}")));
     }
     let (unfit, warnings): (Vec<_>, Vec<_>) = looked.findings.iter().partition(|(_, finding)| finding.unfit);
     for (of, Finding { unfit, fault }) in unfit.into_iter().chain(warnings) {
@@ -99,10 +114,11 @@ fn table(looked: &Looked, now: Timestamp) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// `UNFIT: complete (copy: the newest backup is 3d04h old, more than 1d2h); restore-only is fit`
+/// `UNFIT: complete (copy: the newest backup is 3d04h old, more than 1d2h)`; what is worst comes first, and what is fit is not
+/// named beside it.
 pub fn line(all: &[Readiness]) -> Page {
-    let one = |readiness: &Readiness| match &readiness.outcome {
-        Err(failure) => format!("{} ({})", readiness.file.display(), failure.message),
+    let one = |readiness: &&Readiness| match &readiness.outcome {
+        Err(failure) => format!("{} ({})", readiness.file.display(), why(failure)),
         Ok(looked) => {
             let mut findings: Vec<&(Option<String>, Finding)> = looked.findings.iter().collect();
             findings.sort_by_key(|(_, finding)| !finding.unfit);
@@ -117,8 +133,14 @@ pub fn line(all: &[Readiness]) -> Page {
             }
         }
     };
+    let mut told: Vec<&Readiness> = all.iter().filter(|it| it.fitness() != Some(Fitness::Fit)).collect();
+    // None, which is not checkable, is the worst of all.
+    told.sort_by_key(|it| it.fitness().map(Reverse));
+    if told.is_empty() {
+        told.extend(all);
+    }
     let mut page = Page::new();
-    page.line(format_args!("{}: {}", heading(worst(all)), all.iter().map(one).collect::<Vec<_>>().join("; ")));
+    page.line(format_args!("{}: {}", heading(worst(all)), told.iter().map(one).collect::<Vec<_>>().join("; ")));
     page
 }
 
@@ -134,7 +156,8 @@ fn of_runbook(readiness: &Readiness, now: Timestamp) -> Value {
     let looked = match &readiness.outcome {
         Ok(looked) => looked,
         Err(failure) => {
-            let error = json!({"code": failure.code, "message": failure.message, "hint": failure.hint, "causes": failure.causes});
+            let error =
+                json!({"code": failure.code, "message": why(failure), "hint": failure.hint, "causes": failure.causes});
             return json!({"file": readiness.file, "state": NOT_CHECKABLE, "error": error});
         }
     };
@@ -150,6 +173,7 @@ fn of_runbook(readiness: &Readiness, now: Timestamp) -> Value {
         "findings": looked.findings.iter().map(finding).collect::<Vec<_>>(),
         "not_looked_at": looked.unseen.iter().map(unseen).collect::<Vec<_>>(),
         "last_drill_passed": looked.drilled,
+        "last_drill_on_copies": looked.spared,
         "days_since_drill": looked.drilled.map(|at| since(at, now).as_secs() / 86_400),
         "taken": moments,
     })

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role, answered};
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::dns::{self, Type};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
@@ -51,6 +51,7 @@ impl Kind for DnsLookup {
     const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
+    const LOOKS: bool = true;
 
     type Params = Params;
     type Prior = ();
@@ -110,6 +111,10 @@ with:
             ("server", OutputType::Text),
         ];
         Shape::of(outputs)
+    }
+
+    async fn can_begin(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
+        answered::<Self>(self.watch(cx, op).await?)
     }
 
     async fn watch(&self, _: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

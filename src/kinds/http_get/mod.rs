@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role, answered};
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::http::{self, Call, Failure, Headers};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
@@ -68,6 +68,7 @@ impl Kind for HttpGet {
     const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
+    const LOOKS: bool = true;
 
     type Params = Params;
     type Prior = ();
@@ -120,6 +121,10 @@ with:
             ("cut", OutputType::Boolean),
         ];
         Shape::of(outputs)
+    }
+
+    async fn can_begin(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
+        answered::<Self>(self.watch(cx, op).await?)
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

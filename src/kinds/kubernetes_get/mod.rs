@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role, answered};
 use crate::model::{Effect, Fault};
 use crate::provider::kubernetes::{self, Cluster, Reach, Target, field};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
@@ -57,6 +57,7 @@ impl Kind for KubernetesGet {
     const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
+    const LOOKS: bool = true;
 
     type Params = Params;
     type Prior = ();
@@ -101,6 +102,10 @@ with:
             return Shape::Open;
         }
         Shape::of([("found", OutputType::Boolean), ("object", OutputType::Map)])
+    }
+
+    async fn can_begin(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
+        answered::<Self>(self.watch(cx, op).await?)
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

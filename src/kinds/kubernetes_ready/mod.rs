@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role, answered};
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::kubernetes::{self, Cluster, Progress, Reach};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
@@ -42,6 +42,7 @@ impl Kind for KubernetesReady {
     const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
+    const LOOKS: bool = true;
 
     type Params = Params;
     type Prior = ();
@@ -83,6 +84,10 @@ with:
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
         Shape::of([("ready", OutputType::Boolean), ("not_ready", OutputType::List), ("count", OutputType::Integer)])
+    }
+
+    async fn can_begin(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
+        answered::<Self>(self.watch(cx, op).await?)
     }
 
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {

@@ -44,6 +44,7 @@ use crate::kind::{
 };
 use crate::model::ledger::LedgerEntry;
 use crate::model::{Effect, Fault};
+use crate::provider::postgres::reach;
 use crate::runbook::catalog::{Complaint, InPlace, Late, OutputType, Shape};
 
 pub struct PostgresDumpAndLoad;
@@ -109,6 +110,10 @@ undo: swap_back
 
     async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
         prepare::prepare(cx, op).await
+    }
+
+    async fn reach(&self, cx: &ReadCx, op: &Op<Value, ()>) -> Result<Vec<&'static str>, Fault> {
+        reach(cx, op, &["source", "target"]).await
     }
 
     async fn find(&self, cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {

@@ -12,7 +12,7 @@ use super::site::Site;
 use crate::kind::{Op, ReadCx, Rehearsal, Scratch, WriteCx};
 use crate::model::Fault;
 use crate::provider::postgres::{Connection, Endpoint, Identity, ReadSession, Session, WriteSession, quote};
-use crate::runbook::catalog::Late;
+use crate::runbook::catalog::{Known, Late};
 
 /// How long others may keep the database busy that is copied.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,7 +24,19 @@ pub fn beside(with: &Late<'_>, scratch: &Scratch<'_>) -> Rehearsal {
     if with.has(&["template"]) {
         return Rehearsal::Beside(with.value.clone());
     }
+    let source = [with.get(&["source"]), with.get(&["source", "url"])];
+    if source.contains(&Known::Unknown) {
+        return Rehearsal::Beside(foreseen(with));
+    }
     moved(with, scratch).map_or(Rehearsal::Planned, Rehearsal::Beside)
+}
+
+/// Where the source will be shows only once it stands. For who reads a plan: what an earlier step puts out is a server of the drill,
+/// or that step is not done, and then this one is not either.
+fn foreseen(with: &Late<'_>) -> Value {
+    let mut fields = with.value.as_object().cloned().unwrap_or_default();
+    fields.insert("target".into(), "a copy of the restored database, beside it".into());
+    fields.into()
 }
 
 fn moved(with: &Late<'_>, scratch: &Scratch<'_>) -> Option<Value> {

@@ -10,12 +10,13 @@ mod settle;
 mod work;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use params::Params;
 
 use crate::kind::{Foresight, Found, Kind, Next, Op, Prepared, ReadCx, Rehearsal, Scratch, WorkCx};
 use crate::model::{Effect, Fault};
-use crate::provider::postgres::{Connection, Identity, ReadSession};
+use crate::provider::postgres::{Connection, Identity, ReadSession, reach};
 use crate::runbook::catalog::{Complaint, InPlace, Late, OutputType, Shape};
 
 pub struct PostgresExecute;
@@ -83,6 +84,10 @@ with:
         let place = format!("one transaction in {server}");
         let changes = std::iter::once(place).chain(statements.iter().map(|it| it.excerpt())).collect();
         Ok(Prepared::new(Prior { server }, changes))
+    }
+
+    async fn reach(&self, cx: &ReadCx, op: &Op<Value, ()>) -> Result<Vec<&'static str>, Fault> {
+        reach(cx, op, &["connection"]).await
     }
 
     async fn find(&self, cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault> {

@@ -15,7 +15,7 @@ pub use params::Params;
 
 use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::{Effect, Fault};
-use crate::provider::postgres::{Connection, Endpoint, ReadSession, application_name, question};
+use crate::provider::postgres::{Connection, Endpoint, ReadSession, application_name, question, reach};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 /// Longer than any count that a person waits for; the step's `timeout` is the one to set.
@@ -28,6 +28,7 @@ impl Kind for PostgresQuery {
     const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
+    const LOOKS: bool = true;
 
     type Params = Params;
     type Prior = ();
@@ -65,19 +66,33 @@ with:
         Shape::of([("rows", OutputType::List)])
     }
 
+    /// The server reads the statement and says whether it would take it; nothing is counted for that.
+    async fn can_begin(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
+        let session = open(cx, op).await?;
+        question::prepared(&session, &op.params.sql, &op.params.values).await.map(drop)
+    }
+
+    async fn reach(&self, cx: &ReadCx, op: &Op<Value, ()>) -> Result<Vec<&'static str>, Fault> {
+        reach(cx, op, &["connection"]).await
+    }
+
     /// A question leaves nothing behind: it is asked again.
     async fn watch(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Next, Fault> {
         ask(cx, op).await.map(Next::Done)
     }
 }
 
-async fn ask(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Outputs, Fault> {
+async fn open(cx: &ReadCx, op: &Op<Params, ()>) -> Result<ReadSession, Fault> {
     let endpoint = Endpoint {
         connection: op.params.connection.clone(),
         database: op.params.database.clone(),
         application: application_name(&op.id),
     };
-    let session = ReadSession::plain(cx, &endpoint, LIMIT).await?;
+    ReadSession::plain(cx, &endpoint, LIMIT).await
+}
+
+async fn ask(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Outputs, Fault> {
+    let session = open(cx, op).await?;
     let rows = question::rows(&session, &op.params.sql, &op.params.values).await?;
     Ok(Outputs::from_iter([("rows".to_owned(), Value::Array(rows))]))
 }

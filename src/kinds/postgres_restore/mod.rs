@@ -117,6 +117,11 @@ with:
         params::beside(with, scratch)
     }
 
+    /// On a free port, which nobody knows before it is there.
+    fn stands_apart(&self, with: &Late<'_>) -> bool {
+        !with.has(&["port"])
+    }
+
     async fn prepare(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
         let (cx, op) = (cx.clone(), op.clone());
         blocking(move || prepare::prepare(&cx, &op)).await

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role};
+use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role, answered};
 use crate::model::{Effect, Fault, RetryClass};
 use crate::runbook::catalog::{Complaint, Known, Late, OutputType, Shape};
 
@@ -64,6 +64,7 @@ impl Kind for TcpConnect {
     const PAGE: &'static str = include_str!("page.md");
     const ROLE: Role = Role::Probe;
     const PREPARES: bool = false;
+    const LOOKS: bool = true;
 
     type Params = Params;
     type Prior = ();
@@ -116,6 +117,10 @@ with:
         let outputs =
             [("value", OutputType::Boolean), ("milliseconds", OutputType::Integer), ("error", OutputType::Text)];
         Shape::of(outputs)
+    }
+
+    async fn can_begin(&self, cx: &ReadCx, op: &Op<Params, ()>) -> Result<(), Fault> {
+        answered::<Self>(self.watch(cx, op).await?)
     }
 
     /// The connection is made here: watching may be repeated, as a read may.

@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use serde_json::Value;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type};
-use tokio_postgres::{Column, Row};
+use tokio_postgres::{Column, Row, Statement};
 
 use super::{Session, quote};
 use crate::model::Fault;
@@ -16,19 +16,33 @@ use crate::model::Fault;
 /// An answer is kept in the journal: it is a proof, not an export.
 const MOST_ROWS: usize = 10_000;
 
-/// Asks in a transaction that only reads, and leaves it open.
-pub async fn rows(session: &Session, sql: &str, values: &[Value]) -> Result<Vec<Value>, Fault> {
+/// The statement as the server has read it, with as many values as it takes. In a transaction that only reads, which is left open.
+pub async fn prepared(session: &Session, sql: &str, values: &[Value]) -> Result<Statement, Fault> {
     // In such a transaction not even `set transaction read write` helps after the first statement.
     session.begin_snapshot(None).await?;
     session.query("select 1", &[]).await?;
-    let refuse = |error: &tokio_postgres::Error| session.refused("RG2302", "the server refuses the statement", error);
-    let sql = sql.trim().trim_end_matches(';');
-    let statement = session.client().prepare(sql).await.map_err(|error| refuse(&error))?;
+    let statement = session.client().prepare(bare(sql)).await.map_err(|error| refused(session, &error))?;
     let expected = statement.params().len();
     if expected != values.len() {
         let message = format!("the statement takes {expected} values, and `values` holds {}", values.len());
         return Err(Fault::new("RG2301", message).hint("give one value for each of `$1`, `$2`, …"));
     }
+    Ok(statement)
+}
+
+fn bare(sql: &str) -> &str {
+    sql.trim().trim_end_matches(';')
+}
+
+fn refused(session: &Session, error: &tokio_postgres::Error) -> Fault {
+    session.refused("RG2302", "the server refuses the statement", error)
+}
+
+/// Asks in a transaction that only reads, and leaves it open.
+pub async fn rows(session: &Session, sql: &str, values: &[Value]) -> Result<Vec<Value>, Fault> {
+    let statement = prepared(session, sql, values).await?;
+    let refuse = |error: &tokio_postgres::Error| refused(session, error);
+    let sql = bare(sql);
     let bound: Vec<Text> = values.iter().map(Text::from).collect();
     let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| value as _).collect();
     let wrapped = if selects(sql) {
