@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::claim::Claim;
 use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::{Address, OpId};
@@ -72,6 +73,9 @@ pub struct StepState {
     pub doubt: Option<Box<Doubt>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkipReason>,
+    /// Whose word it is that it is done, or left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Box<Claim>>,
     /// Earliest next attempt, as milliseconds after `at`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Box<Retry>>,
@@ -203,6 +207,7 @@ impl StepState {
             granted: None,
             doubt: None,
             skipped: None,
+            claim: None,
             retry: None,
             mending: None,
             repairs: Vec::new(),

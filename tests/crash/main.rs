@@ -1,6 +1,7 @@
 //! The real binary, killed, cut off and answered as it is on a bad day.
 
 mod blocks;
+mod claims;
 mod cleanup;
 mod copies;
 mod copies_faults;
