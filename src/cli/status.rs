@@ -10,7 +10,7 @@ use crate::view::commands::{who_now, whom};
 use crate::view::drill::Rehearsed;
 use crate::view::page::Page;
 use crate::view::paint::Paint;
-use crate::view::tell::{paused, why_skipped};
+use crate::view::tell::{paused, restarted, why_skipped};
 use crate::view::words::{clock, count, grouped, stamp};
 use crate::view::{RunView, StepView, json};
 
@@ -125,6 +125,7 @@ fn remark(view: &RunView, step: &StepView) -> String {
     if state.attempts > 1 {
         parts.push(format!("{} attempts", state.attempts));
     }
+    parts.extend((state.restarts > 0).then(|| restarted(state.restarts)));
     if view.is_abandoned() && step.status.is_in_flight() {
         let word = if step.survives { "goes on without an executor" } else { "no process of ours works on it" };
         parts.push(word.into());

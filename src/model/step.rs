@@ -30,6 +30,9 @@ pub struct StepState {
     pub list: Option<Vec<Item>>,
     #[serde(skip_serializing_if = "is_zero")]
     pub attempts: u32,
+    /// How often what an attempt had begun was gone without a result, and was done again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restarts: u32,
     /// From 1; raised by an undo and by `rerun`.
     pub generation: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -189,6 +192,7 @@ impl StepState {
             opened: false,
             list: None,
             attempts: 0,
+            restarts: 0,
             generation: 1,
             intent: None,
             reached: None,
@@ -249,6 +253,7 @@ impl StepState {
             Event::StepIntended(it) => self.intended(it, moment, epoch),
             Event::StepOpened { list, .. } => self.open(list.as_ref(), moment),
             Event::StepAdopted { .. } => self.adopted = true,
+            Event::StepRestarted { .. } => self.restarts += 1,
             Event::PhaseReached { phase, facts, shown, creates, .. } => {
                 let (phase, facts, shown, creates) = (phase.clone(), facts.clone(), shown.clone(), creates.clone());
                 self.reached = Some(Box::new(Reached { phase, facts, shown, creates }));

@@ -135,6 +135,7 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "kind": step.kind,
         "state": step.status,
         "attempts": state.attempts,
+        "restarts": state.restarts,
         "started_at": state.started_at.as_ref().map(|it| it.at),
         "ended_at": view.ended_of(step).map(|it| it.at),
         "drill": step.drill,
