@@ -232,7 +232,7 @@ impl Interruption {
     /// How it came about, in words.
     pub fn cause(&self) -> &'static str {
         match self.left {
-            None => "the executor was gone without a word",
+            None => "no sign of life of an executor",
             Some(StopReason::Requested) => "it was stopped on request",
             Some(StopReason::Detached) => "it was detached, the work went on",
             Some(StopReason::Paused) => "it was paused",

@@ -1,5 +1,6 @@
 //! The real binary, killed, cut off and answered as it is on a bad day.
 
+mod absence;
 mod blocks;
 mod claims;
 mod cleanup;
