@@ -37,6 +37,7 @@ fn line(view: &RunView, paint: Paint, out: &mut Page) {
     let mut remarks = vec![runbook.to_string()];
     remarks.extend(view.is_drill().then(|| "DRILL".into()));
     remarks.extend(view.is_abandoned().then(|| paint.alarm("NOBODY EXECUTES THIS RUN")));
+    remarks.extend(view.remarks().iter().map(|remark| paint.alarm(remark)));
     let overdue = view.overdue().count();
     remarks.extend((overdue > 0).then(|| format!("{} overdue", count(overdue, "temporary thing"))));
     let standing = view.holds().into_iter().filter(|hold| hold.standing.stays());

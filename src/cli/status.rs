@@ -10,7 +10,7 @@ use crate::view::commands::{who_now, whom};
 use crate::view::drill::Rehearsed;
 use crate::view::page::Page;
 use crate::view::paint::Paint;
-use crate::view::tell::{paused, why_skipped};
+use crate::view::tell::{paused, restarted, why_skipped};
 use crate::view::words::{clock, count, grouped, stamp};
 use crate::view::{RunView, StepView, json};
 
@@ -53,6 +53,7 @@ fn head(view: &RunView, paint: Paint, out: &mut Page) {
     }
     let as_of = if view.is_whole { String::new() } else { format!(", as of record {}", view.state.seq) };
     out.line(format_args!("state     {}, {}{as_of}", paint.run_status(view.status, 0), view.done_of_all()));
+    view.remarks().iter().for_each(|remark| out.line(format_args!("          {}", paint.alarm(remark))));
     if let (Some(how), None) = (paused(&view.state), view.state.ended) {
         out.line(format_args!("          {how}"));
     }
@@ -124,6 +125,7 @@ fn remark(view: &RunView, step: &StepView) -> String {
     if state.attempts > 1 {
         parts.push(format!("{} attempts", state.attempts));
     }
+    parts.extend((state.restarts > 0).then(|| restarted(state.restarts)));
     if view.is_abandoned() && step.status.is_in_flight() {
         let word = if step.survives { "goes on without an executor" } else { "no process of ours works on it" };
         parts.push(word.into());
@@ -134,7 +136,8 @@ fn remark(view: &RunView, step: &StepView) -> String {
         Some(why) => why_skipped(&step.address, why),
         None => it.word().into(),
     }));
-    parts.extend(state.by_hand.then(|| "by hand".into()));
+    parts.extend(view.by_word_of(step).map(|claim| claim.done()));
+    parts.extend(view.left_out_of(step).map(|claim| claim.left_out()));
     parts.extend(state.adopted.then(|| "adopted".into()));
     parts.extend(step.blocked_by.as_ref().map(|need| format!("by `{need}`")));
     parts.extend(state.fault.as_ref().map(|fault| fault.to_string()));
@@ -204,6 +207,7 @@ pub fn question(view: &RunView, step: &StepView) -> String {
         _ if view.is_overdue(step) => overdue(state),
         (_, Status::Late) => "is late: it goes on and is watched".into(),
         _ => match &state.fault {
+            Some(fault) if view.is_stuck(step) => format!("could not be taken back: {fault}"),
             Some(fault) => format!("failed: {fault}"),
             None => "failed".into(),
         },
@@ -249,6 +253,9 @@ fn ledger(view: &RunView, out: &mut Page) {
 
 fn next(view: &RunView, paint: Paint, out: &mut Page) {
     let command = match view.status {
+        status if status.is_final() && view.is_being_taken_back() => {
+            view.take_back_again().unwrap_or_else(|| view.commands.report())
+        }
         RunStatus::Succeeded | RunStatus::Failed | RunStatus::Aborted | RunStatus::Undone => view.commands.report(),
         _ if (view.is_abandoned() || view.state.paused) && view.is_whole => view.commands.resume(),
         _ => return,
@@ -277,7 +284,7 @@ mod tests {
             "\
 7qk2  Bring back one table
 NOBODY EXECUTES THIS RUN
-state     waiting, 1 of 3 steps done
+state     waiting, 1 of 4 steps done
 time      3m52s since the start, 1h16m left of RTO 1h30m
 outage    2026-11-24 09:50:00Z
 started   2026-11-24 10:00:00Z by ana
@@ -309,7 +316,7 @@ next: an answer from above, then regrow resume 7qk2
     fn a_failed_step_shows_its_fault_and_the_ways_on() {
         let page = page(&testing::failed());
         for line in [
-            "state     paused, 0 of 3 steps done",
+            "state     paused, 0 of 4 steps done",
             "  failed     copy   42s, 2 attempts, RG2104 the lock on `enrolments` was not had, Restore",
             "  blocked    load   by `copy`, Put enrolments back",
             "? `copy` failed: RG2104 the lock on `enrolments` was not had",
@@ -324,11 +331,11 @@ next: an answer from above, then regrow resume 7qk2
     #[test]
     fn every_golden_run_has_a_page() {
         for (run, line) in [
-            (testing::ok(), "state     succeeded, 3 of 3 steps done"),
+            (testing::ok(), "state     succeeded, 2 of 4 steps done, 1 skipped"),
             (testing::unknown(), "  it happened:              regrow done copy --because TEXT --run 7qk2"),
             (testing::undone(), "state     undone"),
             (testing::torn(), "note: the journal's last line was cut by a crash"),
-            (testing::damaged(), "state     running, 0 of 3 steps done, as of record 3"),
+            (testing::damaged(), "state     running, 0 of 4 steps done, as of record 3"),
             (testing::damaged(), "note: `journal.000001` is damaged at byte"),
             (testing::from_the_future(), "note: `journal.000001` was written by a newer regrow"),
         ] {
@@ -340,7 +347,7 @@ next: an answer from above, then regrow resume 7qk2
     #[test]
     fn one_sentence_for_customers_names_nothing_of_the_inside() {
         let sentence = testing::waiting().view().sentence();
-        let expected = "Bring back one table: the recovery waits for a decision of the team, 1 of 3 steps done (as of \
+        let expected = "Bring back one table: the recovery waits for a decision of the team, 1 of 4 steps done (as of \
                          2026-11-24 10:03:52Z).";
         assert_eq!(sentence, expected);
         let sentence = testing::ok().view().sentence();

@@ -357,7 +357,13 @@ pub(super) fn go_on(
             live.known.insert(node, Known::Absent);
             return;
         }
-        Some(Known::Absent) => Command::Start { op },
+        Some(Known::Absent) => {
+            // Looked for because its outcome was missing, and not just before it was to begin.
+            if live.looked.contains_key(&node) {
+                decision.events.push(Event::StepRestarted { step: address.clone() });
+            }
+            Command::Start { op }
+        }
         Some(Known::Running) => {
             decision.events.push(Event::StepAdopted { step: address.clone() });
             Command::Watch { op }

@@ -161,7 +161,10 @@ fn ended(
             }
             Vec::new()
         }
-        Err(fault) => failed(plan, state, node, fault, luck),
+        Err(fault) => {
+            live.looked.remove(&node);
+            failed(plan, state, node, fault, luck)
+        }
     }
 }
 

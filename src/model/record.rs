@@ -82,6 +82,10 @@ pub enum Event {
     StepAdopted {
         step: Address,
     },
+    /// What was begun left no result, and may be done again: it is.
+    StepRestarted {
+        step: Address,
+    },
     /// A phase ended; the next one waits for its intent.
     PhaseReached {
         step: Address,
@@ -264,6 +268,7 @@ impl Event {
             Event::StepIntended(it) => Some(&it.step),
             Event::StepSucceeded(it) => Some(&it.step),
             Event::StepAdopted { step }
+            | Event::StepRestarted { step }
             | Event::StepOpened { step, .. }
             | Event::PhaseReached { step, .. }
             | Event::StepAsked { step, .. }

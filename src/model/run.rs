@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amendment::Amendment;
 use super::answer::{Person, Refusal, Verb};
+use super::claim::Claim;
 use super::ids::{Address, Seq};
 use super::ledger::{Cleanup, LedgerEntry};
 use super::record::{End, Event, Mode, Record, RunStarted, SkipReason, StopReason};
@@ -250,6 +251,9 @@ impl RunState {
             }
             Event::AnswerAccepted { answer } => {
                 self.answers.push(Judged { id: answer.id.clone(), refused: None, code: None, hint: None });
+                if let Some((step, claim)) = Claim::of(answer) {
+                    self.step_mut(step).claim = Some(Box::new(claim));
+                }
                 if let Verb::Release { hold } = &answer.verb
                     && let Ok(step) = format!("{hold}/release").parse()
                 {

@@ -121,9 +121,11 @@ impl RunStatus {
 /// What `event` makes of a step that stood at `status`. Only events of that step may be given.
 pub fn next(status: Status, event: &Event) -> Status {
     match event {
-        Event::StepIntended(_) | Event::StepOpened { .. } | Event::StepAdopted { .. } | Event::PhaseReached { .. } => {
-            Status::Running
-        }
+        Event::StepIntended(_)
+        | Event::StepOpened { .. }
+        | Event::StepAdopted { .. }
+        | Event::StepRestarted { .. }
+        | Event::PhaseReached { .. } => Status::Running,
         Event::StepAsked { .. } | Event::ApprovalGiven { .. } => Status::Waiting,
         Event::ApprovalVoided { .. }
         | Event::RetryScheduled { .. }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::claim::Claim;
 use super::effect::Effect;
 use super::fault::Fault;
 use super::ids::{Address, OpId};
@@ -29,6 +30,9 @@ pub struct StepState {
     pub list: Option<Vec<Item>>,
     #[serde(skip_serializing_if = "is_zero")]
     pub attempts: u32,
+    /// How often what an attempt had begun was gone without a result, and was done again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restarts: u32,
     /// From 1; raised by an undo and by `rerun`.
     pub generation: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +76,9 @@ pub struct StepState {
     pub doubt: Option<Box<Doubt>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<SkipReason>,
+    /// Whose word it is that it is done, or left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Box<Claim>>,
     /// Earliest next attempt, as milliseconds after `at`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Box<Retry>>,
@@ -188,6 +195,7 @@ impl StepState {
             opened: false,
             list: None,
             attempts: 0,
+            restarts: 0,
             generation: 1,
             intent: None,
             reached: None,
@@ -206,6 +214,7 @@ impl StepState {
             granted: None,
             doubt: None,
             skipped: None,
+            claim: None,
             retry: None,
             mending: None,
             repairs: Vec::new(),
@@ -247,6 +256,7 @@ impl StepState {
             Event::StepIntended(it) => self.intended(it, moment, epoch),
             Event::StepOpened { list, .. } => self.open(list.as_ref(), moment),
             Event::StepAdopted { .. } => self.adopted = true,
+            Event::StepRestarted { .. } => self.restarts += 1,
             Event::PhaseReached { phase, facts, shown, creates, .. } => {
                 let (phase, facts, shown, creates) = (phase.clone(), facts.clone(), shown.clone(), creates.clone());
                 self.reached = Some(Box::new(Reached { phase, facts, shown, creates }));

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::absence::Absences;
 use super::diary::Diary;
 use super::hours::{Hands, Hours, Split};
 use crate::journal::JournalError;
@@ -113,7 +114,7 @@ impl Chronicle {
     /// From the journal in `folder`, as far as it can be read.
     /// `now` and `alive` say how the stretch behind the last record goes on, while the run has not ended.
     pub fn read(folder: &Path, outline: &Outline, now: Timestamp, alive: bool) -> (Self, Option<JournalError>) {
-        let mut writer = Writer::new(outline);
+        let mut writer = Writer::new(outline, Absences::read(folder));
         let error = read::visit(folder, |record, hash| writer.add(record, hash));
         (writer.finish(now, alive), error)
     }
@@ -132,13 +133,13 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(outline: &Outline) -> Self {
+    fn new(outline: &Outline, absences: Absences) -> Self {
         let allowed = outline.steps.iter().filter(|step| step.may_fail()).map(|step| step.address.clone());
         Self {
             chronicle: Chronicle::default(),
             state: RunState::default(),
             book: Book::of(outline),
-            split: Split::new(allowed),
+            split: Split::new(allowed).knowing(absences),
             last_word: None,
             left: None,
         }
@@ -146,7 +147,7 @@ impl Writer {
 
     fn add(&mut self, record: Record, hash: &str) {
         let was_over = self.state.ended.is_some();
-        if let Some(spent) = self.split.spend(&self.state, &record) {
+        for spent in self.split.spend(&self.state, &record) {
             self.chronicle.diary.pass(spent);
         }
         if record.epoch != self.state.epoch {

@@ -4,6 +4,7 @@ use super::open::Open;
 use super::postmortem::Postmortem;
 use crate::model::record::{End, Mode};
 use crate::model::{RunStatus, Status};
+use crate::view::claims::named;
 use crate::view::holds::HoldView;
 use crate::view::tell::end_word;
 use crate::view::words::{count, grouped, named, span, span_seconds, stamp};
@@ -84,14 +85,30 @@ fn answered(question: &'static str, answer: String, tone: Tone) -> Answered {
 
 fn is_it_back(report: &Postmortem) -> Answered {
     let at = report.ended_at.map(stamp).unwrap_or_default();
-    let taken_back = report.steps.view().count(Status::Undone);
+    let view = report.steps.view();
+    let taken_back = view.count(Status::Undone);
+    let stuck = view.not_taken_back();
     let unverified = report.flags.iter().filter(|flag| flag.what == "unverified").count();
     let (mut text, tone) = match report.state {
+        RunStatus::Succeeded | RunStatus::Failed if view.is_being_taken_back() => {
+            let could_not =
+                if stuck.is_empty() { String::new() } else { format!(", and {} could not be", named(&stuck)) };
+            let again = view.take_back_again().map(|command| format!(" Go on with: `{command}`")).unwrap_or_default();
+            (format!("No: it is being taken back{could_not}.{again}"), Tone::Badly)
+        }
+        RunStatus::Succeeded if view.lacks_a_part() => {
+            let left_out: Vec<String> =
+                view.left_out().iter().map(|it| format!("`{}`, {}", it.step.address, it.left_out())).collect();
+            (format!("Nobody has shown it: the run ended at {at} without {}.", some(&left_out)), Tone::Badly)
+        }
         RunStatus::Succeeded if taken_back > 0 => {
             (format!("In part, since {at}: {} taken back since.", were(taken_back)), Tone::Badly)
         }
-        RunStatus::Succeeded if report.steps.view().is_drill() => {
+        RunStatus::Succeeded if view.is_drill() => {
             (format!("What was rehearsed worked, until {at}. {}", proof(report)), Tone::Well)
+        }
+        RunStatus::Succeeded if view.is_taken_on_trust() => {
+            (format!("So people say, since {at}. {}", proof(report)), Tone::Plain)
         }
         RunStatus::Succeeded => (format!("Yes, since {at}. {}", proof(report)), Tone::Well),
         RunStatus::Failed => (format!("No: the run failed at {at}.{}", last_decision(report)), Tone::Badly),
@@ -99,6 +116,11 @@ fn is_it_back(report: &Postmortem) -> Answered {
         RunStatus::Undone => (format!("No: it was taken back at {at}.{}", last_decision(report)), Tone::Badly),
         RunStatus::Running | RunStatus::Waiting | RunStatus::Paused | RunStatus::Ending => not_yet(report),
     };
+    let by_word: Vec<String> =
+        view.by_word().iter().map(|it| format!("`{}` {}", it.step.address, it.done())).collect();
+    if !by_word.is_empty() {
+        text.push_str(&format!(" {}.", some(&by_word)));
+    }
     if unverified > 0 {
         text.push_str(&format!(" {} called done by a person and NOT VERIFIED.", were(unverified)));
     }
@@ -123,6 +145,13 @@ fn not_yet(report: &Postmortem) -> (String, Tone) {
     };
     let expected = view.expected_end().map(|at| format!(", expected to end at {}", stamp(at))).unwrap_or_default();
     (format!("Not yet:{how}{expected}."), if view.is_abandoned() { Tone::Badly } else { Tone::Plain })
+}
+
+/// The first of them, and how many more.
+fn some(said: &[String]) -> String {
+    let more = said.len().saturating_sub(MOST_NAMED);
+    let more = if more > 0 { format!("; and {} more", grouped(more as u64)) } else { String::new() };
+    format!("{}{more}", said.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join("; "))
 }
 
 /// `1 step was`, `3 steps were`.

@@ -8,8 +8,10 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::absence::Absences;
 use crate::model::record::{Event, StopReason};
 use crate::model::{Address, Record, RunState, Status};
+use crate::view::words::between;
 
 /// In milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -20,8 +22,8 @@ pub struct Hours {
     pub human_ms: u64,
     /// Neither: between attempts, between steps, until the time of a step has come.
     pub idle_ms: u64,
-    /// No process executed the run. After a crash that is from the executor's last record on, since nothing later tells that
-    /// it lived; supervised work may have gone on.
+    /// No process executed the run, and no supervised work went on that anybody found again. After a crash that is from the
+    /// executor's last record on, since nothing later tells that it lived.
     pub unattended_ms: u64,
 }
 
@@ -51,7 +53,7 @@ impl Whose {
             Whose::Machine => "Steps worked",
             Whose::Human => "Only people were waited for",
             Whose::Idle => "Nothing ran",
-            Whose::Unattended => "Nobody executed the run",
+            Whose::Unattended => "No executor, and no sign of work",
         }
     }
 }
@@ -145,6 +147,7 @@ pub struct Split {
     /// Of the time that nobody executed the run: after an executor that had left to wait for people.
     pub left_waiting_ms: u64,
     allowed: HashSet<Address>,
+    absences: Absences,
     census: Census,
 }
 
@@ -152,6 +155,10 @@ impl Split {
     /// `allowed` may fail.
     pub fn new(allowed: impl IntoIterator<Item = Address>) -> Self {
         Self { allowed: allowed.into_iter().collect(), ..Self::default() }
+    }
+
+    pub fn knowing(self, absences: Absences) -> Self {
+        Self { absences, ..self }
     }
 
     pub fn hands(&self, state: &RunState, step: &Address) -> Hands {
@@ -163,17 +170,20 @@ impl Split {
         step.map_or(Hands::Nobody, |step| self.hands(state, step))
     }
 
-    /// The time from the newest record in `state` to `record`, which is not in it yet, goes to whoever had the run.
-    pub fn spend(&mut self, state: &RunState, record: &Record) -> Option<(Whose, u64)> {
-        let last = state.last_at.as_ref()?;
+    /// The time from the newest record in `state` to `record`, which is not in it yet, goes to whoever had the run: work that
+    /// went on without an executor first.
+    pub fn spend(&mut self, state: &RunState, record: &Record) -> impl Iterator<Item = (Whose, u64)> + use<> {
         // What is said after the end takes nobody's time.
-        if state.ended.is_some() {
-            return None;
-        }
-        let left = record.epoch != state.epoch || state.stopped.is_some();
-        let spent = (self.whose(state, !left), record.moment().since(last));
-        self.add(state, spent);
-        Some(spent)
+        let spent = state.last_at.as_ref().filter(|_| state.ended.is_none()).map(|last| {
+            let left = record.epoch != state.epoch || state.stopped.is_some();
+            let whole = record.moment().since(last);
+            let until = self.absences.worked_until(record.epoch).filter(|_| record.epoch != state.epoch);
+            let worked = until.map_or(0, |until| between(last.at, until).min(whole));
+            let parts = [(Whose::Machine, worked), (self.whose(state, !left), whole - worked)];
+            parts.into_iter().for_each(|part| self.add(state, part));
+            parts
+        });
+        spent.into_iter().flatten().filter(|(_, millis)| *millis > 0)
     }
 
     pub fn add(&mut self, state: &RunState, (whose, millis): (Whose, u64)) {

@@ -170,6 +170,7 @@ fn worth(event: &Event) -> Volume {
         | Event::StepIntended(_)
         | Event::StepOpened { .. }
         | Event::StepAdopted { .. }
+        | Event::StepRestarted { .. }
         | Event::ApprovalGiven { .. }
         | Event::StepSucceeded(_)
         | Event::StepVerified { .. }

@@ -35,10 +35,14 @@ pub struct Objective {
     pub name: String,
     pub wanted_seconds: u64,
     pub measured_seconds: Option<i64>,
-    /// Absent while it is open, where it cannot be measured, and of data where the run ended without success.
+    /// Absent while it is open, where it cannot be measured, and where the run ended in time and without having brought
+    /// everything back.
     pub met: Option<bool>,
     #[serde(skip)]
     pub is_open: bool,
+    /// What is said in the place of a measure that would say too much.
+    #[serde(skip)]
+    pub why_not: Option<&'static str>,
 }
 
 impl Lost {
@@ -83,17 +87,18 @@ pub fn objectives(view: &RunView, lost: &Lost) -> Vec<Objective> {
 
 fn rto(view: &RunView, text: &str) -> Option<Objective> {
     let wanted_seconds = duration::parse(text).ok()?.as_secs();
-    // A run that ended without success has recovered nothing, however soon.
-    let gave_up = view.status.is_final() && view.status != RunStatus::Succeeded;
-    let measured_seconds = view.recovery_seconds().filter(|_| !gave_up);
-    let met = if gave_up { Some(false) } else { verdict(view, wanted_seconds, measured_seconds) };
-    Some(Objective { name: "rto".into(), wanted_seconds, measured_seconds, met, is_open: !view.status.is_final() })
+    // What has not brought everything back in time has not met it, and has missed it only once that time is over.
+    let why_not = view.why_not_met();
+    let met = verdict(view, wanted_seconds, view.recovery_seconds()).filter(|met| why_not.is_none() || !met);
+    let measured_seconds = view.recovery_seconds().filter(|_| why_not.is_none());
+    let is_open = !view.status.is_final();
+    Some(Objective { name: "rto".into(), wanted_seconds, measured_seconds, met, is_open, why_not })
 }
 
 fn rpo(view: &RunView, name: String, text: &str, measured_seconds: Option<i64>) -> Option<Objective> {
     let wanted_seconds = duration::parse(text).ok()?.as_secs();
     let met = verdict(view, wanted_seconds, measured_seconds);
-    Some(Objective { name, wanted_seconds, measured_seconds, met, is_open: !view.status.is_final() })
+    Some(Objective { name, wanted_seconds, measured_seconds, met, is_open: !view.status.is_final(), why_not: None })
 }
 
 /// Missed is missed; met it is once the run has succeeded.
@@ -106,7 +111,7 @@ impl Objective {
     /// `RTO 1h30m: 20m29s, met`.
     pub fn text(&self) -> String {
         let wanted = span_seconds(i64::try_from(self.wanted_seconds).unwrap_or(i64::MAX));
-        let nothing = if self.met.is_some() { "not recovered" } else { "not measured" };
+        let nothing = self.why_not.unwrap_or("not measured");
         let measured = self.measured_seconds.map_or_else(|| nothing.into(), span_seconds);
         let verdict = match (self.met, self.measured_seconds) {
             (Some(true), _) => ", met",

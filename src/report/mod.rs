@@ -7,6 +7,7 @@
 //! [`paths`] that took longest; [`glance`] answers what is asked first; [`markdown`], [`html`] and its JSON are three ways to
 //! write that down.
 
+mod absence;
 pub mod chronicle;
 pub mod diary;
 pub mod glance;

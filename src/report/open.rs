@@ -49,6 +49,11 @@ pub struct Flag {
 
 pub fn open(view: &RunView) -> Vec<Open> {
     let mut open = if view.state.ended.is_some() { after_the_end(view) } else { before_the_end(view) };
+    open.extend(view.left_out().into_iter().map(|claim| Open {
+        step: Some(claim.step.address.clone()),
+        what: format!("was {}", claim.left_out()),
+        command: view.state.ended.is_none().then(|| view.commands.rerun(&claim.step.address)),
+    }));
     open.splice(
         0..0,
         view.holds().into_iter().filter(|hold| hold.standing.stays()).map(|hold| Open {
@@ -111,7 +116,11 @@ fn after_the_end(view: &RunView) -> Vec<Open> {
     let is_bad = |step: &StepView| derive::needs_attention(step) && !(taken_back && step.status == Status::Undone);
     for step in &view.steps {
         if is_bad(step) {
-            let command = Some(view.commands.show(&step.address));
+            let command = match view.is_stuck(step) {
+                true => view.commands.take_back(&step.address).command,
+                false => view.commands.show(&step.address),
+            };
+            let command = Some(command);
             open.push(Open { step: Some(step.address.clone()), what: why(view, step), command });
         } else if step.status.is_in_flight() && !step.is_group {
             let what = "was begun and has not ended: it may be going on".into();
@@ -140,6 +149,7 @@ fn why(view: &RunView, step: &StepView) -> String {
         (Status::Unknown, ..) => {
             format!("nobody can tell whether it happened: {}", state.evidence().unwrap_or_default())
         }
+        (_, _, Some(fault)) if view.is_stuck(step) => format!("could not be taken back: {fault}"),
         (status, _, Some(fault)) => format!("is {}: {fault}", status.word()),
         (status, ..) => format!("is {}", status.word()),
     }

@@ -171,7 +171,11 @@ fn outcome(view: &RunView) -> String {
     let bad = some_names(&bad);
     let what = if view.is_drill() { "drill" } else { "recovery" };
     match view.status {
-        RunStatus::Succeeded => format!("The {what} succeeded {took} {since}: {}.", view.counts()),
+        RunStatus::Succeeded => {
+            let ended = if view.is_recovered() { "succeeded" } else { "ended" };
+            let remarks: String = view.remarks().iter().map(|it| format!(", {it}")).collect();
+            format!("The {what} {ended} {took} {since}{remarks}: {}.", view.counts())
+        }
         RunStatus::Failed => format!("The {what} failed {took} {since}{bad}."),
         RunStatus::Aborted => format!("The {what} was aborted {took} {since}{bad}."),
         RunStatus::Undone => format!("The {what} was taken back {took} {since}."),
@@ -228,7 +232,7 @@ impl Interruption {
     /// How it came about, in words.
     pub fn cause(&self) -> &'static str {
         match self.left {
-            None => "the executor was gone without a word",
+            None => "no sign of life of an executor",
             Some(StopReason::Requested) => "it was stopped on request",
             Some(StopReason::Detached) => "it was detached, the work went on",
             Some(StopReason::Paused) => "it was paused",

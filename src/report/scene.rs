@@ -91,7 +91,8 @@ impl Scene {
 
     fn draw(&mut self, outline: Outline) {
         self.places = outline.steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
-        self.total = outline.steps.iter().filter(|step| !step.finally).count();
+        // What is done by its members counts in them: no record says that it is done.
+        self.total = outline.steps.iter().filter(|step| step.members.is_none()).count();
         self.outline = outline;
     }
 
@@ -209,11 +210,15 @@ impl Scene {
         if let Some(step) = of(|status| matches!(status, Status::Failed | Status::Unproven | Status::Unknown)) {
             return format!("regrow {run} NEEDS YOU: {step}");
         }
-        format!("regrow {run} {} of {} done", self.done(), self.total.max(self.done()))
+        format!("regrow {run} {}", self.done_of_all())
     }
 
-    fn done(&self) -> usize {
-        self.statuses.values().filter(|status| matches!(status, Status::Succeeded | Status::Skipped)).count()
+    /// `2 of 5 done, 1 skipped`.
+    fn done_of_all(&self) -> String {
+        let standing = |wanted| self.statuses.values().filter(|status| **status == wanted).count();
+        let (done, skipped) = (standing(Status::Succeeded), standing(Status::Skipped));
+        let not_needed = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+        format!("{done} of {} done{not_needed}", self.total.max(done))
     }
 
     /// The steps that wait for nothing but what is under way, longest way first.
@@ -240,7 +245,7 @@ impl Scene {
     }
 
     fn header(&self, now: Timestamp) -> String {
-        let done = self.done();
+        let done = self.done_of_all();
         let elapsed = self.began.map(|began| span(between(began, now))).unwrap_or_default();
         let left = self.rto_seconds.zip(self.outage.or(self.began)).map(|(rto, from)| {
             let left = rto - now.duration_since(from).as_secs();
@@ -257,7 +262,7 @@ impl Scene {
         };
         let head = self.paint.bold(&format!("{} {}", self.commands.run, self.title));
         let (left, held) = (left.unwrap_or_default(), clean::word(&self.held));
-        format!("{head}  {elapsed}{left}, {done} of {} done{state}{held}", self.total.max(done))
+        format!("{head}  {elapsed}{left}, {done}{state}{held}")
     }
 
     fn step_lines(&self, step: &Address, it: &Notable, now: Timestamp) -> Vec<String> {

@@ -17,7 +17,7 @@ use crate::model::time::Moment;
 use crate::model::{Address, Fault, Status};
 use crate::plan::schedule;
 use crate::view::drill::{Rehearsed, would};
-use crate::view::tell::why_skipped;
+use crate::view::tell::{restarted, why_skipped};
 use crate::view::words::{shown, span};
 use crate::view::{RunView, StepView};
 
@@ -52,6 +52,8 @@ pub struct StepReport<'a> {
     /// Ended so much later than planned; below zero: earlier.
     pub late_seconds: Option<i64>,
     pub attempts: u32,
+    /// How often what an attempt had begun was gone without a result, and was done again.
+    pub restarts: u32,
     /// What was done against its faults before it was tried again, and how often.
     pub repairs: &'a [Repaired],
     pub by_hand: bool,
@@ -191,6 +193,7 @@ impl Steps {
             planned_end_seconds: planned.map(|it| it.1),
             late_seconds: late,
             attempts: state.attempts,
+            restarts: state.restarts,
             repairs: &state.repairs,
             by_hand: state.by_hand,
             unverified: self.unverified.contains(&step.address),
@@ -229,6 +232,7 @@ impl<'a> StepReport<'a> {
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         remarks.extend((self.attempts > 1).then(|| format!("{} attempts", self.attempts)));
+        remarks.extend((self.restarts > 0).then(|| restarted(self.restarts)));
         remarks.extend(self.repairs.iter().map(|it| {
             let verb = if self.state == Status::Failed { "not repaired by" } else { "repaired by" };
             format!("{verb} `{}`, done {}", it.by, it.often())

@@ -92,6 +92,11 @@ impl Commands {
         format!("{} abort --because TEXT --run {}", self.program(), self.run)
     }
 
+    /// Does a step again, or for the first time where it was left out.
+    pub fn rerun(&self, step: &Address) -> String {
+        self.about("rerun", step, " --because TEXT")
+    }
+
     pub fn status(&self) -> String {
         format!("{} status {}", self.program(), self.run)
     }

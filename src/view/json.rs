@@ -57,7 +57,7 @@ impl Serialize for Steps<'_> {
 fn all_but_steps(view: &RunView) -> Value {
     let started = view.state.started();
     let executor = view.state.executor.as_ref();
-    json!({
+    with_remarks(view, json!({
         "run": view.id,
         "head": some_text(&view.state.head),
         "runbook": started.map(|it| &it.runbook),
@@ -85,7 +85,15 @@ fn all_but_steps(view: &RunView) -> Value {
         "recorded": view.recorded_of_run(),
         "readable": view.is_whole,
         "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
-    })
+    }))
+}
+
+/// And what stands behind its end beside its own work.
+fn with_remarks(view: &RunView, mut fields: Value) -> Value {
+    for (name, value) in view.remarks_json() {
+        fields[name] = value;
+    }
+    fields
 }
 
 /// Somebody outside.
@@ -101,7 +109,7 @@ fn told(told: &Told) -> Value {
 /// One element of `list --json`.
 pub fn list_entry(view: &RunView) -> Value {
     let started = view.state.started();
-    json!({
+    with_remarks(view, json!({
         "run": view.id,
         "runbook": started.map(|it| &it.runbook),
         "title": started.map(|it| &it.title),
@@ -113,7 +121,7 @@ pub fn list_entry(view: &RunView) -> Value {
         "alive": view.alive,
         "overdue": view.overdue().count(),
         "readable": view.is_whole,
-    })
+    }))
 }
 
 /// One element of `steps`.
@@ -127,10 +135,12 @@ pub fn step(view: &RunView, step: &StepView) -> Value {
         "kind": step.kind,
         "state": step.status,
         "attempts": state.attempts,
+        "restarts": state.restarts,
         "started_at": state.started_at.as_ref().map(|it| it.at),
         "ended_at": view.ended_of(step).map(|it| it.at),
         "drill": step.drill,
         "by_hand": state.by_hand,
+        "claim": state.claim,
         "adopted": state.adopted,
         "progress": progress,
         "asks": asks(view, step),

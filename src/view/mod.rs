@@ -8,6 +8,7 @@
 //! the sentence for each record, [`commands`] the command lines that move a run on, [`json`] what `status --json` prints.
 
 pub mod book;
+pub mod claims;
 pub mod clean;
 pub mod commands;
 pub mod derive;

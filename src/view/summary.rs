@@ -20,9 +20,9 @@ impl RunView {
         let asks = |step: &StepView| step.status == Status::Waiting && !self.state_of(step).is_approved();
         let is_late = |step: &StepView| step.status == Status::Late || self.is_overdue(step);
         let is_todo = |step: &&StepView| asks(step) || is_late(step) || derive::needs_attention(step);
-        // What is taken back stays so once the run has ended.
-        let mut steps: Vec<&StepView> =
-            self.steps.iter().filter(is_todo).filter(|_| self.state.ended.is_none()).collect();
+        // Once the run has ended nothing of it goes on, but what was to be taken back and could not be.
+        let goes_on = |step: &&StepView| self.state.ended.is_none() || self.is_stuck(step);
+        let mut steps: Vec<&StepView> = self.steps.iter().filter(is_todo).filter(goes_on).collect();
         steps.sort_by_key(|step| match step.status {
             Status::Waiting if self.state_of(step).wait.is_some() => 4,
             Status::Waiting => 0,
@@ -30,7 +30,10 @@ impl RunView {
             Status::Late | Status::Running | Status::Verifying | Status::Pending => 3,
             _ => 2,
         });
-        let ways = |step: &StepView| self.commands.ways(&step.address, self.state_of(step), step.status);
+        let ways = |step: &StepView| match self.state.ended {
+            None => self.commands.ways(&step.address, self.state_of(step), step.status),
+            Some(_) => vec![self.commands.take_back(&step.address)],
+        };
         steps.into_iter().map(|step| Todo { step, ways: ways(step) }).collect()
     }
 
@@ -39,11 +42,14 @@ impl RunView {
         self.state_of(step).overdue.is_some() && !step.status.is_settled()
     }
 
-    /// `2 of 5 steps done`.
+    /// `2 of 5 steps done, 1 skipped`: of all that are listed.
     pub fn done_of_all(&self) -> String {
-        let steps = || self.steps.iter().filter(|step| !step.finally);
-        let done = steps().filter(|step| matches!(step.status, Status::Succeeded | Status::Skipped)).count();
-        format!("{} of {} done", grouped(done as u64), count(steps().count(), "step"))
+        let all = count(self.steps.len(), "step");
+        let not_needed = [Status::Skipped, Status::Superseded].map(|status| (self.count(status), status.word()));
+        let not_needed = not_needed.into_iter().filter(|(steps, _)| *steps > 0);
+        let not_needed: String =
+            not_needed.map(|(steps, word)| format!(", {} {word}", grouped(steps as u64))).collect();
+        format!("{} of {all} done{not_needed}", grouped(self.count(Status::Succeeded) as u64))
     }
 
     /// `3 succeeded, 1 running`, in the order of a step's life.
@@ -98,8 +104,17 @@ impl RunView {
         let for_how_long = self.recovery_seconds().map(|it| format!(" after {}", span_seconds(it))).unwrap_or_default();
         let at = self.state.ended_at.map(|at| format!(" at {}", stamp(at))).unwrap_or_default();
         match self.status {
+            RunStatus::Succeeded | RunStatus::Failed if self.is_being_taken_back() => {
+                format!("{what}: the recovery is being taken back; the team is on it.")
+            }
+            RunStatus::Succeeded if self.lacks_a_part() => {
+                format!("{what}: the recovery ended{at}; a part of it was left out, and the team is on that.")
+            }
             RunStatus::Succeeded if self.count(Status::Undone) > 0 => {
                 format!("{what}: recovered{at}; a part was taken back since.")
+            }
+            RunStatus::Succeeded if self.is_taken_on_trust() => {
+                format!("{what}: recovered{at},{for_how_long}; a part was done by hand and is not verified.")
             }
             RunStatus::Succeeded if self.is_proven() => format!("{what}: recovered and verified{at},{for_how_long}."),
             RunStatus::Succeeded => format!("{what}: recovered{at},{for_how_long}."),
@@ -136,9 +151,9 @@ impl RunView {
         let Some(left) = self.rto_left_seconds() else { return elapsed };
         let wanted = span_seconds(self.objective_seconds("rto").unwrap_or_default());
         let ended = self.status.is_final();
-        // A run that ended without success has recovered nothing, however soon.
-        if ended && self.status != RunStatus::Succeeded {
-            return format!("{elapsed}, RTO {wanted} MISSED: not recovered");
+        if let Some(why) = self.why_not_met() {
+            let missed = if left < 0 { format!(" MISSED by {}", span_seconds(-left)) } else { String::new() };
+            return format!("{elapsed}, RTO {wanted}{missed}: {why}");
         }
         let rto = match (left >= 0, ended) {
             (true, false) => format!("{} left of RTO {wanted}", span_seconds(left)),

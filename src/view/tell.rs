@@ -36,6 +36,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::StepIntended(it) => step_intended(it, state, book),
         Event::StepOpened { items, .. } => step_opened(*items),
         Event::StepAdopted { .. } => step_adopted(),
+        Event::StepRestarted { .. } => step_restarted(),
         Event::PhaseReached { phase, .. } => phase_reached(phase),
         Event::StepAsked { ask, .. } => step_asked(ask),
         Event::AskEscalated { step } => ask_escalated(step, state),
@@ -146,6 +147,16 @@ fn step_opened(members: usize) -> String {
 
 fn step_adopted() -> String {
     "was going on while nobody executed the run, and is watched again".into()
+}
+
+fn step_restarted() -> String {
+    "was begun and left no result; it may be done again, and is started again".into()
+}
+
+/// `left no result and was started again`.
+pub fn restarted(times: u32) -> String {
+    let often = if times > 1 { format!(", {times} times") } else { String::new() };
+    format!("left no result and was started again{often}")
 }
 
 fn phase_reached(phase: &str) -> String {

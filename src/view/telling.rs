@@ -103,6 +103,7 @@ fn of_step(view: &RunView, step: &StepView, matter: Matter) -> Fact {
             .as_ref()
             .map_or_else(String::new, |asked| format!("asks {}, since {}", who_now(asked), clock(asked.since.at))),
         _ => match &state.fault {
+            Some(fault) if view.is_stuck(step) => format!("could not be taken back: {fault}"),
             Some(fault) => format!("{}: {fault}", step.status.word()),
             None => step.status.word().to_string(),
         },
@@ -115,7 +116,11 @@ fn of_step(view: &RunView, step: &StepView, matter: Matter) -> Fact {
         step: Some(step.address.to_string()),
         text: format!("`{}`{name} {what}", step.address),
         shown: shown.map(shortened).unwrap_or_default(),
-        command: ways.into_iter().next().map(|way| way.command).filter(|_| view.state.ended.is_none()),
+        command: ways
+            .into_iter()
+            .next()
+            .map(|way| way.command)
+            .filter(|_| view.state.ended.is_none() || view.is_stuck(step)),
     }
 }
 
@@ -136,6 +141,7 @@ fn ended(view: &RunView) -> Option<Fact> {
     let how = view.state.ended.map(tell::end_word)?;
     let failed = view.count(Status::Failed);
     let failed = if failed > 0 { format!(", {} failed", count(failed, "step")) } else { String::new() };
-    let text = format!("the run has ended: {how}, {}{failed}", view.done_of_all());
+    let remarks: String = view.remarks().iter().map(|it| format!(", {it}")).collect();
+    let text = format!("the run has ended: {how}{remarks}, {}{failed}", view.done_of_all());
     Some(Fact { matter: Matter::Ended, step: None, text, shown: Vec::new(), command: Some(view.commands.report()) })
 }

@@ -1,6 +1,8 @@
 //! The real binary, killed, cut off and answered as it is on a bad day.
 
+mod absence;
 mod blocks;
+mod claims;
 mod cleanup;
 mod copies;
 mod copies_faults;

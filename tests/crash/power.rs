@@ -55,6 +55,23 @@ fn done_with_a_reason_does_not_run_it() {
 }
 
 #[test]
+fn what_may_be_done_again_is_and_says_so() {
+    let place = cut("    with: { effect: convergent }\n");
+    let said = place.regrow("resume --no-wait").ends(0).stderr;
+    let told = "`work` was begun and left no result; it may be done again, and is started again\n";
+    assert_eq!(said.matches(told).count(), 1, "{said}");
+    assert_eq!(place.effects(), ["after", "run1.work.1", "run1.work.1"]);
+    assert!(place.regrow("events --json").stdout.contains("\"kind\":\"step_restarted\""));
+    // The same attempt, done again.
+    assert_eq!((&place.step("work")["attempts"], &place.step("work")["restarts"]), (&1.into(), &1.into()));
+    assert_eq!(place.step("after")["restarts"], 0);
+    for page in ["status", "report"] {
+        let page = place.regrow(page).ends(0).stdout;
+        assert!(page.contains("left no result and was started again"), "{page}");
+    }
+}
+
+#[test]
 fn a_probe_that_says_done_settles_it() {
     let place = cut("    with: { probe: [test, -e, effects] }\n");
     place.regrow("resume --no-wait").ends(0);

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::job::Outcome;
 use crate::kind::Op;
 use crate::model::{Address, OpId, Pulse};
@@ -103,6 +105,12 @@ impl JobFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// When the supervisor wrote the result down; nothing where there is none.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        let Ok(Some(Written::Result(_))) = self.read() else { return None };
+        fs::metadata(self.job()).and_then(|file| file.modified()).ok()?.try_into().ok()
     }
 }
 

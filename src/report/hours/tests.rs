@@ -95,7 +95,7 @@ fn split(records: &[Record]) -> (Hours, RunState) {
     let mut split = Split::new([at("tell")]);
     let mut state = RunState::default();
     for record in records {
-        split.spend(&state, record);
+        let _ = split.spend(&state, record);
         let steps = [record.event.step(), record.event.opens()];
         let before = steps.map(|step| split.hands_of(&state, step));
         state.apply(record, "");

@@ -12,14 +12,14 @@ fn a_question_stands_under_the_clock_with_its_command() {
     let mut run = testing::waiting();
     run.wait(65);
     let expected = [
-        "7qk2 Bring back one table  4m57s, 1h15m left of RTO, 1 of 3 done",
+        "7qk2 Bring back one table  4m57s, 1h15m left of RTO, 1 of 4 done",
         "  waiting   load  asks firefighter for 1m05s  Put enrolments back",
         "            regrow approve load --code k3m9q2 --run 7qk2",
         "  next      tell",
     ];
     assert_eq!(scene(&run, 20), expected);
     let mut scene = Scene::new(&run.outline, &run.dir.work(), Commands::new(run.id()), Paint::default());
-    assert_eq!(scene.title(), "regrow 7qk2 0 of 3 done");
+    assert_eq!(scene.title(), "regrow 7qk2 0 of 4 done");
     scene.update(&run.records, &run.state);
     assert_eq!(scene.title(), "regrow 7qk2 WAITS FOR YOU: load");
 }
