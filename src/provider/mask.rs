@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use search::Search;
 
@@ -77,29 +77,41 @@ impl Masker {
         bytes.truncate(last.map_or(safe, |found| found.end.max(safe)));
     }
 
-    /// The same thing without any secret in its texts, keys included.
+    /// The same thing without any secret: none in its texts, keys included, and none as a number. A number that its type wants to
+    /// be one is none that anybody else gave, and stays.
     pub fn masked<T: Serialize + DeserializeOwned>(&self, thing: T) -> T {
-        let Ok(mut value) = serde_json::to_value(&thing) else { return thing };
-        if !self.finds(value.to_string().as_bytes()) {
+        let Ok(mut texts) = serde_json::to_value(&thing) else { return thing };
+        if !self.finds(texts.to_string().as_bytes()) {
             return thing;
         }
-        self.mask_value(&mut value);
-        serde_json::from_value(value).unwrap_or(thing)
+        let mut all = texts.clone();
+        self.mask_value(&mut all, true);
+        self.mask_value(&mut texts, false);
+        serde_json::from_value(all).or_else(|_| serde_json::from_value(texts)).unwrap_or(thing)
     }
 
-    fn mask_value(&self, value: &mut Value) {
+    fn mask_value(&self, value: &mut Value, numbers: bool) {
         match value {
             Value::String(text) => *text = self.mask(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.mask_value(item)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.mask_value(item, numbers)),
             Value::Object(map) => {
                 let old = std::mem::take(map);
                 for (key, mut inner) in old {
-                    self.mask_value(&mut inner);
+                    self.mask_value(&mut inner, numbers);
                     map.insert(self.mask(&key), inner);
                 }
             }
+            Value::Number(number) if numbers && self.is_secret(number) => *value = MASK.into(),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+    }
+
+    /// A longer number that has the digits of a secret in it does not tell them.
+    fn is_secret(&self, number: &Number) -> bool {
+        let text = number.to_string();
+        let digits = text.strip_suffix(".0").unwrap_or(&text);
+        let digits = digits.strip_prefix('-').unwrap_or(digits);
+        self.places(digits.as_bytes()).next() == Some(0..digits.len())
     }
 
     /// A stream of bytes, masked over the borders of its chunks.
@@ -171,6 +183,7 @@ fn replace(search: &Search, text: &[u8], safe: usize, out: &mut Vec<u8>) -> usiz
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+    use serde_json::json;
 
     use super::*;
 
@@ -305,6 +318,21 @@ mod tests {
         let mut bytes = text.clone().into_bytes();
         none.cut(&mut bytes, 9);
         assert_eq!((bytes.len(), none.excerpt("wörd", 2).as_str()), (9, "wö"));
+    }
+
+    #[test]
+    fn a_number_is_masked_where_it_is_a_secret() {
+        let masker = Masker::new([&Secret::new("73519264")]);
+        let given = json!({"n": 73519264, "list": [73519264.0, -73519264, 735192640, 17, "73519264"], "73519264": null});
+        let masked = json!({"n": MASK, "list": [MASK, MASK, 735192640, 17, MASK], MASK: null});
+        assert_eq!(masker.masked(given), masked);
+        #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+        struct Typed {
+            delay: u64,
+            why: String,
+        }
+        let typed = |why: &str| Typed { delay: 73519264, why: why.to_string() };
+        assert_eq!(masker.masked(typed("it is 73519264")), typed("it is ***"));
     }
 
     /// The search against the plainest way to say what it does.
