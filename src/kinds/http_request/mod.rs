@@ -6,7 +6,7 @@
 
 mod params;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -22,6 +22,10 @@ use crate::runbook::catalog::{Complaint, InPlace, Late, OutputType, Shape};
 
 /// What of an answer that refuses is shown.
 const EXCERPT: usize = 500;
+/// A server may do what it was asked for after nobody waits for its answer any more: for as long again as the answer had, and
+/// for no less than this, "it has not happened" is not believed.
+const LATE: Duration = Duration::from_secs(10);
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 pub struct HttpRequest;
 
@@ -173,6 +177,16 @@ fn judged(reply: &Reply, safe: bool, masker: &Masker) -> Result<Outputs, Fault> 
 }
 
 async fn ask(cx: &ReadCx, op: &Op<Params, ()>, probe: &Probe) -> Result<Found, Fault> {
+    let (late, began) = (op.params.patience()?.max(LATE), Instant::now());
+    loop {
+        match look(cx, op, probe).await? {
+            Found::Absent if began.elapsed() < late => tokio::time::sleep(ASK_EVERY).await,
+            found => return Ok(found),
+        }
+    }
+}
+
+async fn look(cx: &ReadCx, op: &Op<Params, ()>, probe: &Probe) -> Result<Found, Fault> {
     let call = Call {
         method: "GET".to_owned(),
         url: probe.url.clone(),
@@ -184,11 +198,13 @@ async fn ask(cx: &ReadCx, op: &Op<Params, ()>, probe: &Probe) -> Result<Found, F
     };
     let reply = http::send(&call).await.map_err(Failure::fault)?;
     let has = probe.contains.as_ref().is_none_or(|text| reply.text().contains(text));
+    let cannot = |why: &str| Found::CannotTell(format!("the call was made or not; its probe cannot tell ({why})"));
     Ok(match (reply.status, has) {
         (200..=299, true) => Found::Done(Next::Done(outputs(&reply))),
-        (200..=299, false) | (404, _) => Found::Absent,
-        (status, _) => {
-            Found::CannotTell(format!("the call was made or not; its probe cannot tell (it answers {status})"))
+        (200..=299, false) if reply.cut => {
+            cannot("its answer is longer than 256 KiB, and what it should contain is not in the beginning")
         }
+        (200..=299, false) | (404, _) => Found::Absent,
+        (status, _) => cannot(&format!("it answers {status}")),
     })
 }
