@@ -62,14 +62,6 @@ impl Vault {
 
     /// Without any secret that is known.
     pub fn masked(&self, event: Event) -> Event {
-        if self.masks.is_empty() {
-            return event;
-        }
-        let Ok(mut value) = serde_json::to_value(&event) else { return event };
-        if !self.masker.finds(value.to_string().as_bytes()) {
-            return event;
-        }
-        self.masker.mask_value(&mut value);
-        serde_json::from_value(value).unwrap_or(event)
+        if self.masks.is_empty() { event } else { self.masker.masked(event) }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::model::record::Mode;
 use crate::model::secret::Secret;
 use crate::model::{Address, Fault, Pulse};
-use crate::provider::mask::{self, SHORTEST};
+use crate::provider::mask::{self, Masker, SHORTEST};
 use crate::provider::seal::Seal;
 use crate::runbook::ast::Rpo;
 
@@ -46,6 +46,11 @@ impl ReadCx {
     pub fn unsealable(&self, step: &Address, name: &str) -> Fault {
         Fault::new("RG2032", format!("output `{name}` of `{step}` is secret, and there is no key to seal it"))
             .hint("put the key of this run back, as the note at the start of `regrow resume` says; then retry")
+    }
+
+    /// For what is cut before it is handed on, where all of it is masked.
+    pub fn masker(&self) -> Masker {
+        Masker::new(self.secrets.iter())
     }
 
     /// A path as the runbook writes it.

@@ -2,13 +2,18 @@
 //! programs print it in.
 //!
 //! No pattern spans a newline, so whole lines can be let go at once.
+//!
+//! What somebody else said is cut here only, by [`Masker::excerpt`] and [`Masker::cut`]: of a secret that was cut before it was
+//! looked for, the part that is left is never found.
 
 mod encodings;
 mod search;
 
 use std::ops::Range;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Number, Value};
 
 use search::Search;
 
@@ -51,20 +56,62 @@ impl Masker {
         }
     }
 
-    /// Masks every string of a value, keys included.
-    pub fn mask_value(&self, value: &mut Value) {
+    /// The beginning of a text.
+    pub fn excerpt(&self, text: &str, most: usize) -> String {
+        self.mask(text).chars().take(most).collect()
+    }
+
+    /// Cuts to `most` bytes, and to less where a secret could have begun whose end is cut off.
+    pub fn cut(&self, bytes: &mut Vec<u8>, most: usize) {
+        if bytes.len() > most {
+            bytes.truncate(most);
+            self.end(bytes);
+        }
+    }
+
+    /// The same of what was cut already, by a server.
+    pub fn end(&self, bytes: &mut Vec<u8>) {
+        let Some(search) = &self.search else { return };
+        let safe = safe(search, bytes);
+        let last = search.all(bytes).take_while(|found| found.start < safe).last();
+        bytes.truncate(last.map_or(safe, |found| found.end.max(safe)));
+    }
+
+    /// The same thing without any secret: none in its texts, keys included, and none as a number. A number that its type wants to
+    /// be one is none that anybody else gave, and stays.
+    pub fn masked<T: Serialize + DeserializeOwned>(&self, thing: T) -> T {
+        let Ok(mut texts) = serde_json::to_value(&thing) else { return thing };
+        if !self.finds(texts.to_string().as_bytes()) {
+            return thing;
+        }
+        let mut all = texts.clone();
+        self.mask_value(&mut all, true);
+        self.mask_value(&mut texts, false);
+        serde_json::from_value(all).or_else(|_| serde_json::from_value(texts)).unwrap_or(thing)
+    }
+
+    fn mask_value(&self, value: &mut Value, numbers: bool) {
         match value {
             Value::String(text) => *text = self.mask(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.mask_value(item)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.mask_value(item, numbers)),
             Value::Object(map) => {
                 let old = std::mem::take(map);
                 for (key, mut inner) in old {
-                    self.mask_value(&mut inner);
+                    self.mask_value(&mut inner, numbers);
                     map.insert(self.mask(&key), inner);
                 }
             }
+            Value::Number(number) if numbers && self.is_secret(number) => *value = MASK.into(),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+    }
+
+    /// A longer number that has the digits of a secret in it does not tell them.
+    fn is_secret(&self, number: &Number) -> bool {
+        let text = number.to_string();
+        let digits = text.strip_suffix(".0").unwrap_or(&text);
+        let digits = digits.strip_prefix('-').unwrap_or(digits);
+        self.places(digits.as_bytes()).next() == Some(0..digits.len())
     }
 
     /// A stream of bytes, masked over the borders of its chunks.
@@ -99,9 +146,7 @@ impl MaskStream<'_> {
             return;
         };
         self.held.extend_from_slice(chunk);
-        let newline = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let safe = newline.max((self.held.len() + 1).saturating_sub(search.longest()));
-        let end = replace(search, &self.held, safe, out);
+        let end = replace(search, &self.held, safe(search, &self.held), out);
         self.held.drain(..end);
     }
 
@@ -111,6 +156,12 @@ impl MaskStream<'_> {
             self.held.clear();
         }
     }
+}
+
+/// Where the first secret can begin of which `text`, which goes on, may not hold all.
+fn safe(search: &Search, text: &[u8]) -> usize {
+    let newline = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    newline.max((text.len() + 1).saturating_sub(search.longest()))
 }
 
 /// Appends `text` up to `safe` to `out`, masked; a match that crosses `safe` is taken whole. Returns where it ended.
@@ -132,6 +183,7 @@ fn replace(search: &Search, text: &[u8], safe: usize, out: &mut Vec<u8>) -> usiz
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+    use serde_json::json;
 
     use super::*;
 
@@ -245,6 +297,42 @@ mod tests {
         ] {
             assert_eq!(masker.mask(&format!("<p>{text}</p>")), "<p>***</p>", "{text}");
         }
+    }
+
+    /// What is left of a text that was cut holds no part of a secret, wherever it is cut.
+    #[test]
+    fn what_is_cut_holds_no_part_of_a_secret() {
+        let masker = masker();
+        let text = format!("before {SECRET} after\nand {SECRET} {SECRET}x and so on and on and on and on and on and on and on and on");
+        let parts: Vec<&str> = SECRET.char_indices().filter_map(|(at, _)| SECRET.get(at..at + 3)).collect();
+        for most in 0..=text.len() {
+            let mut bytes = text.clone().into_bytes();
+            masker.cut(&mut bytes, most);
+            assert!(bytes.len() <= most.max(text.len().min(most)) && (most < text.len() || bytes.len() == text.len()));
+            let left = [masker.mask(&String::from_utf8_lossy(&bytes)), masker.excerpt(&text, most)];
+            for part in &parts {
+                assert!(!left.iter().any(|left| left.contains(part)), "`{part}` of {left:?}, cut at {most}");
+            }
+        }
+        let none = Masker::new([]);
+        let mut bytes = text.clone().into_bytes();
+        none.cut(&mut bytes, 9);
+        assert_eq!((bytes.len(), none.excerpt("wörd", 2).as_str()), (9, "wö"));
+    }
+
+    #[test]
+    fn a_number_is_masked_where_it_is_a_secret() {
+        let masker = Masker::new([&Secret::new("73519264")]);
+        let given = json!({"n": 73519264, "list": [73519264.0, -73519264, 735192640, 17, "73519264"], "73519264": null});
+        let masked = json!({"n": MASK, "list": [MASK, MASK, 735192640, 17, MASK], MASK: null});
+        assert_eq!(masker.masked(given), masked);
+        #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+        struct Typed {
+            delay: u64,
+            why: String,
+        }
+        let typed = |why: &str| Typed { delay: 73519264, why: why.to_string() };
+        assert_eq!(masker.masked(typed("it is 73519264")), typed("it is ***"));
     }
 
     /// The search against the plainest way to say what it does.

@@ -1,5 +1,7 @@
 //! `http.request`: sent once, and what becomes of it when its answer is lost.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -88,12 +90,48 @@ fn under_a_key_it_is_sent_again_with_the_same_key() {
 fn a_probe_says_whether_it_happened() {
     for (made, sent) in [(true, 1), (false, 2)] {
         let web = forgetful(made);
-        let with = format!("{{ method: POST, url: {}, probe: {{ url: {} }} }}", web.url("/make"), web.url("/made"));
+        let (url, probe) = (web.url("/make"), web.url("/made"));
+        let with = format!("{{ method: POST, url: {url}, answer_within: 1s, probe: {{ url: {probe} }} }}");
         let place = place(&with, "");
         place.run("--no-wait").ends(0);
         assert_eq!(web.log.count("POST"), sent, "made: {made}");
         assert_eq!(place.step("call")["outputs"]["body"], "made");
     }
+}
+
+/// It is done after nobody waits for the answer any more, and long after the probe said first that it is not.
+#[test]
+fn what_a_slow_server_does_late_is_not_sent_again() {
+    let done = Arc::new(AtomicBool::new(false));
+    let web = Web::start(move |seen, _| match seen.line.starts_with("POST") {
+        true => {
+            thread::sleep(Duration::from_secs(5));
+            done.store(true, Ordering::SeqCst);
+            says(201, "", "made")
+        }
+        false if done.load(Ordering::SeqCst) => says(200, "", "made late"),
+        false => says(404, "", ""),
+    });
+    let (url, probe) = (web.url("/make"), web.url("/made"));
+    let with = format!("{{ method: POST, url: {url}, answer_within: 1s, probe: {{ url: {probe} }} }}");
+    let place = place(&with, "");
+    place.run("--no-wait").ends(0);
+    assert_eq!(web.log.count("POST"), 1);
+    assert_eq!(place.step("call")["outputs"]["body"], "made late");
+}
+
+#[test]
+fn a_probe_whose_answer_is_too_long_to_be_read_tells_nothing() {
+    let web = Web::start(|seen, before| match seen.line.starts_with("POST") {
+        true if before.iter().any(|seen| seen.line.starts_with("POST")) => says(201, "", "made"),
+        true => String::new(),
+        false => says(200, "", &format!("{}ID=1", "x".repeat(300_000))),
+    });
+    let (url, probe) = (web.url("/make"), web.url("/made"));
+    let with = format!("{{ method: POST, url: {url}, answer_within: 1s, probe: {{ url: {probe}, contains: ID= }} }}");
+    let place = place(&with, "");
+    place.run("--no-wait").ends(4);
+    assert_eq!((web.log.count("POST"), place.step_state("call").as_str()), (1, "unknown"));
 }
 
 fn slow() -> Web {

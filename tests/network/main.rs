@@ -1,6 +1,7 @@
 //! DNS and HTTP through the real binary, on real name servers and a web server of the tests, also killed and cut off.
 
 mod calls;
+mod cuts;
 mod dns;
 mod dns_crash;
 mod gets;

@@ -11,6 +11,7 @@ use crate::model::secret::Secret;
 use crate::model::told::Matter;
 use crate::provider::http::hook::{Hook, post};
 use crate::provider::http::{Body, Headers};
+use crate::provider::mask::Masker;
 
 /// What is said of a run, made of what is on disk; lives above the engine.
 pub type Compose = Arc<dyn Fn(&[Matter]) -> Value + Send + Sync>;
@@ -18,12 +19,12 @@ pub type Compose = Arc<dyn Fn(&[Matter]) -> Value + Send + Sync>;
 /// The executor may be about to leave: a hook that takes longer is asked again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub async fn tell(telling: Telling, compose: Compose) -> Happening {
+pub async fn tell(telling: Telling, compose: Compose, masker: Masker) -> Happening {
     let (entry, upto) = (telling.entry, telling.upto);
-    Happening::Told { entry, upto, result: send(telling, compose).await }
+    Happening::Told { entry, upto, result: send(telling, compose, masker).await }
 }
 
-async fn send(telling: Telling, compose: Compose) -> Result<(), Fault> {
+async fn send(telling: Telling, compose: Compose, masker: Masker) -> Result<(), Fault> {
     let when = telling.when;
     // It reads the whole journal.
     let body = tokio::task::spawn_blocking(move || compose(&when)).await;
@@ -36,6 +37,7 @@ async fn send(telling: Telling, compose: Compose) -> Result<(), Fault> {
         ca: None,
         key: telling.key,
         timeout: PATIENCE,
+        masker,
     };
     post(hook).await.map(drop)
 }

@@ -58,7 +58,7 @@ impl Worker {
                 let Cleanup { kept, failed, .. } = self.clean_up(entries).await;
                 Happening::CleanedUp { kept, failed }
             }
-            Command::Tell(telling) => messenger::tell(telling, self.compose).await,
+            Command::Tell(telling) => messenger::tell(telling, self.compose, self.cx.masker()).await,
             other => match self.kind {
                 Some(kind) => self.step(kind, other).await,
                 None => unknown(&other),

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::kind::{Kind, Next, Op, Outputs, ReadCx, Role};
 use crate::model::secret::Secret;
 use crate::model::{Effect, Fault};
-use crate::provider::mask::Masker;
 use crate::provider::process;
 use crate::runbook::catalog::{Late, OutputType, Shape};
 
@@ -68,7 +67,7 @@ impl Kind for Command {
             return Err(Fault::new("RG2014", "the command is empty"));
         };
         let own = op.params.env.iter().map(|(name, value)| (name.clone(), value.expose().to_string()));
-        let output = tokio::process::Command::new(program)
+        let mut output = tokio::process::Command::new(program)
             .args(arguments)
             .env_clear()
             .envs(process::environment(cx, op, own))
@@ -78,8 +77,9 @@ impl Kind for Command {
             .output()
             .await
             .map_err(|e| Fault::new("RG2011", format!("cannot start `{program}`")).caused_by(&e))?;
-        let stdout = String::from_utf8_lossy(&output.stdout[..output.stdout.len().min(CAP)]);
-        let stdout = Masker::new(cx.secrets.iter()).mask(stdout.trim_end());
+        let masker = cx.masker();
+        masker.cut(&mut output.stdout, CAP);
+        let stdout = masker.mask(String::from_utf8_lossy(&output.stdout).trim_end());
         // Ended by a signal: 128 and its number, as shells say it.
         let signal = std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap_or(0);
         let code = output.status.code().unwrap_or(128 + signal);

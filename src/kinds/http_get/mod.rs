@@ -46,6 +46,7 @@ async fn get(cx: &ReadCx, with: &Params) -> Result<Outputs, Fault> {
         body: None,
         ca: with.ca.as_ref().map(|ca| cx.path(ca)),
         timeout,
+        masker: cx.masker(),
     };
     let (status, headers, body, cut) = match http::follow(&call, with.redirects.unwrap_or(REDIRECTS)).await {
         Ok(reply) => (json!(reply.status), http::header_outputs(&reply.headers), reply.text().into_owned(), reply.cut),

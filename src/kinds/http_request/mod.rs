@@ -6,21 +6,26 @@
 
 mod params;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 pub use params::Params;
-use params::{PATIENCE, Probe, patience};
+use params::Probe;
 
 use crate::kind::{Foresight, Found, Kind, Next, Op, Outputs, ReadCx, Rehearsal, Scratch, WorkCx};
 use crate::model::secret::Secret;
 use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::http::{self, Call, Failure, Reply};
+use crate::provider::mask::Masker;
 use crate::runbook::catalog::{Complaint, InPlace, Late, OutputType, Shape};
 
 /// What of an answer that refuses is shown.
 const EXCERPT: usize = 500;
+/// A server may do what it was asked for after nobody waits for its answer any more: for as long again as the answer had, and
+/// for no less than this, "it has not happened" is not believed.
+const LATE: Duration = Duration::from_secs(10);
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 pub struct HttpRequest;
 
@@ -106,7 +111,7 @@ with:
         let call = call(cx, op)?;
         let safe = op.params.method.only_reads() || op.params.idempotency_header.is_some();
         match http::send(&call).await {
-            Ok(reply) => judged(&reply, safe).map(Next::Done),
+            Ok(reply) => judged(&reply, safe, &call.masker).map(Next::Done),
             Err(Failure::Lost(fault)) if safe => Err(fault),
             // It may have happened: whoever can tell is asked, and nobody sends it again before.
             Err(Failure::Lost(fault)) => {
@@ -135,7 +140,8 @@ fn call(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Call, Fault> {
         headers,
         body: with.body.as_ref().map(http::Body::text),
         ca: with.ca.as_ref().map(|ca| cx.path(ca)),
-        timeout: with.answer_within.as_deref().map_or(Ok(PATIENCE), patience)?,
+        timeout: with.patience()?,
+        masker: cx.masker(),
     })
 }
 
@@ -148,7 +154,7 @@ fn outputs(reply: &Reply) -> Outputs {
 }
 
 /// 2xx is success. What a server refuses has not happened; what a gateway says of a server may have.
-fn judged(reply: &Reply, safe: bool) -> Result<Outputs, Fault> {
+fn judged(reply: &Reply, safe: bool, masker: &Masker) -> Result<Outputs, Fault> {
     let again = |class| if safe { class } else { RetryClass::Never };
     let (retry, hint) = match reply.status {
         200..=299 => return Ok(outputs(reply)),
@@ -165,12 +171,22 @@ fn judged(reply: &Reply, safe: bool) -> Result<Outputs, Fault> {
         _ => (RetryClass::Never, "the answer says why; change the call, then `regrow retry STEP`"),
     };
     let mut fault = Fault::new("RG2604", format!("the server answers {}", reply.status)).retry(retry).hint(hint);
-    let said: String = reply.text().chars().take(EXCERPT).collect();
+    let said = masker.excerpt(&reply.text(), EXCERPT);
     fault.causes.extend((!said.trim().is_empty()).then(|| said.trim().to_owned()));
     Err(fault)
 }
 
 async fn ask(cx: &ReadCx, op: &Op<Params, ()>, probe: &Probe) -> Result<Found, Fault> {
+    let (late, began) = (op.params.patience()?.max(LATE), Instant::now());
+    loop {
+        match look(cx, op, probe).await? {
+            Found::Absent if began.elapsed() < late => tokio::time::sleep(ASK_EVERY).await,
+            found => return Ok(found),
+        }
+    }
+}
+
+async fn look(cx: &ReadCx, op: &Op<Params, ()>, probe: &Probe) -> Result<Found, Fault> {
     let call = Call {
         method: "GET".to_owned(),
         url: probe.url.clone(),
@@ -178,14 +194,17 @@ async fn ask(cx: &ReadCx, op: &Op<Params, ()>, probe: &Probe) -> Result<Found, F
         body: None,
         ca: op.params.ca.as_ref().map(|ca| cx.path(ca)),
         timeout: Duration::from_secs(30),
+        masker: cx.masker(),
     };
     let reply = http::send(&call).await.map_err(Failure::fault)?;
     let has = probe.contains.as_ref().is_none_or(|text| reply.text().contains(text));
+    let cannot = |why: &str| Found::CannotTell(format!("the call was made or not; its probe cannot tell ({why})"));
     Ok(match (reply.status, has) {
         (200..=299, true) => Found::Done(Next::Done(outputs(&reply))),
-        (200..=299, false) | (404, _) => Found::Absent,
-        (status, _) => {
-            Found::CannotTell(format!("the call was made or not; its probe cannot tell (it answers {status})"))
+        (200..=299, false) if reply.cut => {
+            cannot("its answer is longer than 256 KiB, and what it should contain is not in the beginning")
         }
+        (200..=299, false) | (404, _) => Found::Absent,
+        (status, _) => cannot(&format!("it answers {status}")),
     })
 }

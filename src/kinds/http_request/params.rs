@@ -79,9 +79,16 @@ pub struct Probe {
     pub contains: Option<String>,
 }
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn patience(text: &str) -> Result<Duration, Fault> {
+impl Params {
+    /// How long the answer is waited for.
+    pub fn patience(&self) -> Result<Duration, Fault> {
+        self.answer_within.as_deref().map_or(Ok(PATIENCE), patience)
+    }
+}
+
+fn patience(text: &str) -> Result<Duration, Fault> {
     duration::parse(text).ok().filter(|span| !span.is_zero()).ok_or_else(|| {
         Fault::new("RG2603", format!("`{text}` is no length of time to wait")).hint("for example 30s or 2m")
     })

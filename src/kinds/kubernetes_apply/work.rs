@@ -60,7 +60,7 @@ async fn foreseen(
     let Some(live) = live else {
         return Ok((Planned { what: what.clone(), uid: None }, vec![format!("{what}: is made")]));
     };
-    let lines = differences(&live, &after);
+    let lines = differences(&live, &after, &cx.masker());
     let lines = match lines.is_empty() {
         true => vec![format!("{what}: is so already")],
         false => lines.into_iter().map(|line| format!("{what}: {line}")).collect(),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::provider::kubernetes::{Change, Identity, OPERATION, at, is_ours, merge_between, metadata, put, shown};
+use crate::provider::mask::Masker;
 
 /// What `prepare` took, once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ pub enum Stand {
 }
 
 impl Prior {
-    pub fn stand(&self, live: &Value, operation: &str) -> Stand {
+    pub fn stand(&self, live: &Value, operation: &str, masker: &Masker) -> Stand {
         if metadata(live, "uid") != self.uid {
             return Stand::Elsewhere("it was deleted and made anew".to_owned());
         }
@@ -39,17 +40,17 @@ impl Prior {
         };
         // Marked and not as it is to be: it was changed, and somebody moved it since.
         if ours {
-            return Stand::Elsewhere(format!("after this step changed it, {}", told(live, apart)));
+            return Stand::Elsewhere(format!("after this step changed it, {}", told(live, apart, masker)));
         }
         match self.apart(live, former) {
             None => Stand::Before(self.write(live, wanted, Some(operation))),
-            Some(apart) => Stand::Elsewhere(told(live, apart)),
+            Some(apart) => Stand::Elsewhere(told(live, apart, masker)),
         }
     }
 
     /// The same the other way round, for an undo. `wrote`: it is known that this step changed the object, though another may
     /// have written it since.
-    pub fn back(&self, live: &Value, operation: &str, wrote: bool) -> Stand {
+    pub fn back(&self, live: &Value, operation: &str, wrote: bool, masker: &Masker) -> Stand {
         if metadata(live, "uid") != self.uid {
             return Stand::Elsewhere("it was deleted and made anew".to_owned());
         }
@@ -60,7 +61,7 @@ impl Prior {
         if self.apart(live, former).is_some()
             && let Some(apart) = self.apart(live, wanted)
         {
-            return Stand::Elsewhere(told(live, apart));
+            return Stand::Elsewhere(told(live, apart, masker));
         }
         let mark = if ours { self.mark.as_deref() } else { live["metadata"]["annotations"][OPERATION].as_str() };
         Stand::Before(self.write(live, former, mark))
@@ -93,7 +94,8 @@ fn former(change: &Change) -> Option<&Value> {
     change.before.as_ref()
 }
 
-fn told(live: &Value, change: &Change) -> String {
+fn told(live: &Value, change: &Change, masker: &Masker) -> String {
+    let shown = |value| shown(value, masker);
     let (now, was, is_to_be) = (shown(at(live, &change.pointer)), shown(former(change)), shown(wanted(change)));
     format!("`{}` is {now} (it was {was}, and is to be {is_to_be})", change.path)
 }
@@ -136,24 +138,26 @@ mod tests {
             (live("u", Some(false), None), "elsewhere", "after", "elsewhere"),
             (live("other", None, None), "elsewhere", "elsewhere", "elsewhere"),
         ];
+        let masker = Masker::new([]);
         for (live, there, back, known) in cases {
-            assert_eq!(word(&prior().stand(&live, "op")), there, "{live}");
-            assert_eq!(word(&prior().back(&live, "op", false)), back, "{live}");
-            assert_eq!(word(&prior().back(&live, "op", true)), known, "{live}");
+            assert_eq!(word(&prior().stand(&live, "op", &masker)), there, "{live}");
+            assert_eq!(word(&prior().back(&live, "op", false, &masker)), back, "{live}");
+            assert_eq!(word(&prior().back(&live, "op", true, &masker)), known, "{live}");
         }
     }
 
     #[test]
     fn only_the_patched_fields_are_written_and_the_former_mark_comes_back() {
-        let Stand::Before(patch) = prior().stand(&live("u", None, Some("earlier")), "op") else { panic!() };
+        let masker = Masker::new([]);
+        let Stand::Before(patch) = prior().stand(&live("u", None, Some("earlier")), "op", &masker) else { panic!() };
         let there =
             json!({"metadata": {"annotations": {OPERATION: "op"}, "resourceVersion": "7"}, "spec": {"paused": true}});
         assert_eq!(patch, there);
-        let Stand::Before(patch) = prior().back(&live("u", Some(true), Some("op")), "op", true) else { panic!() };
+        let Stand::Before(patch) = prior().back(&live("u", Some(true), Some("op")), "op", true, &masker) else { panic!() };
         let back = json!({"metadata": {"annotations": {OPERATION: "earlier"}, "resourceVersion": "7"}, "spec": {"paused": null}});
         assert_eq!(patch, back);
         // A later step's mark is not this one's to take.
-        let Stand::Before(patch) = prior().back(&live("u", Some(true), Some("later")), "op", true) else { panic!() };
+        let Stand::Before(patch) = prior().back(&live("u", Some(true), Some("later")), "op", true, &masker) else { panic!() };
         assert_eq!(patch, json!({"metadata": {"resourceVersion": "7"}, "spec": {"paused": null}}));
     }
 }

@@ -9,6 +9,7 @@ use crate::model::Fault;
 use crate::provider::kubernetes::{
     self, Cluster, Goal, Look, Named, OPERATION, changes, metadata, moved, restless, told,
 };
+use crate::provider::mask::Masker;
 use crate::runbook;
 
 /// An object that others write all the time needs more than one look.
@@ -30,13 +31,13 @@ pub async fn prepare(cx: &ReadCx, with: &Params) -> Result<Prepared<Prior>, Faul
             changes: changes(&live, &after),
             mark: live["metadata"]["annotations"][OPERATION].as_str().map(str::to_owned),
         };
-        return Ok(prepared(&place.what, place.namespace(), with, prior));
+        return Ok(prepared(&place.what, place.namespace(), with, prior, &cx.masker()));
     }
     Err(restless(&place.what))
 }
 
 /// An approval is bound to what is shown: the digest stands for values that are too long to show.
-fn prepared(what: &str, namespace: &str, with: &Params, prior: Prior) -> Prepared<Prior> {
+fn prepared(what: &str, namespace: &str, with: &Params, prior: Prior, masker: &Masker) -> Prepared<Prior> {
     let digest = runbook::digest(with.patch.to_string().as_bytes());
     let space = if namespace.is_empty() { String::new() } else { format!(" in `{namespace}`") };
     let cluster = prior.cluster.words();
@@ -44,7 +45,7 @@ fn prepared(what: &str, namespace: &str, with: &Params, prior: Prior) -> Prepare
         return Prepared::new(prior, vec![format!("{what}{space} of {cluster} is so already: nothing to do")]);
     }
     let mut lines = vec![format!("patch {} for {what}{space} of {cluster}", &digest[..8])];
-    lines.extend(told(&prior.changes, false).into_iter().map(|line| format!("{what}: {line}")));
+    lines.extend(told(&prior.changes, false, masker).into_iter().map(|line| format!("{what}: {line}")));
     Prepared::new(prior, lines)
 }
 
@@ -64,12 +65,13 @@ impl Goal for Patched<'_> {
     async fn look(&self, cx: &WorkCx, cluster: &Cluster) -> Result<Look<Outputs>, Fault> {
         let place = cluster.place(&self.named).await?;
         let live = place.get().await?;
-        match self.op.prior.stand(&live, &self.op.id.to_string()) {
+        match self.op.prior.stand(&live, &self.op.id.to_string(), &cx.masker()) {
             Stand::After { ours } => Ok(Look::Done(outputs(&self.op.prior, ours))),
             Stand::Elsewhere(why) => Err(moved(&place.what, why)),
             Stand::Before(patch) => {
                 if place.merge(cx, &patch).await? {
-                    told(&self.op.prior.changes, false).iter().for_each(|line| cx.say(&format!("written: {line}")));
+                    let lines = told(&self.op.prior.changes, false, &cx.masker());
+                    lines.iter().for_each(|line| cx.say(&format!("written: {line}")));
                 }
                 Ok(Look::Lacks(format!("{} is being changed", place.what)))
             }
@@ -82,7 +84,7 @@ pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault>
     let cluster = Cluster::open_as(cx, &op.params.reach, &op.prior.cluster).await?;
     let place = cluster.place(&op.params.target.named()?).await?;
     let Some(live) = place.find().await? else { return Ok(Found::Foreign(place.absent())) };
-    Ok(match op.prior.stand(&live, &op.id.to_string()) {
+    Ok(match op.prior.stand(&live, &op.id.to_string(), &cx.masker()) {
         Stand::Before(_) => Found::Absent,
         Stand::Elsewhere(why) => Found::Foreign(moved(&place.what, why)),
         Stand::After { ours } => Found::Done(Next::Done(outputs(&op.prior, ours))),
@@ -94,7 +96,7 @@ pub async fn restore_fields(cx: &WriteCx, op: &Op<Params, Prior>, wrote: bool) -
     let place = cluster.place(&op.params.target.named()?).await?;
     for _ in 0..TRIES {
         let live = place.get().await?;
-        match op.prior.back(&live, &op.id.to_string(), wrote) {
+        match op.prior.back(&live, &op.id.to_string(), wrote, &cx.masker()) {
             Stand::After { .. } => return Ok(vec![format!("{}: nothing of this step stands in it", place.what)].into()),
             Stand::Elsewhere(why) => return Err(moved(&place.what, why)),
             Stand::Before(patch) => {

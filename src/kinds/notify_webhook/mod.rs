@@ -93,6 +93,7 @@ retry: {attempts: 3, delay: 5s, when: [transient]}
             ca: op.params.ca.as_ref().map(|ca| cx.path(ca)),
             key: op.id.to_string(),
             timeout: PATIENCE,
+            masker: cx.masker(),
         };
         let status = post(hook).await.map_err(|fault| match &fault.hint {
             Some(hint) if fault.code == "RG2608" => {

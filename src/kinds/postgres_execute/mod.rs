@@ -82,7 +82,8 @@ with:
                 .hint("connect to the primary, or promote this one first"));
         }
         let place = format!("one transaction in {server}");
-        let changes = std::iter::once(place).chain(statements.iter().map(|it| it.excerpt())).collect();
+        let masker = cx.masker();
+        let changes = std::iter::once(place).chain(statements.iter().map(|it| it.excerpt(&masker))).collect();
         Ok(Prepared::new(Prior { server }, changes))
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::kind::Op;
 use crate::model::Fault;
+use crate::provider::mask::Masker;
 use crate::provider::postgres::statements::{self, Statement};
 use crate::provider::postgres::{Connection, Endpoint, application_name};
 use crate::runbook::catalog::{Complaint, Late};
@@ -70,7 +71,8 @@ pub fn check(with: &Late<'_>) -> Vec<Complaint> {
 
 /// What cannot be part of the one transaction.
 fn misfit(statement: &Statement) -> Option<Fault> {
-    let what = statement.excerpt();
+    // Nothing is opened for a check.
+    let what = statement.excerpt(&Masker::new([]));
     if statement.moves_transaction() {
         let fault = Fault::new("RG2304", format!("`{what}` would end the transaction that the step is"));
         return Some(fault.hint("leave it out: all statements of a step are one transaction; write two steps for two"));

@@ -35,10 +35,10 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let statements = op.params.statements()?;
     let session = WriteSession::plain(cx, &endpoint(op), &op.prior.server).await?;
     session.run("begin").await?;
-    let mut rows = 0;
+    let (mut rows, masker) = (0, cx.masker());
     for (at, statement) in statements.iter().enumerate() {
         let touched = execute(&session, statement, &op.params.values, at + 1).await?;
-        cx.say(&format!("{touched} rows: {}", statement.excerpt()));
+        cx.say(&format!("{touched} rows: {}", statement.excerpt(&masker)));
         let only_reads = matches!(statement.verb(), "select" | "values" | "table" | "show" | "explain" | "fetch");
         rows += if only_reads { 0 } else { touched };
     }

@@ -29,7 +29,7 @@ pub fn unsealed(cx: &ReadCx, all: &Value) -> Result<String, Fault> {
 
 /// The outputs as records may hold them.
 pub fn taken(cx: &ReadCx, op: &RunOp, text: &str) -> Result<Outputs, Fault> {
-    let mut outputs = output::parse(text, &op.params.outputs)?;
+    let mut outputs = output::parse(text, &op.params.outputs, &cx.masker())?;
     let is_secret = |name: &str| op.params.outputs.get(name).is_some_and(|spec| spec.secret);
     let born: Vec<Secret> =
         outputs.iter().filter(|(name, _)| is_secret(name)).flat_map(|(_, value)| mask::texts(value)).collect();

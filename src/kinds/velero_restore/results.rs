@@ -13,6 +13,7 @@ use crate::kind::WorkCx;
 use crate::model::{Fault, RetryClass};
 use crate::provider::http::{self, Call, Failure};
 use crate::provider::kubernetes::{Cluster, field, metadata};
+use crate::provider::mask::Masker;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Of lines in the log.
@@ -108,14 +109,14 @@ pub async fn fetch(cx: &WorkCx, cluster: &Cluster, with: &Params, restore: &str)
         return Ok(None);
     }
     let url = field(&request, "status.downloadURL").as_str().unwrap_or_default();
-    let got = download(url).await;
+    let got = download(url, cx.masker()).await;
     // An address that was used up or has expired helps nobody.
     place.delete(cx, metadata(&request, "uid")).await?;
     got.and_then(|packed| Results::read(&packed)).map(Some)
 }
 
 /// The address holds a signature: it is never shown.
-async fn download(url: &str) -> Result<Vec<u8>, Fault> {
+async fn download(url: &str, masker: Masker) -> Result<Vec<u8>, Fault> {
     let call = Call {
         method: "GET".to_owned(),
         url: url.to_owned(),
@@ -123,6 +124,7 @@ async fn download(url: &str) -> Result<Vec<u8>, Fault> {
         body: None,
         ca: None,
         timeout: PATIENCE,
+        masker,
     };
     let wrong = |why: String| Fault::new("RG3110", format!("the result files of the restore cannot be fetched: {why}"));
     match http::send(&call).await.map_err(Failure::fault) {

@@ -17,6 +17,7 @@ use url::Url;
 use super::connect::{Unreached, connect};
 use crate::model::secret::Secret;
 use crate::model::{Fault, RetryClass};
+use crate::provider::mask::Masker;
 
 /// An answer is a proof or a receipt, not a download.
 const LIMIT: usize = 256 * 1024;
@@ -33,6 +34,8 @@ pub struct Call {
     pub ca: Option<PathBuf>,
     /// From the first packet to the last byte of the answer.
     pub timeout: Duration,
+    /// What an answer must not keep a part of where it is cut.
+    pub masker: Masker,
 }
 
 #[derive(Debug)]
@@ -137,7 +140,7 @@ async fn send_to(url: &Url, call: &Call) -> Result<Reply, Failure> {
     let connection = tokio::spawn(connection);
     let answered = async {
         let response = sender.send_request(request).await.map_err(|error| broken(url).caused_by(&error))?;
-        read(url, response).await
+        read(url, response, &call.masker).await
     };
     let left = call.timeout.saturating_sub(began.elapsed());
     let answer = tokio::time::timeout(left, answered).await.unwrap_or_else(|_| Err(silent()));
@@ -176,7 +179,7 @@ fn request(url: &Url, call: &Call) -> Result<Request<Full<Bytes>>, Fault> {
 }
 
 /// Up to the limit; a server that never stops is not listened to for ever.
-async fn read(url: &Url, response: Response<hyper::body::Incoming>) -> Result<Reply, Fault> {
+async fn read(url: &Url, response: Response<hyper::body::Incoming>, masker: &Masker) -> Result<Reply, Fault> {
     let (parts, mut body) = response.into_parts();
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -187,7 +190,7 @@ async fn read(url: &Url, response: Response<hyper::body::Incoming>) -> Result<Re
         }
     }
     let cut = bytes.len() > LIMIT;
-    bytes.truncate(LIMIT);
+    masker.cut(&mut bytes, LIMIT);
     Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, bytes, cut })
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Body, Call, Failure, Headers, Reply, send};
 use crate::model::secret::Secret;
 use crate::model::{Fault, RetryClass};
+use crate::provider::mask::Masker;
 
 /// Of a refusal's first line.
 const EXCERPT: usize = 200;
@@ -21,6 +22,7 @@ pub struct Hook {
     /// The same at each try, so that a hook which looks at it tells once only.
     pub key: String,
     pub timeout: Duration,
+    pub masker: Masker,
 }
 
 /// Tells it once, and gives the status of the answer.
@@ -37,11 +39,12 @@ pub async fn post(hook: Hook) -> Result<u16, Fault> {
         body: hook.body.as_ref().map(Body::text),
         ca: hook.ca,
         timeout: hook.timeout,
+        masker: hook.masker,
     };
-    judged(&send(&call).await.map_err(Failure::fault)?)
+    judged(&send(&call).await.map_err(Failure::fault)?, &call.masker)
 }
 
-fn judged(reply: &Reply) -> Result<u16, Fault> {
+fn judged(reply: &Reply, masker: &Masker) -> Result<u16, Fault> {
     let retry = match reply.status {
         200..=299 => return Ok(reply.status),
         429 | 500..=599 => RetryClass::Later,
@@ -52,7 +55,7 @@ fn judged(reply: &Reply) -> Result<u16, Fault> {
         .hint("look at the address and at what this hook wants in its body");
     let text = reply.text();
     let line = text.trim().lines().next().unwrap_or_default();
-    fault.causes.extend((!line.is_empty()).then(|| line.chars().take(EXCERPT).collect()));
+    fault.causes.extend((!line.is_empty()).then(|| masker.excerpt(line, EXCERPT)));
     Err(fault)
 }
 
@@ -68,15 +71,17 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_by_its_first_line() {
-        assert_eq!(judged(&reply(204, "")).unwrap(), 204);
-        let fault = judged(&reply(404, "\nno_service\n<html>long</html>")).unwrap_err();
+        let masker = Masker::new([]);
+        let judged = |reply: Reply| judged(&reply, &masker);
+        assert_eq!(judged(reply(204, "")).unwrap(), 204);
+        let fault = judged(reply(404, "\nno_service\n<html>long</html>")).unwrap_err();
         assert_eq!(
             (fault.code.as_str(), fault.retry, fault.causes),
             ("RG2608", RetryClass::Never, vec!["no_service".into()])
         );
         for status in [429, 500, 503] {
-            assert!(judged(&reply(status, "")).unwrap_err().retry.is_transient(), "{status}");
+            assert!(judged(reply(status, "")).unwrap_err().retry.is_transient(), "{status}");
         }
-        assert_eq!(judged(&reply(302, "")).unwrap_err().retry, RetryClass::Never);
+        assert_eq!(judged(reply(302, "")).unwrap_err().retry, RetryClass::Never);
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::OPERATION;
+use crate::provider::mask::Masker;
 
 /// Of a value that is shown.
 const LONGEST: usize = 60;
@@ -25,13 +26,13 @@ pub struct Change {
 }
 
 /// One line a field that differs: `spec.replicas: 3 → 5`. What a secret holds is not shown.
-pub fn differences(before: &Value, after: &Value) -> Vec<String> {
-    told(&changes(before, after), after["kind"] == "Secret")
+pub fn differences(before: &Value, after: &Value, masker: &Masker) -> Vec<String> {
+    told(&changes(before, after), after["kind"] == "Secret", masker)
 }
 
 /// The same of changes that are known.
-pub fn told(changes: &[Change], hidden: bool) -> Vec<String> {
-    let mut lines: Vec<String> = changes.iter().take(LINES).map(|change| change.told(hidden)).collect();
+pub fn told(changes: &[Change], hidden: bool, masker: &Masker) -> Vec<String> {
+    let mut lines: Vec<String> = changes.iter().take(LINES).map(|change| change.told(hidden, masker)).collect();
     let more = changes.len().saturating_sub(LINES);
     lines.extend((more > 0).then(|| format!("and {more} more fields")));
     lines
@@ -149,16 +150,16 @@ pub fn put(object: &mut Value, pointer: &str, value: Option<&Value>) {
 }
 
 impl Change {
-    fn told(&self, hidden: bool) -> String {
+    fn told(&self, hidden: bool, masker: &Masker) -> String {
         if hidden {
             return format!("{}: changes", self.path);
         }
-        format!("{}: {} → {}", self.path, shown(self.before.as_ref()), shown(self.after.as_ref()))
+        format!("{}: {} → {}", self.path, shown(self.before.as_ref(), masker), shown(self.after.as_ref(), masker))
     }
 }
 
 /// A value for people, not too long.
-pub fn shown(value: Option<&Value>) -> String {
+pub fn shown(value: Option<&Value>, masker: &Masker) -> String {
     let text = match value {
         None => "nothing".to_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -167,13 +168,17 @@ pub fn shown(value: Option<&Value>) -> String {
     if text.chars().count() <= LONGEST {
         return text;
     }
-    let start: String = text.chars().take(LONGEST).collect();
-    format!("{start}…")
+    format!("{}…", masker.excerpt(&text, LONGEST))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::secret::Secret;
+
+    fn differences(before: &Value, after: &Value) -> Vec<String> {
+        super::differences(before, after, &Masker::new([]))
+    }
 
     #[test]
     fn only_what_a_manifest_can_say_is_compared() {
@@ -194,6 +199,9 @@ mod tests {
     fn much_is_cut() {
         let long = json!({"data": {"a": "x".repeat(100)}});
         assert!(differences(&json!({}), &long)[0].chars().count() < 120);
+        let secret = json!({"data": {"a": format!("{} hush-hush-hush", "x".repeat(50))}});
+        let masker = Masker::new([&Secret::new("hush-hush-hush")]);
+        assert!(super::differences(&json!({}), &secret, &masker)[0].ends_with("x ***…"));
         let many: Map<String, Value> = (0..40).map(|n| (format!("k{n}"), json!(n))).collect();
         let lines = differences(&json!({"data": {}}), &json!({"data": many}));
         assert_eq!((lines.len(), lines.last().unwrap().as_str()), (13, "and 28 more fields"));

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::provider::mask::Masker;
 use crate::runbook::catalog::{Complaint, Known, Late};
 
 /// One statement, with placeholders counted from `$1` on for itself: the server wants to know the type of each, also of those
@@ -42,10 +43,10 @@ impl Statement {
     }
 
     /// Its beginning on one line, for people.
-    pub fn excerpt(&self) -> String {
+    pub fn excerpt(&self, masker: &Masker) -> String {
         const MOST: usize = 160;
         let line = self.sql.split_whitespace().collect::<Vec<_>>().join(" ");
-        if line.chars().count() <= MOST { line } else { format!("{} …", line.chars().take(MOST).collect::<String>()) }
+        if line.chars().count() <= MOST { line } else { format!("{} …", masker.excerpt(&line, MOST)) }
     }
 }
 

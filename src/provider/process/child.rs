@@ -73,7 +73,7 @@ pub fn spawn(job: &Job) -> io::Result<Running> {
 fn stdin_of(job: &Job) -> io::Result<Option<String>> {
     match &job.program {
         Program::Command(_) => Ok(job.stdin.clone()),
-        Program::Work(request) => Ok(Some(serde_json::to_string(request)?)),
+        Program::Work(request) => Ok(Some(serde_json::to_string(&(request, &job.secrets))?)),
     }
 }
 

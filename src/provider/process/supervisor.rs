@@ -148,7 +148,7 @@ impl Sink for Worked<'_> {
         while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.line.drain(..=end).collect();
             match serde_json::from_slice(&line) {
-                Ok(WorkLine::Pulse(pulse)) => self.keep(&pulse),
+                Ok(WorkLine::Pulse(pulse)) => self.keep(&self.masker.masked(pulse)),
                 Ok(WorkLine::Ended(result)) => self.result = Some(*result),
                 Err(_) => {}
             }
@@ -179,11 +179,7 @@ impl Worked<'_> {
             let fault = Fault::new("RG2003", format!("the work {ended} before it could say how it went"));
             Err(fault.retry(RetryClass::Unknown))
         };
-        let mut result = self.result.take().unwrap_or_else(died);
-        if let Err(fault) = &mut result {
-            fault.message = self.masker.mask(&fault.message);
-            fault.causes.iter_mut().for_each(|cause| *cause = self.masker.mask(cause));
-        }
+        let result = self.masker.masked(self.result.take().unwrap_or_else(died));
         Outcome { tail, work: Some(result), ..Outcome::of(ended) }
     }
 }

@@ -1,4 +1,4 @@
-//! The process of a kind's own long work: the request on stdin, pulses and the result as lines on stdout.
+//! The process of a kind's own long work: the request and the secrets of the run on stdin, pulses and the result as lines on stdout.
 
 use std::io::{self, Read, Write};
 use std::sync::Mutex;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::job::WorkRequest;
 use super::supervisor::WorkLine;
 use crate::kind::{Next, ReadCx, WorkCx, WriteCx};
+use crate::model::secret::Secret;
 use crate::model::{Fault, Pulse};
 use crate::provider::seal::Seal;
 use crate::runbook::ast::Rpo;
@@ -18,13 +19,14 @@ const PULSE_EVERY: Duration = Duration::from_millis(250);
 pub fn main(perform: impl FnOnce(WorkRequest, WorkCx) -> Result<Next, Fault>) -> i32 {
     let mut text = String::new();
     let read = io::stdin().lock().read_to_string(&mut text).map_err(|e| e.to_string());
-    let request: Result<WorkRequest, String> =
+    let told: Result<(WorkRequest, Vec<String>), String> =
         read.and_then(|_| serde_json::from_str(&text).map_err(|e| e.to_string()));
-    let result = match request {
-        Ok(request) => {
+    let result = match told {
+        Ok((request, secrets)) => {
             let (base, work, mode) = (request.base.clone(), request.work.clone(), request.mode);
             let seal = request.seal.as_deref().and_then(|key| Seal::exposed(&request.op.run, key));
-            let read = ReadCx { base, work, mode, secrets: [].into(), seal, rpo: Rpo::Unsaid };
+            let secrets = secrets.into_iter().map(Secret::new).collect();
+            let read = ReadCx { base, work, mode, secrets, seal, rpo: Rpo::Unsaid };
             perform(request, WorkCx::new(WriteCx::grant(read), pulses()))
         }
         Err(why) => Err(Fault::new("RG2004", format!("the work was not told what to do: {why}"))),
