@@ -303,7 +303,9 @@ mod tests {
     #[test]
     fn what_is_cut_holds_no_part_of_a_secret() {
         let masker = masker();
-        let text = format!("before {SECRET} after\nand {SECRET} {SECRET}x and so on and on and on and on and on and on and on and on");
+        let text = format!(
+            "before {SECRET} after\nand {SECRET} {SECRET}x and so on and on and on and on and on and on and on and on"
+        );
         let parts: Vec<&str> = SECRET.char_indices().filter_map(|(at, _)| SECRET.get(at..at + 3)).collect();
         for most in 0..=text.len() {
             let mut bytes = text.clone().into_bytes();
@@ -323,7 +325,8 @@ mod tests {
     #[test]
     fn a_number_is_masked_where_it_is_a_secret() {
         let masker = Masker::new([&Secret::new("73519264")]);
-        let given = json!({"n": 73519264, "list": [73519264.0, -73519264, 735192640, 17, "73519264"], "73519264": null});
+        let given =
+            json!({"n": 73519264, "list": [73519264.0, -73519264, 735192640, 17, "73519264"], "73519264": null});
         let masked = json!({"n": MASK, "list": [MASK, MASK, 735192640, 17, MASK], MASK: null});
         assert_eq!(masker.masked(given), masked);
         #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]

@@ -4,7 +4,7 @@ use super::open::Open;
 use super::postmortem::Postmortem;
 use crate::model::record::{End, Mode};
 use crate::model::{RunStatus, Status};
-use crate::view::claims::named;
+use crate::view::claims;
 use crate::view::holds::HoldView;
 use crate::view::tell::end_word;
 use crate::view::words::{count, grouped, named, span, span_seconds, stamp};
@@ -92,7 +92,7 @@ fn is_it_back(report: &Postmortem) -> Answered {
     let (mut text, tone) = match report.state {
         RunStatus::Succeeded | RunStatus::Failed if view.is_being_taken_back() => {
             let could_not =
-                if stuck.is_empty() { String::new() } else { format!(", and {} could not be", named(&stuck)) };
+                if stuck.is_empty() { String::new() } else { format!(", and {} could not be", claims::named(&stuck)) };
             let again = view.take_back_again().map(|command| format!(" Go on with: `{command}`")).unwrap_or_default();
             (format!("No: it is being taken back{could_not}.{again}"), Tone::Badly)
         }
@@ -116,8 +116,7 @@ fn is_it_back(report: &Postmortem) -> Answered {
         RunStatus::Undone => (format!("No: it was taken back at {at}.{}", last_decision(report)), Tone::Badly),
         RunStatus::Running | RunStatus::Waiting | RunStatus::Paused | RunStatus::Ending => not_yet(report),
     };
-    let by_word: Vec<String> =
-        view.by_word().iter().map(|it| format!("`{}` {}", it.step.address, it.done())).collect();
+    let by_word: Vec<String> = view.by_word().iter().map(|it| format!("`{}` {}", it.step.address, it.done())).collect();
     if !by_word.is_empty() {
         text.push_str(&format!(" {}.", some(&by_word)));
     }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{RunView, StepView};
+use super::{RunView, StepView, words};
 use crate::model::record::SkipReason;
 use crate::model::{Effect, RunStatus, Status};
 
@@ -191,8 +191,6 @@ impl Claimed<'_> {
 
 /// `` `a`, `b`, `c` and 4 more ``.
 pub fn named(steps: &[&StepView]) -> String {
-    let names: Vec<String> = steps.iter().take(MOST_NAMED).map(|step| format!("`{}`", step.address)).collect();
-    let more = steps.len() - names.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", names.join(", "))
+    let names: Vec<String> = steps.iter().map(|step| format!("`{}`", step.address)).collect();
+    words::named(&names, MOST_NAMED, ", ")
 }
