@@ -89,3 +89,34 @@ fn every_runbook_is_planned_with_its_own_examples() {
         assert!(!String::from_utf8_lossy(&output.stdout).contains("planned-only"));
     }
 }
+
+/// What is wrong with one field hides nothing that is wrong with another, and what is plain to see is said.
+#[test]
+fn all_that_is_wrong_with_the_fields_of_a_kind_is_said_at_once() {
+    let with = |with: &str| {
+        let (uses, with) = with.split_once(' ').unwrap();
+        let text = format!(
+            "version: 1\nname: x\nseverity: partial\nsteps:\n  - id: a\n    needs: []\n    uses: {uses}\n    with: {with}\n"
+        );
+        let problems = runbook::check(&runbook::parse_text("x.yaml", &text).unwrap(), &Kinds);
+        let said = |it: runbook::Problem| format!("{} {}", it.code, it.help.unwrap_or(it.message));
+        problems.into_iter().map(said).collect::<Vec<_>>()
+    };
+    for (written, codes) in [
+        (
+            "postgres.restore { backup: /b, data_directory: c, as_of: yesterday }",
+            "RG0502 it is a mapping with keys such as `base`, `wal`, `pgbackrest`; RG2402",
+        ),
+        ("kubernetes.scale { object: deployment/x, replicas: \"0\" }", "RG0502 without quotes: `replicas: 0`"),
+        ("manual.task { instructions: x, form: { t: string } }", "RG0502 write `t: { type: string }`"),
+        (
+            "dns.update { provider: rfc2136, zone: example.org, server: 127.0.0.1, records: [{ name: www, type: AA, values: 192.0.2.1 }] }",
+            "RG0503 there is `A`; RG0502 write `values: [192.0.2.1]`",
+        ),
+    ] {
+        let said = with(written);
+        assert_eq!(said.len(), codes.split("; ").count(), "{written}: {said:#?}");
+        let fits = said.iter().zip(codes.split("; ")).all(|(said, wanted)| said.starts_with(wanted));
+        assert!(fits, "{written}: {said:#?}");
+    }
+}

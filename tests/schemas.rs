@@ -54,6 +54,7 @@ const UNSEEN: &[(&str, &[&str])] = &[
             codes::NEEDS_FINALLY,
             codes::UNKNOWN_HOLD,
             codes::IDLE_HOLD,
+            codes::IDLE_RETRY,
             codes::HOLD_MISPLACED,
             codes::HOLD_READ_CHANGES,
             codes::HALF_HELD,

@@ -11,6 +11,7 @@ mod completions;
 mod context;
 mod drill;
 mod events;
+mod excerpt;
 pub mod exit;
 mod explain;
 mod failure;
@@ -47,7 +48,8 @@ pub use failure::Failure;
 pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            args::suggest(&mut error);
             let _ = error.print();
             return if error.use_stderr() { exit::USAGE } else { exit::DONE };
         }

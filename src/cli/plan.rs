@@ -47,7 +47,7 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
         to_text(&plan, &steps, &looks).iter().for_each(|line| page.line(line));
         print(page)?;
     }
-    let unfit = looks.values().any(Result::is_err);
+    let unfit = looks.values().any(Result::is_err) || steps.iter().any(|step| !step.faults.is_empty());
     Ok(if unfit { exit::USAGE } else { exit::DONE })
 }
 
@@ -155,7 +155,7 @@ fn to_json(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Value {
         "estimate_seconds": foreseen.map(|foreseen| foreseen.seconds),
         "bound_seconds": foreseen.map(|foreseen| foreseen.bound),
         "tells": plan.runbook.tell.iter().map(tell_json).collect::<Vec<_>>(),
-        "findings": findings(plan, looks),
+        "findings": findings(plan, steps, looks),
     })
 }
 
@@ -220,9 +220,10 @@ fn running(steps: &[StepForecast]) -> impl Iterator<Item = &StepForecast> {
     steps.iter().filter(|step| step.verdict != Verdict::WouldSkip)
 }
 
-fn findings(plan: &Plan, looks: &Looks) -> Vec<Value> {
+fn findings(plan: &Plan, steps: &[StepForecast], looks: &Looks) -> Vec<Value> {
+    let of_templates = steps.iter().flat_map(|step| step.faults.iter().map(|fault| (&step.node, fault)));
     let faults = looks.iter().filter_map(|(node, look)| Some((node, look.as_ref().err()?)));
-    let faults = faults.map(|(node, fault)| json!({"step": plan.address(*node), "fault": fault}));
+    let faults = of_templates.chain(faults).map(|(node, fault)| json!({"step": plan.address(*node), "fault": fault}));
     let late = late(plan, looks).into_iter();
     let late = late.map(|(node, fault)| json!({"step": plan.address(node), "severity": "warning", "fault": fault}));
     faults.chain(late).collect()
@@ -311,6 +312,7 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
         let text = match (input.get("value"), input.get("predicted"), input.get("unknown")) {
             (Some(value), ..) => one_line(value),
             (None, Some(value), _) => format!("{} (foreseen)", one_line(value)),
+            (None, None, Some(unknown)) if input.get("fault").is_some() => one_line(unknown),
             (None, None, unknown) => format!("{} (known when it runs)", unknown.map(one_line).unwrap_or_default()),
         };
         lines.push(format!("    {name}: {text}"));
@@ -319,12 +321,14 @@ fn step_text(plan: &Plan, step: &StepForecast, looks: &Looks) -> Vec<String> {
     if plan.is_list(step.node) && !plan.items.contains_key(&outline.address) {
         lines.extend(plan.step(step.node).inside().into_iter().flat_map(|inside| of_each_item(inside, "    ")));
     }
+    let wrong = |fault: &Fault| {
+        let hint = fault.hint.iter().map(|hint| format!("      hint: {hint}"));
+        std::iter::once(format!("    ! {fault}")).chain(hint).collect::<Vec<_>>()
+    };
+    lines.extend(step.faults.iter().flat_map(wrong));
     match looks.get(&step.node) {
         Some(Ok(look)) => lines.extend(look.changes.iter().map(|change| format!("    ~ {change}"))),
-        Some(Err(fault)) => {
-            lines.push(format!("    ! {fault}"));
-            lines.extend(fault.hint.iter().map(|hint| format!("      hint: {hint}")));
-        }
+        Some(Err(fault)) => lines.extend(wrong(fault)),
         None => {}
     }
     lines

@@ -10,6 +10,7 @@ use miette::{
 };
 use serde_json::{Value, json};
 
+use super::excerpt::Excerpt;
 use crate::model::text::is_hidden;
 use crate::runbook::{Problem, Severity, Source};
 use crate::view::clean;
@@ -18,6 +19,8 @@ use crate::view::clean;
 const DRAWN: usize = 100;
 /// Below a longer line a finger finds no place: what draws it counts columns in 16 bits.
 const LONGEST_LINE: usize = 4096;
+/// What stands beside a line: its number, and room for what is left out of it.
+const MARGIN: usize = 12;
 
 /// The problems as a person reads them, one after the other. With colours only if the reader has them.
 pub fn text(problems: &[Problem], colour: bool, width: usize) -> String {
@@ -27,7 +30,8 @@ pub fn text(problems: &[Problem], colour: bool, width: usize) -> String {
     let (drawn, named) = problems.split_at(problems.len().min(DRAWN));
     let mut sources = Sources::default();
     for problem in drawn {
-        let shown = Shown { problem, source: problem.source.as_ref().map(|source| sources.plain(source)) };
+        let source = problem.source.as_ref().map(|source| sources.plain(source));
+        let shown = Shown::of(problem, source, width.max(40) - MARGIN);
         // Writing into a string cannot fail, and a problem that cannot be drawn is still said.
         if !has_place_for_a_finger(problem) || handler.render_report(&mut text, &shown).is_err() {
             text.push_str(&line(problem));
@@ -84,6 +88,21 @@ struct Shown<'a> {
     problem: &'a Problem,
     /// What it points into, made fit to be shown.
     source: Option<Arc<Source>>,
+    /// The part of it that is drawn, where a whole line is too much.
+    excerpt: Option<Excerpt>,
+    mark: SourceSpan,
+}
+
+impl<'a> Shown<'a> {
+    fn of(problem: &'a Problem, source: Option<Arc<Source>>, room: usize) -> Self {
+        let at = problem.span.offset;
+        // Only the first line of a long place is shown: a script of a hundred lines is no finger.
+        let rest = source.as_ref().map_or("", |source| source.slice(problem.span));
+        let len = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let excerpt = source.as_ref().and_then(|source| Excerpt::around(source, at, len, room));
+        let mark = excerpt.as_ref().map_or((at, len).into(), |excerpt| excerpt.mark);
+        Self { problem, source, excerpt, mark }
+    }
 }
 
 impl fmt::Debug for Shown<'_> {
@@ -122,16 +141,15 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_deref().map(|source| source as &dyn SourceCode)
+        match &self.excerpt {
+            Some(excerpt) => Some(excerpt),
+            None => self.source.as_deref().map(|source| source as &dyn SourceCode),
+        }
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let source = self.source.as_ref()?;
-        // Only the first line of a long place is shown: a script of a hundred lines is no finger.
-        let rest = source.slice(self.problem.span);
-        let len = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        let span = SourceSpan::new(self.problem.span.offset.into(), len);
-        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, span))))
+        self.source.as_ref()?;
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, self.mark))))
     }
 }
 
@@ -233,6 +251,30 @@ mod tests {
         let shown = text(&check(format!("version: 1\nname: x\nseverity: partial\nsteps:\n{steps}")), false, 100);
         assert_eq!(shown.matches("────").count(), DRAWN);
         assert!(shown.contains("rescue.yaml:2004:") && shown.contains(" errors"));
+    }
+
+    #[test]
+    fn of_a_long_line_what_lies_around_the_mark_is_drawn() {
+        let long = "x: é, ".repeat(60);
+        let book = format!(
+            "version: 1\nname: x\nseverity: partial # {long}\nsteps: [{{ {long} bad: 1, {long} }}]\n# {long}\n"
+        );
+        let loaded = parse_text("rescue.yaml", &book);
+        let problems = match loaded {
+            Ok(loaded) => crate::runbook::check(&loaded, &crate::runbook::catalog::NoKinds),
+            Err(problems) => problems,
+        };
+        let at = problems.iter().find(|problem| problem.message.contains("`bad`")).unwrap();
+        let shown = text(std::slice::from_ref(at), false, 100);
+        assert!(shown.contains(&format!("[rescue.yaml:4:{}]", at.column)), "{shown}");
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= 100), "{shown}");
+        let drawn = lines.iter().position(|line| line.starts_with(" 4 │ …")).unwrap();
+        let finger = lines[drawn + 1].chars().position(|c| c == '─').unwrap();
+        let under: String = lines[drawn].chars().skip(finger).take(3).collect();
+        assert_eq!(under, "bad", "{shown}");
+        // A line that fits is drawn whole.
+        assert!(!text(&broken(), false, 100).contains('…'));
     }
 
     #[test]

@@ -7,11 +7,11 @@ use super::scope::RunScope;
 use crate::graph::longest_way;
 use crate::kind::{Foresight, Role};
 use crate::model::step::StepState;
-use crate::model::{Effect, RunState, Status};
-use crate::runbook::ast::Proof;
+use crate::model::{Effect, Fault, RunState, Status};
+use crate::runbook::ast::{Proof, Step};
 use crate::runbook::catalog::{Late, OutputType, Shape};
 use crate::runbook::drill::Way;
-use crate::runbook::template::{SECRET, Scope};
+use crate::runbook::template::{Condition, SECRET, Scope};
 use crate::runbook::tree::Tree;
 
 /// What is known of one step.
@@ -29,6 +29,8 @@ pub struct StepForecast {
     pub outputs: Vec<String>,
     /// A drill only looks at what it would change.
     pub only_planned: bool,
+    /// Of templates that read nothing but what is known now: the run would not fare better.
+    pub faults: Vec<Fault>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,7 @@ fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize,
         entries().map(|entry| (entry.key.text.clone(), input(&entry.value, scope, later))).collect();
     let known = if is_known(with, scope) { with.render(scope).ok() } else { None };
     let known = known.map(|known| plan.beside(node, known, &[]));
+    let faults = if verdict == Verdict::WouldSkip { Vec::new() } else { faults(step, scope) };
     let mut given = as_far_as_known(with, later);
     if plan.is_drill() {
         let beside = plan.beside(node, given.clone(), &[]);
@@ -110,7 +113,23 @@ fn of_step(plan: &Plan, scope: &RunScope<'_>, later: &RunScope<'_>, node: usize,
     }
     let probe = |proof: &Proof| (proof.probe.clone(), as_far_as_known(&proof.with, later));
     let probes = step.verify.iter().map(probe).collect();
-    StepForecast { node, verdict, inputs, foresight, probes, known, outputs: named(plan.puts_out(node)), only_planned }
+    let outputs = named(plan.puts_out(node));
+    StepForecast { node, verdict, inputs, foresight, probes, known, outputs, only_planned, faults }
+}
+
+/// What goes wrong with all that is known already.
+fn faults(step: &Step, scope: &RunScope<'_>) -> Vec<Fault> {
+    let fields = step.with.entries().iter().map(|entry| &entry.value).filter(|tree| is_known(tree, scope));
+    let condition = step.condition.as_deref().filter(|condition| condition_is_known(condition, scope));
+    let of_condition = condition.and_then(|condition| condition.eval(scope).err());
+    fields.filter_map(|tree| tree.render(scope).err()).chain(of_condition).collect()
+}
+
+fn condition_is_known(condition: &Condition, scope: &RunScope<'_>) -> bool {
+    condition.references().iter().all(|reference| {
+        let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+        reference.optional || scope.get(&path).is_some()
+    })
 }
 
 /// What a drill gives a step in the place of what is written.
@@ -152,8 +171,8 @@ fn of_list(plan: &Plan, node: usize, verdict: Verdict) -> StepForecast {
     };
     let inputs = Map::from_iter([("foreach".to_string(), items)]);
     let (foresight, probes) = (Foresight::default(), Vec::new());
-    let (known, outputs, only_planned) = (None, Vec::new(), false);
-    StepForecast { node, verdict, inputs, foresight, probes, known, outputs, only_planned }
+    let (known, outputs, only_planned, faults) = (None, Vec::new(), false, Vec::new());
+    StepForecast { node, verdict, inputs, foresight, probes, known, outputs, only_planned, faults }
 }
 
 fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -> Verdict {
@@ -175,10 +194,7 @@ fn verdict(plan: &Plan, scope: &RunScope<'_>, node: usize, before: &[Verdict]) -
     }
     // The `if` of a step with `foreach` is asked of each item.
     if let Some(condition) = step.condition.as_ref().filter(|_| !plan.is_list(node)) {
-        let known = condition.references().iter().all(|reference| {
-            let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
-            reference.optional || scope.get(&path).is_some()
-        });
+        let known = condition_is_known(condition, scope);
         match condition.eval(scope) {
             Ok(false) if known => return Verdict::WouldSkip,
             Ok(true) if known => {}
@@ -206,7 +222,11 @@ pub(super) fn input(tree: &Tree, scope: &RunScope<'_>, later: &RunScope<'_>) -> 
         it.root() == "run" && matches!(it.path.get(1).map(String::as_str), Some("id" | "short_id" | "started_at"))
     });
     for (word, scope) in [("value", scope), ("predicted", later)] {
-        let Some(value) = is_known(tree, scope).then(|| tree.render(scope).ok()).flatten() else { continue };
+        let value = match is_known(tree, scope).then(|| tree.render(scope)) {
+            Some(Ok(value)) => value,
+            Some(Err(fault)) if word == "value" => return json!({ "unknown": tree.written(), "fault": fault }),
+            _ => continue,
+        };
         return json!({ if is_of_run { "predicted" } else { word }: shown(value) });
     }
     json!({ "unknown": tree.written() })
@@ -272,8 +292,12 @@ pub fn starts_at_once(plan: &Plan, steps: &[StepForecast]) -> Vec<usize> {
     steps.iter().filter(starts).map(|step| step.node).collect()
 }
 
-/// The chain of needs that takes longest by estimate.
+/// The chain of needs that takes longest by estimate, without what is left out.
 pub fn critical_path(plan: &Plan) -> Vec<usize> {
-    let seconds = |node: usize| plan.outline.steps[node].estimate_seconds;
-    longest_way(&plan.graph, |node| plan.outline.steps[node].mends.is_none(), seconds).0
+    let verdicts = verdicts(plan);
+    let is_done = |node: usize| verdicts[node] != Verdict::WouldSkip;
+    let seconds = |node: usize| plan.outline.steps[node].estimate_seconds.filter(|_| is_done(node));
+    let (mut way, _) = longest_way(&plan.graph, |node| plan.outline.steps[node].mends.is_none(), seconds);
+    way.retain(|node| is_done(*node));
+    way
 }

@@ -47,6 +47,7 @@ codes! {
     NOT_ON_BLOCK "RG0216" "A key that cannot stand on a block"
     NOT_IN_TRY "RG0217" "What cannot stand on a `try`, or on one of its ways"
     REPAIR_MISPLACED "RG0218" "A repair where none can be"
+    IDLE_RETRY "RG0219" "A retry that never happens"
     UNKNOWN_HOLD "RG0241" "A step is under a hold that does not exist"
     IDLE_HOLD "RG0242" "No step is under a hold"
     HOLD_MISPLACED "RG0243" "`under` where no hold can be taken"

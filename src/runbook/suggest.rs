@@ -33,6 +33,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("rollback", "undo"),
     ("check", "verify"),
     ("assert", "require"),
+    ("name", "key"),
+    ("variable", "key"),
+    ("equals", "eq"),
+    ("len", "length"),
+    ("size", "length"),
 ];
 
 /// What stands in the step in other systems, and in its `with` here.
@@ -41,6 +46,14 @@ const INSIDE: &[(&str, &str)] =
 
 /// Bytes of a word that somebody may have meant to write otherwise: twice an id.
 const LONGEST: usize = 128;
+
+/// Of so few letters each is near to much else: nothing is guessed.
+const TOO_SHORT: usize = 2;
+/// So many letters tell which word was begun.
+const BEGUN: usize = 4;
+
+/// So many words are listed where none is near.
+const MOST_LISTED: usize = 40;
 
 /// The nearest of `known`, if any is near enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
@@ -56,8 +69,21 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone)
     {
         return Some(candidate);
     }
+    if let Some(begun) = begun(&lower, known.clone()) {
+        return Some(begun);
+    }
     let (_, here) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == word)?;
     known.into_iter().find(|candidate| candidate == here)
+}
+
+/// The one word of which the other is the beginning: `data_dir`, `uppercase`.
+fn begun<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let is_begun = |candidate: &&str| {
+        let goes_on = word.len() >= BEGUN && candidate.starts_with(word);
+        goes_on || (candidate.len() >= BEGUN && word.starts_with(candidate))
+    };
+    let mut found = known.into_iter().filter(is_begun);
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// `did you mean …?`, or what there is to choose from when that is short.
@@ -67,11 +93,12 @@ pub fn help<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) ->
         let field = if *field == "working-directory" { "dir" } else { field };
         return Some(format!("write it inside of `{place}`: `{place}: {{ {field}: … }}`"));
     }
-    if let Some(near) = nearest(word, known.clone()) {
+    let listed = known.clone().into_iter().count();
+    if let Some(near) = nearest(word, known.clone()).filter(|_| word.len() > TOO_SHORT || listed > MOST_LISTED) {
         return Some(format!("did you mean `{near}`?"));
     }
     let all: Vec<_> = known.into_iter().map(|candidate| format!("`{candidate}`")).collect();
-    (!all.is_empty() && all.len() <= 40).then(|| format!("there is {}", all.join(", ")))
+    (!all.is_empty() && all.len() <= MOST_LISTED).then(|| format!("there is {}", all.join(", ")))
 }
 
 fn score(word: &str, candidate: &str) -> f64 {
@@ -96,5 +123,8 @@ mod tests {
         assert_eq!(help("env", keys).unwrap(), "write it inside of `with`: `with: { env: … }`");
         assert_eq!(nearest("zzz", keys), None);
         assert_eq!(nearest("", keys), None);
+        assert_eq!(nearest("data_dir", ["backup", "data_directory", "as_of"]), Some("data_directory"));
+        assert_eq!(nearest("uppercase", ["lower", "upper"]), Some("upper"));
+        assert_eq!(help("AA", ["A", "AAAA", "CAA"]).unwrap(), "there is `A`, `AAAA`, `CAA`");
     }
 }

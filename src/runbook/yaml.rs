@@ -232,6 +232,10 @@ fn plain(text: &str) -> String {
 fn syntax_help(text: &str) -> &'static str {
     if text.contains("mapping values are not allowed") {
         "quote a value that holds `: `, or look at the indentation"
+    } else if text.contains("after single-quoted scalar") {
+        "a quote inside of quotes is written twice: `'it''s'`; or put the whole into double quotes"
+    } else if text.contains("after double-quoted scalar") {
+        "a quote inside of double quotes is written `\\\"`; or put the whole into single quotes"
     } else if text.contains("unclosed quote") {
         "the quote that opens here has no end"
     } else if text.contains("unexpected character") {
@@ -275,15 +279,16 @@ fn unquoted_template(source: &Arc<Source>, span: Span) -> Option<Problem> {
     let (line, text) = source.line_at(span.offset);
     let open = text.match_indices("{{").map(|(at, _)| at).find(|at| {
         let before = text[..*at].trim_end();
-        before.ends_with([':', '-', '[', ',']) || before.is_empty()
+        (before.ends_with([':', '-', '[', ',']) || before.is_empty()) && !Before::of(before).is_quoted
     })?;
     let value = text[open..].split(" #").next().unwrap_or_default().trim_end();
     let place = Span::new(line.offset + open, value.len());
-    // A quote before it means that the braces are text already.
-    if text[..open].contains(['"', '\'']) || place.end() < span.offset {
+    let before = Before::of(&text[..open]);
+    // Inside of quotes the braces are text already.
+    if before.is_quoted || place.end() < span.offset {
         return None;
     }
-    let in_flow = text[..open].trim_end().ends_with(['[', ',']);
+    let in_flow = before.is_flow;
     let end = if in_flow { text[open..].find("}}").map(|at| open + at + 2)? } else { open + place.len };
     let (value, rest) = (&text[open..end], &text[end..]);
     let quoted = if value.contains('"') { format!("'{}'", value.replace('\'', "''")) } else { format!("\"{value}\"") };
@@ -294,6 +299,32 @@ fn unquoted_template(source: &Arc<Source>, span: Span) -> Option<Problem> {
         "a template has to stand in quotes",
     );
     Some(problem.help(format!("write `{}{quoted}{rest}`", text[..open].trim_start())))
+}
+
+/// What is open at the end of the beginning of a line.
+#[derive(Default)]
+struct Before {
+    is_quoted: bool,
+    /// In `[…` or `{…`, where a value ends before the line does.
+    is_flow: bool,
+}
+
+impl Before {
+    fn of(text: &str) -> Self {
+        let (mut quote, mut depth, mut last) = (None, 0_usize, ' ');
+        for c in text.chars() {
+            match (quote, c) {
+                (None, '"' | '\'') if !last.is_alphanumeric() => quote = Some(c),
+                (Some('"'), '"') if last == '\\' => {}
+                (Some(open), c) if open == c => quote = None,
+                (None, '[' | '{') => depth += 1,
+                (None, ']' | '}') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            last = c;
+        }
+        Self { is_quoted: quote.is_some(), is_flow: depth > 0 }
+    }
 }
 
 #[cfg(test)]

@@ -150,3 +150,20 @@ fn the_worst_comes_first_and_what_is_fit_is_left_out_of_the_line() {
     assert!(line.starts_with("NOT CHECKABLE: broken.yaml (`broken.yaml` cannot be run); fresh (no drill"), "{line}");
     assert!(!line.contains("book is fit") && !line.contains("started"), "{line}");
 }
+
+#[test]
+fn what_fails_with_all_that_is_known_is_found_before_the_run() {
+    let place = Place::new(
+        "params: { at: { type: timestamp, default: '2026-11-24T08:15:00Z' }, d: { type: duration, default: 5m } }\nsteps:\n  \
+         - { id: a, needs: [], uses: run, with: { command: [echo, '{{ time_add params.at \"5 minutes\" }}'] } }\n  \
+         - { id: b, needs: [a], if: (gt params.d 5), run: 'true' }\n  \
+         - { id: c, needs: [a], run: 'true', with: { env: { A: '{{ time_add params.at params.d }}' } } }\n",
+    );
+    let planned: Value = serde_json::from_str(&place.regrow("plan book.yaml --json").ends(2).stdout).unwrap();
+    let found: Vec<_> =
+        planned["findings"].as_array().unwrap().iter().map(|it| (&it["step"], &it["fault"]["code"])).collect();
+    assert_eq!(found, [(&json!("a"), &json!("RG0312")), (&json!("b"), &json!("RG0312"))], "{planned:#}");
+    let text = place.regrow("plan book.yaml").ends(2).stdout;
+    assert!(text.contains("! RG0312 `time_add`") && !text.contains("5 minutes\\\" }}\"] (known when"), "{text}");
+    assert_eq!(findings(&super::ready::ready(&place, "", 9)), [unfit("RG0312"), unfit("RG0312"), warning("RG8015")]);
+}

@@ -178,7 +178,10 @@ impl Scene<'_> {
     async fn step(&self, step: &StepForecast) -> Told {
         let (plan, node) = (self.plan, step.node);
         let mut told = Told { step: plan.address(node).to_string(), ..Told::default() };
-        if plan.is_list(node) {
+        if !step.faults.is_empty() {
+            let faults = step.faults.iter().cloned().map(Finding::unfit);
+            told.findings.extend(faults.map(|finding| (Some(told.step.clone()), finding)));
+        } else if plan.is_list(node) {
             let is_open = !plan.items.contains_key(plan.address(node));
             told.unseen = is_open.then(|| "its items show only in the run".to_owned());
         } else if !forecast::is_of_people(plan, node) {

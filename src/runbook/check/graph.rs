@@ -134,10 +134,13 @@ pub fn forgotten_needs(names: &Names<'_, '_>, report: &mut Report) {
         };
         if step.needs.is_none() && changes() {
             let above = names.body.steps[..index].iter().rev().find(|step| step.mends.is_none());
-            let above = above.map_or("", |step| step.id.as_str());
+            let above = above.map(|step| step.id.as_str()).filter(|id| !id.is_empty());
             let message =
                 format!("step `{}` changes something and does not say what it needs, so it starts at once", step.id);
-            let help = format!("add `needs: [{above}]`, or `needs: []` if it may start at once");
+            let help = match above {
+                Some(above) => format!("add `needs: [{above}]`, or `needs: []` if it may start at once"),
+                None => "add `needs:` with the steps it needs, or `needs: []` if it may start at once".to_owned(),
+            };
             report.warning(codes::FORGOTTEN_NEEDS, step.span, message, help);
         }
     }

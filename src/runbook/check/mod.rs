@@ -11,6 +11,7 @@ mod graph;
 mod holds;
 mod in_place;
 mod include;
+mod instead;
 mod limits;
 mod names;
 mod params;

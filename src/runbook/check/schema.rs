@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::limits::{number_flaws, text_flaws};
 use super::names::{Names, Site};
-use super::{nearest, places, secrets};
+use super::{instead, nearest, places, secrets};
 use crate::model::secret::TAKES_SECRET;
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Problem;
@@ -29,6 +29,14 @@ pub struct Flaw {
 }
 
 impl Flaw {
+    pub fn is_unknown_key(&self) -> bool {
+        self.code == codes::UNKNOWN_KEY
+    }
+
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
     pub fn problem(self, source: &Arc<Source>) -> Problem {
         let problem = Problem::at(source, self.code, self.span, self.message);
         match self.help.filter(|help| !help.is_empty()) {
@@ -78,6 +86,10 @@ impl At<'_> {
         help: impl Into<Option<String>>,
     ) -> Flaw {
         Flaw { code, span: self.span(tree), message, help: help.into(), weight: 1 }
+    }
+
+    fn key_text(&self) -> &str {
+        self.key.map_or("", |key| key.text.as_str())
     }
 
     pub(super) fn name(&self) -> String {
@@ -341,15 +353,21 @@ fn type_flaw(tree: &Tree, schema: &Value, at: &At<'_>, found: &str) -> Option<Fl
     {
         return None;
     }
+    let is_mapping = wanted.contains(&"object");
     let words: Vec<&str> = wanted.into_iter().filter(|name| *name != "null").map(in_words).collect();
-    Some(wrong_type(tree, at, &words))
+    let mut flaw = wrong_type(tree, at, &words);
+    if is_mapping && flaw.help.is_none() {
+        flaw.help = instead::of_mapping(tree, at.key_text(), schema);
+    }
+    Some(flaw)
 }
 
 fn wrong_type(tree: &Tree, at: &At<'_>, wanted: &[&str]) -> Flaw {
     let message = format!("{} has to be {}, not {}", at.name(), list_words(wanted), tree.what());
-    let quote = wanted.contains(&"text") && matches!(tree.node, Node::Number(_) | Node::Bool(_));
-    let help = quote.then(|| "quote it".to_string());
-    Flaw { weight: WRONG_TYPE, ..at.flaw(tree, codes::WRONG_TYPE, message, help) }
+    Flaw {
+        weight: WRONG_TYPE,
+        ..at.flaw(tree, codes::WRONG_TYPE, message, instead::of_value(tree, at.key_text(), wanted))
+    }
 }
 
 fn in_words(name: &str) -> &'static str {

@@ -1,6 +1,9 @@
 //! One step against its kind.
 
+use serde_json::Value;
+
 use super::names::{Names, Site};
+use super::schema::Flaw;
 use super::{conditions, drill, foreach, holds, in_place, nearest, people, places, schema, secrets, time, values};
 use crate::runbook::ast::{Proof, Undo};
 use crate::runbook::catalog::{KindFace, Late};
@@ -132,20 +135,42 @@ pub(super) fn with(
     }
     values::sql(with, report);
     let flaws = schema::judge(names, with, kind.schema(), uses, site);
+    let mut written = with.written();
+    let mut is_whole = true;
     if !flaws.is_empty() {
-        for flaw in flaws {
-            report.problems.push(flaw.problem(&report.source));
-        }
-        return;
+        let places: Vec<Span> = flaws.iter().map(|flaw| flaw.span()).collect();
+        is_whole = !flaws.iter().any(Flaw::is_unknown_key);
+        report.problems.extend(flaws.into_iter().map(|flaw| flaw.problem(&report.source)));
+        conceal(&mut written, with, kind.schema(), &places);
     }
-    let written = with.written();
-    for complaint in kind.check(&Late { value: &written }) {
+    // What a word that nobody knows was meant for may not be missing at all.
+    let complaints = kind.check(&Late { value: &written }).into_iter().filter(|it| is_whole || !it.path.is_empty());
+    for complaint in complaints {
         let span = places::of_path(with, &complaint.path, uses);
         let problem = Problem::at(&report.source, complaint.code, span, complaint.message);
         report.problems.push(match complaint.help {
             Some(help) => problem.help(help),
             None => problem,
         });
+    }
+}
+
+/// Makes unknown what was found wrong, and what is missing: what the kind has to say of the rest is no less true.
+fn conceal(written: &mut Value, with: &Tree, schema: &Value, flaws: &[Span]) {
+    let Value::Object(fields) = written else { return };
+    let unknown = || Value::String("{{ }}".to_owned());
+    let known = schema.get("properties").and_then(Value::as_object);
+    for flaw in flaws {
+        let above = with.entries().iter().filter(|entry| entry.key.span.offset <= flaw.offset);
+        let Some(entry) = above.max_by_key(|entry| entry.key.span.offset) else { continue };
+        match known.is_some_and(|known| known.contains_key(&entry.key.text)) {
+            true => drop(fields.insert(entry.key.text.clone(), unknown())),
+            false => drop(fields.remove(&entry.key.text)),
+        }
+    }
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    for name in required {
+        fields.entry(name).or_insert_with(unknown);
     }
 }
 

@@ -302,8 +302,11 @@ pub static SECRET: Keys = Keys {
         may("path", Form::Text, "The file, relative to the runbook."),
         may("command", Form::Argv, "The program that prints it, and its arguments."),
     ],
-    later: &["namespace", "name"],
+    later: &[],
 };
+
+/// Of a secret that this version cannot read.
+pub static SECRET_LATER: Keys = Keys { of: SECRET.of, known: SECRET.known, later: &["namespace", "name"] };
 
 fn secret_sources() -> Vec<&'static str> {
     SECRET_SOURCES.iter().filter(|(_, source)| source.field().is_some()).map(|(word, _)| *word).collect()

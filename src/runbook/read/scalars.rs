@@ -32,7 +32,25 @@ pub fn wrong(tree: &Tree, key: Option<&Name>, wanted: &str, report: &mut Report)
             let help = format!("quote it: `\"{}\"`", report.source.slice(tree.span));
             report.error_help(codes::WRONG_TYPE, at, message, help);
         }
-        _ => report.error(codes::WRONG_TYPE, at, message),
+        _ => match key.and_then(|key| instead(tree, &key.text, wanted)) {
+            Some(help) => report.error_help(codes::WRONG_TYPE, at, message, help),
+            None => report.error(codes::WRONG_TYPE, at, message),
+        },
+    }
+}
+
+/// How it is written, where that is plain to see.
+fn instead(tree: &Tree, key: &str, wanted: &str) -> Option<String> {
+    match (&tree.node, key, wanted) {
+        (Node::Map(_), "steps" | "finally", "a list") => Some("begin each step with `- id: NAME`".to_owned()),
+        (Node::Text(that), "require", _) => {
+            Some(format!("write `require: [{{ that: {that}, otherwise: \"why it cannot begin\" }}]`"))
+        }
+        (Node::Text(text), _, wanted) if wanted.starts_with("a list: the program") => {
+            Some(format!("write `{key}: [{}]`", text.split_whitespace().collect::<Vec<_>>().join(", ")))
+        }
+        (Node::Text(text), _, "a list") => Some(format!("write `{key}: [{text}]`")),
+        _ => None,
     }
 }
 

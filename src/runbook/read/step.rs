@@ -2,11 +2,12 @@
 
 use super::fields::Fields;
 use super::{drill, expect, foreach, include, policy, repair, scalars, script, time};
-use crate::runbook::ast::{Step, TRY};
+use crate::runbook::ast::{Retry, RetryOn, Step, TRY};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::Report;
 use crate::runbook::holds::{Held, Part};
 use crate::runbook::keys;
+use crate::runbook::source::Span;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
 
 const ID_HELP: &str = "ids are a-z, 0-9, `_` and `-`, begin with a letter and have at most 63 characters";
@@ -63,7 +64,7 @@ pub fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
         include: include.map(Box::new),
         block: block.or(ways).map(Box::new),
         require: fields.take("require").map(|entry| policy::requirements(entry, report)).unwrap_or_default(),
-        retry: fields.take("retry").map(|entry| policy::retry(entry, report)).unwrap_or_default(),
+        retry: fields.take("retry").map(|entry| retry(entry, &kind, start, report)).unwrap_or_default(),
         timeout: fields.take("timeout").and_then(|entry| scalars::duration(&entry, report)),
         deadline: fields.take("deadline").and_then(|entry| scalars::duration(&entry, report)),
         not_before: fields.take("not_before").and_then(|entry| time::not_before(entry, report)).map(Box::new),
@@ -104,6 +105,19 @@ pub fn rest(mut fields: Fields, id: Option<Name>, report: &mut Report) -> Step {
         report.error_help(codes::MISSING_FIELD, step.span, "`succeeds_if: verify` needs a `verify`", "add `verify:`");
     }
     step
+}
+
+/// `start` is where the step begins; what comes from `defaults` is for other kinds, too, and stands above.
+fn retry(entry: Entry, kind: &Name, start: Span, report: &mut Report) -> Retry {
+    let key = entry.key.span;
+    let retry = policy::retry(entry, report);
+    let only_transient = !retry.when.is_empty() && retry.when.iter().all(|on| *on == RetryOn::Transient);
+    if kind.text == "run" && retry.attempts > 1 && only_transient && key.offset >= start.offset {
+        let message = "no failure of a command is transient, so this step is never tried again";
+        let help = format!("say when: `retry: {{ attempts: {}, when: [failed] }}`, or `[timeout]`", retry.attempts);
+        report.warning(codes::IDLE_RETRY, key, message, help);
+    }
+    retry
 }
 
 fn id(entry: &Entry, report: &mut Report) -> Option<Name> {

@@ -256,7 +256,9 @@ fn secret_spec(tree: Tree, name: &Name, report: &mut Report) -> Option<SecretSpe
         report.error_help(codes::SECRET_IN_CLEAR, tree.span, message, help);
         return None;
     }
-    let mut fields = Fields::open(tree, Some(name), &keys::SECRET, report)?;
+    let is_later = tree.get("from").and_then(Tree::as_text) == Some("kubernetes");
+    let mut fields =
+        Fields::open(tree, Some(name), if is_later { &keys::SECRET_LATER } else { &keys::SECRET }, report)?;
     let from = fields.require("from", report)?;
     match scalars::word(&from.value, &from.key, keys::SECRET_SOURCES, report)? {
         SecretSource::Env => {
