@@ -20,11 +20,12 @@ use crate::journal::{Folder, recover};
 use crate::model::run::Judged;
 use crate::model::time::Clock;
 use crate::model::{Address, Answer, Person, RunState, Status, Verb};
+use crate::plan::Plan;
 use crate::provider::clock::SystemClock;
 use crate::runbook::catalog::{OutputType, Shape};
 use crate::runbook::codes;
 use crate::runbook::params::url_with_password;
-use crate::view::{Commands, RunView, StepView, words};
+use crate::view::{Commands, RunView, StepView, claims, tell, words};
 
 /// How long a command waits for the executor's word.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -130,6 +131,7 @@ fn abort(context: &Context, args: AnswerArgs) -> Result<u8, Failure> {
     let view = looking::view_of(context, &dir);
     if args.because.is_some() && !view.status.is_final() && view.state.ending.is_none() {
         what_an_abort_does(&view).iter().for_each(talk);
+        what_can_be_taken_back(context, &dir, &view).iter().for_each(talk);
     }
     let release = holds::to_release(context, &dir, &view)?;
     say(context, Verb::Abort { release }, args)
@@ -148,9 +150,24 @@ fn what_an_abort_does(view: &RunView) -> Vec<String> {
     said.extend(at_the_end.iter().map(|step| format!("`{}` runs at the end", step.address)));
     let done = steps.iter().filter(|step| step.status == Status::Succeeded).count();
     if done > 0 {
-        let undo = view.commands.undo();
         let stay = if done == 1 { "stays" } else { "stay" };
-        said.push(format!("{} {stay} done; taken back by: {undo}", words::count(done, "step")));
+        said.push(format!("{} {stay} done", words::count(done, "step")));
+    }
+    said
+}
+
+/// What of it an undo reaches; nothing where the plan cannot be bound any more, which the end says itself.
+fn what_can_be_taken_back(context: &Context, dir: &RunDir, view: &RunView) -> Vec<String> {
+    let Ok(plan) = resume::grown(context, dir, &view.state) else { return Vec::new() };
+    let preview = undo::preview(&plan, &view.state, None);
+    let of = |steps: &[Address]| -> Vec<&StepView> { steps.iter().filter_map(|it| view.find(it.as_str())).collect() };
+    let (back, stay) = (of(&preview.steps), of(&preview.stay));
+    let mut said = Vec::new();
+    if !back.is_empty() {
+        said.push(format!("can be taken back then: {}; by: {}", claims::named(&back), view.commands.undo()));
+    }
+    if !stay.is_empty() {
+        said.push(format!("cannot be taken back, without an undo: {}", claims::named(&stay)));
     }
     said
 }
@@ -167,13 +184,22 @@ fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs)
     };
     let node = step.as_ref().map(find).transpose()?;
     let preview = undo::preview(&plan, &state, node);
-    preview.steps.iter().for_each(|step| talk(format_args!("takes back `{step}`")));
+    preview.steps.iter().for_each(|step| what_is_taken_back(&plan, &state, step));
     preview.stay.iter().for_each(|step| talk(format_args!("stays: `{step}` has no undo")));
     let meant = yes || (context.interactive && confirmed()?);
     if !meant {
         return Err(Failure::usage(NOT_MEANT, "nothing was taken back").hint("--yes says that this is meant"));
     }
     say(context, Verb::Undo { step }, args)
+}
+
+/// By what, and what the step had changed: nobody should have to mean it to see it.
+fn what_is_taken_back(plan: &Plan, state: &RunState, step: &Address) {
+    let how = plan.find(step).and_then(|node| undo::how(plan, state, node)).map(|how| tell::undo_words(&how));
+    let how = how.map(|how| format!(" by {how}")).unwrap_or_default();
+    talk(format_args!("takes back `{step}`{how}"));
+    let changes = state.step(step).intent.iter().flat_map(|intent| &intent.changes);
+    changes.for_each(|change| talk(format_args!("  it did: {change}")));
 }
 
 fn confirmed() -> Result<bool, Failure> {
@@ -276,8 +302,17 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
         let head = state.head.get(..12).unwrap_or(&state.head);
         let step = answer.verb.step().map(|step| format!(" {step}")).unwrap_or_default();
         talk(format_args!("accepted: {}{step}, run {} (journal head {head})", answer.verb.word(), dir.id()));
+        still_wanted(state, answer).iter().for_each(talk);
     }
     Ok(exit::DONE)
+}
+
+/// One approval of several is not the end of it.
+fn still_wanted(state: &RunState, answer: &Answer) -> Option<String> {
+    match &answer.verb {
+        Verb::Approve { step, .. } => tell::still_wanted(state.step(step)),
+        _ => None,
+    }
 }
 
 /// Nobody executes the run: the answer is checked here. Acts are done at once, everything else waits for `resume`, behind what
@@ -298,13 +333,15 @@ fn judge_here(context: &Context, dir: &RunDir, answer: Answer) -> Result<u8, Fai
     } else {
         let recorded: Vec<Answer> = world::pending(&dir.inbox()).into_iter().map(|(_, answer)| answer).collect();
         let state = escalation::foresee(&state, &SystemClock.now());
-        answers::judge(&plan, &answers::foresee(&plan, &state, &recorded), &answer).map_err(|refusal| {
+        let foreseen = answers::foresee(&plan, &state, &recorded);
+        answers::judge(&plan, &foreseen, &answer).map_err(|refusal| {
             let counted = format!("counted with answers that are recorded and take effect at `{resume}`");
             let failure = Failure::from(refusal);
             let is_about_it = |other: &Answer| other.verb.step().is_none_or(|step| answer.verb.step() == Some(step));
             let counts = recorded.iter().any(is_about_it);
             if !counts || failure.hint.is_some() { failure } else { failure.hint(counted) }
         })?;
+        still_wanted(&answers::foresee(&plan, &foreseen, std::slice::from_ref(&answer)), &answer).iter().for_each(talk);
     }
     deliver(dir, &answer)?;
     if context.json {

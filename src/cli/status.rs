@@ -120,7 +120,9 @@ fn is_about_something(status: Status) -> bool {
 fn remark(view: &RunView, step: &StepView) -> String {
     let state = view.state_of(step);
     let mut parts: Vec<String> = Vec::new();
-    parts.extend(view.duration_of(step).filter(|_| step.status != Status::Skipped));
+    // One that was taken back ended again when it was, however long it had taken.
+    let lasted = !matches!(step.status, Status::Skipped | Status::Undone);
+    parts.extend(view.duration_of(step).filter(|_| lasted));
     parts.extend(step.pulse.as_ref().map(progress));
     if state.attempts > 1 {
         parts.push(format!("{} attempts", state.attempts));

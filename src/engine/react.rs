@@ -63,8 +63,11 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
             match result {
                 Ok(Undone { facts, gone }) => {
                     let mine = state.ledger.iter().filter(|entry| entry.made_by == step && gone.contains(&entry.id));
-                    let removed =
-                        mine.map(|entry| Event::LedgerRemoved { entry_kind: entry.kind.clone(), id: entry.id.clone() });
+                    let removed = mine.map(|entry| Event::LedgerRemoved {
+                        entry_kind: entry.kind.clone(),
+                        id: entry.id.clone(),
+                        by_undo: true,
+                    });
                     removed.chain([Event::StepUndone { step: step.clone(), facts }]).collect()
                 }
                 Err(fault) => vec![Event::UndoFailed { step, fault }],
@@ -81,7 +84,9 @@ fn of_the_run(plan: &Plan, state: &RunState, live: &mut Live, happening: Happeni
             live.cleaning = false;
             vec![Event::CleanupEnded { kept, failed }]
         }
-        Happening::Removed { entry } => vec![Event::LedgerRemoved { entry_kind: entry.kind, id: entry.id }],
+        Happening::Removed { entry } => {
+            vec![Event::LedgerRemoved { entry_kind: entry.kind, id: entry.id, by_undo: false }]
+        }
         Happening::StopRequested | Happening::DetachRequested => {
             live.stopping = true;
             Vec::new()

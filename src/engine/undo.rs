@@ -131,12 +131,21 @@ fn conclude(state: &RunState, how: End, decision: &mut Decision) {
     }
 }
 
-fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command), crate::model::Fault> {
-    let undo = match plan.step(node).undo.as_deref() {
+/// By what a step would be taken back: the name of the kind's undo, or a command. Nothing where that cannot be said yet.
+pub fn how(plan: &Plan, state: &RunState, node: usize) -> Option<Value> {
+    written(plan, state, node).ok().filter(|undo| !undo.is_null())
+}
+
+fn written(plan: &Plan, state: &RunState, node: usize) -> Result<Value, crate::model::Fault> {
+    Ok(match plan.step(node).undo.as_deref() {
         Some(Undo::Named(name)) => Value::String(name.text.clone()),
         Some(Undo::Command(tree)) => tree.render(&RunScope::of(plan, state, node))?,
         None => Value::Null,
-    };
+    })
+}
+
+fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command), crate::model::Fault> {
+    let undo = written(plan, state, node)?;
     let missing = || crate::model::Fault::new("RG5002", "there is nothing to take back");
     let op = intent::op(plan, state, node).ok_or_else(missing)?;
     let outputs: Outputs = state.step(plan.address(node)).outputs.clone().unwrap_or_default();

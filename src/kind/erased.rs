@@ -209,7 +209,7 @@ impl<K: Kind> AnyKind for K {
     fn watch<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Next> {
         Box::pin(async move {
             if K::WORKS {
-                return worked(process::watch(&op.id, &JobFiles::of(&cx.work, op)).await?);
+                return worked(op, process::watch(&op.id, &JobFiles::of(&cx.work, op)).await?);
             }
             Kind::watch(self, cx, &typed::<K>(op)?).await
         })
@@ -235,7 +235,7 @@ fn find_work(cx: &ReadCx, op: &RawOp) -> Result<Option<Found>, Fault> {
         Fate::Supervised | Fate::Orphaned(_) => Some(Found::Running),
         Fate::NeverBegan => Some(Found::Absent),
         Fate::Lost => None,
-        Fate::Ended(outcome) => match worked(*outcome) {
+        Fate::Ended(outcome) => match worked(op, *outcome) {
             Ok(next) => Some(Found::Done(next)),
             Err(fault) if fault.retry == RetryClass::Unknown => None,
             Err(fault) => Some(Found::Failed(fault)),
@@ -243,10 +243,10 @@ fn find_work(cx: &ReadCx, op: &RawOp) -> Result<Option<Found>, Fault> {
     })
 }
 
-fn worked(outcome: Outcome) -> Result<Next, Fault> {
+fn worked(op: &RawOp, outcome: Outcome) -> Result<Next, Fault> {
     match (outcome.ended, outcome.work) {
         (process::Ended::TimedOut, _) => {
-            Err(Fault::new(process::TIMED_OUT, "the work was ended because its time was up"))
+            Err(Fault::new(process::TIMED_OUT, format!("the work {}", process::out_of_time(op.timeout_ms))))
         }
         (_, Some(result)) => result,
         (ended, None) => {

@@ -213,6 +213,9 @@ pub enum Event {
     LedgerRemoved {
         entry_kind: String,
         id: String,
+        /// By the undo of the step that made it: it is gone, or put back to where it came from.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_undo: bool,
     },
     /// A person asked that what is temporary be taken away.
     CleanupBegan,

@@ -238,7 +238,7 @@ impl RunState {
                 let keep_until = keep.and_then(|keep| moment.at.checked_add(keep).ok());
                 self.ledger.push(LedgerEntry { keep_until, ..entry.clone() });
             }
-            Event::LedgerRemoved { entry_kind, id } => {
+            Event::LedgerRemoved { entry_kind, id, .. } => {
                 self.ledger.retain(|old| (&old.kind, &old.id) != (entry_kind, id));
                 if let Some(cleanup) = self.cleanup.as_mut().filter(|cleanup| !cleanup.ended) {
                     cleanup.removed.push(format!("{entry_kind} {id}"));

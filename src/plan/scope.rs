@@ -6,6 +6,7 @@ use super::{Plan, include};
 use crate::kind::Outputs;
 use crate::model::record::Mode;
 use crate::model::{Address, Fault, Item, RunState, Status};
+use crate::runbook::codes;
 use crate::runbook::holds::Part;
 use crate::runbook::template::{Scope, dig};
 use crate::runbook::vars::resolve;
@@ -53,6 +54,21 @@ impl Scope for RunScope<'_> {
             ["hold", "previous", name, rest @ ..] => self.step(&self.hold()?, &[&["outputs", name], rest].concat()),
             _ => None,
         }
+    }
+
+    /// A step that succeeded without what it was to put out is where the cause lies, and not the one that reads it.
+    fn lacks(&self, path: &[&str]) -> Option<Fault> {
+        let ["steps", id, "outputs", name, ..] = path else { return None };
+        let node = self.find(id).filter(|node| !self.plan.is_body(*node))?;
+        let (step, address) = (self.state.step(self.plan.address(node)), self.plan.address(node));
+        let has_it = step.outputs.as_ref().is_none_or(|outputs| outputs.contains_key(*name));
+        if has_it || step.status != Status::Succeeded {
+            return None;
+        }
+        let message = format!("`{address}` succeeded and did not put out `{name}`: `{}` has no value", path.join("."));
+        let again = format!("`regrow logs {address}` shows why; `regrow rerun {address} --because TEXT` does it again");
+        let hint = format!("{again}; where it may be missing, write `(default {} …)`", path.join("."));
+        Some(Fault::new(codes::MISSING_VALUE, message).hint(hint))
     }
 
     fn place(&self) -> Option<String> {

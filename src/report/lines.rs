@@ -96,6 +96,10 @@ impl Teller {
             },
             // What may fail leaves nothing to be done.
             Event::StepFailed { step, fault } if self.book.may_fail(step) => because(fault).collect(),
+            Event::StepFailed { step, fault } if state.ending.is_some() => self.beside_the_end(step, fault),
+            Event::StepSucceeded(it) if it.despite.is_none() && !self.book.lacking(it).is_empty() => {
+                vec![format!("do it again: {}", self.commands.rerun(&it.step))]
+            }
             Event::StepFailed { step, fault } => self.beside_fault(step, fault, Status::Failed, state),
             Event::RepairBegan { fault, .. } => because(fault).collect(),
             Event::StepUnproven { step, fault, .. } => self.beside_fault(step, fault, Status::Unproven, state),
@@ -120,6 +124,12 @@ impl Teller {
         // A run that has ended takes no answers about its steps.
         let ways = if state.ending.is_none() { self.ways(step, status, state) } else { Vec::new() };
         because(fault).chain(ways).collect()
+    }
+
+    /// A run that comes to its end takes no answers about its steps; a hold can be given back also then.
+    fn beside_the_end(&self, step: &Address, fault: &Fault) -> Vec<String> {
+        let again = self.book.releases(step).map(|hold| format!("give it back again: {}", self.commands.release(hold)));
+        because(fault).chain(again).collect()
     }
 
     fn ways(&self, step: &Address, status: Status, state: &RunState) -> Vec<String> {

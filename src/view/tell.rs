@@ -7,12 +7,13 @@ use serde_json::Value;
 use super::book::Book;
 use super::commands::{who as asked_of, who_now};
 use super::drill::not_done;
-use super::words::{clock, grouped, key_outputs, span, stamp};
+use super::words::{clock, grouped, key_outputs, span, stamp, with_placeholders};
 use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{
-    Ask, AskKind, Check, End, Event, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded, StopReason,
+    Ask, AskKind, Check, Contact, End, Event, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded, StopReason,
 };
 use crate::model::run::Pause;
+use crate::model::step::StepState;
 use crate::model::{Address, Amendment, Answer, Fault, Person, RunState, Seq, Verb};
 
 /// The record as one line: the step it is about, then what happened. `state` is the fold with the record in it.
@@ -42,7 +43,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::AskEscalated { step } => ask_escalated(step, state),
         Event::ApprovalGiven { who, code, .. } => approval_given(who, code),
         Event::ApprovalVoided { .. } => approval_voided(),
-        Event::StepSucceeded(it) => step_succeeded(it, state),
+        Event::StepSucceeded(it) => step_succeeded(it, state, book),
         Event::StepVerified { checks, .. } => step_verified(checks),
         Event::StepUnproven { checks, fault, .. } => step_unproven(checks, fault),
         Event::StepFailed { step, fault } => step_failed(step, fault, state, book),
@@ -62,7 +63,7 @@ pub fn sentence(record: &Record, state: &RunState, book: &Book) -> String {
         Event::UndoWithheld { by, .. } => undo_withheld(by),
         Event::UndoBegan { steps, all } => undo_began(steps, *all),
         Event::LedgerAdded { entry } => ledger_added(entry),
-        Event::LedgerRemoved { entry_kind, id } => ledger_removed(entry_kind, id),
+        Event::LedgerRemoved { entry_kind, id, by_undo } => ledger_removed(entry_kind, id, *by_undo),
         Event::CleanupBegan => cleanup_began(),
         Event::CleanupEnded { kept, failed } => cleanup_ended(kept, failed),
         Event::Told { to, fault, .. } => told(to, fault.as_ref()),
@@ -183,11 +184,27 @@ fn approval_given(who: &Person, code: &str) -> String {
     format!("is approved by {} with code `{code}`", who.name)
 }
 
+/// Who is still asked, behind an approval that is not enough: `1 of 2 have approved; still asks firefighter`.
+pub fn still_wanted(step: &StepState) -> Option<String> {
+    let asked = step.ask.as_deref().filter(|_| !step.is_approved())?;
+    let (given, wanted) = (step.approved_by.len(), usize::try_from(asked.ask.minimum).unwrap_or(usize::MAX));
+    let who = match asked.ask.from.is_empty() {
+        true => String::new(),
+        false => format!(" of {}", asked.roles().join(" or ")),
+    };
+    let has_not = |it: &&Contact| !step.approved_by.contains(&it.name);
+    let people: Vec<String> = asked.people().into_iter().filter(has_not).map(ToString::to_string).collect();
+    let people = if people.is_empty() { String::new() } else { format!("; may be: {}", people.join("; ")) };
+    let left = wanted.saturating_sub(given);
+    let has = if left == 1 { "has" } else { "have" };
+    Some(format!("{given} of {wanted} have approved; {left} more{who} {has} to{people}"))
+}
+
 fn approval_voided() -> String {
     "shows something else now: earlier approvals are void".into()
 }
 
-fn step_succeeded(it: &StepSucceeded, state: &RunState) -> String {
+fn step_succeeded(it: &StepSucceeded, state: &RunState, book: &Book) -> String {
     let how = match (it.by_hand, it.adopted, it.verify) {
         (true, _, _) => "is done by hand",
         (_, true, _) => "was done by an earlier executor",
@@ -198,8 +215,14 @@ fn step_succeeded(it: &StepSucceeded, state: &RunState) -> String {
     let took = if it.by_hand { String::new() } else { took(&it.step, state) };
     let outputs = key_outputs(&it.outputs);
     let outputs = if outputs.is_empty() { outputs } else { format!(": {outputs}") };
+    // What failed is told as a failure.
+    let lacking: Vec<String> = book.lacking(it).iter().map(|name| format!("`{name}`")).collect();
+    let lacking = match it.despite.is_some() || lacking.is_empty() {
+        true => String::new(),
+        false => format!("; it DID NOT PUT OUT {}, which later steps read", lacking.join(", ")),
+    };
     let failure = it.despite.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();
-    format!("{how}{took}{outputs}{failure}")
+    format!("{how}{took}{outputs}{lacking}{failure}")
 }
 
 /// ` in 3m12s`, from its first start to its end.
@@ -284,12 +307,19 @@ fn step_reopened(generation: u32) -> String {
 fn undo_intended(undo: &str) -> String {
     // A command is an argument list in JSON; a name is a name.
     match serde_json::from_str::<Value>(undo) {
-        Ok(Value::String(name)) => format!("is taken back: `{name}`"),
-        Ok(Value::Array(argv)) => {
-            let words: Vec<String> = argv.iter().map(super::words::value).collect();
-            format!("is taken back: `{}`", words.join(" "))
+        Ok(undo) => format!("is taken back: {}", undo_words(&undo)),
+        Err(_) => format!("is taken back: `{undo}`"),
+    }
+}
+
+/// By what a step is taken back.
+pub fn undo_words(undo: &Value) -> String {
+    match undo {
+        Value::Array(argv) => {
+            let words: Vec<String> = argv.iter().map(|word| super::words::value(&with_placeholders(word))).collect();
+            format!("`{}`", words.join(" "))
         }
-        _ => format!("is taken back: `{undo}`"),
+        name => format!("`{}`", super::words::value(name)),
     }
 }
 
@@ -316,8 +346,10 @@ fn ledger_added(entry: &LedgerEntry) -> String {
     format!("`{}` makes {} `{}`{temporary}", entry.made_by, entry.kind, entry.id)
 }
 
-fn ledger_removed(kind: &str, id: &str) -> String {
-    format!("{kind} `{id}` is taken away")
+fn ledger_removed(kind: &str, id: &str, by_undo: bool) -> String {
+    // It may have been put back to where it came from.
+    let how = if by_undo { "is there no longer, by the undo" } else { "is taken away" };
+    format!("{kind} `{id}` {how}")
 }
 
 fn cleanup_began() -> String {

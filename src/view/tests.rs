@@ -258,3 +258,17 @@ fn ten_thousand_steps_are_seen_at_a_glance() {
     // promised of a release build.
     assert!(took.as_secs() < 5, "{took:?}");
 }
+
+#[test]
+fn what_an_undo_moves_back_is_not_said_to_be_taken_away() {
+    let removed = |by_undo| Event::LedgerRemoved { entry_kind: "table".into(), id: "public.x__old_1".into(), by_undo };
+    let told = |run: &Golden| {
+        let (record, book) = (run.records.last().unwrap(), super::book::Book::of(&run.outline));
+        super::tell::line(record, &run.state, &book)
+    };
+    let mut run = Golden::new(testing::rescue());
+    run.add(removed(false));
+    assert_eq!(told(&run), "table `public.x__old_1` is taken away");
+    run.add(removed(true));
+    assert_eq!(told(&run), "table `public.x__old_1` is there no longer, by the undo");
+}

@@ -41,6 +41,7 @@ mod terraform;
 mod terraform_crashes;
 mod terraform_states;
 mod times;
+mod told;
 mod ways;
 mod ways_of_steps;
 mod words;

@@ -137,7 +137,7 @@ with:
         undone.phase = "undo".into();
         let files = JobFiles::of(&cx.work, &undone);
         process::start(cx, &op.id, &files, &job(cx, &undone, argv.clone(), &files)).await?;
-        succeeded(&process::watch(&op.id, &files).await?)?;
+        succeeded(&process::watch(&op.id, &files).await?, op)?;
         Ok(vec![format!("ran `{}`", argv.join(" "))].into())
     }
 
@@ -215,7 +215,7 @@ fn leaked(name: Option<&str>) -> Fault {
 
 /// Makes a result of what the supervisor left.
 fn ended(cx: &ReadCx, op: &RunOp, outcome: Outcome) -> Result<Next, Fault> {
-    succeeded(&outcome)?;
+    succeeded(&outcome, op)?;
     let text = match &outcome.sealed {
         Some(all) => secret::unsealed(cx, all)?,
         None if outcome.leaked => return Err(leaked(output::masked(&outcome.output))),
@@ -226,10 +226,10 @@ fn ended(cx: &ReadCx, op: &RunOp, outcome: Outcome) -> Result<Next, Fault> {
     Ok(Next::Done(outputs))
 }
 
-fn succeeded(outcome: &Outcome) -> Result<(), Fault> {
+fn succeeded(outcome: &Outcome, op: &RunOp) -> Result<(), Fault> {
     match &outcome.ended {
         Ended::Exit(0) => Ok(()),
-        Ended::TimedOut => Err(failed(process::TIMED_OUT, "was ended because its time was up".into(), &outcome.tail)),
+        Ended::TimedOut => Err(failed(process::TIMED_OUT, process::out_of_time(op.timeout_ms), &outcome.tail)),
         other => Err(failed("RG2011", other.to_string(), &outcome.tail)),
     }
 }

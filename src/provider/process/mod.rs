@@ -32,6 +32,10 @@ pub use supervisor::main as supervisor_main;
 pub use work::main as work_main;
 pub use written::Written;
 
+use std::time::Duration;
+
+use crate::runbook::duration;
+
 /// First argument under which this binary is a supervisor, looked at before anything else.
 pub const SUPERVISE: &str = "__supervise";
 /// First argument under which this binary does a kind's long work.
@@ -39,3 +43,9 @@ pub const WORK: &str = "__work";
 
 /// Fault of a process that was ended because its time was up; `retry.when: [timeout]` means it.
 pub const TIMED_OUT: &str = "RG2005";
+
+/// `was ended because its time was up (timeout 3s)`.
+pub fn out_of_time(timeout_ms: Option<u64>) -> String {
+    let timeout = timeout_ms.map(|millis| format!(" (timeout {})", duration::format(Duration::from_millis(millis))));
+    format!("{}{}", Ended::TimedOut, timeout.unwrap_or_default())
+}

@@ -60,8 +60,17 @@ pub fn main() -> i32 {
 fn serve(job: &[u8], mut file: &File) -> io::Result<()> {
     let job: Job = serde_json::from_slice(job)?;
     file.write_all(files::begun())?;
-    let outcome = supervise(&job).unwrap_or_else(|error| Outcome::of(Ended::NotStarted(error.to_string())));
+    let outcome = supervise(&job).unwrap_or_else(|error| Outcome::of(Ended::NotStarted(unstarted(&job, &error))));
     file.write_all(&files::encode(&outcome))
+}
+
+/// A system's word names neither what was to be started nor the folder in which it was.
+fn unstarted(job: &Job, error: &io::Error) -> String {
+    match &job.program {
+        _ if !job.dir.is_dir() => format!("its folder `{}` is not there", job.dir.display()),
+        Program::Command(argv) => format!("`{}`: {error}", argv.first().map_or("", String::as_str)),
+        Program::Work(_) => error.to_string(),
+    }
 }
 
 fn supervise(job: &Job) -> io::Result<Outcome> {

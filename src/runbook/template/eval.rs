@@ -18,6 +18,11 @@ pub trait Scope {
         None
     }
 
+    /// Why there is none where it was to be put out, if more can be said than that.
+    fn lacks(&self, _path: &[&str]) -> Option<Fault> {
+        None
+    }
+
     /// Whether parameters are handed in by the runbook itself, so that a secret in one is its author's.
     fn is_handed_in(&self) -> bool {
         false
@@ -106,7 +111,7 @@ impl<'a> Cx<'a> {
                 self.secret = true;
                 return Ok(Value::String(String::new()));
             }
-            return Err(missing(&path.join(".")));
+            return Err(self.scope.lacks(&names).unwrap_or_else(|| missing(&path.join("."))));
         };
         if holds_secret(&value) {
             trusted(path, &value, self.scope.is_handed_in())?;

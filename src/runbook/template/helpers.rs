@@ -149,18 +149,32 @@ impl Helper {
     }
 
     pub(super) fn wrong(&self, value: &Value, wanted: &str) -> Fault {
-        let mut shown = value.to_string();
-        if shown.chars().count() > 60 {
-            shown = shown.chars().take(57).chain("...".chars()).collect();
-        }
-        Fault::new(codes::ARGUMENT_TYPE, format!("`{}` takes {wanted}, not {shown}", self.name))
+        self.takes(wanted, &shown(value))
+    }
+
+    fn takes(&self, wanted: &str, given: &str) -> Fault {
+        Fault::new(codes::ARGUMENT_TYPE, format!("`{}` takes {wanted}, not {given}", self.name))
             .hint(format!("use it as `{}`", self.usage))
+    }
+}
+
+/// As much of it as a line takes.
+fn shown(value: &Value) -> String {
+    let shown = value.to_string();
+    match shown.chars().count() > 60 {
+        true => shown.chars().take(57).chain("...".chars()).collect(),
+        false => shown,
     }
 }
 
 impl Call<'_> {
     pub(super) fn wrong(&self, index: usize, wanted: &str) -> Fault {
         self.helper.wrong(&self.args[index], wanted)
+    }
+
+    /// The first two do not go together.
+    fn unlike(&self, wanted: &str) -> Fault {
+        self.helper.takes(wanted, &format!("{} and {}", shown(&self.args[0]), shown(&self.args[1])))
     }
 
     pub(super) fn text(&self, index: usize) -> Result<&str, Fault> {
@@ -182,7 +196,7 @@ impl Call<'_> {
     fn same(&self) -> Result<bool, Fault> {
         let (a, b) = (&self.args[0], &self.args[1]);
         if !a.is_null() && !b.is_null() && std::mem::discriminant(a) != std::mem::discriminant(b) {
-            return Err(self.wrong(1, &format!("two values of one type: the first is {a}; it")));
+            return Err(self.unlike("two values of one type"));
         }
         Ok(equal(a, b))
     }
@@ -190,9 +204,7 @@ impl Call<'_> {
     fn compare(&self, holds: fn(Ordering) -> bool) -> Result<Value, Fault> {
         match order(&self.args[0], &self.args[1]) {
             Some(order) => Ok(Value::Bool(holds(order))),
-            None => {
-                Err(self.wrong(1, &format!("two numbers, timestamps or durations: the first is {}; it", self.args[0])))
-            }
+            None => Err(self.unlike("two numbers, two timestamps or two durations")),
         }
     }
 
@@ -213,7 +225,7 @@ impl Call<'_> {
         if let (-1, Some(a), Some(b)) = (sign, as_time(a), as_time(b)) {
             return self.between(b, a);
         }
-        Err(self.wrong(1, &format!("two numbers or two durations: the first is {a}; it")))
+        Err(self.unlike("two numbers or two durations"))
     }
 
     fn between(&self, from: Timestamp, to: Timestamp) -> Result<Value, Fault> {

@@ -140,6 +140,9 @@ fn faults_name_their_cause() {
     for (text, code) in cases {
         assert_eq!(render(text).map_err(|fault| fault.code), Err(code.to_string()), "{text}");
     }
+    // Two that do not go together are both shown.
+    let fault = render("{{ gt params.grace params.n }}").unwrap_err();
+    assert_eq!(fault.message, "`gt` takes two numbers, two timestamps or two durations, not \"90m\" and 5");
     let fault = render("x {{ params.lost }}").unwrap_err();
     assert!(fault.hint.unwrap().contains("json"));
 }
