@@ -278,6 +278,23 @@ mod tests {
     }
 
     #[test]
+    fn a_dump_of_bytes_is_masked() {
+        let masker = masker();
+        for before in ["", "a", "twelve bytes"] {
+            let dump = |upper: bool| {
+                let byte = |byte: u8| if upper { format!(" {byte:02X}") } else { format!(" {byte:02x}") };
+                format!("{before}{SECRET}").bytes().map(byte).collect::<String>()
+            };
+            for text in [dump(false), dump(true)] {
+                for line in text.as_bytes().chunks(16 * 3).map(|line| std::str::from_utf8(line).unwrap()) {
+                    let left: usize = masker.mask(&format!("0000020{line}")).split(MASK).map(|it| it.matches(' ').count()).max().unwrap();
+                    assert!(left <= before.len().max(3), "{} of {line}", masker.mask(line));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_a_shell_quotes_with_escapes_is_masked() {
         let masker = Masker::new([&Secret::new("pa'ss\\w\u{f6}rd\tend")]);
         for text in ["$'pa\\'ss\\\\w\u{f6}rd\\tend'", "$'pa\\'ss\\\\w\\303\\266rd\\tend'"] {

@@ -1,6 +1,8 @@
 //! DNS and HTTP through the real binary, on real name servers and a web server of the tests, also killed and cut off.
 
 mod calls;
+#[cfg(feature = "kubernetes")]
+mod clusters;
 mod cuts;
 mod dns;
 mod dns_crash;

@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::fault;
 use super::object::{Named, Place};
-use super::reach::Reach;
+use super::reach::{Door, Reach};
 use crate::kind::ReadCx;
 use crate::model::Fault;
+use crate::provider::mask::Masker;
 
 /// Which cluster it is: what its API server cannot have in common with another's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,7 @@ pub struct Cluster {
     /// The one that is meant where an object names none.
     pub namespace: String,
     client: Client,
+    masker: Masker,
 }
 
 const SELF: &str = "kube-system";
@@ -41,10 +43,10 @@ impl Identity {
 
 impl Cluster {
     pub async fn open(cx: &ReadCx, reach: &Reach) -> Result<Cluster, Fault> {
-        let (client, server, namespace) = reach.client(cx).await?;
+        let Door { client, server, namespace, masker } = reach.door(cx).await?;
         let spaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
         let own = spaces.get_metadata(SELF).await.map_err(|error| {
-            let fault = fault::of(&error, &server);
+            let fault = masker.masked(fault::of(&error, &server));
             if fault.code == "RG3005" {
                 return fault.hint("let it `get` the namespace `kube-system`, by which regrow knows the cluster again");
             }
@@ -54,7 +56,7 @@ impl Cluster {
             .metadata
             .uid
             .ok_or_else(|| Fault::new("RG3012", format!("the server at {server} does not say which cluster it is")))?;
-        Ok(Cluster { identity: Identity { uid, server }, namespace, client })
+        Ok(Cluster { identity: Identity { uid, server }, namespace, client, masker })
     }
 
     /// The same, held against what was journaled: another one stops the step.
@@ -75,7 +77,8 @@ impl Cluster {
     /// Where an object is kept. Asks the cluster what it knows of the kind.
     pub async fn place(&self, named: &Named) -> Result<Place, Fault> {
         let known = kube::discovery::pinned_kind(&self.client, &named.kind).await;
-        let (resource, facts) = known.map_err(|error| fault::of_discovery(&error, &self.identity.server, named))?;
+        let (resource, facts) = known
+            .map_err(|error| self.masker.masked(fault::of_discovery(&error, &self.identity.server, named)))?;
         let api: Api<DynamicObject> = match facts.scope {
             Scope::Cluster => Api::all_with(self.client.clone(), &resource),
             Scope::Namespaced => {
@@ -83,11 +86,15 @@ impl Cluster {
                 Api::namespaced_with(self.client.clone(), namespace, &resource)
             }
         };
-        Ok(Place::new(api, named, &self.identity.server))
+        Ok(Place::new(api, named, &self.identity.server, self.masker.clone()))
     }
 
     pub(super) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    pub(super) fn masker(&self) -> &Masker {
+        &self.masker
     }
 
     /// Everything of one kind in a namespace that `selector` chooses.
@@ -95,7 +102,7 @@ impl Cluster {
         let resource = ApiResource::from_gvk(kind);
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
         let found = api.list(&ListParams::default().labels(selector)).await;
-        let found = found.map_err(|error| fault::of(&error, &self.identity.server))?;
+        let found = found.map_err(|error| self.masker.masked(fault::of(&error, &self.identity.server)))?;
         let value = |object| serde_json::to_value(object).unwrap_or_default();
         Ok(found.items.into_iter().map(value).collect())
     }

@@ -1,5 +1,6 @@
 //! What an API server says, as a [`Fault`].
 
+use http_body_util::LengthLimitError;
 use kube::Error;
 use kube::client::AuthError;
 use kube::core::Status;
@@ -14,6 +15,10 @@ pub fn of(error: &Error, server: &str) -> Fault {
     match error {
         Error::Api(status) => refused(status, server),
         Error::Auth(error) => of_auth(error),
+        Error::Service(error) if error.is::<LengthLimitError>() => {
+            Fault::new("RG3012", format!("the answer of {server} does not end, or is longer than 64 MiB"))
+                .hint("look what stands at the address; no list that regrow asks for is as long")
+        }
         Error::Service(error) => match error.downcast_ref::<AuthError>() {
             Some(error) => of_auth(error),
             None => silent(server, &**error),

@@ -14,7 +14,7 @@ const PODS: usize = 2;
 /// Of a container.
 const LINES: i64 = 10;
 /// Of a container, where a line is long.
-const BYTES: i64 = 8 * 1024;
+const BYTES: usize = 8 * 1024;
 
 /// How containers ended, and their last lines; the newest pod comes last. It is told for people on top of an outcome that is
 /// known, so what cannot be read is said in its place.
@@ -34,11 +34,18 @@ pub async fn last_lines(cluster: &Cluster, namespace: &str, selector: &str) -> V
             let params = LogParams {
                 container: Some(container.to_owned()),
                 tail_lines: Some(LINES),
-                limit_bytes: Some(BYTES),
+                limit_bytes: Some(BYTES as i64),
                 ..LogParams::default()
             };
             match api.logs(name, &params).await {
-                Ok(text) => lines.extend(text.lines().map(|line| format!("{container}: {line}"))),
+                Ok(text) => {
+                    let mut text = text.into_bytes();
+                    if text.len() >= BYTES {
+                        cluster.masker().end(&mut text);
+                    }
+                    let text = String::from_utf8_lossy(&text);
+                    lines.extend(text.lines().map(|line| format!("{container}: {line}")));
+                }
                 Err(_) => lines.push(format!("pod/{name}: the log of {container} cannot be read")),
             }
         }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{MANAGER, OPERATION, fault};
 use crate::kind::{ReadCx, WriteCx};
 use crate::model::Fault;
+use crate::provider::mask::Masker;
 use crate::runbook::catalog::{Complaint, Late};
 
 /// What `kind/name` may begin with, and what is meant: the kinds that hosters have.
@@ -174,18 +175,19 @@ pub struct Place {
     /// `deployment/lms`, for people.
     pub what: String,
     server: String,
+    masker: Masker,
 }
 
 impl Place {
-    pub(super) fn new(api: Api<DynamicObject>, named: &Named, server: &str) -> Place {
-        Place { api, name: named.name.clone(), what: named.what(), server: server.to_owned() }
+    pub(super) fn new(api: Api<DynamicObject>, named: &Named, server: &str, masker: Masker) -> Place {
+        Place { api, name: named.name.clone(), what: named.what(), server: server.to_owned(), masker }
     }
 
     /// Where another object of its kind is kept, in the same namespace.
     pub fn beside(&self, name: &str) -> Place {
         let kind = self.what.split('/').next().unwrap_or_default();
         let (name, what) = (name.to_owned(), format!("{kind}/{name}"));
-        Place { api: self.api.clone(), name, what, server: self.server.clone() }
+        Place { api: self.api.clone(), name, what, server: self.server.clone(), masker: self.masker.clone() }
     }
 
     /// All of its kind in its namespace that `selector` chooses.
@@ -308,7 +310,7 @@ impl Place {
     }
 
     pub(super) fn fault(&self, error: &kube::Error) -> Fault {
-        let mut fault = fault::of(error, &self.server);
+        let mut fault = self.masker.masked(fault::of(error, &self.server));
         fault.message = format!("{}: {}", self.what, fault.message);
         fault
     }

@@ -2,15 +2,20 @@
 
 use std::path::Path;
 
+use http_body_util::Limited;
+use hyper::Response;
+use kube::client::{ClientBuilder, DynBody};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tower::util::MapResponseLayer;
 
 use super::fault;
 use crate::kind::ReadCx;
 use crate::model::Fault;
 use crate::model::secret::Secret;
+use crate::provider::mask::{self, Masker};
 use crate::runbook::catalog::{Complaint, Late};
 
 /// Which cluster it is, and how it is reached.
@@ -33,14 +38,27 @@ const CONNECT: std::time::Duration = std::time::Duration::from_secs(5);
 /// Every answer comes at once; a longer silence is a connection that is dead.
 const ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// Longer than the longest list; a server that never stops is not listened to until all memory is used up. A watch ends
+/// there, too.
+const LONGEST: usize = 64 << 20;
+
+/// A server that can be asked.
+pub(super) struct Door {
+    pub client: Client,
+    pub server: String,
+    /// The one that is meant.
+    pub namespace: String,
+    /// Of what lets us in, too: no secret of the run, and servers and proxies repeat it.
+    pub masker: Masker,
+}
+
 impl Reach {
     /// Of a step that says on its own which namespace it means.
     pub fn within(kubeconfig: Option<Secret>, context: Option<String>, namespace: String) -> Reach {
         Reach { kubeconfig, context, namespace: Some(namespace) }
     }
 
-    /// A client, and the namespace that is meant.
-    pub(super) async fn client(&self, cx: &ReadCx) -> Result<(Client, String, String), Fault> {
+    pub(super) async fn door(&self, cx: &ReadCx) -> Result<Door, Fault> {
         let kubeconfig = self.read(cx)?;
         if let Some(wanted) = &self.context
             && !kubeconfig.contexts.iter().any(|context| &context.name == wanted)
@@ -57,8 +75,11 @@ impl Reach {
         config.default_retry = false;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
-        let client = Client::try_from(config).map_err(|error| fault::of(&error, &server))?;
-        Ok((client, server, namespace))
+        let masker = Masker::new(cx.secrets.iter().chain(&credentials(&config)));
+        let builder = ClientBuilder::try_from(config).map_err(|error| masker.masked(fault::of(&error, &server)))?;
+        let limited = |answer: Response<Box<DynBody>>| answer.map(|body| Limited::new(body, LONGEST));
+        let client = builder.with_layer(&MapResponseLayer::new(limited)).build();
+        Ok(Door { client, server, namespace, masker })
     }
 
     fn read(&self, cx: &ReadCx) -> Result<Kubeconfig, Fault> {
@@ -77,6 +98,14 @@ impl Reach {
             }
         }
     }
+}
+
+/// What is sent to be let in. What a program of the kubeconfig gives is known to the client alone.
+fn credentials(config: &Config) -> Vec<Secret> {
+    let said = serde_json::to_value(&config.auth_info).unwrap_or_default();
+    let inline = ["token", "password", "client-key-data"].into_iter().flat_map(|key| mask::texts(&said[key]));
+    let file = said["tokenFile"].as_str().and_then(|path| std::fs::read_to_string(path).ok());
+    inline.chain(file.into_iter().flat_map(|token| mask::texts(&token.into()))).collect()
 }
 
 fn file(path: &Path) -> Result<Kubeconfig, Fault> {

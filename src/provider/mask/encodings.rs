@@ -22,6 +22,9 @@ const WRAPPED_BASE32: usize = 40;
 /// The same for hex: `xxd -p`.
 const WRAPPED_HEX: usize = 30;
 
+/// Longer secrets are not looked for in dumps of bytes: there would be too many pieces of them.
+const SPACED_HEX: usize = 64;
+
 /// Every text that a secret is looked for as. None holds a newline, none is shorter than [`SHORTEST`].
 pub fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> BTreeSet<String> {
     let mut patterns = BTreeSet::new();
@@ -32,6 +35,9 @@ pub fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> BTreeSet<String>
 fn add_patterns(secret: &str, patterns: &mut BTreeSet<String>) {
     let whole = secret.trim_matches(['\r', '\n']);
     add_encodings(whole, patterns);
+    if whole.len() <= SPACED_HEX {
+        add_spaced_hex(whole.as_bytes(), patterns);
+    }
     for line in whole.lines().map(str::trim).filter(|line| line.len() >= SHORTEST) {
         patterns.insert(line.to_string());
         if line.len() != whole.len() && line.len() >= 2 * SHORTEST {
@@ -161,6 +167,12 @@ fn ansi_c_quoted(secret: &str, octal: bool) -> String {
         }
     }
     quoted
+}
+
+/// As `od -tx1` prints bytes: a space in front of each, 16 on a line, in which the secret begins anywhere.
+fn add_spaced_hex(bytes: &[u8], patterns: &mut BTreeSet<String>) {
+    let spaced: String = bytes.iter().map(|byte| format!(" {byte:02x}")).collect();
+    [&spaced, &spaced.to_uppercase()].into_iter().for_each(|spaced| add_pieces(spaced, 3, 4..=16, patterns));
 }
 
 /// The base64 of a long secret, in pieces.

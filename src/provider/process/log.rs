@@ -90,19 +90,48 @@ pub fn files(log: &Path) -> Vec<(u64, PathBuf)> {
     files
 }
 
-/// Blots out what was not known as a secret when it was printed. Every byte keeps its place.
+/// Blots out what was not known as a secret when it was printed, also over the border of two files. Every byte keeps its
+/// place.
 pub fn mask_again(log: &Path, masker: &Masker) -> io::Result<()> {
-    for (_, path) in files(log) {
+    let mut stretch = Stretch::default();
+    for (begins_at, path) in files(log) {
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             other => other?,
         };
-        for found in masker.places(&text) {
-            let file = private().write(true).open(&path)?;
-            file.write_all_at(&vec![b'*'; found.len()], found.start as u64)?;
+        if begins_at != stretch.begins_at + stretch.text.len() as u64 {
+            stretch.mask(masker)?;
+            stretch = Stretch { begins_at, ..Stretch::default() };
         }
+        stretch.files.push((stretch.text.len(), path));
+        stretch.text.extend_from_slice(&text);
     }
-    Ok(())
+    stretch.mask(masker)
+}
+
+/// Files of a log between which nothing is left out.
+#[derive(Default)]
+struct Stretch {
+    begins_at: u64,
+    text: Vec<u8>,
+    /// Each with the place in the text where it begins.
+    files: Vec<(usize, PathBuf)>,
+}
+
+impl Stretch {
+    fn mask(&self, masker: &Masker) -> io::Result<()> {
+        for found in masker.places(&self.text) {
+            for (at, (begin, path)) in self.files.iter().enumerate() {
+                let end = self.files.get(at + 1).map_or(self.text.len(), |(next, _)| *next);
+                let (from, to) = (found.start.max(*begin), found.end.min(end));
+                if from < to {
+                    let file = private().write(true).open(path)?;
+                    file.write_all_at(&vec![b'*'; to - from], (from - begin) as u64)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One stream of a command.
@@ -146,6 +175,30 @@ impl<'a> Stream<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::secret::Secret;
+
+    #[test]
+    fn a_secret_is_blotted_out_over_the_border_of_two_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("7qk2.load.1.1.log");
+        let mut log = Log::new(path.clone());
+        let secret = "born-in-the-run";
+        let mut printed = vec![b'x'; usize::try_from(HEAD).unwrap() - 7];
+        printed.extend_from_slice(format!("{secret} and {secret} once more").as_bytes());
+        // The second border, and one behind which something was left out.
+        printed.resize(usize::try_from(HEAD + PIECE).unwrap() - 3, b'y');
+        printed.extend_from_slice(secret.as_bytes());
+        printed.resize(usize::try_from(HEAD + 5 * PIECE).unwrap() + 10, b'z');
+        for upto in [HEAD + 100, HEAD + PIECE + 100, HEAD + 5 * PIECE + 10] {
+            let from = usize::try_from(log.written).unwrap();
+            log.write(&printed[from..usize::try_from(upto).unwrap()]);
+            mask_again(&path, &Masker::new([&Secret::new(secret)])).unwrap();
+            let kept: Vec<Vec<u8>> = files(&path).iter().map(|(_, path)| fs::read(path).unwrap()).collect();
+            let parts = kept.iter().flat_map(|text| text.windows(3)).filter(|part| [b"bor", b"run"].contains(&(*part).try_into().as_ref().unwrap()));
+            assert_eq!(parts.count(), 0, "after {upto}");
+            assert_eq!(kept.concat().len() as u64, upto.min(HEAD + 2 * PIECE + upto % PIECE));
+        }
+    }
 
     /// At any moment the files hold the beginning and the last 8 MiB, and their names say where their bytes stood.
     #[test]
