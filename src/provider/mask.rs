@@ -287,7 +287,12 @@ mod tests {
             };
             for text in [dump(false), dump(true)] {
                 for line in text.as_bytes().chunks(16 * 3).map(|line| std::str::from_utf8(line).unwrap()) {
-                    let left: usize = masker.mask(&format!("0000020{line}")).split(MASK).map(|it| it.matches(' ').count()).max().unwrap();
+                    let left: usize = masker
+                        .mask(&format!("0000020{line}"))
+                        .split(MASK)
+                        .map(|it| it.matches(' ').count())
+                        .max()
+                        .unwrap();
                     assert!(left <= before.len().max(3), "{} of {line}", masker.mask(line));
                 }
             }

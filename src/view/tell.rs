@@ -10,7 +10,8 @@ use super::drill::not_done;
 use super::words::{clock, grouped, key_outputs, span, stamp, with_placeholders};
 use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{
-    Ask, AskKind, Check, Contact, End, Event, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded, StopReason,
+    Ask, AskKind, Check, Contact, End, Event, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded,
+    StopReason,
 };
 use crate::model::run::Pause;
 use crate::model::step::StepState;
