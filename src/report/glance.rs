@@ -102,8 +102,7 @@ fn is_it_back(report: &Postmortem) -> Answered {
         RunStatus::Undone => (format!("No: it was taken back at {at}.{}", last_decision(report)), Tone::Badly),
         RunStatus::Running | RunStatus::Waiting | RunStatus::Paused | RunStatus::Ending => not_yet(report),
     };
-    let by_word: Vec<String> =
-        view.by_word().iter().map(|it| format!("`{}` {}", it.step.address, it.done())).collect();
+    let by_word: Vec<String> = view.by_word().iter().map(|it| format!("`{}` {}", it.step.address, it.done())).collect();
     if !by_word.is_empty() {
         text.push_str(&format!(" {}.", some(&by_word)));
     }

@@ -57,7 +57,7 @@ impl Serialize for Steps<'_> {
 fn all_but_steps(view: &RunView) -> Value {
     let started = view.state.started();
     let executor = view.state.executor.as_ref();
-    with_remarks(view, json!({
+    let fields = json!({
         "run": view.id,
         "head": some_text(&view.state.head),
         "runbook": started.map(|it| &it.runbook),
@@ -85,7 +85,8 @@ fn all_but_steps(view: &RunView) -> Value {
         "recorded": view.recorded_of_run(),
         "readable": view.is_whole,
         "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
-    }))
+    });
+    with_remarks(view, fields)
 }
 
 /// And what stands behind its end beside its own work.
@@ -109,7 +110,7 @@ fn told(told: &Told) -> Value {
 /// One element of `list --json`.
 pub fn list_entry(view: &RunView) -> Value {
     let started = view.state.started();
-    with_remarks(view, json!({
+    let fields = json!({
         "run": view.id,
         "runbook": started.map(|it| &it.runbook),
         "title": started.map(|it| &it.title),
@@ -121,7 +122,8 @@ pub fn list_entry(view: &RunView) -> Value {
         "alive": view.alive,
         "overdue": view.overdue().count(),
         "readable": view.is_whole,
-    }))
+    });
+    with_remarks(view, fields)
 }
 
 /// One element of `steps`.

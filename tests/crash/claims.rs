@@ -30,7 +30,10 @@ steps:
     let (line, status, report) = told(&place);
     assert!(!line.contains("recovered") && line.contains("a part of it was left out"), "{line}");
     assert_has(&status, &["succeeded, 1 of 2 steps done, 1 skipped\n", "without `bad`, left out by ana\n"]);
-    assert_has(&status, &["left out by ana: later, Restore the database\n", "RTO 1h30m: not judged, a part was left out"]);
+    assert_has(
+        &status,
+        &["left out by ana: later, Restore the database\n", "RTO 1h30m: not judged, a part was left out"],
+    );
     assert!(!report.contains("Yes") && !report.contains("succeeded 0s"), "{report}");
     assert_has(
         &report,
@@ -132,7 +135,10 @@ fn an_undo_that_failed_after_the_end_is_told_with_the_command_that_goes_on() {
     place.regrow("undo c --because again --run run1 --yes").ends(0);
     let (line, status, report) = told(&place);
     assert!(line.contains("a part was taken back since"), "{line}");
-    assert_has(&status, &["succeeded, 0 of 2 steps done\n", "then `c`, `d` taken back\n", "next: regrow report run1\n"]);
+    assert_has(
+        &status,
+        &["succeeded, 0 of 2 steps done\n", "then `c`, `d` taken back\n", "next: regrow report run1\n"],
+    );
     assert_has(&report, &["In part, since "]);
     assert_has(&place.regrow("list").ends(0).stdout, &["then `c`, `d` taken back"]);
 }

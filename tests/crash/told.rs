@@ -137,7 +137,8 @@ fn what_can_be_taken_back_is_named_before_anybody_means_it() {
     let status = place.regrow("status run1").ends(0).stdout;
     assert!(status.lines().any(|line| line.trim_end() == "  undone     load"), "{status}");
     // Where nothing can be, no command is offered that does nothing.
-    let place = Place::new("steps:\n  - { id: made, needs: [], run: 'true' }\n  - { id: late, needs: [made], run: exit 1 }\n");
+    let place =
+        Place::new("steps:\n  - { id: made, needs: [], run: 'true' }\n  - { id: late, needs: [made], run: exit 1 }\n");
     place.run("--no-wait").ends(1);
     let said = place.regrow("abort --because enough").ends(0).stderr;
     assert!(!said.contains("regrow undo") && said.contains("cannot be taken back"), "{said}");
