@@ -25,7 +25,7 @@ use crate::provider::clock::SystemClock;
 use crate::runbook::catalog::{OutputType, Shape};
 use crate::runbook::codes;
 use crate::runbook::params::url_with_password;
-use crate::view::{Commands, RunView, StepView, claims, tell, words};
+use crate::view::{Commands, RunView, StepView, back, claims, commands, words};
 
 /// How long a command waits for the executor's word.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -195,7 +195,7 @@ fn take_back(context: &Context, step: Option<&str>, yes: bool, args: AnswerArgs)
 
 /// By what, and what the step had changed: nobody should have to mean it to see it.
 fn what_is_taken_back(plan: &Plan, state: &RunState, step: &Address) {
-    let how = plan.find(step).and_then(|node| undo::how(plan, state, node)).map(|how| tell::undo_words(&how));
+    let how = plan.find(step).and_then(|node| undo::how(plan, state, node)).map(|how| back::undo_words(&how));
     let how = how.map(|how| format!(" by {how}")).unwrap_or_default();
     talk(format_args!("takes back `{step}`{how}"));
     let changes = state.step(step).intent.iter().flat_map(|intent| &intent.changes);
@@ -310,7 +310,7 @@ fn accepted(context: &Context, dir: &RunDir, answer: &Answer, state: &RunState) 
 /// One approval of several is not the end of it.
 fn still_wanted(state: &RunState, answer: &Answer) -> Option<String> {
     match &answer.verb {
-        Verb::Approve { step, .. } => tell::still_wanted(state.step(step)),
+        Verb::Approve { step, .. } => commands::still_wanted(state.step(step)),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@
 pub mod amendment;
 pub mod answer;
 pub mod ask;
+pub mod check;
 pub mod claim;
 pub mod effect;
 pub mod fault;

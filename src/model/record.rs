@@ -19,6 +19,7 @@ use super::wait::Wait;
 pub use super::started::{Mode, OnFailure, RunStarted};
 
 pub use super::ask::{Ask, AskKind, Contact, Escalation};
+pub use super::check::Check;
 pub use super::skipped::{NotDone, Planned, SkipReason};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -377,26 +378,6 @@ impl StepSucceeded {
     /// By the step's own work, with nothing left to prove; what is otherwise is said with `..StepSucceeded::new(…)`.
     pub fn new(step: Address, outputs: Map<String, Value>) -> Self {
         Self { step, outputs, adopted: false, by_hand: false, verify: false, despite: None }
-    }
-}
-
-/// One proof under `verify`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Check {
-    pub probe: String,
-    pub passed: bool,
-    /// What was expected and what was seen, or why it was not asked.
-    pub text: String,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub left_out: bool,
-    /// What has to be the same over all items of the step, by name.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub compared: Map<String, Value>,
-}
-
-impl Check {
-    pub fn has_failed(&self) -> bool {
-        !self.passed && !self.left_out
     }
 }
 

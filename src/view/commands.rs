@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::words::shell_word;
 use crate::model::answer::option;
-use crate::model::record::{Ask, AskKind};
+use crate::model::record::{Ask, AskKind, Contact};
 use crate::model::step::{Asked, StepState};
 use crate::model::{Address, RetryClass, RunId, Status};
 use crate::plan::outline::Outline;
@@ -235,6 +235,22 @@ pub fn who_now(asked: &Asked) -> String {
 pub fn whom(asked: &Asked) -> Option<String> {
     let people: Vec<String> = asked.people().into_iter().map(ToString::to_string).collect();
     (!people.is_empty()).then(|| format!("may be answered by: {}", people.join("; ")))
+}
+
+/// Who is still asked, behind an approval that is not enough: `1 of 2 have approved; still asks firefighter`.
+pub fn still_wanted(step: &StepState) -> Option<String> {
+    let asked = step.ask.as_deref().filter(|_| !step.is_approved())?;
+    let (given, wanted) = (step.approved_by.len(), usize::try_from(asked.ask.minimum).unwrap_or(usize::MAX));
+    let who = match asked.ask.from.is_empty() {
+        true => String::new(),
+        false => format!(" of {}", asked.roles().join(" or ")),
+    };
+    let has_not = |it: &&Contact| !step.approved_by.contains(&it.name);
+    let people: Vec<String> = asked.people().into_iter().filter(has_not).map(ToString::to_string).collect();
+    let people = if people.is_empty() { String::new() } else { format!("; may be: {}", people.join("; ")) };
+    let left = wanted.saturating_sub(given);
+    let has = if left == 1 { "has" } else { "have" };
+    Some(format!("{given} of {wanted} have approved; {left} more{who} {has} to{people}"))
 }
 
 /// The word for what is asked.

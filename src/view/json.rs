@@ -57,38 +57,36 @@ impl Serialize for Steps<'_> {
 fn all_but_steps(view: &RunView) -> Value {
     let started = view.state.started();
     let executor = view.state.executor.as_ref();
-    with_remarks(
-        view,
-        json!({
-            "run": view.id,
-            "head": some_text(&view.state.head),
-            "runbook": started.map(|it| &it.runbook),
-            "title": started.map(|it| &it.title),
-            "severity": started.map(|it| &it.severity),
-            "mode": view.mode(),
-            "state": view.status,
-            "started_at": view.started_at(),
-            "ended_at": view.state.ended_at,
-            "outage_began": view.outage_began(),
-            "objectives": started.map(|it| &it.objectives),
-            "elapsed_seconds": view.elapsed_seconds(),
-            "expected_end": view.expected_end(),
-            "rto_left_seconds": view.rto_left_seconds(),
-            "executor": {
-                "alive": view.alive,
-                "host": executor.map(|it| &it.host),
-                "pid": executor.map(|it| it.pid),
-            },
-            // Holds their place in the order.
-            "steps": null,
-            "holds": view.holds().iter().map(|it| hold(view, it)).collect::<Vec<_>>(),
-            "ledger": view.state.ledger.iter().map(|it| ledger(view, it)).collect::<Vec<_>>(),
-            "told": view.state.told.iter().map(told).collect::<Vec<_>>(),
-            "recorded": view.recorded_of_run(),
-            "readable": view.is_whole,
-            "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
-        }),
-    )
+    let fields = json!({
+        "run": view.id,
+        "head": some_text(&view.state.head),
+        "runbook": started.map(|it| &it.runbook),
+        "title": started.map(|it| &it.title),
+        "severity": started.map(|it| &it.severity),
+        "mode": view.mode(),
+        "state": view.status,
+        "started_at": view.started_at(),
+        "ended_at": view.state.ended_at,
+        "outage_began": view.outage_began(),
+        "objectives": started.map(|it| &it.objectives),
+        "elapsed_seconds": view.elapsed_seconds(),
+        "expected_end": view.expected_end(),
+        "rto_left_seconds": view.rto_left_seconds(),
+        "executor": {
+            "alive": view.alive,
+            "host": executor.map(|it| &it.host),
+            "pid": executor.map(|it| it.pid),
+        },
+        // Holds their place in the order.
+        "steps": null,
+        "holds": view.holds().iter().map(|it| hold(view, it)).collect::<Vec<_>>(),
+        "ledger": view.state.ledger.iter().map(|it| ledger(view, it)).collect::<Vec<_>>(),
+        "told": view.state.told.iter().map(told).collect::<Vec<_>>(),
+        "recorded": view.recorded_of_run(),
+        "readable": view.is_whole,
+        "troubles": view.troubles.iter().map(|it| json!({"message": it.message, "hint": it.hint})).collect::<Vec<_>>(),
+    });
+    with_remarks(view, fields)
 }
 
 /// And what stands behind its end beside its own work.
@@ -112,22 +110,20 @@ fn told(told: &Told) -> Value {
 /// One element of `list --json`.
 pub fn list_entry(view: &RunView) -> Value {
     let started = view.state.started();
-    with_remarks(
-        view,
-        json!({
-            "run": view.id,
-            "runbook": started.map(|it| &it.runbook),
-            "title": started.map(|it| &it.title),
-            "severity": started.map(|it| &it.severity),
-            "mode": view.mode(),
-            "state": view.status,
-            "started_at": view.started_at(),
-            "ended_at": view.state.ended_at,
-            "alive": view.alive,
-            "overdue": view.overdue().count(),
-            "readable": view.is_whole,
-        }),
-    )
+    let fields = json!({
+        "run": view.id,
+        "runbook": started.map(|it| &it.runbook),
+        "title": started.map(|it| &it.title),
+        "severity": started.map(|it| &it.severity),
+        "mode": view.mode(),
+        "state": view.status,
+        "started_at": view.started_at(),
+        "ended_at": view.state.ended_at,
+        "alive": view.alive,
+        "overdue": view.overdue().count(),
+        "readable": view.is_whole,
+    });
+    with_remarks(view, fields)
 }
 
 /// One element of `steps`.

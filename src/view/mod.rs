@@ -7,6 +7,7 @@
 //! [`derive`] says what no single record says: that a run waits, that a step is queued, when it will be over. [`tell`] has
 //! the sentence for each record, [`commands`] the command lines that move a run on, [`json`] what `status --json` prints.
 
+pub mod back;
 pub mod book;
 pub mod claims;
 pub mod clean;

@@ -2,19 +2,16 @@
 //!
 //! Present tense, one fact, literals in backticks, readable without colour. One small function a kind of record.
 
-use serde_json::Value;
-
+use super::back::{step_undone, undo_began, undo_failed, undo_intended, undo_withheld};
 use super::book::Book;
 use super::commands::{who as asked_of, who_now};
 use super::drill::not_done;
-use super::words::{clock, grouped, key_outputs, span, stamp, with_placeholders};
+use super::words::{clock, grouped, key_outputs, span, stamp};
 use crate::model::ledger::{Kept, LedgerEntry};
 use crate::model::record::{
-    Ask, AskKind, Check, Contact, End, Event, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded,
-    StopReason,
+    Ask, AskKind, Check, End, Event, Mode, Record, RunStarted, SkipReason, StepIntended, StepSucceeded, StopReason,
 };
 use crate::model::run::Pause;
-use crate::model::step::StepState;
 use crate::model::{Address, Amendment, Answer, Fault, Person, RunState, Seq, Verb};
 
 /// The record as one line: the step it is about, then what happened. `state` is the fold with the record in it.
@@ -185,22 +182,6 @@ fn approval_given(who: &Person, code: &str) -> String {
     format!("is approved by {} with code `{code}`", who.name)
 }
 
-/// Who is still asked, behind an approval that is not enough: `1 of 2 have approved; still asks firefighter`.
-pub fn still_wanted(step: &StepState) -> Option<String> {
-    let asked = step.ask.as_deref().filter(|_| !step.is_approved())?;
-    let (given, wanted) = (step.approved_by.len(), usize::try_from(asked.ask.minimum).unwrap_or(usize::MAX));
-    let who = match asked.ask.from.is_empty() {
-        true => String::new(),
-        false => format!(" of {}", asked.roles().join(" or ")),
-    };
-    let has_not = |it: &&Contact| !step.approved_by.contains(&it.name);
-    let people: Vec<String> = asked.people().into_iter().filter(has_not).map(ToString::to_string).collect();
-    let people = if people.is_empty() { String::new() } else { format!("; may be: {}", people.join("; ")) };
-    let left = wanted.saturating_sub(given);
-    let has = if left == 1 { "has" } else { "have" };
-    Some(format!("{given} of {wanted} have approved; {left} more{who} {has} to{people}"))
-}
-
 fn approval_voided() -> String {
     "shows something else now: earlier approvals are void".into()
 }
@@ -303,43 +284,6 @@ pub fn why_skipped(step: &Address, why: &SkipReason) -> String {
 
 fn step_reopened(generation: u32) -> String {
     if generation > 1 { format!("is to be done again, generation {generation}") } else { "is to be tried again".into() }
-}
-
-fn undo_intended(undo: &str) -> String {
-    // A command is an argument list in JSON; a name is a name.
-    match serde_json::from_str::<Value>(undo) {
-        Ok(undo) => format!("is taken back: {}", undo_words(&undo)),
-        Err(_) => format!("is taken back: `{undo}`"),
-    }
-}
-
-/// By what a step is taken back.
-pub fn undo_words(undo: &Value) -> String {
-    match undo {
-        Value::Array(argv) => {
-            let words: Vec<String> = argv.iter().map(|word| super::words::value(&with_placeholders(word))).collect();
-            format!("`{}`", words.join(" "))
-        }
-        name => format!("`{}`", super::words::value(name)),
-    }
-}
-
-fn step_undone(facts: &[String]) -> String {
-    if facts.is_empty() { "is undone".into() } else { format!("is undone: {}", facts.join("; ")) }
-}
-
-fn undo_failed(fault: &Fault) -> String {
-    format!("could not be taken back: {fault}")
-}
-
-fn undo_withheld(by: &Address) -> String {
-    format!("is not taken back: `{by}`, which needed it, could not be")
-}
-
-fn undo_began(steps: &[Address], all: bool) -> String {
-    let names: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
-    let what = if all { "the run is taken back" } else { "steps are taken back" };
-    format!("{what}, in this order: {}", names.join(", "))
 }
 
 fn ledger_added(entry: &LedgerEntry) -> String {

@@ -61,14 +61,16 @@ fn a_journal_of_a_newer_release_is_refused() {
     assert_eq!(fs::read_to_string(&newest).unwrap(), text.replace("RG1 ", "RG2 "));
 }
 
+/// What is left of a journal.
+type Damage = fn(&[u8]) -> Option<Vec<u8>>;
+
 /// Records were durable before what they allow was handed over: a journal that lacks them was cut, emptied or put back as it
 /// was. Nothing is done by it, whatever of it is left.
 #[test]
 fn a_journal_that_does_not_know_what_was_begun_is_refused() {
     let book = "steps:\n  - { id: first, needs: [], run: echo first >> effects }\n  \
                 - { id: more, needs: [first], uses: manual.approval, with: { show: Go on. } }\n";
-    let damages: [fn(&[u8]) -> Option<Vec<u8>>; 3] =
-        [|_| None, |_| Some(Vec::new()), |whole| Some(whole[..900].to_vec())];
+    let damages: [Damage; 3] = [|_| None, |_| Some(Vec::new()), |whole| Some(whole[..900].to_vec())];
     for damage in damages {
         let place = Place::new(book);
         place.run("--no-wait").ends(3);

@@ -13,7 +13,6 @@ use crate::model::{Fault, OpId};
 use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_made_by, metadata};
 use crate::runbook;
 
-
 /// What the ledger keeps of it.
 #[derive(Serialize, Deserialize)]
 struct Details {
