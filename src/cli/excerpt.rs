@@ -4,6 +4,7 @@
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 use crate::runbook::Source;
+use crate::runbook::source::Span;
 use crate::view::clean;
 
 /// Stands for what is left out.
@@ -31,11 +32,7 @@ impl Excerpt {
         }
         let all: Vec<char> = line.chars().collect();
         let before = line[..line.floor_char_boundary(at - span.offset)].chars().count();
-        let marked = source.text[at..].chars().scan(0, |read, c| {
-            *read += c.len_utf8();
-            (*read <= len).then_some(c)
-        });
-        let marked = marked.count();
+        let marked = source.slice(Span::new(at, len)).chars().count();
         let start = if fits(line) { 0 } else { before.saturating_sub(room / 3).min(all.len() - room) };
         let end = all.len().min(start + room);
         let mut text: String = above.map(|line| format!("{}\n", cut(line, room))).unwrap_or_default();

@@ -273,6 +273,10 @@ mod tests {
         let finger = lines[drawn + 1].chars().position(|c| c == '─').unwrap();
         let under: String = lines[drawn].chars().skip(finger).take(3).collect();
         assert_eq!(under, "bad", "{shown}");
+        // A place behind the end of the text is no place, and no panic either.
+        let source = at.source.clone().unwrap();
+        let beyond = Problem::at(&source, "RG0101", crate::runbook::source::Span::new(book.len() + 9, 3), "gone");
+        assert!(text(&[beyond], false, 100).contains("gone"));
         // A line that fits is drawn whole.
         assert!(!text(&broken(), false, 100).contains('…'));
     }

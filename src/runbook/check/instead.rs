@@ -35,7 +35,7 @@ pub fn of_mapping(tree: &Tree, key: &str, schema: &Value) -> Option<String> {
         _ => None,
     };
     if let Some(only) = only {
-        return Some(format!("write `{}: {{ {only}: {text} }}`", key));
+        return Some(format!("write `{key}: {{ {only}: {text} }}`"));
     }
     let known = known.keys().take(6).map(|key| format!("`{key}`"));
     Some(format!("it is a mapping with keys such as {}", known.collect::<Vec<_>>().join(", ")))
