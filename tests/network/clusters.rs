@@ -61,7 +61,8 @@ fn an_answer_without_end_ends() {
         for mut stream in listener.incoming().map_while(Result::ok) {
             thread::spawn(move || {
                 let _ = stream.read(&mut [0; 4096]);
-                let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
+                let head =
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
                 let chunk = format!("100000\r\n{}\r\n", " ".repeat(1 << 20));
                 let mut sent = stream.write_all(head.as_bytes());
                 while sent.is_ok() {

@@ -13,7 +13,10 @@ fn repeated(status: u16, before: usize, uses: &str, more: &str, code: i32) -> (P
         let sent = seen.headers.iter().find_map(|header| header.split_once("Bearer ")).map_or("", |(_, token)| token);
         says(status, "", &format!("{}{sent} and more", "x".repeat(before)))
     });
-    let with = format!("{{ url: \"{}\", headers: {{ Authorization: \"Bearer {{{{ secrets.token }}}}\" }}{more} }}", web.url("/x"));
+    let with = format!(
+        "{{ url: \"{}\", headers: {{ Authorization: \"Bearer {{{{ secrets.token }}}}\" }}{more} }}",
+        web.url("/x")
+    );
     let place = Place::new(&format!(
         "secrets: {{ token: {{ from: file, path: token }} }}\nsteps:\n  - id: call\n    uses: {uses}\n    with: {with}\n"
     ));

@@ -153,11 +153,15 @@ mod tests {
         let there =
             json!({"metadata": {"annotations": {OPERATION: "op"}, "resourceVersion": "7"}, "spec": {"paused": true}});
         assert_eq!(patch, there);
-        let Stand::Before(patch) = prior().back(&live("u", Some(true), Some("op")), "op", true, &masker) else { panic!() };
+        let Stand::Before(patch) = prior().back(&live("u", Some(true), Some("op")), "op", true, &masker) else {
+            panic!()
+        };
         let back = json!({"metadata": {"annotations": {OPERATION: "earlier"}, "resourceVersion": "7"}, "spec": {"paused": null}});
         assert_eq!(patch, back);
         // A later step's mark is not this one's to take.
-        let Stand::Before(patch) = prior().back(&live("u", Some(true), Some("later")), "op", true, &masker) else { panic!() };
+        let Stand::Before(patch) = prior().back(&live("u", Some(true), Some("later")), "op", true, &masker) else {
+            panic!()
+        };
         assert_eq!(patch, json!({"metadata": {"resourceVersion": "7"}, "spec": {"paused": null}}));
     }
 }

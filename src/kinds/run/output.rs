@@ -12,11 +12,7 @@ use crate::provider::mask::{MASK, Masker};
 const SHORT: usize = 60;
 
 /// Takes the declared names, typed. A name that is declared and not written is left out; reading it is an error later.
-pub fn parse(
-    text: &str,
-    declared: &IndexMap<String, OutputSpec>,
-    masker: &Masker,
-) -> Result<Outputs, Fault> {
+pub fn parse(text: &str, declared: &IndexMap<String, OutputSpec>, masker: &Masker) -> Result<Outputs, Fault> {
     let mut outputs = Map::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {

@@ -77,8 +77,8 @@ impl Cluster {
     /// Where an object is kept. Asks the cluster what it knows of the kind.
     pub async fn place(&self, named: &Named) -> Result<Place, Fault> {
         let known = kube::discovery::pinned_kind(&self.client, &named.kind).await;
-        let (resource, facts) = known
-            .map_err(|error| self.masker.masked(fault::of_discovery(&error, &self.identity.server, named)))?;
+        let (resource, facts) =
+            known.map_err(|error| self.masker.masked(fault::of_discovery(&error, &self.identity.server, named)))?;
         let api: Api<DynamicObject> = match facts.scope {
             Scope::Cluster => Api::all_with(self.client.clone(), &resource),
             Scope::Namespaced => {

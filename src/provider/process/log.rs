@@ -194,7 +194,10 @@ mod tests {
             log.write(&printed[from..usize::try_from(upto).unwrap()]);
             mask_again(&path, &Masker::new([&Secret::new(secret)])).unwrap();
             let kept: Vec<Vec<u8>> = files(&path).iter().map(|(_, path)| fs::read(path).unwrap()).collect();
-            let parts = kept.iter().flat_map(|text| text.windows(3)).filter(|part| [b"bor", b"run"].contains(&(*part).try_into().as_ref().unwrap()));
+            let parts = kept
+                .iter()
+                .flat_map(|text| text.windows(3))
+                .filter(|part| [b"bor", b"run"].iter().any(|it| part == it));
             assert_eq!(parts.count(), 0, "after {upto}");
             assert_eq!(kept.concat().len() as u64, upto.min(HEAD + 2 * PIECE + upto % PIECE));
         }
