@@ -197,7 +197,7 @@ mod tests {
             let parts = kept
                 .iter()
                 .flat_map(|text| text.windows(3))
-                .filter(|part| [b"bor", b"run"].contains(&(*part).try_into().as_ref().unwrap()));
+                .filter(|part| [b"bor", b"run"].iter().any(|it| part == it));
             assert_eq!(parts.count(), 0, "after {upto}");
             assert_eq!(kept.concat().len() as u64, upto.min(HEAD + 2 * PIECE + upto % PIECE));
         }
