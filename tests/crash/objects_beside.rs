@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -69,6 +69,35 @@ fn what_was_there_comes_into_a_bucket_of_its_own_and_the_source_stays_as_it_is()
     assert!(said.stderr.contains("RG2917") && said.stderr.contains("nothing was started"), "{said:#?}");
     let said = beside.place.regrow("cleanup run1").ends(0);
     assert_eq!(said.stdout, format!("removed s3 bucket {id}\n"), "{said:#?}");
+    assert!(!is_there(&beside.bucket) && is_there(&beside.lost.bucket));
+}
+
+/// Some of its objects are gone by then: what is left is ours as before.
+#[test]
+fn a_clean_up_that_is_killed_while_it_empties_a_bucket_goes_on() {
+    let beside = Beside::of(600, "max_parallel: 8", TEMPORARY);
+    let deletions = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&deletions);
+    let proxy = Proxy::start(&server().endpoint(), move |head, _| {
+        let deletes = head.starts_with("POST ") && head.contains("?delete");
+        // The first one is done, the others find nobody until it is killed and begun anew.
+        match deletes && (1..20).contains(&seen.fetch_add(1, Ordering::SeqCst)) {
+            true => Fate::Gone,
+            false => Fate::Passes,
+        }
+    });
+    let book = beside.place.read("book.yaml").replace(&server().endpoint(), &proxy.endpoint());
+    beside.place.write("book.yaml", &book);
+    beside.place.run("--no-wait").ends(0);
+    let all = beside.says("etags").lines().count();
+    let run = beside.place.start("cleanup run1");
+    beside.place.until("it is being emptied", |_| deletions.load(Ordering::SeqCst) > 4);
+    run.cut_power();
+    let left = beside.says("etags").lines().count();
+    assert!(left > 0 && left < all, "{left} of {all}");
+    assert_eq!(beside.place.status()["ledger"].as_array().unwrap().len(), 1);
+    deletions.store(20, Ordering::SeqCst);
+    beside.place.regrow("cleanup run1").ends(0);
     assert!(!is_there(&beside.bucket) && is_there(&beside.lost.bucket));
 }
 
