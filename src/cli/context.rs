@@ -59,8 +59,8 @@ impl Context {
         Store::look(&self.state)
     }
 
-    pub fn writing(&self) -> Result<Store, Failure> {
-        // What lies there is executed: whoever can put a run in its place decides what this user does.
+    /// What lies in the state folder is executed: whoever can put a run in its place decides what this user does.
+    fn refuse_what_anybody_may_write(&self) -> Result<(), Failure> {
         let runs = self.state.join("runs");
         if let Some(open) = [&self.state, &runs].into_iter().find(|folder| anybody_may_write(folder)) {
             return Err(Failure::usage(
@@ -69,6 +69,11 @@ impl Context {
             )
             .hint(format!("`chmod o-w {}`, and look whether all in it is yours", open.display())));
         }
+        Ok(())
+    }
+
+    pub fn writing(&self) -> Result<Store, Failure> {
+        self.refuse_what_anybody_may_write()?;
         Store::open(&self.state).map_err(|error| {
             Failure::usage(FILES, format!("cannot use the state folder `{}`: {error}", self.state.display()))
                 .hint("name another one by --state DIR or $REGROW_STATE")
@@ -90,6 +95,7 @@ impl Context {
 
     /// The run that is changed: the one named, else the only unfinished one that is no drill.
     pub fn run_to_change(&self, named: Option<&str>) -> Result<RunDir, Failure> {
+        self.refuse_what_anybody_may_write()?;
         let store = self.looking();
         if let Some(beginning) = named {
             return self.named(&store, beginning);

@@ -70,6 +70,9 @@ fn a_state_folder_in_which_everybody_may_write_is_refused() {
         open(folder, 0o777);
         let said = place.regrow("resume run1 --no-wait").ends(2);
         assert!(said.stderr.contains("everybody may write") && said.stderr.contains("chmod o-w"), "{said:#?}");
+        // An answer that acts executes what lies there as well.
+        let said = place.regrow("undo --yes --because x --run run1").ends(2);
+        assert!(said.stderr.contains("everybody may write"), "{said:#?}");
         place.regrow("status run1").ends(0);
         open(folder, 0o700);
     }
