@@ -81,14 +81,10 @@ impl<'a> Copies<'a> {
         });
         let etag = etag.await?;
         self.bytes.fetch_add(begun.size - counted.load(Ordering::Relaxed), Ordering::Relaxed);
-        if etag != source.etag && self.etags.is_news(source) {
-            self.etags.learn(source, target.current(key).await?.and_then(|now| now.time));
-        }
-        Ok(())
+        self.etags.hear(target, key, source, &etag).await
     }
 
-    /// The ETag of what is there by now, where that is the copy. Where ETags say nothing both are read: somebody else may have
-    /// written as much. What is not the copy stays, unless it may be overwritten.
+    /// The ETag of what is there by now, where that is the copy. What is not stays, unless it may be overwritten.
     async fn made(&self, key: &str, pair: &Pair, begun: &Begun) -> Result<Option<String>, Fault> {
         let Way { source, target, overwrite, .. } = self.way;
         let Some(now) = target.current(key).await? else { return Ok(None) };
@@ -96,7 +92,7 @@ impl<'a> Copies<'a> {
             let id = Some(now.id.as_str()).filter(|id| *id != "null");
             let there = Origin { bucket: target, key, id, content: &now.content };
             let from = Origin { bucket: source, key: &pair.source.key, id: None, content: &pair.source.content };
-            if now.content.etag == pair.source.content.etag || from.holds_what(&there).await? {
+            if from.holds_what(&there).await? {
                 return Ok(Some(now.content.etag));
             }
         }

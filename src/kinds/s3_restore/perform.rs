@@ -63,11 +63,7 @@ impl Copy<'_> {
                 }
             }
         });
-        let (etag, content) = (etag.await?, &self.source.content);
-        if etag != content.etag && self.etags.is_news(content) {
-            self.etags.learn(content, self.bucket.current(&self.source.key).await?.and_then(|now| now.time));
-        }
-        Ok(())
+        self.etags.hear(self.bucket, &self.source.key, &self.source.content, &etag.await?).await
     }
 
     /// In the parts of its source, where it has some: then its ETag tells that it is the same.
@@ -79,15 +75,13 @@ impl Copy<'_> {
         }
     }
 
-    /// The ETag of what is there by now, where that is the copy. Where ETags say nothing both are read: somebody else may have
-    /// written as much.
+    /// The ETag of what is there by now, where that is the copy.
     async fn made(&self) -> Result<Option<String>, Fault> {
         let Some(now) = self.bucket.current(&self.source.key).await?.filter(|now| now.id != self.before) else {
             return Ok(None);
         };
         let there = Origin { bucket: self.bucket, key: &self.source.key, id: Some(&now.id), content: &now.content };
-        let is_same = now.content.etag == self.source.content.etag && now.content.size == self.source.content.size;
-        let is_same = is_same || self.source.of(self.from).holds_what(&there).await?;
+        let is_same = self.source.of(self.from).holds_what(&there).await?;
         Ok(is_same.then_some(now.content.etag))
     }
 }

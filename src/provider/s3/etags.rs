@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bucket::Bucket;
 use super::fault::of;
 use super::list::Content;
 use super::write::Origin;
@@ -54,9 +55,12 @@ impl Etags {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A copy of it has another ETag; whether that is news, and worth asking when it was written.
-    pub fn is_news(&self, source: &Content) -> bool {
-        self.known().of(source).is_none()
+    /// A copy of it under that key has this ETag, said the answer. Where that is news it is worth asking when it was written.
+    pub async fn hear(&self, target: &Bucket, key: &str, source: &Content, etag: &str) -> Result<(), Fault> {
+        if etag != source.etag && self.known().of(source).is_none() {
+            self.learn(source, target.current(key).await?.and_then(|now| now.time));
+        }
+        Ok(())
     }
 
     /// A copy of it with another ETag was written then.
@@ -68,10 +72,13 @@ impl Etags {
 }
 
 impl Origin<'_> {
-    /// Reads both.
+    /// By size and ETag; where ETags differ both are read: somebody else may have written as much.
     pub async fn holds_what(&self, other: &Origin<'_>) -> Result<bool, Fault> {
         if self.content.size != other.content.size {
             return Ok(false);
+        }
+        if self.content.etag == other.content.etag {
+            return Ok(true);
         }
         let (mut one, mut two) = (self.read().await?, other.read().await?);
         let (mut left, mut right) = (Vec::new(), Vec::new());
@@ -112,10 +119,11 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let (whole, parts, other) = (content("a"), content("b-2"), content("c"));
         let etags = Etags::default();
-        assert!(etags.is_news(&parts) && !etags.known().are_same(&parts, &other, at(9)));
+        let known_of = |etags: &Etags, source: &Content| etags.known().of(source).is_some();
+        assert!(!known_of(&etags, &parts) && !etags.known().are_same(&parts, &other, at(9)));
         etags.learn(&parts, Some(at(5)));
         let known = etags.known();
-        assert!(!etags.is_news(&parts) && etags.is_news(&whole));
+        assert!(known_of(&etags, &parts) && !known_of(&etags, &whole));
         assert!(known.are_same(&parts, &other, at(5)) && !known.are_same(&parts, &other, at(4)));
         assert!(!known.are_same(&whole, &other, at(9)), "its ETag still tells");
         etags.learn(&whole, Some(at(7)));
