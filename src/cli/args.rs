@@ -7,9 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::drill::DrillArgs;
 use super::ready::ReadyArgs;
-use crate::model::text::{is_blank, is_hidden};
+use super::values::{duration, one_line, said};
 use crate::report::Format;
-use crate::runbook::duration;
 
 #[derive(Debug, Parser)]
 #[command(name = "regrow", version, about = "Brings hosted services back after a disaster", max_term_width = 110)]
@@ -404,40 +403,5 @@ impl From<ReportFormat> for Format {
             ReportFormat::Html => Format::Html,
             ReportFormat::Json => Format::Json,
         }
-    }
-}
-
-/// A name stands in many lines for ever. What somebody says is not judged here: the message would repeat it, and it may hold a
-/// secret by mistake.
-fn one_line(text: &str) -> Result<String, String> {
-    match text.chars().find(|c| is_hidden(*c)) {
-        Some(c) => Err(format!("it holds the character {}, which nobody sees", c.escape_default())),
-        None => said(text),
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    match duration::parse(text) {
-        Ok(time) if time.is_zero() => Err("that is no time".into()),
-        other => other.map_err(|error| error.to_string()),
-    }
-}
-
-/// What is kept in the journal says something.
-fn said(text: &str) -> Result<String, String> {
-    if is_blank(text) { Err("it is empty".into()) } else { Ok(text.to_owned()) }
-}
-
-/// What other programs call our commands.
-const ELSEWHERE: [(&str, &str); 5] =
-    [("validate", "check"), ("lint", "check"), ("apply", "run"), ("execute", "run"), ("rehearse", "drill")];
-
-/// Names the command that does what an unknown one does elsewhere.
-pub fn suggest(error: &mut clap::Error) {
-    use clap::error::{ContextKind, ContextValue};
-    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return };
-    if let Some((_, here)) = ELSEWHERE.iter().find(|(elsewhere, _)| elsewhere == typed) {
-        let words = ContextValue::Strings(vec![(*here).to_owned()]);
-        drop(error.insert(ContextKind::SuggestedSubcommand, words));
     }
 }

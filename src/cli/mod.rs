@@ -10,6 +10,7 @@ mod cleanup;
 mod completions;
 mod context;
 mod drill;
+mod elsewhere;
 mod events;
 mod excerpt;
 pub mod exit;
@@ -36,6 +37,7 @@ mod sealed;
 mod show;
 mod start_question;
 mod status;
+mod values;
 mod verify_log;
 
 use clap::Parser;
@@ -49,7 +51,7 @@ pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(mut error) => {
-            args::suggest(&mut error);
+            elsewhere::suggest(&mut error);
             let _ = error.print();
             return if error.use_stderr() { exit::USAGE } else { exit::DONE };
         }
