@@ -31,7 +31,7 @@ pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), 
     let outage = run::outage_began(&args.going, Timestamp::now())?.filter(|began| saved.outage_began != Some(*began));
     let same = saved.edited(dir).is_empty();
     match &args.accept {
-        Some(digest) if same && !is_meant(context, &saved, &saved_text(context, dir, &saved)?, digest)? => {
+        Some(digest) if same && !is_meant(context, &saved, &check::load_copy(context, dir, &saved)?, digest)? => {
             let message = format!("`{}` has the digest {}", saved.runbook.display(), short(&saved.source_digest));
             return Err(Failure::usage(EDITED, format!("{message}, not {digest}")));
         }
@@ -43,11 +43,6 @@ pub fn settle(context: &Context, dir: &RunDir, args: &ResumeArgs) -> Result<(), 
         Some(_) => change(context, dir, args, Edit { accepted: None, outage }),
         None => Ok(()),
     }
-}
-
-/// The text as the run has it.
-fn saved_text(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Result<Loaded, Failure> {
-    saved.load(dir).map_err(|problems| check::refused(context, &saved.runbook_copy(dir), &problems))
 }
 
 /// Whether it is the digest of that text, or the one by which `plan` names the run of it with these parameters.
@@ -110,8 +105,7 @@ fn told(difference: &Difference) -> Vec<String> {
 }
 
 fn difference_of(context: &Context, dir: &RunDir, saved: &SavedPlan, now: &Loaded) -> Result<Difference, Failure> {
-    let copy = saved.runbook_copy(dir);
-    let old = saved.load(dir).map_err(|problems| check::refused(context, &copy, &problems))?;
+    let old = check::load_copy(context, dir, saved)?;
     difference::between(&old, now).map_err(|problem| check::refused(context, &saved.runbook, &[*problem]))
 }
 
@@ -148,7 +142,7 @@ fn change(context: &Context, dir: &RunDir, args: &ResumeArgs, edit: Edit<'_>) ->
     let saved = SavedPlan::read(dir)?;
     let loaded = match edit.accepted {
         Some(_) => check::load(context, &saved.runbook)?,
-        None => saved_text(context, dir, &saved)?,
+        None => check::load_copy(context, dir, &saved)?,
     };
     let texts = loaded.texts.clone();
     if let Some(digest) = edit.accepted

@@ -6,8 +6,10 @@ use super::context::Context;
 use super::failure::{NOTHING_STARTED, UNFIT};
 use super::looking::{print, print_json_line};
 use super::{Failure, exit, problems};
+use crate::journal::store::RunDir;
 use crate::kinds::Kinds;
 use crate::model::record::Mode;
+use crate::plan::saved::SavedPlan;
 use crate::runbook::{self, Loaded, Problem};
 use crate::view::clean;
 
@@ -52,6 +54,11 @@ pub fn load_for(context: &Context, file: &Path, mode: Mode) -> Result<Loaded, Fa
         loaded.runbook.take_drill_values();
     }
     Ok(loaded)
+}
+
+/// The text as a run has it.
+pub fn load_copy(context: &Context, dir: &RunDir, saved: &SavedPlan) -> Result<Loaded, Failure> {
+    saved.load(dir).map_err(|problems| refused(context, &saved.runbook_copy(dir), &problems))
 }
 
 pub fn refused(context: &Context, file: &Path, problems: &[Problem]) -> Failure {

@@ -1,8 +1,9 @@
 //! The lines around a place, where one of them is too long to be drawn: what lies around the mark, and under the number that it has
 //! in its file.
 
-use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+use miette::{MietteError, SourceCode, SourceSpan, SpanContents};
 
+use super::problems::named;
 use crate::runbook::Source;
 use crate::runbook::source::Span;
 use crate::view::clean;
@@ -67,13 +68,6 @@ impl SourceCode for Excerpt {
         let inner = self.text.read_span(span, before, after)?;
         // Nothing else is asked for that begins in the middle of a line.
         let column = if inner.column() > 0 { self.column } else { 0 };
-        Ok(Box::new(MietteSpanContents::new_named(
-            self.name.clone(),
-            inner.data(),
-            *inner.span(),
-            inner.line() + self.lines,
-            column,
-            inner.line_count(),
-        )))
+        Ok(named(self.name.clone(), &*inner, (inner.line() + self.lines, column)))
     }
 }

@@ -156,8 +156,7 @@ pub fn ended(context: &Context, dir: &RunDir) -> u8 {
     if !context.json && !context.quiet && !on_screen {
         let view = looking::view_of(context, dir);
         let (now, report) = (words::stamp_word(Timestamp::now()), view.commands.report());
-        let remarks: String = view.remarks().iter().map(|it| format!(", {it}")).collect();
-        let how = format!("{}{remarks}", view.status.word());
+        let how = format!("{}{}", view.status.word(), view.remarked());
         looking::talk(format_args!("{now} run `{}` has ended: {how}, {}; {report}", view.id, view.done_of_all()));
     }
     last_words(context, dir, true);

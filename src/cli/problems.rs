@@ -191,16 +191,19 @@ impl SourceCode for Source {
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let inner = self.text.read_span(span, before, after)?;
-        let named = MietteSpanContents::new_named(
-            clean::word(&self.name),
-            inner.data(),
-            *inner.span(),
-            inner.line(),
-            inner.column(),
-            inner.line_count(),
-        );
-        Ok(Box::new(named))
+        let place = (inner.line(), inner.column());
+        Ok(named(clean::word(&self.name), &*inner, place))
     }
+}
+
+/// The same lines under the name of their file, with the place that they have in it.
+pub fn named<'a>(
+    name: String,
+    inner: &dyn SpanContents<'a>,
+    (line, column): (usize, usize),
+) -> Box<dyn SpanContents<'a> + 'a> {
+    let (data, span, count) = (inner.data(), *inner.span(), inner.line_count());
+    Box::new(MietteSpanContents::new_named(name, data, span, line, column, count))
 }
 
 #[cfg(test)]

@@ -61,8 +61,7 @@ fn has_work_left(plan: &Plan, state: &RunState) -> bool {
 pub fn bound(context: &Context, dir: &RunDir) -> Result<Plan, Failure> {
     let saved = SavedPlan::read(dir)
         .map_err(|e| Failure::usage(FILES, format!("`{}` cannot be read: {e}", dir.plan().display())))?;
-    let copy = saved.runbook_copy(dir);
-    let loaded = saved.load(dir).map_err(|problems| super::check::refused(context, &copy, &problems))?;
+    let loaded = super::check::load_copy(context, dir, &saved)?;
     let digest = loaded.texts.digest();
     if digest != saved.source_digest {
         return Err(Failure::usage(EDITED, format!("the copy of the runbook in `{}` was changed", dir.path.display()))

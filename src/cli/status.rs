@@ -6,6 +6,7 @@ use super::holds;
 use super::looking::{self, print, print_json};
 use crate::model::step::StepState;
 use crate::model::{RunStatus, Status};
+use crate::view::back::undo_failed;
 use crate::view::commands::{who_now, whom};
 use crate::view::drill::Rehearsed;
 use crate::view::page::Page;
@@ -209,7 +210,7 @@ pub fn question(view: &RunView, step: &StepView) -> String {
         _ if view.is_overdue(step) => overdue(state),
         (_, Status::Late) => "is late: it goes on and is watched".into(),
         _ => match &state.fault {
-            Some(fault) if view.is_stuck(step) => format!("could not be taken back: {fault}"),
+            Some(fault) if view.is_stuck(step) => undo_failed(fault),
             Some(fault) => format!("failed: {fault}"),
             None => "failed".into(),
         },

@@ -6,7 +6,7 @@ use super::amend;
 use super::doubt::{self, Lost};
 use super::escalation;
 use super::evidence;
-use crate::journal::{Disk, JournalError, Recovered, Tail, Writer, reader, recover};
+use crate::journal::{Disk, JournalError, Recovered, Tail, Writer, reader, recover, segment_name};
 use crate::model::RunState;
 use crate::model::record::{Event, RunStarted};
 use crate::model::time::Moment;
@@ -39,7 +39,7 @@ pub fn open<D: Disk>(
             (recovered.state, doubt.zip(Lost::behind(&recovered.tail)))
         }
         Err(JournalError::Missing) => {
-            evidence::weigh(&RunState::default(), "journal.000001", handed_over)?;
+            evidence::weigh(&RunState::default(), &segment_name(1), handed_over)?;
             (RunState::default(), None)
         }
         Err(error) => return Err(error),

@@ -16,4 +16,4 @@ pub mod writer;
 pub use disk::{Disk, Folder};
 pub use error::JournalError;
 pub use reader::{Recovered, Tail, recover, replay};
-pub use writer::Writer;
+pub use writer::{Writer, segment_name};

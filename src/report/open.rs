@@ -10,6 +10,7 @@ use crate::model::ledger::LedgerEntry;
 use crate::model::record::SkipReason;
 use crate::model::{Address, RunStatus, Status};
 use crate::runbook::holds::{Part, id};
+use crate::view::back::undo_failed;
 use crate::view::commands::who_now;
 use crate::view::json::removal;
 use crate::view::words::{count, stamp};
@@ -149,7 +150,7 @@ fn why(view: &RunView, step: &StepView) -> String {
         (Status::Unknown, ..) => {
             format!("nobody can tell whether it happened: {}", state.evidence().unwrap_or_default())
         }
-        (_, _, Some(fault)) if view.is_stuck(step) => format!("could not be taken back: {fault}"),
+        (_, _, Some(fault)) if view.is_stuck(step) => undo_failed(fault),
         (status, _, Some(fault)) => format!("is {}: {fault}", status.word()),
         (status, ..) => format!("is {}", status.word()),
     }

@@ -173,8 +173,7 @@ fn outcome(view: &RunView) -> String {
     match view.status {
         RunStatus::Succeeded => {
             let ended = if view.is_recovered() { "succeeded" } else { "ended" };
-            let remarks: String = view.remarks().iter().map(|it| format!(", {it}")).collect();
-            format!("The {what} {ended} {took} {since}{remarks}: {}.", view.counts())
+            format!("The {what} {ended} {took} {since}{}: {}.", view.remarked(), view.counts())
         }
         RunStatus::Failed => format!("The {what} failed {took} {since}{bad}."),
         RunStatus::Aborted => format!("The {what} was aborted {took} {since}{bad}."),

@@ -231,7 +231,8 @@ fn chosen(key: &str, kind: &dyn KindFace, mut then: Value) -> Value {
     json!({"if": {"properties": {key: {"const": kind.name()}}, "required": [key]}, "then": then})
 }
 
-fn required(schema: &Value) -> Vec<String> {
+/// The fields that have to be there.
+pub fn required(schema: &Value) -> Vec<String> {
     schema["required"].as_array().into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_string())).collect()
 }
 

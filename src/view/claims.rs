@@ -156,6 +156,11 @@ impl RunView {
         remarks
     }
 
+    /// The same behind a sentence: `, without …, then … taken back`.
+    pub fn remarked(&self) -> String {
+        self.remarks().iter().map(|it| format!(", {it}")).collect()
+    }
+
     /// The same for programs, as fields of `status --json` and `list --json`.
     pub fn remarks_json(&self) -> [(&'static str, Value); 3] {
         let ids = |steps: Vec<&StepView>| steps.into_iter().map(|step| json!(step.address)).collect();

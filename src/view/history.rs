@@ -13,24 +13,26 @@ const AMONG: usize = 20;
 
 /// Real runs of that name that have not ended, the newest first.
 pub fn unfinished(store: &Store, runbook: &str) -> Vec<RunId> {
-    let runs = store.list().unwrap_or_default().into_iter().take(AMONG);
-    let is_open = |id: &RunId| {
-        let state = read::fold(&store.run(id).path).state;
-        state.ended.is_none() && is_of(&state, runbook)
-    };
-    runs.filter(is_open).collect()
+    runs(store, runbook).filter(|(_, state)| state.ended.is_none()).map(|(id, _)| id).collect()
 }
 
-fn is_of(state: &RunState, runbook: &str) -> bool {
-    state.started().is_some_and(|started| started.runbook == runbook && started.mode == Mode::Real)
+/// The newest first, each read when it is asked for.
+fn runs(store: &Store, runbook: &str) -> impl Iterator<Item = (RunId, RunState)> {
+    let fits = move |state: &RunState| {
+        state.started().is_some_and(|started| started.runbook == runbook && started.mode == Mode::Real)
+    };
+    let all = store.list().unwrap_or_default().into_iter().take(AMONG);
+    all.map(|id| {
+        let state = read::fold(&store.run(&id).path).state;
+        (id, state)
+    })
+    .filter(move |(_, state)| fits(state))
 }
 
 /// The median of what each step took, in seconds, over the newest real runs of that name. What cannot be read counts as none.
 pub fn seconds(store: &Store, runbook: &str) -> BTreeMap<Address, u64> {
-    let runs = store.list().unwrap_or_default().into_iter().take(AMONG);
-    let states = runs.map(|id| read::fold(&store.run(&id).path).state);
     let mut taken: BTreeMap<Address, Vec<u64>> = BTreeMap::new();
-    for state in states.filter(|state| is_of(state, runbook)).take(ASKED) {
+    for (_, state) in runs(store, runbook).take(ASKED) {
         for (address, seconds) in steps(&state) {
             taken.entry(address.clone()).or_default().push(seconds);
         }

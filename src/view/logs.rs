@@ -23,7 +23,7 @@ pub struct StepLog {
 
 /// All logs of a step, oldest first.
 pub fn of_step(dir: &RunDir, step: &Address) -> Vec<StepLog> {
-    let begin = format!(".{}.", step.as_str().replace('/', "+"));
+    let begin = format!(".{}.", JobFiles::word(step));
     let parsed = JobFiles::logs(&dir.work(), step).into_iter().filter_map(|path| parse(path, &begin));
     let mut logs: Vec<(StepLog, SystemTime)> = parsed.map(|log| (log.clone(), written_at(&log.path))).collect();
     // Phases of one attempt follow one another; their names do not say how.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::back::undo_failed;
 use super::commands::who_now;
 use super::words::{clock, count};
 use super::{RunView, StepView, derive, tell};
@@ -103,7 +104,7 @@ fn of_step(view: &RunView, step: &StepView, matter: Matter) -> Fact {
             .as_ref()
             .map_or_else(String::new, |asked| format!("asks {}, since {}", who_now(asked), clock(asked.since.at))),
         _ => match &state.fault {
-            Some(fault) if view.is_stuck(step) => format!("could not be taken back: {fault}"),
+            Some(fault) if view.is_stuck(step) => undo_failed(fault),
             Some(fault) => format!("{}: {fault}", step.status.word()),
             None => step.status.word().to_string(),
         },

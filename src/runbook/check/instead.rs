@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::runbook::schema::required;
 use crate::runbook::tree::{Node, Tree};
 
 /// `wanted` are types in words.
@@ -26,11 +27,10 @@ pub fn of_value(tree: &Tree, key: &str, wanted: &[&str]) -> Option<String> {
 /// The same for a mapping: the keys it has to have, else those that it may have.
 pub fn of_mapping(tree: &Tree, key: &str, schema: &Value) -> Option<String> {
     let Node::Text(text) = &tree.node else { return None };
-    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let required: Vec<&str> = required.collect();
+    let required = required(schema);
     let known = schema.get("properties").and_then(Value::as_object)?;
-    let only = match required[..] {
-        [only] => Some(only),
+    let only = match &required[..] {
+        [only] => Some(only.as_str()),
         [] => known.contains_key("type").then_some("type"),
         _ => None,
     };

@@ -9,6 +9,7 @@ use crate::runbook::ast::{Proof, Undo};
 use crate::runbook::catalog::{KindFace, Late};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::{Problem, Report};
+use crate::runbook::schema::required;
 use crate::runbook::source::Span;
 use crate::runbook::tree::Tree;
 
@@ -168,8 +169,7 @@ fn conceal(written: &mut Value, with: &Tree, schema: &Value, flaws: &[Span]) {
             false => drop(fields.remove(&entry.key.text)),
         }
     }
-    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    for name in required {
+    for name in required(schema) {
         fields.entry(name).or_insert_with(unknown);
     }
 }
