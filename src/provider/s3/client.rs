@@ -13,6 +13,7 @@ use aws_sdk_s3::config::{
     SharedCredentialsProvider,
 };
 
+use super::limit::Limit;
 use super::place::{Place, endpoint};
 use crate::model::Fault;
 
@@ -31,6 +32,7 @@ pub async fn client(place: &Place) -> Result<Client, Fault> {
         .timeout_config(
             TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(ANSWERS_WITHIN).build(),
         )
+        .interceptor(Limit)
         // Servers older than these checksums refuse them.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);

@@ -13,6 +13,7 @@ mod flow;
 mod folders;
 pub mod history;
 mod lanes;
+mod limit;
 mod list;
 mod listing;
 mod marks;
