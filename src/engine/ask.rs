@@ -233,7 +233,8 @@ pub fn human(plan: &Plan, state: &RunState, node: usize, inputs: &Value) -> Even
             if !acknowledged {
                 return done_at_once(plan, node, Map::new());
             }
-            (AskKind::Acknowledge, lines(text("message")))
+            let whom = text("audience").map(|audience| format!("for {audience}:"));
+            (AskKind::Acknowledge, whom.into_iter().chain(lines(text("message"))).collect())
         }
         _ => (AskKind::Task, lines(text("instructions"))),
     };

@@ -137,7 +137,7 @@ fn notice(it: &StepIntended, state: &RunState, book: &Book) -> Option<String> {
     book.kind(&it.step).filter(|kind| *kind == "manual.notice" && !wants_answer)?;
     let text = |field: &str| it.inputs[field].as_str();
     let drill = if state.is_drill() { "DRILL: " } else { "" };
-    Some(format!("tells {}: {drill}{}", text("audience").unwrap_or("everybody"), text("message")?.trim()))
+    Some(format!("tells {}: {drill}{}", text("audience")?, text("message")?.trim()))
 }
 
 fn step_opened(members: usize) -> String {

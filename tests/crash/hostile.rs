@@ -112,7 +112,7 @@ steps:
     uses: manual.task
     with: {{ instructions: "{{{{ steps.one.outputs.text }}}}" }}
 finally:
-  - {{ id: told, uses: manual.notice, with: {{ message: {evil} }} }}
+  - {{ id: told, uses: manual.notice, with: {{ audience: all, message: {evil} }} }}
 "#
     )
 }

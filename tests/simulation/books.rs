@@ -57,7 +57,7 @@ pub const SMALL: &[(&str, &str)] = &[
         "
   - { id: a, uses: manual.task, needs: [], with: { instructions: call, form: { ticket: { type: string } } } }
   - { id: b, uses: sim.set, needs: [a], with: { text: '{{ steps.a.outputs.ticket }}' }, approval: { minimum: 1, escalate_after: 15m } }
-  - { id: c, uses: manual.notice, needs: [b], with: { message: done } }
+  - { id: c, uses: manual.notice, needs: [b], with: { audience: all, message: done } }
 ",
     ),
     (

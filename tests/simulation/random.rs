@@ -97,7 +97,7 @@ fn one(rng: &mut Rng, text: &mut String, id: &str, before: usize, holds: bool) {
     match kind {
         "manual.task" => text.push_str(", with: { instructions: do it, form: { ticket: { type: string } } }"),
         "manual.notice" => {
-            let _ = write!(text, ", with: {{ message: so, acknowledge: {} }}", rng.bool());
+            let _ = write!(text, ", with: {{ audience: all, message: so, acknowledge: {} }}", rng.bool());
         }
         "manual.approval" => text.push_str(", with: { show: all of it }"),
         _ => simulated(rng, text, kind),

@@ -117,8 +117,7 @@ enum All {
 #[expect(dead_code, reason = "see above")]
 pub struct NoticeParams {
     /// Who should read it.
-    #[serde(default)]
-    audience: Option<String>,
+    audience: String,
     /// What they should know.
     message: String,
     /// Wait until somebody says that it was read.
