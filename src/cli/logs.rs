@@ -15,7 +15,7 @@ use crate::journal::lease;
 use crate::journal::store::RunDir;
 use crate::model::{Address, Status};
 use crate::view::logs::{StepLog, last_lines, of_step};
-use crate::view::{clean, read};
+use crate::view::{RunView, clean, read};
 
 const PACE: Duration = Duration::from_millis(200);
 /// The journal is read again every so many rounds only: it may be large.
@@ -33,6 +33,10 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
     }
     if logs.is_empty() && !args.follow {
         talk(format_args!("`{step}` has printed nothing"));
+        // Of a block and of a step with items, the steps inside print.
+        for inner in inside(&dir, &view, &address) {
+            talk(format_args!("  {}", view.commands.logs(inner)));
+        }
         return Ok(());
     }
     let mut out = io::stdout().lock();
@@ -40,6 +44,12 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<(), Failure> {
         so_far(&logs, args.tail, &mut out)
             .and_then(|shown| if args.follow { follow(&dir, &address, shown, &mut out) } else { Ok(()) }),
     )
+}
+
+/// The steps inside that have printed something.
+fn inside<'a>(dir: &'a RunDir, view: &'a RunView, outer: &'a Address) -> impl Iterator<Item = &'a Address> {
+    let inner = view.steps.iter().map(|step| &step.address).filter(|address| address.is_inside_of(outer));
+    inner.filter(|address| !of_step(dir, address).is_empty())
 }
 
 /// A log and the place up to which it was shown.

@@ -185,7 +185,7 @@ fn of_step(step: &StepReport<'_>) -> Vec<Flag> {
         because: said.and_then(|said| said.because.clone()),
     };
     let mut flags = Vec::new();
-    flags.extend(step.by_hand.then(|| flag("by_hand", said("done"))));
+    flags.extend(step.claimed.then(|| flag("by_hand", said("done"))));
     flags.extend(step.unverified.then(|| flag("unverified", said("done"))));
     flags.extend(step.adopted.then(|| flag("adopted", None)));
     flags.extend(step.in_place.map(|said| Flag { because: Some(said.into()), ..flag("in_place", None) }));

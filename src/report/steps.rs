@@ -16,6 +16,7 @@ use crate::model::step::StepState;
 use crate::model::time::Moment;
 use crate::model::{Address, Fault, Status};
 use crate::plan::schedule;
+use crate::view::claims::in_place_of_its_work;
 use crate::view::drill::{Rehearsed, would};
 use crate::view::tell::{restarted, why_skipped};
 use crate::view::words::{shown, span};
@@ -57,6 +58,9 @@ pub struct StepReport<'a> {
     /// What was done against its faults before it was tried again, and how often.
     pub repairs: &'a [Repaired],
     pub by_hand: bool,
+    /// Whether that was said in the place of its work.
+    #[serde(skip)]
+    pub claimed: bool,
     /// Called done by a person, and proven by nothing.
     pub unverified: bool,
     pub adopted: bool,
@@ -196,6 +200,7 @@ impl Steps {
             restarts: state.restarts,
             repairs: &state.repairs,
             by_hand: state.by_hand,
+            claimed: in_place_of_its_work(state),
             unverified: self.unverified.contains(&step.address),
             adopted: state.adopted,
             allow_failure: step.allow_failure,
@@ -238,7 +243,7 @@ impl<'a> StepReport<'a> {
             format!("{verb} `{}`, done {}", it.by, it.often())
         }));
         remarks.extend(self.in_place.map(|said| format!("IN PLACE, {said}")));
-        remarks.extend(self.by_hand.then(|| "by hand".into()));
+        remarks.extend(self.claimed.then(|| "by hand".into()));
         remarks.extend(self.unverified.then(|| "NOT VERIFIED".into()));
         remarks.extend(self.adopted.then(|| "adopted after an interruption".into()));
         remarks.extend(self.approvals.iter().map(|it| format!("approved by {} with code `{}`", it.who, it.code)));

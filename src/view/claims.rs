@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{RunView, StepView, words};
 use crate::model::record::SkipReason;
+use crate::model::step::StepState;
 use crate::model::{Effect, RunStatus, Status};
 
 /// So many steps are named in a phrase.
@@ -66,10 +67,7 @@ impl RunView {
     }
 
     fn is_by_word(&self, step: &StepView) -> bool {
-        let state = self.state_of(step);
-        // What only people do is done by them.
-        let asks = state.intent.as_ref().is_some_and(|intent| intent.effect == Effect::Human);
-        state.by_hand && step.status == Status::Succeeded && !asks
+        step.status == Status::Succeeded && in_place_of_its_work(self.state_of(step))
     }
 
     fn claimed<'a>(&'a self, step: &'a StepView) -> Claimed<'a> {
@@ -192,6 +190,11 @@ impl Claimed<'_> {
     fn why(&self) -> String {
         self.because.map(|text| format!(": {text}")).unwrap_or_default()
     }
+}
+
+/// Whether a person's word stands for work: what only people do, and tell, is done by them.
+pub fn in_place_of_its_work(step: &StepState) -> bool {
+    step.by_hand && step.intent.as_ref().is_none_or(|intent| intent.effect != Effect::Human)
 }
 
 /// `` `a`, `b`, `c` and 4 more ``.
