@@ -5,6 +5,13 @@ use rig::servers::kubernetes::keys::STRANGER;
 
 use super::lab::Lab;
 
+/// The same cluster at a port at which nobody listens.
+pub fn silent(kubeconfig: &str) -> String {
+    let server = kubeconfig.lines().find_map(|line| line.split("https://127.0.0.1:").nth(1)).unwrap();
+    let port = server.split('\'').next().unwrap();
+    kubeconfig.replace(port, &free_port().unwrap().to_string())
+}
+
 /// Of a run of `kubernetes.get` with this kubeconfig.
 #[track_caller]
 fn code(lab: &Lab, run: &str, kubeconfig: &str, with: &str) -> String {
@@ -26,9 +33,7 @@ fn every_way_not_to_get_in_has_a_code_and_a_hint() {
     let good = lab.place.read("kube");
     let expired = lab.shared.cluster.kubeconfig_of("sesame-expired");
     let stranger = lab.shared.cluster.kubeconfig_of(STRANGER);
-    let server = good.lines().find_map(|line| line.split("https://127.0.0.1:").nth(1)).unwrap();
-    let port = server.split('\'').next().unwrap();
-    let silent = good.replace(port, &free_port().unwrap().to_string());
+    let silent = silent(&good);
     let user = "user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: COMMAND, interactiveMode: Never}}";
     let line = good.lines().find(|line| line.contains("token:")).unwrap().trim().to_owned();
     let exec = |command: &str| good.replace(&line, &user.replace("COMMAND", command));

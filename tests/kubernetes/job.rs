@@ -7,6 +7,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::faults::silent;
 use super::lab::{Lab, Shared, gone_on, killed_before_sync};
 
 const SPEC: &str = "spec: { template: { spec: { containers: [{ name: main, image: none.test/none, command: [./reindex, --all] }] } } }";
@@ -72,6 +73,26 @@ fn a_job_is_made_waited_for_and_taken_away_by_the_clean_up() {
     lab.place.until("it is gone", |_| jobs(&lab).len() == 1);
     lab.place.until("its pod is gone", |_| lab.kubectl("get pods -o name").lines().count() == 1);
     assert_eq!(name(&jobs(&lab)[0]), "theirs");
+}
+
+#[test]
+fn a_cluster_that_is_gone_while_it_is_cleaned_up_is_cleaned_up_later() {
+    let lab = Lab::new();
+    lab.book("job", SPEC, "temporary: {}");
+    let run = lab.place.start_run("");
+    end_when_it_comes(&lab, 0);
+    run.end().ends(0);
+    let job = name(&jobs(&lab)[0]);
+    let good = lab.place.read("kube");
+    lab.kubeconfig(&silent(&good));
+    let said = lab.place.regrow("cleanup run1").ends(1);
+    assert!(said.stderr.contains("RG3001") && said.stderr.contains(&job), "{said:#?}");
+    let ledger = lab.place.status()["ledger"].clone();
+    assert!(ledger.to_string().contains(&job), "{ledger:#}");
+    lab.kubeconfig(&good);
+    lab.place.regrow("cleanup run1").ends(0);
+    lab.place.until("it is gone", |_| jobs(&lab).is_empty());
+    assert_eq!(lab.place.status()["ledger"], json!([]));
 }
 
 #[test]
