@@ -11,6 +11,7 @@ use miette::{
 use serde_json::{Value, json};
 
 use super::excerpt::Excerpt;
+use crate::model::amount;
 use crate::model::text::is_hidden;
 use crate::runbook::{Problem, Severity, Source};
 use crate::view::clean;
@@ -75,10 +76,10 @@ fn word(severity: Severity) -> &'static str {
 /// `2 errors, 1 warning`; nothing if there is nothing to count.
 fn count(problems: &[Problem]) -> String {
     let of = |severity: Severity| problems.iter().filter(|problem| problem.severity == severity).count();
-    let said = [Severity::Error, Severity::Warning].into_iter().filter(|severity| of(*severity) > 0).map(|severity| {
-        let n = of(severity);
-        format!("{n} {}{}", word(severity), if n == 1 { "" } else { "s" })
-    });
+    let said = [Severity::Error, Severity::Warning]
+        .into_iter()
+        .filter(|severity| of(*severity) > 0)
+        .map(|severity| amount::count(of(severity), word(severity)));
     let said = said.collect::<Vec<_>>().join(", ");
     if said.is_empty() { said } else { format!("{said}\n") }
 }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::model::amount::size;
 use crate::model::{Fault, time};
 use crate::runbook::duration;
 
@@ -217,20 +218,6 @@ fn span(time: Duration) -> String {
     time::span(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// `1.5 GiB`.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if bytes < 1 << 10 {
-        return format!("{bytes} B");
-    }
-    let (mut amount, mut unit) = (bytes as f64 / 1024.0, 0);
-    while amount >= 1024.0 && unit + 1 < UNITS.len() {
-        amount /= 1024.0;
-        unit += 1;
-    }
-    format!("{amount:.1} {}", UNITS[unit])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,11 +293,5 @@ mod tests {
         assert_eq!(Fitness::of([]), Fitness::Fit);
         assert_eq!(Fitness::of([&warning]), Fitness::Warnings);
         assert_eq!(Fitness::of([&warning, &unfit, &warning]), Fitness::Unfit);
-    }
-
-    #[test]
-    fn amounts_are_said_as_people_say_them() {
-        let sizes = [(12, "12 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB")];
-        sizes.iter().for_each(|(bytes, said)| assert_eq!(size(*bytes), *said));
     }
 }

@@ -5,6 +5,7 @@
 //! a record does to a step.
 
 pub mod amendment;
+pub mod amount;
 pub mod answer;
 pub mod ask;
 pub mod check;

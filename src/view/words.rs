@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub use crate::model::amount::{count, grouped};
 use crate::model::sealed;
 
 pub use crate::model::time::{span, stamp};
@@ -29,25 +30,6 @@ pub fn span_seconds(seconds: i64) -> String {
 /// Milliseconds from `earlier` to `later`, never below zero.
 pub fn between(earlier: Timestamp, later: Timestamp) -> u64 {
     u64::try_from(later.duration_since(earlier).as_millis()).unwrap_or(0)
-}
-
-/// `1 step`, `12 steps`.
-pub fn count(number: usize, noun: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{ending}", grouped(number as u64))
-}
-
-/// `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A value on one line: text as it is, everything else as JSON.
@@ -119,8 +101,6 @@ mod tests {
             assert_eq!(span(millis), text);
         }
         assert_eq!(span(183_600_000), "2d03h");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(count(1, "step"), "1 step");
     }
 
     #[test]

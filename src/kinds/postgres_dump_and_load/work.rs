@@ -13,6 +13,7 @@ use super::plan::{Prior, State};
 use super::site::{Site, fingerprint};
 use super::{compare, disk, merge, orphans, prepare, rehearsal, swap};
 use crate::kind::{Found, Next, Op, ReadCx, WorkCx};
+use crate::model::amount::size;
 use crate::model::{Fault, Pulse};
 use crate::provider::postgres::{Name, WriteSession, quote};
 
@@ -91,9 +92,9 @@ async fn fill(cx: &WorkCx, op: &Op<Params, Prior>, site: &Site, lead: &WriteSess
 
 fn pulse(load: &Load, expected: u64) -> Pulse {
     let rows = load.progress.rows.load(Ordering::Relaxed);
-    let megabytes = load.progress.bytes.load(Ordering::Relaxed) >> 20;
+    let bytes = load.progress.bytes.load(Ordering::Relaxed);
     let total = (expected > 0).then(|| expected.max(rows));
-    Pulse { done: rows, total, unit: "rows".to_owned(), doing: format!("copying, {megabytes} MiB so far") }
+    Pulse { done: rows, total, unit: "rows".to_owned(), doing: format!("copying, {} so far", size(bytes)) }
 }
 
 /// Second phase: the live tables change, in one transaction that the marker is part of.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::pairs::Pair;
 use super::progress::Begun;
 use crate::kind::WorkCx;
+use crate::model::amount::size;
 use crate::model::{Fault, Pulse};
 use crate::provider::s3::{Bucket, By, Etags, Job, LARGEST_COPY, Origin, OwnEtags, PART, Refused, Writer, cut, settle};
 
@@ -59,7 +60,7 @@ impl<'a> Copies<'a> {
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let done = self.keys.load(Ordering::Relaxed);
         let total = self.total.map(|total| total.max(done));
-        let doing = format!("copying, {} MiB so far", bytes >> 20);
+        let doing = format!("copying, {} so far", size(bytes));
         self.cx.pulse(Pulse { done, total, unit: "keys".to_owned(), doing });
     }
 

@@ -11,6 +11,7 @@ use super::params::{Params, apart, nothing_overwritten, said};
 use super::progress::Progress;
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
+use crate::model::amount::{self, size};
 use crate::provider::s3::{Bucket, By, Flow, Listing, OwnEtags, Range, Versioning, own, progress};
 
 /// As many keys are named where something is wrong with them.
@@ -171,14 +172,14 @@ impl Counted {
     /// What is going to happen, one fact a line.
     fn words(&self, from: &str, to: &str, by: By) -> Vec<String> {
         let at_least = if self.whole { "" } else { "at least " };
-        let megabytes = self.bytes.div_ceil(1 << 20);
+        let of = |number: u64, noun: &str| format!("{at_least}{}", amount::count(number as usize, noun));
         let through = match by {
             By::Server => "the server copies by itself",
             By::Us => "through this machine",
         };
         let mut lines = vec![
             format!("{from} is copied to {to}; {through}"),
-            format!("{at_least}{} objects are copied, {at_least}{megabytes} MiB", self.copies + self.overwrites),
+            format!("{} to copy, {at_least}{}", of(self.copies + self.overwrites, "object"), size(self.bytes)),
         ];
         if self.overwrites > 0 {
             lines.push(format!(
@@ -186,7 +187,7 @@ impl Counted {
                 self.overwrites
             ));
         }
-        lines.push(format!("{at_least}{} objects are there already", self.keys - self.copies - self.overwrites));
+        lines.push(format!("{} there already", of(self.keys - self.copies - self.overwrites, "object")));
         lines
     }
 }

@@ -11,6 +11,7 @@ use super::params::{Params, moment};
 use super::progress::{Progress, Sums};
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
+use crate::model::amount::{self, size};
 use crate::provider::s3::{Bucket, Flow, Listing, Of, OwnEtags, Range, own, progress};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -109,34 +110,34 @@ async fn count_range(
 /// What is going to happen, one fact a line.
 fn words(sums: &Sums, with: &Params, whole: bool) -> Vec<String> {
     let at_least = if whole { "" } else { "at least " };
-    let megabytes = sums.bytes.div_ceil(1 << 20);
+    let of = |number: u64, noun: &str| format!("{at_least}{}", amount::count(number as usize, noun));
+    let size = format!("{at_least}{}", size(sums.bytes));
     let mut lines = match with.source {
         Some(_) => vec![
-            format!("{at_least}{} objects are copied, {at_least}{megabytes} MiB", sums.copied),
-            format!("{at_least}{} keys held nothing then, or are in it already", sums.skipped),
+            format!("{} to copy, {size}", of(sums.copied, "object")),
+            format!("{} that held nothing then, or that it has already", of(sums.skipped, "key")),
         ],
         None => vec![
-            format!("{at_least}{} deleted objects come back by taking away the marker on top", sums.undeleted),
-            format!("{at_least}{} overwritten objects come back as a new version, a copy of the old one", sums.copied),
+            format!("{} to bring back by taking away the marker on top", of(sums.undeleted, "deleted object")),
             format!(
-                "{at_least}{} objects are as they were; what comes back are {at_least}{megabytes} MiB",
-                sums.skipped
+                "{}, {size}, to bring back as a new version, a copy of the old one",
+                of(sums.copied, "overwritten object")
             ),
+            format!("{} to leave as it is", of(sums.skipped, "key")),
         ],
     };
     let newer = sums.deleted + sums.kept;
     if newer > 0 {
+        let newer = of(newer, "object");
         lines.push(match with.delete_newer {
-            true => format!("{at_least}{newer} objects that were not there then are deleted, by a marker on top"),
-            false => {
-                format!("{at_least}{newer} objects that were not there then stay (`delete_newer: true` deletes them)")
-            }
+            true => format!("{newer} to delete, by a marker on top: not there then"),
+            false => format!("{newer} not there then, which stay (`delete_newer: true` deletes them)"),
         });
     }
     if sums.ambiguous > 0 {
         lines.push(format!(
-            "{at_least}{} objects changed more than once in that very second and are left alone: {}",
-            sums.ambiguous,
+            "{} changed more than once in that very second, left alone: {}",
+            of(sums.ambiguous, "object"),
             sums.ambiguous_keys.join(", ")
         ));
     }

@@ -10,6 +10,7 @@ use super::prepare::Prior;
 use super::progress::{Begun, Progress, Sums};
 use super::prove::prove;
 use crate::kind::{Next, Op, WorkCx};
+use crate::model::amount::size;
 use crate::model::{Fault, Pulse};
 use crate::provider::s3::progress::{self, Write};
 use crate::provider::s3::{
@@ -99,9 +100,9 @@ impl<'a> Pilot for Act<'a> {
     }
 
     fn say(&self, more: u64) {
-        let (keys, megabytes) = (self.progress.sums.keys() + more, self.progress.sums.bytes >> 20);
+        let keys = self.progress.sums.keys() + more;
         let total = self.op.prior.keys.map(|total| total.max(keys));
-        let doing = format!("bringing back, {megabytes} MiB so far");
+        let doing = format!("bringing back, {} so far", size(self.progress.sums.bytes));
         self.cx.pulse(Pulse { done: keys, total, unit: "keys".to_owned(), doing });
     }
 }
