@@ -149,7 +149,8 @@ fn is_open(run: &RunDir) -> bool {
 
 fn default_state() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/".into())).join(".local/state");
-    std::env::var_os("XDG_STATE_HOME").map_or_else(home, PathBuf::from).join("regrow")
+    let said = std::env::var_os("XDG_STATE_HOME").filter(|said| !said.is_empty());
+    said.map_or_else(home, PathBuf::from).join("regrow")
 }
 
 /// Who answers: a statement, recorded with uid and terminal.

@@ -54,7 +54,7 @@ pub fn plan(context: &Context, args: PlanArgs) -> Result<u8, Failure> {
 pub fn bind(context: &Context, choices: &Choices, mode: Mode) -> Result<Plan, Failure> {
     let loaded = check::load_for(context, &choices.file, mode)?;
     let now = Timestamp::now();
-    let params = run::params_of(context, &loaded, choices, now, mode)?;
+    let params = run::params_of(context, &loaded, choices, now)?;
     let skipped = run::skipped(&loaded, choices)?;
     let base = run::absolute(&choices.file)?.parent().map(Path::to_path_buf).unwrap_or_default();
     // Nothing is started under it; names made of it only show their form.

@@ -44,7 +44,7 @@ pub fn begin(context: &Context, args: RunArgs, mode: Mode, keep: bool) -> Result
         Some(id) => id.parse::<RunId>().map_err(|why: String| Failure::usage(ARGUMENT, why))?,
         None => fresh_id(&store),
     };
-    let binding = Binding { mode, keep, ..bind(context, &loaded, &args, &run_id, mode)? };
+    let binding = Binding { mode, keep, ..bind(context, &loaded, &args, &run_id)? };
     let texts = loaded.texts;
     let runbook = absolute(&args.choices.file)?;
     let plan = Plan::bind(loaded.runbook, &texts.digest(), binding, kinds::find)?;
@@ -63,7 +63,11 @@ pub fn begin(context: &Context, args: RunArgs, mode: Mode, keep: bool) -> Result
     start_question::tell_of_unfinished(context, &store, &plan);
     start_question::ask(context, &plan, &args, &changes)?;
     let started = started(&plan, &who, args.choices.because.as_deref());
-    let dir = executor::create(&store, &plan, &saved, &texts)?;
+    let dir = match executor::create(&store, &plan, &saved, &texts) {
+        // Somebody was quicker.
+        Err(_) if store.exists(&run_id) => return again(context, &args, &store.run(&run_id), &saved),
+        created => created?,
+    };
     announce(context, &dir, &plan);
     execute(context, &dir, plan, started, Engaged { who, secrets, no_wait: args.going.no_wait })
 }
@@ -136,7 +140,7 @@ pub fn execute_with(
             if halt == Halt::Ended {
                 // Nothing opens any more what was secret in it.
                 Seal::destroy(&dir.path)?;
-                follow::write_reports(dir)?;
+                follow::write_reports(context, dir);
             }
             follow::farewell(context, dir, halt);
             return Ok(code(dir, halt));
@@ -194,9 +198,9 @@ fn fresh_id(store: &Store) -> RunId {
     }
 }
 
-fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId, mode: Mode) -> Result<Binding, Failure> {
+fn bind(context: &Context, loaded: &Loaded, args: &RunArgs, run: &RunId) -> Result<Binding, Failure> {
     let now = Timestamp::now();
-    let params = params_of(context, loaded, &args.choices, now, mode)?;
+    let params = params_of(context, loaded, &args.choices, now)?;
     Ok(Binding {
         earlier: history::seconds(&context.looking(), &loaded.runbook.name),
         outage_began: outage_began(&args.going, now)?,
@@ -213,11 +217,10 @@ pub fn params_of(
     loaded: &Loaded,
     choices: &Choices,
     now: Timestamp,
-    mode: Mode,
 ) -> Result<Map<String, Value>, Failure> {
     let refused = |problems: Vec<crate::runbook::Problem>| check::refused(context, &choices.file, &problems);
     let (mut given, file) = told(context, loaded, choices)?;
-    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), choices, (now, mode))?;
+    start_question::ask_for_missing(context, loaded, &mut given, file.as_ref(), now)?;
     params::bind(&loaded.runbook.params, &given, file.as_ref(), now).map_err(refused)
 }
 

@@ -3,16 +3,16 @@
 use dialoguer::Input;
 use jiff::Timestamp;
 
-use super::args::{Choices, RunArgs};
+use super::args::RunArgs;
 use super::context::Context;
 use super::failure::NOT_MEANT;
 use super::looking::{talk, tell};
 use super::{Failure, run};
 use crate::journal::store::Store;
-use crate::model::record::Mode;
 use crate::plan::Plan;
 use crate::plan::staffing::Staffing;
 use crate::runbook::Loaded;
+use crate::runbook::ast::ParamType;
 use crate::runbook::params::{self, ParamFile};
 use crate::view::page::Page;
 use crate::view::{Commands, clean, history};
@@ -23,36 +23,46 @@ pub fn ask_for_missing(
     loaded: &Loaded,
     given: &mut Vec<(String, String)>,
     file: Option<&ParamFile>,
-    choices: &Choices,
-    (now, mode): (Timestamp, Mode),
+    now: Timestamp,
 ) -> Result<(), Failure> {
     if !context.interactive {
         return Ok(());
     }
     let specs = &loaded.runbook.params;
-    let mut asked = false;
+    let typed = given.len();
     // One at a time: what was answered decides what else is required.
     while let Some(name) = params::lacking(specs, given, file, now).first() {
         let spec = &specs[*name];
         let about = spec.description.clone().unwrap_or_default();
         let example = spec.example.as_ref().map(|e| format!(", for example {e}")).unwrap_or_default();
-        let prompt = format!("{name} ({}{}{example}) {about}", spec.kind.word(), params::of_items(spec));
-        let value: String = Input::new()
-            .with_prompt(clean::word(&prompt))
-            .interact_text()
-            .map_err(|e| Failure::usage(NOT_MEANT, e.to_string()))?;
-        given.push((name.to_string(), value));
-        asked = true;
+        let kind = format!("{}{}", spec.kind.word(), params::of_items(spec));
+        let prompt = |how: &str| clean::word(&format!("{name} ({kind}{example}{how}) {about}"));
+        if spec.kind == ParamType::List {
+            given.push((name.to_string(), typed_in(prompt(", one at a time"), false)?));
+            loop {
+                let item = typed_in(format!("{name}, the next one, or nothing"), true)?;
+                if item.is_empty() {
+                    break;
+                }
+                given.push((name.to_string(), item));
+            }
+        } else {
+            given.push((name.to_string(), typed_in(prompt(""), false)?));
+        }
     }
-    if asked {
-        let params: String =
-            given.iter().map(|(name, value)| format!(" --param {name}={}", params::quoted(value))).collect();
+    if given.len() > typed {
+        let params = given[typed..].iter().map(|(name, value)| format!(" --param {name}={}", params::quoted(value)));
+        let words = std::env::args().skip(1).map(|word| format!(" {}", params::quoted(&word)));
         let mut page = Page::new();
-        let word = if mode == Mode::Drill { "drill" } else { "run" };
-        page.command(format_args!("next time: regrow {word} {}{params}", choices.file.display()));
+        page.command(format_args!("next time: regrow{}", words.chain(params).collect::<String>()));
         tell(page);
     }
     Ok(())
+}
+
+fn typed_in(prompt: String, allow_empty: bool) -> Result<String, Failure> {
+    let typed = Input::new().with_prompt(prompt).allow_empty(allow_empty).interact_text();
+    typed.map_err(|error| Failure::usage(NOT_MEANT, error.to_string()))
 }
 
 /// A second run of one runbook works on the same things as the first.
@@ -82,11 +92,7 @@ pub fn ask(context: &Context, plan: &Plan, args: &RunArgs, changes: &[String]) -
     summary(plan).into_iter().chain(changes).for_each(|line| page.line(format_args!("  {line}")));
     tell(page);
     let name = &plan.runbook.name;
-    let typed: String = Input::new()
-        .with_prompt(clean::word(&format!("type `{name}` to start, anything else to leave")))
-        .allow_empty(true)
-        .interact_text()
-        .map_err(|e| Failure::usage(NOT_MEANT, e.to_string()))?;
+    let typed = typed_in(clean::word(&format!("type `{name}` to start, anything else to leave")), true)?;
     if typed.trim() == name { Ok(()) } else { Err(Failure::usage(NOT_MEANT, "not started")) }
 }
 

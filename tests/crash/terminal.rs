@@ -136,3 +136,22 @@ fn who_aborts_is_asked_whether_a_hold_goes_back() {
         assert_eq!(holds::hold(&place, "page")["state"], state);
     }
 }
+
+#[test]
+fn what_was_asked_for_is_added_to_the_command_that_was_typed() {
+    let place = Place::new(
+        "params: { who: { type: string }, shards: { type: list } }\nsteps:\n  - { id: a, needs: [], run: \"true\" }\n  - { id: b, needs: [], run: \"true\" }\n",
+    );
+    let mut screen = Screen::start(&place, "run book.yaml --run-id run1 --skip b --because 'too late' --yes");
+    for (asked, typed) in
+        [("who (string", "ana"), ("shards (list", "north"), ("next one", "the south"), ("next one", "")]
+    {
+        screen.until(asked);
+        screen.types(&format!("{typed}\n"));
+    }
+    screen.until("next time: regrow run book.yaml --run-id run1 --skip b");
+    screen.until("--param who=ana --param shards=north --param shards='the south'");
+    assert!(screen.drawn().contains("--because 'too late'"), "{}", screen.drawn());
+    place.until("it ends", |place| place.state() == "succeeded");
+    assert_eq!(place.step_state("b"), "skipped");
+}
