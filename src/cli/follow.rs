@@ -1,7 +1,6 @@
 //! Watching a run, one's own or another executor's, and what is left to say when it is over.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,7 +23,7 @@ use crate::report::lines::Volume;
 use crate::report::terminal::{self, Look};
 use crate::report::{self, Format};
 use crate::view::derive::needs_attention;
-use crate::view::{self, Commands, Observer, RunView, follow, telling, words};
+use crate::view::{self, Commands, Observer, RunView, follow, json, telling, words};
 
 /// A display in the engine's eyes.
 struct Display(Box<dyn Observer>);
@@ -91,14 +90,15 @@ pub fn write_report(dir: &RunDir, inputs: &Value) -> Result<Vec<String>, Fault> 
     Ok(files.iter().map(|path| path.display().to_string()).collect())
 }
 
-/// Called at every end.
-pub fn write_reports(dir: &RunDir) -> Result<(), Failure> {
-    let written: io::Result<Vec<PathBuf>> = report::write_all(dir);
-    written.map(|_| ()).map_err(|error| {
+/// Called at every end. How the run went does not depend on it.
+pub fn write_reports(context: &Context, dir: &RunDir) {
+    if let Err(error) = report::write_all(dir) {
+        let report = Commands::new(dir.id()).at(context.said_state()).report();
         Failure::new(exit::FAILED, "RG5101", "the run is over, but its report cannot be written")
             .caused_by(&error)
-            .hint(format!("`regrow report {}` prints it", dir.id()))
-    })
+            .hint(format!("{report} prints it"))
+            .print(context.json);
+    }
 }
 
 /// The last words of an executor: how things stand, and what to do next.
@@ -150,7 +150,10 @@ pub fn ended(context: &Context, dir: &RunDir) -> u8 {
                 end = Some(record);
             }
         });
-        let _ = read.map_err(Failure::from).and_then(|()| end.iter().try_for_each(looking::print_json_line));
+        if let (Ok(()), Some(end)) = (read, end) {
+            // On a closed pipe nobody listens.
+            let _ = json::write_record(&end, &mut io::stdout().lock());
+        }
     }
     let on_screen = io::stderr().is_terminal();
     if !context.json && !context.quiet && !on_screen {

@@ -107,7 +107,10 @@ impl Store {
         sync_folder(&draft.join("runbook"))?;
         sync_folder(&draft)?;
         let run = self.run(id);
-        fs::rename(&draft, &run.path)?;
+        if let Err(error) = fs::rename(&draft, &run.path) {
+            let _ = fs::remove_dir_all(&draft);
+            return Err(error);
+        }
         sync_folder(&runs)?;
         Ok(run)
     }

@@ -25,14 +25,14 @@ mod scene;
 pub mod steps;
 pub mod terminal;
 
-use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use tempfile::NamedTempFile;
 
-use crate::journal::disk::{private, sync_folder};
+use crate::journal::disk::sync_folder;
 use crate::journal::store::RunDir;
 use crate::view::clean;
 use postmortem::Postmortem;
@@ -116,14 +116,14 @@ pub fn write_to(run: &RunDir, formats: &[Format], folder: &Path) -> io::Result<V
 
 /// Puts a whole file in the place of an older one; only its owner reads it.
 pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", std::process::id()));
-    let draft = PathBuf::from(draft);
-    let _ = fs::remove_file(&draft);
-    let mut out = BufWriter::new(private().create_new(true).write(true).open(&draft)?);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Steps that write the same report side by side do not share it.
+    let mut out = BufWriter::new(NamedTempFile::new_in(folder)?);
     write(&mut out)?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
-    fs::rename(&draft, path)
+    let draft = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    draft.as_file().sync_data()?;
+    draft.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 mod pages;
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use jiff::SignedDuration;

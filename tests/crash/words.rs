@@ -120,3 +120,31 @@ fn watch_shows_what_another_executes_and_where_a_still_run_stands() {
     assert!(said.stderr.contains("`gate` succeeded"), "{said:#?}");
     assert!(place.regrow("watch run1").ends(0).stdout.contains("state     succeeded"));
 }
+
+#[test]
+fn of_those_who_start_one_run_at_once_one_does_and_the_others_follow() {
+    let place = Place::new("steps:\n  - { id: a, needs: [], run: \"sleep 0.5; echo once >> effects\" }\n");
+    let all: Vec<_> = (0..6).map(|_| place.start_run("")).collect();
+    for said in all.into_iter().map(|run| run.end()) {
+        said.ends(0);
+    }
+    assert_eq!(place.read("effects"), "once\n");
+}
+
+#[test]
+fn reports_are_written_side_by_side() {
+    let steps = (0..4).map(|at| format!("  - {{ id: r{at}, needs: [], uses: report.write, with: {{ to: out }} }}\n"));
+    let place = Place::new(&format!("steps:\n{}", steps.collect::<String>()));
+    place.run("--concurrency 4").ends(0);
+    assert!(place.read("out/report.md").contains("`r3`"));
+}
+
+#[test]
+fn a_run_whose_report_cannot_be_written_ends_as_it_went() {
+    let place = Place::new(
+        "steps:\n  - { id: a, needs: [], run: \"mkdir -p \\\"$DIR/report.md\\\"\", with: { env: { DIR: state/runs/run1 } } }\n",
+    );
+    let said = place.run("").ends(0);
+    assert!(said.stderr.contains("RG5101"), "{said:#?}");
+    assert_eq!(place.state(), "succeeded");
+}
