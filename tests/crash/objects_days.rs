@@ -71,15 +71,29 @@ fn a_rule_that_took_versions_is_named_before_anything_is_done() {
         let place = place(&bucket, &format!("as_of: '{}'", days_ago(days)));
         let said = place.regrow("plan book.yaml").ends(0).stdout;
         assert_eq!(said.contains("takes versions away 2 days"), is_named, "{said}");
-        assert!(said.contains("objects that were not there then stay"), "{said}");
+        assert!(said.contains("objects not there then, which stay"), "{said}");
     }
+    // With a rule nobody can tell what was not there and what the rule took: nothing is deleted.
+    let careful = place(&bucket, &format!("as_of: '{}', delete_newer: true", days_ago(3)));
+    let said = careful.regrow("plan book.yaml").ends(0).stdout;
+    assert!(said.contains("they stay in spite of `delete_newer`"), "{said}");
+    let versions = client("versions", &bucket, &[]);
+    careful.run("--no-wait").ends(0);
+    let done = outputs(&careful);
+    assert!(number(&done, "deleted") == 0 && number(&done, "kept") > 0, "{done}");
+    // Of these, what was deleted since the moment and has no version any more is told.
+    assert_eq!(number(&done, "lost"), 0, "{done}");
+    assert_eq!(client("versions", &bucket, &[]), versions);
     // Where only the newest is left of a key that was overwritten since, there is nothing to bring back: it stays and is counted.
     let lost = lost(5, "");
     let key = "many/0/00003";
     client("put", &lost.bucket, &[key, "bad"]);
     client("take", &lost.bucket, &[key]);
+    client("markers", &lost.bucket, &["3"]);
     lost.place.run("--no-wait").ends(0);
-    assert_eq!(number(&outputs(&lost.place), "kept"), 8 + 1, "{}", outputs(&lost.place));
+    let done = outputs(&lost.place);
+    assert_eq!((number(&done, "kept"), number(&done, "lost")), (8 + 1, 3), "{done}");
+    assert_eq!(done["lost_keys"].as_array().map(Vec::len), Some(3), "{done}");
     let now = lost.says("versions", &[]);
     assert!(now.contains("\"many/0/00003\" 1\n"), "{now}");
 }

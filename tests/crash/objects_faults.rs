@@ -153,6 +153,12 @@ fn what_somebody_else_wrote_meanwhile_is_not_taken_for_the_copy() {
     run.cut_power();
     client("parts", &lost.bucket, &["film", "BAD"]);
     GONE.store(false, Ordering::SeqCst);
+    // It is not covered either, before a person has looked.
+    lost.place.regrow("resume run1 --no-wait").ends(1);
+    let fault = lost.place.step("objects")["fault"].clone();
+    assert!(fault["code"] == "RG2910" && fault["causes"].to_string().contains("film"), "{fault:#}");
+    assert!(fault["causes"].to_string().contains("somebody else wrote it"), "{fault:#}");
+    lost.place.regrow("retry objects --run run1").ends(0);
     lost.place.regrow("resume run1 --no-wait").ends(0);
     is_back(&lost);
     // Once more: its ETag tells that it is as it was.

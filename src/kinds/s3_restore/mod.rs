@@ -70,9 +70,13 @@ with:
     }
 
     fn outputs(&self, _: &Late<'_>) -> Shape {
-        let numbers = ["copied", "undeleted", "deleted", "skipped", "kept", "ambiguous", "bytes"];
+        let numbers = ["copied", "undeleted", "deleted", "skipped", "kept", "ambiguous", "lost", "bytes"];
         let numbers = numbers.map(|name| (name.to_owned(), OutputType::Integer));
-        let more = [("ambiguous_keys", OutputType::List), ("restored_to", OutputType::Timestamp)];
+        let more = [
+            ("ambiguous_keys", OutputType::List),
+            ("lost_keys", OutputType::List),
+            ("restored_to", OutputType::Timestamp),
+        ];
         Shape::Closed(numbers.into_iter().chain(more.map(|(name, kind)| (name.to_owned(), kind))).collect())
     }
 

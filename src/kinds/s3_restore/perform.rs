@@ -1,5 +1,7 @@
 //! The calls that do what was decided for a page.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::decide::Action;
 use crate::model::Fault;
 use crate::provider::s3::history::History;
@@ -15,45 +17,75 @@ pub struct Todo {
     pub before: String,
 }
 
-/// The calls for what was decided for a page of keys. `from`: whose versions are copied.
-pub fn jobs<'a>(bucket: &'a Writer, from: &'a Bucket, etags: &'a Etags, todo: Vec<Todo>) -> Vec<Job<'a>> {
-    let (mut copies, mut away): (Vec<Job<'a>>, _) = (Vec::new(), Vec::new());
+/// What the calls of all pages have in common.
+#[derive(Clone, Copy)]
+pub struct Hand<'a> {
+    pub bucket: &'a Writer,
+    /// Whose versions are copied.
+    pub from: &'a Bucket,
+    pub etags: &'a Etags,
+    /// How many keys were taken for the same, and are copied after all.
+    pub copied_after_all: &'a AtomicU64,
+}
+
+/// The calls for what was decided for a page of keys.
+pub fn jobs(hand: Hand<'_>, todo: Vec<Todo>) -> Vec<Job<'_>> {
+    let copy = |source: Source, before: String, doubt: Doubt| -> Job<'_> {
+        let copy = Copy { hand, source, before, doubt };
+        Box::pin(async move {
+            let copied = copy.make().await;
+            settle(1, copied.err().map(|fault| (copy.source.key, fault)).into_iter().collect())
+        })
+    };
+    let (mut copies, mut away) = (Vec::new(), Vec::new());
     for Todo { history, action, before } in todo {
         let key = history.key;
         match action {
             Action::Copy(source) => {
                 let has_moved = history.now.map(|now| now.id).unwrap_or_default() != before;
-                let copy = Copy { bucket, from, etags, source, before, has_moved };
-                copies.push(Box::pin(async move {
-                    let copied = copy.make().await;
-                    settle(1, copied.err().map(|fault| (copy.source.key, fault)).into_iter().collect())
-                }));
+                copies.push(copy(source, before, if has_moved { Doubt::Moved } else { Doubt::None }));
             }
+            Action::Compare(source) => copies.push(copy(source, before, Doubt::Same)),
             Action::Undelete { markers, .. } => away.extend(markers.into_iter().map(|id| (key.clone(), Some(id)))),
             Action::Delete => away.push((key, None)),
-            Action::Leave | Action::Keep | Action::Ambiguous => {}
+            Action::Leave | Action::Keep | Action::Ambiguous | Action::Lost => {}
         }
     }
+    let bucket = hand.bucket;
     // The longest calls first, so that none of them is left alone at the end.
     let deletions = away.chunks(DELETED_AT_ONCE).map(|some| some.to_vec());
-    let deletions = deletions.map(|some| -> Job<'a> { Box::pin(delete(bucket, some)) });
+    let deletions = deletions.map(|some| -> Job<'_> { Box::pin(delete(bucket, some)) });
     deletions.chain(copies).collect()
 }
 
+/// What has to be looked at before a copy is sent.
+#[derive(Clone, Copy, PartialEq)]
+enum Doubt {
+    None,
+    /// Something else is the latest than when an earlier process began: perhaps its copy.
+    Moved,
+    /// It may be the same already.
+    Same,
+}
+
 struct Copy<'a> {
-    bucket: &'a Writer,
-    from: &'a Bucket,
-    etags: &'a Etags,
+    hand: Hand<'a>,
     source: Source,
     before: String,
-    /// Something else is the latest than when an earlier process began: perhaps its copy.
-    has_moved: bool,
+    doubt: Doubt,
 }
 
 impl Copy<'_> {
     async fn make(&self) -> Result<(), Fault> {
-        let mut sent = self.has_moved;
-        let etag = self.bucket.flow().again(|| {
+        let bucket = self.hand.bucket;
+        if self.doubt == Doubt::Same {
+            if bucket.flow().again(|| self.is_same()).await? {
+                return Ok(());
+            }
+            self.hand.copied_after_all.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut sent = self.doubt == Doubt::Moved;
+        let etag = bucket.flow().again(|| {
             let again = std::mem::replace(&mut sent, true);
             async move {
                 // Its answer may have been lost, and a second copy would be a second version.
@@ -63,26 +95,40 @@ impl Copy<'_> {
                 }
             }
         });
-        self.etags.hear(self.bucket, &self.source.key, &self.source.content, &etag.await?).await
+        self.hand.etags.hear(bucket, &self.source.key, &self.source.content, &etag.await?).await
+    }
+
+    /// With everything that belongs to it.
+    async fn is_same(&self) -> Result<bool, Fault> {
+        let Some(now) = self.hand.bucket.current(&self.source.key).await? else { return Ok(false) };
+        let there =
+            Origin { bucket: self.hand.bucket, key: &self.source.key, id: Some(&now.id), content: &now.content };
+        let wanted = self.source.of(self.hand.from);
+        Ok(wanted.holds_what(&there).await? && wanted.belongings().await? == there.belongings().await?)
     }
 
     /// In the parts of its source, where it has some: then its ETag tells that it is the same.
     async fn send(&self) -> Result<String, Fault> {
-        let (key, size, origin) = (&self.source.key, self.source.content.size, self.source.of(self.from));
+        let (key, size, origin) = (&self.source.key, self.source.content.size, self.source.of(self.hand.from));
+        let bucket = self.hand.bucket;
         match origin.parts().await?.or_else(|| (size > LARGEST_COPY).then(|| cut(size, PART))) {
-            Some(parts) => self.bucket.copy_in_parts(key, &origin, By::Server, &parts, &|_| ()).await,
-            None => self.bucket.copy(key, &origin, By::Server).await,
+            Some(parts) => bucket.copy_in_parts(key, &origin, By::Server, &parts, &|_| ()).await,
+            None => bucket.copy(key, &origin, By::Server).await,
         }
     }
 
-    /// The ETag of what is there by now, where that is the copy.
+    /// The ETag of what is there by now, where that is the copy; none where nothing came since. What somebody else wrote
+    /// since is not covered by a copy: a person has to look at it.
     async fn made(&self) -> Result<Option<String>, Fault> {
-        let Some(now) = self.bucket.current(&self.source.key).await?.filter(|now| now.id != self.before) else {
+        let bucket = self.hand.bucket;
+        let Some(now) = bucket.current(&self.source.key).await?.filter(|now| now.id != self.before) else {
             return Ok(None);
         };
-        let there = Origin { bucket: self.bucket, key: &self.source.key, id: Some(&now.id), content: &now.content };
-        let is_same = self.source.of(self.from).holds_what(&there).await?;
-        Ok(is_same.then_some(now.content.etag))
+        let there = Origin { bucket, key: &self.source.key, id: Some(&now.id), content: &now.content };
+        if self.source.of(self.hand.from).holds_what(&there).await? {
+            return Ok(Some(now.content.etag));
+        }
+        Err(Fault::new("RG2913", "somebody else wrote it since this step began"))
     }
 }
 

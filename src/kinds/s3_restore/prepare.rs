@@ -21,6 +21,16 @@ pub struct Prior {
     pub made: Option<Timestamp>,
     /// How many keys there are, where all were counted.
     pub keys: Option<u64>,
+    /// A rule may have taken what was there then: of an object that is there now nobody can tell whether it was not there.
+    #[serde(default)]
+    pub expires: bool,
+}
+
+impl Op<Params, Prior> {
+    /// Whether what was not there then is deleted.
+    pub fn deletes_newer(&self) -> bool {
+        self.params.delete_newer && !self.prior.expires
+    }
 }
 
 /// Counts so many pages at most.
@@ -45,19 +55,22 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     };
     // An earlier attempt may have written there.
     let etags = progress::read::<Progress, _, _>(cx, op)?.etags;
-    let counted = count(with, Lists { from: &from, now, prefix: &with.prefix, as_of }, &etags, most).await?;
+    let gone = gone(&from, as_of).await?;
+    let deletes_newer = with.delete_newer && gone.is_empty();
+    let counted = count(deletes_newer, Lists { from: &from, now, prefix: &with.prefix, as_of }, &etags, most).await?;
     let made = from.made().await?;
     let mut changes = vec![match &beside {
         Some(to) => format!("{} is made, and gets what {} held at {as_of}", to.said(), with.said()),
         None => format!("{} goes back to {as_of}", with.said()),
     }];
-    changes.extend(words(&counted.sums, with, counted.whole));
-    changes.extend(gone(&from, as_of).await?);
+    changes.extend(words(&counted.sums, with, deletes_newer, counted.whole));
+    let expires = !gone.is_empty();
+    changes.extend(gone);
     // An approval is for this bucket, and for no other one of its name.
     changes.extend(made.map(|made| format!("{} was made at {made}", from.said())));
     let keys = counted.whole.then(|| counted.sums.keys());
     let creates = beside.iter().map(|_| own::made(&op.id, &with.place)).collect();
-    Ok(Prepared::new(Prior { as_of, made, keys }, changes).creating(creates))
+    Ok(Prepared::new(Prior { as_of, made, keys, expires }, changes).creating(creates))
 }
 
 struct Counted {
@@ -67,14 +80,14 @@ struct Counted {
 
 /// Several ranges at once, where there is more to count than a page; each as far as its share goes, so that one bucket is always
 /// told in the same words.
-async fn count(with: &Params, lists: Lists<'_>, etags: &OwnEtags, most: usize) -> Result<Counted, Fault> {
+async fn count(deletes_newer: bool, lists: Lists<'_>, etags: &OwnEtags, most: usize) -> Result<Counted, Fault> {
     let ranges = match most {
         1 => vec![Range::default()],
         _ => lists.from.cut(lists.prefix, Of::Versions, 0).await?.ranges,
     };
     let most = most.div_ceil(ranges.len());
     let counts = ranges.into_iter().map(|range| -> BoxFuture<'_, Result<Counted, Fault>> {
-        Box::pin(count_range(with, lists, range, etags, most))
+        Box::pin(count_range(deletes_newer, lists, range, etags, most))
     });
     let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(lists.from.flow().width());
     let nothing = Counted { sums: Sums::default(), whole: true };
@@ -88,7 +101,7 @@ async fn count(with: &Params, lists: Lists<'_>, etags: &OwnEtags, most: usize) -
 }
 
 async fn count_range(
-    with: &Params,
+    deletes_newer: bool,
     lists: Lists<'_>,
     range: Range,
     etags: &OwnEtags,
@@ -97,7 +110,7 @@ async fn count_range(
     let (mut sums, mut seen, mut pages) = (Sums::default(), 0, Stream::new(lists, range));
     while let Some(page) = pages.next().await? {
         for history in &page.histories {
-            sums.add(&history.key, &decide(history, with.delete_newer, etags));
+            sums.add(&history.key, &decide(history, deletes_newer, etags));
         }
         seen += 1;
         if page.last || seen == most {
@@ -108,7 +121,7 @@ async fn count_range(
 }
 
 /// What is going to happen, one fact a line.
-fn words(sums: &Sums, with: &Params, whole: bool) -> Vec<String> {
+fn words(sums: &Sums, with: &Params, deletes_newer: bool, whole: bool) -> Vec<String> {
     let at_least = if whole { "" } else { "at least " };
     let of = |number: u64, noun: &str| format!("{at_least}{}", amount::count(number as usize, noun));
     let size = format!("{at_least}{}", size(sums.bytes));
@@ -123,16 +136,26 @@ fn words(sums: &Sums, with: &Params, whole: bool) -> Vec<String> {
                 "{}, {size}, to bring back as a new version, a copy of the old one",
                 of(sums.copied, "overwritten object")
             ),
-            format!("{} to leave as it is", of(sums.skipped, "key")),
+            format!("{} to leave alone", of(sums.skipped, "key")),
         ],
     };
     let newer = sums.deleted + sums.kept;
     if newer > 0 {
         let newer = of(newer, "object");
-        lines.push(match with.delete_newer {
-            true => format!("{newer} to delete, by a marker on top: not there then"),
-            false => format!("{newer} not there then, which stay (`delete_newer: true` deletes them)"),
+        lines.push(match (deletes_newer, with.delete_newer) {
+            (true, _) => format!("{newer} to delete, by a marker on top: not there then"),
+            (false, true) => {
+                format!("{newer} not there then, or gone by a rule since: they stay in spite of `delete_newer`")
+            }
+            (false, false) => format!("{newer} not there then, which stay (`delete_newer: true` deletes them)"),
         });
+    }
+    if sums.lost > 0 {
+        lines.push(format!(
+            "{} whose versions were taken away, so that nobody can tell what was there then: {}",
+            of(sums.lost, "deleted key"),
+            sums.lost_keys.join(", ")
+        ));
     }
     if sums.ambiguous > 0 {
         lines.push(format!(

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::decide::Action;
 use crate::kind::Outputs;
+use crate::provider::s3::Course;
 use crate::provider::s3::history::{History, content};
-use crate::provider::s3::{Course, OwnEtags};
 
 /// On disk beside the run's other files.
 pub type Progress = Course<Sums, Begun>;
@@ -37,9 +37,14 @@ pub struct Sums {
     pub skipped: u64,
     pub kept: u64,
     pub ambiguous: u64,
+    #[serde(default)]
+    pub lost: u64,
     pub bytes: u64,
     /// The first keys of which nobody can tell what they were.
     pub ambiguous_keys: Vec<String>,
+    /// The first keys whose versions are gone.
+    #[serde(default)]
+    pub lost_keys: Vec<String>,
 }
 
 /// As many keys are named.
@@ -49,18 +54,26 @@ impl Sums {
     /// Counts what is done, or needs no doing.
     pub fn add(&mut self, key: &str, action: &Action) {
         match action {
-            Action::Leave => self.skipped += 1,
+            Action::Leave | Action::Compare(_) => self.skipped += 1,
             Action::Keep => self.kept += 1,
             Action::Ambiguous => {
                 self.ambiguous += 1;
-                if self.ambiguous_keys.len() < NAMED {
-                    self.ambiguous_keys.push(key.to_owned());
-                }
+                name(&mut self.ambiguous_keys, key);
+            }
+            Action::Lost => {
+                self.lost += 1;
+                name(&mut self.lost_keys, key);
             }
             Action::Undelete { size, .. } => self.add_done(What::Undelete, *size),
             Action::Copy(source) => self.add_done(What::Copy, source.content.size),
             Action::Delete => self.add_done(What::Delete, 0),
         }
+    }
+
+    /// What was taken for the same was not, and is copied.
+    pub fn are_copied_after_all(&mut self, keys: u64) {
+        self.skipped -= keys;
+        self.copied += keys;
     }
 
     pub fn add_done(&mut self, what: What, size: u64) {
@@ -73,7 +86,7 @@ impl Sums {
     }
 
     pub fn keys(&self) -> u64 {
-        self.copied + self.undeleted + self.deleted + self.skipped + self.kept + self.ambiguous
+        self.copied + self.undeleted + self.deleted + self.skipped + self.kept + self.ambiguous + self.lost
     }
 
     pub fn outputs(&self, as_of: &str) -> Outputs {
@@ -84,11 +97,22 @@ impl Sums {
             ("skipped", self.skipped),
             ("kept", self.kept),
             ("ambiguous", self.ambiguous),
+            ("lost", self.lost),
             ("bytes", self.bytes),
         ];
         let numbers = numbers.into_iter().map(|(name, number)| (name.to_owned(), json!(number)));
-        let more = [("ambiguous_keys", json!(self.ambiguous_keys)), ("restored_to", Value::from(as_of))];
+        let more = [
+            ("ambiguous_keys", json!(self.ambiguous_keys)),
+            ("lost_keys", json!(self.lost_keys)),
+            ("restored_to", Value::from(as_of)),
+        ];
         numbers.chain(more.map(|(name, value)| (name.to_owned(), value))).collect()
+    }
+}
+
+fn name(named: &mut Vec<String>, key: &str) {
+    if named.len() < NAMED {
+        named.push(key.to_owned());
     }
 }
 
@@ -101,9 +125,12 @@ impl AddAssign for Sums {
         self.skipped += other.skipped;
         self.kept += other.kept;
         self.ambiguous += other.ambiguous;
+        self.lost += other.lost;
         self.bytes += other.bytes;
         self.ambiguous_keys.extend(other.ambiguous_keys);
         self.ambiguous_keys.truncate(NAMED);
+        self.lost_keys.extend(other.lost_keys);
+        self.lost_keys.truncate(NAMED);
     }
 }
 
@@ -114,27 +141,31 @@ impl Begun {
             Action::Copy(source) => (What::Copy, source.content.size),
             Action::Undelete { size, .. } => (What::Undelete, *size),
             Action::Delete => (What::Delete, 0),
-            Action::Leave | Action::Keep | Action::Ambiguous => return None,
+            // A comparison does nothing, and a copy that it leads to is seen by the next one.
+            Action::Leave | Action::Compare(_) | Action::Keep | Action::Ambiguous | Action::Lost => return None,
         };
         Some(Self { latest: latest(history), what, size })
     }
 
+    pub fn is_copy(&self) -> bool {
+        self.what == What::Copy
+    }
+
     /// Whether it is done by now, as the history of its key tells: what, and how large. A copy whose ETag tells
     /// nothing is looked at before it is made again.
-    pub fn is_done(&self, history: &History, action: &Action, etags: &OwnEtags) -> Option<(What, u64)> {
+    pub fn is_done(&self, history: &History, action: &Action) -> Option<(What, u64)> {
         let moved_on = latest(history) != self.latest;
         let is_done = match self.what {
-            What::Copy => moved_on && is_as_it_was(history, etags),
+            What::Copy => moved_on && is_as_it_was(history),
             What::Undelete | What::Delete => moved_on && *action == Action::Leave,
         };
         is_done.then_some((self.what, self.size))
     }
 }
 
-fn is_as_it_was(history: &History, etags: &OwnEtags) -> bool {
-    let (now, then) = (history.now.as_ref(), content(&history.then));
-    let there = now.and_then(|now| Some((now.content.as_ref()?, now.time)));
-    there.zip(then).is_some_and(|((there, time), then)| etags.are_same(then, there, time))
+fn is_as_it_was(history: &History) -> bool {
+    let there = content(&history.now).zip(content(&history.then));
+    there.is_some_and(|(there, then)| there.size == then.size && there.etag == then.etag)
 }
 
 fn latest(history: &History) -> String {

@@ -19,7 +19,7 @@ pub async fn prove(
     let listings = done.lanes.ranges().into_iter().map(|range| Stream::new(lists, range)).collect();
     let look = |Keys { histories: mut found, .. }: Keys| {
         let keys = found.len() as u64;
-        found.retain(|history| !is_proven(history, op.params.delete_newer, &done.etags));
+        found.retain(|history| !is_proven(history, op.deletes_newer(), &done.etags));
         (keys, found.into_iter().map(|history| history.key).collect())
     };
     let wrong = wrong(cx, lists.from.flow(), done.sums.keys(), listings, look).await?;

@@ -92,7 +92,7 @@ fn is_unclear(events: &[Event]) -> bool {
 fn apply(events: &mut Vec<Event>, action: &Action) {
     let id = format!("new{}", events.len());
     match action {
-        Action::Leave | Action::Keep | Action::Ambiguous => {}
+        Action::Leave | Action::Compare(_) | Action::Keep | Action::Ambiguous | Action::Lost => {}
         Action::Undelete { markers, .. } => events.retain(|event| {
             let goes = markers.contains(&event.id);
             assert!(!goes || event.content.is_none(), "a version would be lost");
@@ -134,7 +134,8 @@ proptest! {
         for history in histories(&listed(&bucket), &[]) {
             prop_assert!(is_proven(&history, delete_newer, &OwnEtags::default()));
             let action = decide(&history, delete_newer, &OwnEtags::default());
-            prop_assert!(matches!(action, Action::Leave | Action::Keep | Action::Ambiguous), "{:?}", action);
+            let is_nothing = !matches!(action, Action::Undelete { .. } | Action::Copy(_) | Action::Delete);
+            prop_assert!(is_nothing, "{:?}", action);
         }
     }
 
@@ -157,7 +158,7 @@ proptest! {
         let mut sums = Sums::default();
         for history in histories(&listed(&bucket), &[]) {
             let action = decide(&history, delete_newer, &OwnEtags::default());
-            match begun.get(&history.key).and_then(|before| before.is_done(&history, &action, &OwnEtags::default())) {
+            match begun.get(&history.key).and_then(|before| before.is_done(&history, &action)) {
                 Some((what, size)) => sums.add_done(what, size),
                 None => {
                     apply(bucket.get_mut(&history.key).unwrap(), &action);
@@ -183,18 +184,20 @@ proptest! {
             let Action::Copy(source) = &action else {
                 let (wanted, unclear) = (held(events), is_unclear(events));
                 prop_assert!(unclear || wanted.is_none(), "{:?} {:?}", action, events);
-                prop_assert_eq!(&action, if unclear { &Action::Ambiguous } else { &Action::Leave });
+                let is_told = if unclear { action == Action::Ambiguous } else { matches!(action, Action::Leave | Action::Lost) };
+                prop_assert!(is_told, "{:?} {:?}", action, events);
                 continue;
             };
             let wanted = held(events).map(content);
             prop_assert_eq!(Some(&source.content), wanted.as_ref());
             prop_assert!(!is_proven(&history, false, &OwnEtags::default()));
             let begun = Begun::of(&history, &action).unwrap();
-            prop_assert_eq!(begun.is_done(&history, &action, &OwnEtags::default()), None);
+            prop_assert_eq!(begun.is_done(&history, &action), None);
             let time = Timestamp::from_second(20).unwrap();
             history.now_is(Some(Object { key: history.key.clone(), content: source.content.clone(), time }));
-            prop_assert!(is_proven(&history, false, &OwnEtags::default()) && decide(&history, false, &OwnEtags::default()) == Action::Leave);
-            prop_assert_eq!(begun.is_done(&history, &Action::Leave, &OwnEtags::default()), Some((What::Copy, source.content.size)));
+            prop_assert!(is_proven(&history, false, &OwnEtags::default()));
+            prop_assert!(matches!(decide(&history, false, &OwnEtags::default()), Action::Compare(_)));
+            prop_assert_eq!(begun.is_done(&history, &Action::Leave), Some((What::Copy, source.content.size)));
         }
     }
 }
@@ -244,4 +247,55 @@ fn the_second_of_the_moment_is_clear_where_the_server_counts_finer() {
         assert_eq!(history.ambiguous, ambiguous);
         assert!(ambiguous || history.then.unwrap().id == "wanted");
     }
+}
+
+/// Each `(id, second, content)`, newest first, as one page lists them.
+fn history(entries: &[(&str, i64, Option<u8>)]) -> History {
+    let entry = |(at, (id, second, held)): (usize, &(&str, i64, Option<u8>))| Entry {
+        key: "k".into(),
+        id: (*id).into(),
+        time: Timestamp::from_second(*second).unwrap(),
+        latest: at == 0,
+        content: held.map(content),
+    };
+    let all = entries.iter().enumerate().map(entry);
+    let (versions, markers) = all.partition(|entry| entry.content.is_some());
+    Histories::new(Timestamp::from_second(THEN).unwrap()).take(Page { versions, markers, next: None }).remove(0)
+}
+
+fn decided(entries: &[(&str, i64, Option<u8>)], delete_newer: bool) -> Action {
+    decide(&history(entries), delete_newer, &OwnEtags::default())
+}
+
+/// An upload in parts has the time at which it was begun, and lies above what came before it ended.
+#[test]
+fn times_that_contradict_the_order_are_ambiguous() {
+    assert_eq!(
+        decided(&[("parts", 9, Some(2)), ("later", 12, Some(1)), ("good", 8, Some(0))], false),
+        Action::Ambiguous
+    );
+    assert_eq!(decided(&[("parts", 9, Some(2)), ("marker", 12, None), ("good", 8, Some(0))], false), Action::Ambiguous);
+    assert!(matches!(
+        decided(&[("later", 12, Some(1)), ("parts", 9, Some(2)), ("good", 8, Some(0))], false),
+        Action::Copy(_)
+    ));
+}
+
+#[test]
+fn markers_without_a_version_are_told_and_not_taken_for_nothing() {
+    assert_eq!(decided(&[("marker", 12, None)], true), Action::Lost);
+    assert_eq!(decided(&[("marker", 9, None)], true), Action::Leave, "it was deleted then, too");
+    assert_eq!(decided(&[("marker", 13, None), ("new", 12, Some(0))], true), Action::Leave);
+    let mut beside = history(&[("marker", 12, None)]);
+    beside.now_is(None);
+    assert_eq!(decide(&beside, false, &OwnEtags::default()), Action::Lost);
+}
+
+/// The listing tells nothing of metadata and tags.
+#[test]
+fn what_has_the_same_bytes_is_compared_before_it_is_left_alone() {
+    let same = [("new", 12, Some(1)), ("good", 9, Some(1))];
+    assert!(matches!(decided(&same, false), Action::Compare(source) if source.id == "good"));
+    assert!(is_proven(&history(&same), false, &OwnEtags::default()));
+    assert_eq!(decided(&[("good", 9, Some(1))], false), Action::Leave);
 }

@@ -1,11 +1,13 @@
 //! The work: page by page it is decided, written down and done, several pages at once.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::sync::mpsc::Receiver;
 
-use super::decide::decide;
+use super::decide::{Action, decide};
 use super::keys::{Keys, Lists, Now, Stream};
 use super::params::Params;
-use super::perform::{Todo, jobs};
+use super::perform::{Hand, Todo, jobs};
 use super::prepare::Prior;
 use super::progress::{Begun, Progress, Sums};
 use super::prove::prove;
@@ -43,7 +45,9 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
         let listings: Vec<_> = open.collect();
         let (count, progress) = (listings.len(), &mut progress);
         let etags = Etags::new(progress.etags);
-        let act = Act { cx, op, bucket: &bucket, from, etags: &etags, progress, failed: Failed::default() };
+        let copied_after_all = AtomicU64::new(0);
+        let hand = Hand { bucket: &bucket, from, etags: &etags, copied_after_all: &copied_after_all };
+        let act = Act { cx, op, hand, progress, failed: Failed::default() };
         ahead(from.flow(), listings, |pages| act.all(count, pages)).await?;
     }
     prove(cx, op, &bucket, lists, &progress).await?;
@@ -53,9 +57,7 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
 struct Act<'a> {
     cx: &'a WorkCx,
     op: &'a Op<Params, Prior>,
-    bucket: &'a Writer,
-    from: &'a Bucket,
-    etags: &'a Etags,
+    hand: Hand<'a>,
     progress: &'a mut Progress,
     failed: Failed,
 }
@@ -68,34 +70,46 @@ impl<'a> Pilot for Act<'a> {
     fn begin(&mut self, (lane, page): (usize, Keys)) -> Result<Turn<Self::Job, Self::Done>, Fault> {
         let Keys { histories, last } = page;
         let mut ended = Ended::<Sums>::of(lane, histories.last().map(|history| history.key.clone()), last);
-        let (mut todo, known) = (Vec::new(), self.etags.known());
+        let (mut todo, known) = (Vec::new(), self.hand.etags.known());
         for history in histories {
-            let action = decide(&history, self.op.params.delete_newer, &known);
-            let new = Begun::of(&history, &action);
             let before = self.progress.begun.get(&history.key);
-            if let Some((what, size)) = before.and_then(|before| before.is_done(&history, &action, &known)) {
+            let action = match decide(&history, self.op.deletes_newer(), &known) {
+                // What may be its copy is read.
+                Action::Compare(source) if before.is_some_and(Begun::is_copy) => Action::Copy(source),
+                action => action,
+            };
+            let new = Begun::of(&history, &action);
+            if let Some((what, size)) = before.and_then(|before| before.is_done(&history, &action)) {
                 ended.sums.add_done(what, size);
                 ended.begun.push(history.key);
                 continue;
             }
             ended.sums.add(&history.key, &action);
-            if let Some(new) = new {
+            if let Action::Compare(_) = action {
+                let before = history.now.as_ref().map(|now| now.id.clone()).unwrap_or_default();
+                todo.push(Todo { before, history, action });
+            } else if let Some(new) = new {
                 // What an earlier process began keeps the id that it saw: else its copy would not be known as one.
                 let begun = self.progress.begun.entry(history.key.clone()).or_insert(new);
                 ended.begun.push(history.key.clone());
                 todo.push(Todo { before: begun.latest.clone(), history, action });
             }
         }
-        Ok(Turn { jobs: jobs(self.bucket, self.from, self.etags, todo), done: ended, last })
+        Ok(Turn { jobs: jobs(self.hand, todo), done: ended, last })
     }
 
     fn end(&mut self, done: Self::Done, refused: Refused) {
         self.failed.add(refused);
         self.progress.end(done);
+        // The calls of other pages may be ahead of the page that counts their keys.
+        let counter = self.hand.copied_after_all;
+        let keys = counter.load(Ordering::Relaxed).min(self.progress.sums.skipped);
+        counter.fetch_sub(keys, Ordering::Relaxed);
+        self.progress.sums.are_copied_after_all(keys);
     }
 
     fn write(&mut self) -> Result<Write, Fault> {
-        self.progress.etags = self.etags.known();
+        self.progress.etags = self.hand.etags.known();
         progress::later(self.cx, self.op, &*self.progress)
     }
 
@@ -109,10 +123,10 @@ impl<'a> Pilot for Act<'a> {
 
 impl Act<'_> {
     async fn all(mut self, listings: usize, pages: Receiver<(usize, Keys)>) -> Result<(), Fault> {
-        let flown = fly(self.bucket.flow(), listings, pages, &mut self).await;
-        self.progress.etags = self.etags.known();
+        let flown = fly(self.hand.bucket.flow(), listings, pages, &mut self).await;
+        self.progress.etags = self.hand.etags.known();
         if !flown? {
-            return Err(self.from.broke_off());
+            return Err(self.hand.from.broke_off());
         }
         if self.failed.count > 0 {
             // The next attempt looks at every key again; those that are back are left alone.

@@ -24,15 +24,26 @@ pub struct History {
     pub markers: Vec<String>,
     /// Nothing later than the moment wanted but these markers.
     pub only_markers: bool,
-    /// More than one entry has a time of which nobody can say which came first.
+    /// Its entries have times of which nobody can say which came first.
     pub ambiguous: bool,
+    /// See [`History::is_lost`]; kept where markers are in nobody's way.
+    lost: bool,
     /// Entries in the very second of the moment wanted.
     in_second: usize,
 }
 
 impl History {
     fn new(key: String) -> Self {
-        Self { key, now: None, then: None, markers: Vec::new(), only_markers: true, ambiguous: false, in_second: 0 }
+        Self {
+            key,
+            now: None,
+            then: None,
+            markers: Vec::new(),
+            only_markers: true,
+            ambiguous: false,
+            lost: false,
+            in_second: 0,
+        }
     }
 
     fn add(&mut self, entry: Entry, as_of: Timestamp) {
@@ -45,11 +56,16 @@ impl History {
             self.ambiguous |= self.in_second > 1;
         }
         if entry.time > as_of {
+            // What lies below came before: an upload in parts has the time at which it was begun.
+            self.ambiguous |= self.then.is_some();
             self.is_later(&entry);
             return;
         }
         match &self.then {
-            None => self.then = Some(entry),
+            None => {
+                self.ambiguous |= entry.latest && !self.is_unchanged();
+                self.then = Some(entry);
+            }
             Some(then) if then.time == entry.time => {
                 // Two of one list stand in their order. Of a version and a marker only the latest of all is known to be later.
                 if then.content.is_some() != entry.content.is_some() && !then.latest {
@@ -74,12 +90,18 @@ impl History {
 
     /// What is there now is what another bucket holds: markers and later versions of this one are in nobody's way.
     pub fn now_is(&mut self, now: Option<Object>) {
+        self.lost = self.is_lost();
         self.now = now.map(|Object { key, content, time }| {
             // A bucket that is made for it keeps no versions.
             Entry { key, id: "null".to_owned(), time, latest: true, content: Some(content) }
         });
         self.only_markers = false;
         self.markers.clear();
+    }
+
+    /// Markers since, and not one version: what it held was taken away, by a rule or by somebody.
+    pub fn is_lost(&self) -> bool {
+        self.lost || (self.then.is_none() && self.only_markers && !self.markers.is_empty())
     }
 
     /// Whether anything came after the moment wanted.

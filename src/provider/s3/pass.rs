@@ -1,12 +1,14 @@
 //! A copy whose bytes go through us, from one server to another: never more of it in memory than is under way.
 
+use std::collections::HashMap;
+
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types::StorageClass;
 
 use super::fault::of;
 use super::list::encode;
 use super::write::{Origin, Writer};
-use crate::model::Fault;
+use crate::model::{Fault, RetryClass};
 
 /// Everything that belongs to an object beside its bytes, put into the call that makes its copy.
 macro_rules! like {
@@ -38,6 +40,38 @@ impl Origin<'_> {
         let answer = answer.map_err(|error| of(self.bucket.said(), error))?;
         let tags = answer.tag_set().iter().map(|tag| format!("{}={}", encode(tag.key()), encode(tag.value())));
         Ok(Some(tags.collect::<Vec<_>>().join("&")).filter(|tags| !tags.is_empty()))
+    }
+}
+
+/// Everything that belongs to an object beside its bytes, as far as it may be read.
+#[derive(Debug, PartialEq)]
+pub struct Belongings {
+    metadata: Option<HashMap<String, String>>,
+    headers: [Option<String>; 7],
+    tags: Option<String>,
+}
+
+impl Origin<'_> {
+    pub async fn belongings(&self) -> Result<Belongings, Fault> {
+        let head = self.bucket.client.head_object().bucket(&self.bucket.name).key(self.key);
+        let head = head.set_version_id(self.id.map(str::to_owned)).set_if_match(self.only_if()).send().await;
+        let head = head.map_err(|error| of(self.bucket.said(), error))?;
+        let headers = [
+            head.content_type(),
+            head.content_encoding(),
+            head.content_disposition(),
+            head.content_language(),
+            head.cache_control(),
+            head.expires_string(),
+            head.website_redirect_location(),
+        ];
+        let tags = match self.tags().await {
+            // Not everybody may read them, and not every server has any.
+            Err(fault) if fault.retry == RetryClass::Never => None,
+            tags => tags?,
+        };
+        let metadata = head.metadata().filter(|metadata| !metadata.is_empty()).cloned();
+        Ok(Belongings { metadata, headers: headers.map(|text| text.map(str::to_owned)), tags })
     }
 }
 

@@ -76,6 +76,10 @@ def now():
     return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
+def restyle(number, key):
+    put(key, s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode(), number + 1)
+
+
 def disaster():
     listed = list(enumerate(now()))
     each(lambda it: s3.delete_object(Bucket=bucket, Key=it[1]), [it for it in listed if it[0] % 2 == 0])
@@ -84,6 +88,8 @@ def disaster():
     # Deleted and written again; overwritten and deleted.
     each(lambda it: put(it[1], "bad", 9), [it for it in listed if it[0] % 16 == 2])
     each(lambda it: s3.delete_object(Bucket=bucket, Key=it[1]), [it for it in listed if it[0] % 16 == 5])
+    # The same bytes, and something else belongs to them.
+    each(lambda it: restyle(*it), [(number, key) for number, key in listed if number % 16 == 3])
     each(lambda number: put(f"new/{number}", "new", 0), range(7))
     put("gone/0", "again", 0)
 
@@ -124,8 +130,7 @@ def wanted(as_of):
     for key, entries in listed().items():
         then = max([it for it in entries if it[0] <= moment], default=(None, None, None), key=lambda it: it[0])[2]
         later = [etag for time, _, etag in entries if time > moment and etag]
-        latest = next(etag for _, is_latest, etag in entries if is_latest)
-        copied = then is not None and len(later) > 0 and latest != then
+        copied = then is not None and len(later) > 0
         counts[key] = sum(etag is not None for _, _, etag in entries) + copied
     count(counts)
 
