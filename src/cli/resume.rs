@@ -1,5 +1,7 @@
 //! `resume`: goes on with a run, by the copy of the runbook in its folder.
 
+use jiff::Timestamp;
+
 use super::args::{Going, ResumeArgs};
 use super::context::{Context, person};
 use super::failure::{EDITED, FILES};
@@ -18,7 +20,6 @@ use crate::plan::secrets;
 use crate::provider::seal::Seal;
 use crate::runbook::holds::{Part, id};
 use crate::view::RunView;
-use jiff::Timestamp;
 
 pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     context.writing()?;

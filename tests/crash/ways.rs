@@ -179,7 +179,7 @@ fn a_call_that_fails_although_it_worked_is_killed_at_every_commit() {
 fn the_end_of_a_run_with_an_unknown_step_says_so_and_suggests_no_answer() {
     let place = Place::new(
         "steps:
-  - { id: unk, needs: [], run: echo unk >> effects; kill -9 $PPID; sleep 30 }
+  - { id: unk, needs: [], run: echo unk >> effects; kill -9 $PPID; sleep 1 }
   - { id: bad, needs: [], run: sleep 1; exit 3 }
 ",
     );
@@ -188,7 +188,7 @@ fn the_end_of_a_run_with_an_unknown_step_says_so_and_suggests_no_answer() {
     assert!(place.state() == "failed" && !said.stderr[said.stderr.find("fail").unwrap()..].contains("regrow done unk"));
     place.regrow("resume run1").ends(4);
     // Who says that it ends has what was asked for.
-    let place = Place::new("steps:\n  - { id: unk, needs: [], run: kill -9 $PPID; sleep 30 }\n");
+    let place = Place::new("steps:\n  - { id: unk, needs: [], run: kill -9 $PPID; sleep 1 }\n");
     place.run("--no-wait").ends(4);
     place.regrow("abort --because enough").ends(0);
     place.regrow("resume run1").ends(4);
