@@ -208,6 +208,14 @@ pub fn follow(context: &Context, dir: &RunDir) -> Result<u8, Failure> {
 /// The exit code of a run that nobody executes, as it stands.
 pub fn code(dir: &RunDir) -> u8 {
     let view = RunView::load(dir, Timestamp::now());
+    let at_end = view.status.is_final() || view.status == RunStatus::Ending;
+    // What nobody can tell is said before how it ended.
+    let unknown = at_end && view.steps.iter().any(|step| step.status == Status::Unknown);
+    if unknown { exit::UNKNOWN } else { standing(&view) }
+}
+
+/// The same, whatever became of steps of which nobody can tell, once the run comes to its end.
+pub fn standing(view: &RunView) -> u8 {
     let any = |wanted: Status| view.steps.iter().any(|step| step.status == wanted);
     let is_of_the_end = |step: &&view::StepView| step.finally || step.is_release();
     let failed_finally = view

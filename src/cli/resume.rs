@@ -1,5 +1,7 @@
 //! `resume`: goes on with a run, by the copy of the runbook in its folder.
 
+use jiff::Timestamp;
+
 use super::args::{Going, ResumeArgs};
 use super::context::{Context, person};
 use super::failure::{EDITED, FILES};
@@ -17,6 +19,7 @@ use crate::plan::saved::SavedPlan;
 use crate::plan::secrets;
 use crate::provider::seal::Seal;
 use crate::runbook::holds::{Part, id};
+use crate::view::RunView;
 
 pub fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
     context.writing()?;
@@ -82,7 +85,9 @@ pub fn grown(context: &Context, dir: &RunDir, state: &RunState) -> Result<Plan, 
 /// Takes the run's lock to do what `abort`, `undo` and `cleanup` say, and leaves again.
 pub fn act(context: &Context, dir: &RunDir, plan: Plan, before: &RunState, answer: Answer) -> Result<u8, Failure> {
     let needed = secrets::needed(&plan, touched(&plan, before, &answer.verb));
-    let secrets = run::open_those_secrets(&plan, &needed)?;
+    let mut secrets = run::open_those_secrets(&plan, &needed)?;
+    // Who is told of the end is told where that can be; for want of an address nothing is left undone.
+    secrets.extend(super::plan::harmless_secrets(&plan, &secrets::of_tell(&plan)));
     let who = answer.who.clone();
     let started = run::started(&plan, &who, None);
     let verb = answer.verb.clone();
@@ -96,7 +101,10 @@ pub fn act(context: &Context, dir: &RunDir, plan: Plan, before: &RunState, answe
         Verb::Cleanup => cleanup::tell(context, dir, &state)?,
         Verb::Release { hold } if is_back(&state, &hold) => exit::DONE,
         Verb::Release { .. } => exit::FAILED,
-        Verb::Abort { .. } if code == exit::ABORTED => exit::DONE,
+        Verb::Abort { .. } if state.ended.is_some() => match follow::standing(&RunView::load(dir, Timestamp::now())) {
+            exit::ABORTED => exit::DONE,
+            code => code,
+        },
         _ => code,
     })
 }

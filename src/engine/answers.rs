@@ -54,6 +54,7 @@ fn weigh(plan: &Plan, state: &RunState, answer: &Answer) -> Judgement {
         Verb::Rerun { step } => rerun(plan, state, step),
         Verb::Start { step } => time::start(plan, state, node_of(plan, step)?),
         Verb::Extend { step, by_ms } => extend(plan, state, step, *by_ms),
+        Verb::Pause if state.paused => Err("the run is paused already".into()),
         Verb::Pause => Ok(vec![Event::RunPaused]),
         Verb::Resume if state.paused => Ok(vec![Event::RunUnpaused]),
         // Somebody was quicker: what was wanted is so.
@@ -155,7 +156,7 @@ fn reject(plan: &Plan, state: &RunState, answer: &Answer, step: &Address, becaus
 
 fn done(plan: &Plan, state: &RunState, step: &Address, outputs: &Map<String, Value>, unverified: bool) -> Judgement {
     let node = node_of(plan, step)?;
-    refuse_group(plan, node, "done")?;
+    refuse_group(plan, state, node, "done")?;
     let asked = state.step(step).ask.as_ref().map(|asked| asked.ask.what);
     if asked == Some(AskKind::Approval) && plan.kinds[node].role() == Role::Intrinsic {
         return Err(format!("`{step}` is an approval: answer it with `regrow approve` or `regrow reject`"));
@@ -178,7 +179,7 @@ fn skip(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
     super::by_hand::refuse_skip(plan, node)?;
     let gives_up = tries::can_be_given_up(plan, state, node);
     if state.step(step).opened && !gives_up {
-        refuse_group(plan, node, "skip")?;
+        refuse_group(plan, state, node, "skip")?;
     }
     let skipped = || Ok(vec![Event::StepSkipped { step: step.clone(), why: SkipReason::Person }]);
     match state.status(step) {
@@ -235,14 +236,17 @@ fn tried_again(plan: &Plan, state: &RunState, node: usize) -> Vec<Event> {
 }
 
 /// What a group does is done by its items.
-fn refuse_group(plan: &Plan, node: usize, verb: &str) -> Result<(), String> {
+fn refuse_group(plan: &Plan, state: &RunState, node: usize, verb: &str) -> Result<(), String> {
     let mut members = plan.graph.members(node).map(|member| plan.address(member));
+    // A way that gave way takes no word any more.
+    let is_open = |way: &usize| !matches!(state.status(plan.address(*way)), Status::Superseded | Status::Skipped);
+    let open = plan.ways(node).filter(|_| plan.is_try(node)).find(is_open);
     let what = match (plan.is_list(node), &plan.step(node).include) {
         (true, _) => "a list of items",
         (false, Some(_)) => "an include of steps",
         (false, None) => "a block of steps",
     };
-    match (plan.is_group(node), members.next()) {
+    match (plan.is_group(node), open.map(|way| plan.address(way)).or_else(|| members.next())) {
         (true, Some(first)) => Err(format!("`{}` is {what}; say it of one: regrow {verb} {first}", plan.address(node))),
         (true, None) => Err(format!("`{}` has no items", plan.address(node))),
         (false, _) => Ok(()),
@@ -251,7 +255,7 @@ fn refuse_group(plan: &Plan, node: usize, verb: &str) -> Result<(), String> {
 
 fn rerun(plan: &Plan, state: &RunState, step: &Address) -> Judgement {
     let node = node_of(plan, step)?;
-    refuse_group(plan, node, "rerun")?;
+    refuse_group(plan, state, node, "rerun")?;
     if plan.step(node).part_of_hold() == Some(Part::Read) && state.status(step) == Status::Succeeded {
         return Err(format!("`{step}` keeps what was there before the hold was taken for the first time"));
     }

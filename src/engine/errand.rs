@@ -28,11 +28,17 @@ pub fn touched(plan: &Plan, state: &RunState, verb: &Verb) -> BTreeSet<usize> {
     }
 }
 
-/// What an end still moves: work under way, whatever waits to be proven, what gives holds back, the steps of `finally`.
+/// What an end still moves: work under way, whatever waits to be proven, what gives holds back, the steps of `finally`, the makers of what they
+/// clean up.
 fn ending(plan: &Plan, state: &RunState) -> BTreeSet<usize> {
     let is_open = |node: usize| {
         let step = state.step(plan.address(node));
         step.intent.is_some() && !step.status.is_settled()
     };
-    (0..plan.len()).filter(|node| plan.is_finally(*node) || holds::is_release(plan, *node) || is_open(*node)).collect()
+    let moved = |node: &usize| plan.is_finally(*node) || holds::is_release(plan, *node) || is_open(*node);
+    let moved: BTreeSet<usize> = (0..plan.len()).filter(moved).collect();
+    // What `finally` cleans up is taken away with the fields of the step that made it.
+    let cleans_up = moved.iter().any(|node| plan.kinds[*node].name() == "ledger.cleanup");
+    let makers = state.ledger.iter().filter(|_| cleans_up).filter_map(|entry| plan.find(&entry.made_by));
+    moved.iter().copied().chain(makers).collect()
 }

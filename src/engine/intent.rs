@@ -162,6 +162,7 @@ fn entry(plan: &Plan, node: usize, made: Made) -> LedgerEntry {
         made_by: plan.address(node).clone(),
         temporary: step.temporary.is_some(),
         scratch: made.scratch,
+        put_aside: false,
         keep_for_ms: keep_for.map(|keep| u64::try_from(keep.as_millis()).unwrap_or(u64::MAX)),
         keep_until: None,
         remover: step.kind.clone(),

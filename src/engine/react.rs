@@ -68,7 +68,11 @@ pub fn react(plan: &Plan, state: &RunState, live: &mut Live, happening: Happenin
                         id: entry.id.clone(),
                         by_undo: true,
                     });
-                    removed.chain([Event::StepUndone { step: step.clone(), facts }]).collect()
+                    // What the step made on its way and its undo left may hold what was written since.
+                    let left = state.ledger.iter().filter(|entry| entry.made_by == step && !gone.contains(&entry.id));
+                    let kept =
+                        left.filter(|entry| entry.scratch).map(|it| Event::LedgerAdded { entry: it.left_by_undo() });
+                    removed.chain(kept).chain([Event::StepUndone { step: step.clone(), facts }]).collect()
                 }
                 Err(fault) => vec![Event::UndoFailed { step, fault }],
             }

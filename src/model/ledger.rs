@@ -29,6 +29,9 @@ pub struct LedgerEntry {
     /// See [`Made::scratch`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scratch: bool,
+    /// An undo left it, so it may hold what nobody else has: only a person takes it away, by its name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub put_aside: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
     /// How long it stays after it was made.
@@ -44,6 +47,12 @@ impl LedgerEntry {
     /// In words: `postgres server /var/lib/copy`.
     pub fn what(&self) -> String {
         format!("{} {}", self.kind, self.id)
+    }
+
+    /// The same thing once the step that made it was taken back and left it where it is.
+    pub fn left_by_undo(&self) -> Self {
+        let kept = Self { scratch: false, temporary: false, put_aside: true, ..self.clone() };
+        Self { keep_for_ms: None, keep_until: None, ..kept }
     }
 }
 

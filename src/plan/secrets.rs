@@ -60,8 +60,13 @@ pub fn idle(plan: &Plan) -> BTreeSet<String> {
     let (never, others): (Vec<usize>, Vec<usize>) =
         (0..plan.len()).partition(|node| verdicts[*node] == Verdict::WouldSkip && !by_person(*node));
     let mut wanted = needed(plan, others);
-    wanted.extend(read_by(plan, plan.runbook.tell.iter().map(|tell| (None, &tell.to)).collect()));
+    wanted.extend(of_tell(plan));
     needed(plan, never).into_iter().filter(|name| !wanted.contains(name)).collect()
+}
+
+/// The secrets in the addresses of those who are told.
+pub fn of_tell(plan: &Plan) -> BTreeSet<String> {
+    read_by(plan, plan.runbook.tell.iter().map(|tell| (None, &tell.to)).collect())
 }
 
 fn trees(step: &Step) -> Vec<&Tree> {

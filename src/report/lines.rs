@@ -106,6 +106,8 @@ impl Teller {
             Event::UndoFailed { step, fault } => because(fault).chain([said(&self.commands.take_back(step))]).collect(),
             Event::StepLate { step, .. } => self.ways(step, Status::Late, state),
             Event::WaitBegan { step, .. } => self.ways(step, Status::Waiting, state),
+            // The run comes to its end without an answer, and takes none then.
+            Event::StepDoubted { .. } if state.ending.is_some() => Vec::new(),
             Event::StepDoubted { step, .. } => self.ways(step, Status::Unknown, state),
             Event::StepSkipped { why, .. } => would(why).collect(),
             Event::RunEnded { .. } => self.beside_end(state),

@@ -287,6 +287,9 @@ fn step_reopened(generation: u32) -> String {
 }
 
 fn ledger_added(entry: &LedgerEntry) -> String {
+    if entry.put_aside {
+        return format!("{} `{}` stays, since it may hold what the undo put aside", entry.kind, entry.id);
+    }
     let temporary = if entry.temporary { ", for a while" } else { "" };
     format!("`{}` makes {} `{}`{temporary}", entry.made_by, entry.kind, entry.id)
 }

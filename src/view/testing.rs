@@ -195,6 +195,7 @@ impl Golden {
             made_by: at(step),
             temporary: true,
             scratch: false,
+            put_aside: false,
             keep_until: None,
             keep_for_ms,
             remover: "postgres.restore".into(),

@@ -150,3 +150,24 @@ steps:
     with(&place, &[own], "cleanup run1").ends(0);
     assert_eq!(place.read("effects"), "undone\nun-made\n");
 }
+
+#[test]
+fn an_abort_where_nobody_executes_has_the_secrets_of_what_it_takes_away_and_of_who_is_told() {
+    let book = r#"secrets: { s: { from: file, path: secret }, h: { from: file, path: hook } }
+tell: [{ when: ended, to: "{{ secrets.h }}" }]
+steps:
+  - { id: a, needs: [], run: touch made, with: { env: { PW: "{{ secrets.s }}" } }, temporary: true, creates: [{ kind: file, id: made, remove: [sh, -c, "rm made; echo ${#PW} >> effects"] }] }
+  - { id: w, needs: [a], uses: manual.task, with: { instructions: look } }
+finally:
+  - { id: clean, uses: ledger.cleanup, with: { only: temporary } }
+"#;
+    let place = Place::new(book);
+    place.write("secret", "verysecret");
+    // Nobody listens there.
+    place.write("hook", "http://127.0.0.1:9/hook");
+    place.run("--no-wait").ends(3);
+    let said = place.regrow("abort --because enough").ends(0);
+    assert!(!said.stderr.contains("RG0323"), "{said:#?}");
+    assert!(!place.path("made").exists(), "{said:#?}");
+    assert_eq!(place.status()["ledger"], serde_json::json!([]));
+}

@@ -174,3 +174,47 @@ fn a_call_that_fails_although_it_worked_is_killed_at_every_commit() {
     };
     killed_at_every_commit(make, SERVICE, &["enable mail"]);
 }
+
+#[test]
+fn the_end_of_a_run_with_an_unknown_step_says_so_and_suggests_no_answer() {
+    let place = Place::new(
+        "steps:
+  - { id: unk, needs: [], run: echo unk >> effects; kill -9 $PPID; sleep 1 }
+  - { id: bad, needs: [], run: sleep 1; exit 3 }
+",
+    );
+    let said = place.run("--no-wait --on-failure abort").ends(4);
+    assert_eq!(place.step_state("unk"), "unknown", "{said:#?}");
+    assert!(place.state() == "failed" && !said.stderr[said.stderr.find("fail").unwrap()..].contains("regrow done unk"));
+    place.regrow("resume run1").ends(4);
+    // Who says that it ends has what was asked for.
+    let place = Place::new("steps:\n  - { id: unk, needs: [], run: kill -9 $PPID; sleep 1 }\n");
+    place.run("--no-wait").ends(4);
+    place.regrow("abort --because enough").ends(0);
+    place.regrow("resume run1").ends(4);
+}
+
+#[test]
+fn an_answer_to_a_try_names_the_way_that_is_open_and_a_paused_run_is_not_paused_again() {
+    let place = Place::new(
+        "steps:
+  - id: t
+    needs: []
+    try:
+      - { id: one, run: exit 1 }
+      - { id: two, run: exit 1 }
+",
+    );
+    place.run("--no-wait").ends(1);
+    let said = place.regrow("done t --because so").ends(2);
+    assert!(said.stderr.contains("say it of one: regrow done t/two"), "{said:#?}");
+    place.regrow("done t/two --because so").ends(0);
+    let place = Place::new("steps:\n  - { id: w, needs: [], uses: manual.task, with: { instructions: look } }\n");
+    let run = place.start_run("");
+    place.until_step("w", "waiting");
+    place.regrow("pause --because lunch").ends(0);
+    run.end().ends(75);
+    let said = place.regrow("pause --because lunch").ends(2);
+    assert!(said.stderr.contains("the run is paused already"), "{said:#?}");
+    place.regrow("resume --no-wait").ends(3);
+}

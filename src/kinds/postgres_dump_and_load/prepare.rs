@@ -11,7 +11,7 @@ use super::survey;
 use super::undo::Thing;
 use crate::kind::{Made, Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::postgres::{Identity, Name, ReadSession, Session};
+use crate::provider::postgres::{Identity, Name, ReadSession, Session, quote};
 
 pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
     let (from, to) = endpoints(op);
@@ -183,6 +183,11 @@ pub fn kept(op: &Op<Params, Prior>, scratch: &Scratch, units: &[Unit]) -> Vec<Ma
 fn made<P>(op: &Op<Params, P>, prior: &Prior, kind: &str, id: String, table: Option<Name>) -> Made {
     let scratch = table.is_none();
     let (database, target) = (op.params.database.clone(), prior.target.clone());
-    let thing = Thing { op: op.id.clone(), database, target, table };
+    let drop = match &table {
+        Some(table) => format!("drop table {}", table.sql()),
+        None => format!("drop schema {} cascade", quote(&id)),
+    };
+    let remove = op.params.target.psql(&target.database, &drop);
+    let thing = Thing { op: op.id.clone(), database, target, table, remove };
     Made { kind: kind.to_owned(), id, scratch, details: serde_json::to_value(thing).unwrap_or(Value::Null) }
 }

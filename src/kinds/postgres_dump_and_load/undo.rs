@@ -23,7 +23,9 @@ pub async fn swap_back(cx: &WriteCx, op: &Op<Params, Prior>) -> Result<Undone, F
     }
     let lead = site.lead(cx).await?;
     let marker = match marker::look(&lead, &site.scratch).await? {
-        Seen::Nothing => return Ok(vec!["nothing was swapped".to_owned()].into()),
+        Seen::Nothing => {
+            return Ok(Undone { facts: vec!["nothing was swapped".to_owned()], gone: vec![site.scratch.schema()] });
+        }
         Seen::Foreign => return Err(marker::foreign(&site.scratch)),
         Seen::Ours(marker) => marker,
     };
@@ -111,6 +113,9 @@ pub struct Thing {
     /// Absent: the scratch schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<Name>,
+    /// The program with which a person takes it away. Absent in a ledger of before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
 }
 
 /// Takes away the scratch schema or a kept table, if it is ours. Gone already is success.
@@ -138,6 +143,11 @@ pub async fn remove(cx: &WriteCx, entry: &LedgerEntry, with: &serde_json::Value)
         None => match marker::look(&session, &scratch).await? {
             Seen::Nothing => Ok(()),
             Seen::Foreign => Err(marker::foreign(&scratch)),
+            // Whatever the ledger says: the rows that were live until the undo lie in it.
+            Seen::Ours(marker) if marker.phase == Phase::TakenBack => {
+                Err(Fault::new("RG2222", format!("`{}` holds what an undo put aside", scratch.schema()))
+                    .hint("look at it; if nobody needs the rows, drop the schema by hand"))
+            }
             Seen::Ours(_) => session.run(&format!("drop schema {} cascade", quote(&scratch.schema()))).await,
         },
     }

@@ -103,6 +103,20 @@ impl Connection {
         ["127.", "[::1]", "::1", "localhost:", "/"].iter().any(|start| place.starts_with(start))
     }
 
+    /// A command for people that runs one statement there. It asks for the password.
+    pub fn psql(&self, database: &str, statement: &str) -> Vec<String> {
+        let Ok(config) = Config::from_str(&self.url) else { return Vec::new() };
+        let hosts = config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(folder) => folder.display().to_string(),
+        });
+        let ports: Vec<String> = config.get_ports().iter().map(u16::to_string).collect();
+        let (hosts, user) = (hosts.collect::<Vec<_>>().join(","), config.get_user().unwrap_or("postgres"));
+        let port = if ports.is_empty() { "5432".to_owned() } else { ports.join(",") };
+        let words = ["psql", "-h", &hosts, "-p", &port, "-U", user, "-d", database, "-c", statement];
+        words.map(str::to_owned).to_vec()
+    }
+
     /// `host:port`, for people.
     pub fn place(&self) -> String {
         let Ok(config) = Config::from_str(&self.url) else { return self.url.clone() };

@@ -100,6 +100,7 @@ fn hostile_text_stays_text_in_every_format() {
         made_by: testing::at("copy"),
         temporary: false,
         scratch: false,
+        put_aside: false,
         keep_until: None,
         keep_for_ms: None,
         remover: "run".into(),

@@ -110,22 +110,26 @@ async fn what_was_made_is_taken_away_and_only_that() {
     stage.run().await.unwrap();
     let made: Vec<_> = prepared.creates.iter().chain(&creates).collect();
     for made in made.iter().chain(&made) {
-        let entry = crate::model::ledger::LedgerEntry {
-            kind: made.kind.clone(),
-            id: made.id.clone(),
-            made_by: "load".parse().unwrap(),
-            temporary: true,
-            scratch: false,
-            keep_until: None,
-            keep_for_ms: None,
-            remover: "postgres.dump_and_load".to_owned(),
-            details: made.details.clone(),
-        };
-        crate::kind::Kind::remove(&super::super::PostgresDumpAndLoad, &stage.write_cx(), &entry, &stage.with)
-            .await
-            .unwrap();
+        remove(&stage, made).await.unwrap();
     }
     assert_eq!(stage.lab.live("select count(*) from pg_namespace where nspname ~ '^regrow'"), "0");
     assert_eq!(stage.lab.live("select string_agg(relname, ',') from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"), "t");
     assert_eq!(stage.lab.live("select count(*) from t"), "40000");
+}
+
+/// As a clean-up of the ledger would.
+pub async fn remove(stage: &Stage, made: &crate::kind::Made) -> Result<(), crate::model::Fault> {
+    let entry = crate::model::ledger::LedgerEntry {
+        kind: made.kind.clone(),
+        id: made.id.clone(),
+        made_by: "load".parse().unwrap(),
+        temporary: true,
+        scratch: false,
+        put_aside: false,
+        keep_until: None,
+        keep_for_ms: None,
+        remover: "postgres.dump_and_load".to_owned(),
+        details: made.details.clone(),
+    };
+    crate::kind::Kind::remove(&super::super::PostgresDumpAndLoad, &stage.write_cx(), &entry, &stage.with).await
 }

@@ -98,6 +98,11 @@ async fn swap_and_swap_back_and_twice() {
     assert!(undone.facts[0].contains("since the swap"), "{undone:?}");
     // What the ledger calls the kept table is not there under that name any more.
     assert!(matches!(&undone.gone[..], [kept] if kept.starts_with("shop.T t__old_")), "{undone:?}");
+    // No clean-up drops what was written since.
+    let creates = stage.prepare().await.unwrap().creates;
+    let refused = super::crashes::remove(&stage, &creates[0]).await.unwrap_err();
+    assert_eq!(refused.code, "RG2222", "{refused:?}");
+    assert!(creates[0].details["remove"].to_string().contains("drop schema"), "{creates:?}");
     let again = stage.swap_back().await.unwrap();
     assert_eq!((again.facts, again.gone), (vec!["it was taken back before".to_owned()], undone.gone));
     // Numbers that the copy gave out are not given out again.

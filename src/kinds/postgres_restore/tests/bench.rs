@@ -254,6 +254,7 @@ impl Lab {
             made_by: Address::top("restore"),
             temporary: true,
             scratch: false,
+            put_aside: false,
             keep_until: None,
             keep_for_ms: None,
             remover: "postgres.restore".into(),
