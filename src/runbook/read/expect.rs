@@ -179,7 +179,8 @@ fn range_fits(entry: &Entry, items: &[Tree], report: &mut Report) -> bool {
 fn pattern_fits(pattern: &str, span: Span, report: &mut Report) -> bool {
     let good = regex::Regex::new(pattern).is_ok();
     if !good {
-        report.error(codes::BAD_PATTERN, span, format!("`{pattern}` is no regular expression"));
+        let help = "put `\\` before a letter that is meant as itself";
+        report.error_help(codes::BAD_PATTERN, span, format!("`{pattern}` is no regular expression"), help);
     }
     good
 }
