@@ -6,7 +6,7 @@ use super::names::{Names, Site};
 use super::schema::Flaw;
 use super::{conditions, drill, foreach, holds, in_place, nearest, people, places, schema, secrets, time, values};
 use crate::runbook::ast::{Proof, Undo};
-use crate::runbook::catalog::{KindFace, Late};
+use crate::runbook::catalog::{KindFace, Late, Shape};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::{Problem, Report};
 use crate::runbook::schema::required;
@@ -75,9 +75,20 @@ fn judge_proof(names: &Names<'_, '_>, node: usize, proof: &Proof, report: &mut R
     let site = Site::verify(node);
     if let Some(kind) = kind(names, &proof.probe, proof.span, true, report) {
         with(names, kind, &proof.with, proof.span, &site, report);
+        parts(kind, proof, report);
     }
     for tree in proof.expect.trees() {
         names.judge_tree(tree, &site, report);
+    }
+}
+
+/// The names that `expect` asks for: what a probe never finds is never as expected.
+fn parts(kind: &dyn KindFace, proof: &Proof, report: &mut Report) {
+    let Shape::Closed(found) = kind.outputs(&Late { value: &proof.with.written() }) else { return };
+    for (name, _) in proof.expect.parts.iter().filter(|(name, _)| !found.contains_key(&name.text)) {
+        let message = format!("`{}` finds no `{}`", kind.name(), name.text);
+        let help = nearest(&name.text, found.keys().map(String::as_str));
+        report.error_help(codes::UNKNOWN_KEY, name.span, message, help);
     }
 }
 
