@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::args::{Choices, PlanArgs};
 use super::context::Context;
-use super::failure::{ARGUMENT, PREFLIGHT};
+use super::failure::{ARGUMENT, NOTHING_STARTED, PREFLIGHT};
 use super::looker::Looker;
 use super::looking::{print, print_json_line};
 use super::{Failure, check, exit, run};
@@ -22,15 +22,16 @@ use crate::plan::forecast::{self, StepForecast, Verdict};
 use crate::plan::outline::OutlineStep;
 use crate::plan::schedule::{self, Foreseen};
 use crate::plan::times::Times;
+use crate::plan::unread::{Unread, unread};
 use crate::plan::{Binding, Plan};
 use crate::provider::mask::Masker;
 use crate::provider::vault;
 use crate::runbook::ast::{Runbook, SecretSpec};
 use crate::runbook::catalog::Late;
-use crate::runbook::duration;
 use crate::runbook::repair::Repair;
 use crate::runbook::tell::Tell;
 use crate::runbook::template::Secrets;
+use crate::runbook::{codes, duration};
 use crate::view::drill::not_done;
 use crate::view::page::Page;
 use crate::view::{history, words};
@@ -67,7 +68,22 @@ pub fn bind(context: &Context, choices: &Choices, mode: Mode) -> Result<Plan, Fa
         base,
         ..Binding::new(run, now, params)
     };
-    Ok(Plan::bind(loaded.runbook, &loaded.texts.digest(), binding, kinds::find)?)
+    let plan = Plan::bind(loaded.runbook, &loaded.texts.digest(), binding, kinds::find)?;
+    refuse_unread(&plan)?;
+    Ok(plan)
+}
+
+/// What is left out and yet read would stop the run in the middle.
+pub fn refuse_unread(plan: &Plan) -> Result<(), Failure> {
+    let unread = unread(plan);
+    let Some(first) = unread.first() else { return Ok(()) };
+    let said = |it: &Unread| format!("`{}` reads `{}`, and `{}` is left out", it.reader, it.name, it.left_out);
+    let mut failure = Failure::usage(codes::MISSING_VALUE, format!("{}{NOTHING_STARTED}", said(first)));
+    failure.causes = unread[1..].iter().map(said).collect();
+    Err(failure.hint(format!(
+        "leave `{}` out as well, or say in it what is taken instead: `(default {} …)`",
+        first.reader, first.name
+    )))
 }
 
 type Looks = BTreeMap<usize, Result<Prepared<Value>, Fault>>;

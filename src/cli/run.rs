@@ -52,6 +52,7 @@ pub fn begin(context: &Context, args: RunArgs, mode: Mode, keep: bool) -> Result
     if store.exists(&run_id) {
         return again(context, &args, &store.run(&run_id), &saved);
     }
+    super::plan::refuse_unread(&plan)?;
     // Before anything is made: a secret that is missing is a reason not to start.
     let secrets = open_secrets(&plan)?;
     let changes = super::plan::preflight(&plan, &secrets, !args.going.yes)?;
@@ -277,9 +278,19 @@ pub fn skipped(loaded: &Loaded, choices: &Choices) -> Result<BTreeSet<Address>, 
     }
     if let Some(id) = &choices.from {
         let node = find(id)?;
+        if graph.nodes[node].finally {
+            let message = format!("`--from {id}` begins nowhere: a step of `finally` is done at the end of every run");
+            return Err(Failure::usage(ARGUMENT, message).hint("name a step of `steps`"));
+        }
         // What it lies in has to open for it.
         let is_around = |before: &usize| graph.groups(node).any(|group| group == *before);
         left_out.extend(graph.ancestors(node).filter(|before| !is_around(before) && !is_on_call(before)));
+    }
+    for id in choices.only.iter().chain(&choices.from) {
+        if left_out.contains(&find(id)?) {
+            let message = format!("`{id}` is asked for and left out at once by `--only`, `--from` and `--skip`");
+            return Err(Failure::usage(ARGUMENT, message).hint(format!("leave the word out that leaves `{id}` out")));
+        }
     }
     Ok(left_out.into_iter().map(|node| graph.nodes[node].address.clone()).collect())
 }

@@ -15,6 +15,7 @@ pub mod staffing;
 #[cfg(test)]
 pub mod testing;
 pub mod times;
+pub mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

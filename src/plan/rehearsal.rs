@@ -123,7 +123,7 @@ impl Plan {
     }
 
     /// What it has to know before it begins, and for its proof.
-    fn read_by(&self, node: usize) -> Vec<&Reference> {
+    pub(super) fn read_by(&self, node: usize) -> Vec<&Reference> {
         let step: &Step = self.step(node);
         let mut trees = Vec::new();
         let mut conditions = Vec::new();
@@ -131,7 +131,7 @@ impl Plan {
             trees.extend(step.foreach.as_ref().map(|foreach| &foreach.list));
         } else {
             trees.push(&step.with);
-            trees.extend(step.drill.as_ref().and_then(|drill| drill.outputs.as_ref()));
+            trees.extend(step.drill.as_ref().filter(|_| self.is_drill()).and_then(|drill| drill.outputs.as_ref()));
             for proof in &step.verify {
                 trees.push(&proof.with);
                 trees.extend(proof.expect.trees());

@@ -41,6 +41,11 @@ pub struct Problem {
     pub source: Option<Arc<Source>>,
 }
 
+/// What there is to do about a problem of which nothing closer is known.
+fn says_more(code: &str) -> String {
+    format!("`regrow explain {code}` says what to do about it")
+}
+
 fn text_or_empty<S: Serializer>(help: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(help.as_deref().unwrap_or_default())
 }
@@ -59,7 +64,7 @@ impl Problem {
             column,
             end_line,
             end_column,
-            help: None,
+            help: Some(says_more(code)),
             span,
             source: Some(source.clone()),
         }
@@ -76,14 +81,18 @@ impl Problem {
             column: 1,
             end_line: 1,
             end_column: 1,
-            help: None,
+            help: Some(says_more(code)),
             span: Span::default(),
             source: None,
         }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        let help = help.into();
+        // Where nothing better is known, what was said before stays.
+        if !help.is_empty() {
+            self.help = Some(help);
+        }
         self
     }
 

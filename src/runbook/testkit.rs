@@ -243,7 +243,7 @@ pub fn kinds() -> Kinds {
     };
     Kinds(vec![
         kind("run", (true, false), schema_for!(Run), &[("exit_code", Integer)], &[]),
-        kind("command", (false, true), schema_for!(Run), &[("exit_code", Integer)], &[]),
+        kind("command", (false, true), schema_for!(Run), &[("exit_code", Integer), ("stdout", Text)], &[]),
         kind("manual.task", (true, false), schema_for!(Task), &[("done", Text)], &[]),
         kind(
             "postgres.restore",

@@ -62,6 +62,10 @@ fn every_broken_runbook_is_refused_with_code_place_and_help() {
                 let said = format!("{} {}", found.message, found.help.as_deref().unwrap_or_default());
                 found.code == expected.code && place(found, path) == expected.place && said.contains(&expected.help)
             });
+        for problem in &found {
+            let help = problem.help.as_deref().unwrap_or_default();
+            assert!(!help.is_empty(), "{}: no hint beside {}", path.display(), problem.message);
+        }
         if !same {
             wrong.push_str(&format!("\n{}\n", path.file_name().unwrap().to_string_lossy()));
             for problem in &found {

@@ -71,3 +71,32 @@ fn a_run_that_has_ended_says_how_whoever_asks_for_it() {
         assert_eq!((&record["kind"], &record["state"]), (&"run_ended".into(), &"failed".into()), "{record}");
     }
 }
+
+#[test]
+fn a_step_that_is_left_out_and_read_later_is_refused_before_anything_starts() {
+    let place = Place::new(
+        "steps:\n  - id: a\n    needs: []\n    uses: run\n    with: { script: \"echo v=1 >> $REGROW_OUTPUT\", outputs: { v: { type: string } } }\n  \
+         - { id: other, needs: [], run: \"echo other >> effects\" }\n  \
+         - { id: b, needs: [a], uses: run, with: { command: [echo, \"{{ steps.a.outputs.v }}\"] } }\n\
+         finally:\n  - { id: end, run: \"true\" }\n",
+    );
+    for chosen in ["--skip a --because no-time", "--from b --because no-time"] {
+        for said in [
+            place.run(chosen),
+            place.regrow(&format!("plan book.yaml {chosen}")),
+            place.regrow(&format!("ready book.yaml {chosen}")),
+        ] {
+            let said = said.ends(2);
+            let text = format!("{}{}", said.stdout, said.stderr);
+            assert!(text.contains("[RG0320]"), "{said:#?}");
+            assert!(text.contains("`b` reads `steps.a.outputs.v`, and `a` is left out"), "{said:#?}");
+        }
+    }
+    for chosen in ["--only a --from b", "--only a --skip a", "--from end"] {
+        let said = place.run(&format!("{chosen} --because no-time")).ends(2);
+        assert!(said.stderr.contains("error[RG80") && said.stderr.contains("hint"), "{said:#?}");
+    }
+    assert!(place.effects().is_empty() && !place.run_dir().exists());
+    place.run("--skip a --skip b --because no-time").ends(0);
+    assert_eq!(place.effects(), ["other"]);
+}

@@ -17,8 +17,24 @@ pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {
         gives_items(names, &foreach.list, &site, report);
     }
     match &foreach.key {
-        Some(key) => names.judge_tree(key, &site, report),
+        Some(key) => {
+            names.judge_tree(key, &site, report);
+            tells_apart(key, &foreach.list, report);
+        }
         None => written_keys(&foreach.list, report),
+    }
+}
+
+/// A key that is the same for every item, or that nothing gives.
+fn tells_apart(key: &Tree, list: &Tree, report: &mut Report) {
+    let references = key.references();
+    let help = "name a field of the item: `key: \"{{ item.name }}\"`";
+    let is_list = matches!(list.node, Node::List(_));
+    if is_list && references.iter().any(|reference| reference.root() == "item_key") {
+        let message = "the items of a list have no `item_key` before `key` gives them one";
+        report.error_help(codes::BAD_KEY, key.span, message, help);
+    } else if list.items().len() > 1 && references.is_empty() {
+        report.error_help(codes::BAD_KEY, key.span, "every item would have the same key", help);
     }
 }
 
@@ -28,6 +44,16 @@ fn written_keys(list: &Tree, report: &mut Report) {
         Node::Map(entries) => entries.iter().map(|entry| (entry.key.text.clone(), entry.key.span)).collect(),
         _ => list.items().iter().filter_map(|item| Some((scalar(&item.node)?, item.span))).collect(),
     };
+    let unnamed = |item: &&Tree| matches!(item.node, Node::Null | Node::List(_) | Node::Map(_));
+    for item in list.items().iter().filter(unnamed) {
+        let message = format!("{} is no key of an item, and there is no `key`", item.what());
+        report.error_help(
+            codes::BAD_KEY,
+            item.span,
+            message,
+            "say what tells the items apart: `key: \"{{ item.name }}\"`",
+        );
+    }
     let mut seen = HashSet::new();
     for (key, span) in &keys {
         if !is_item_key(key) {

@@ -276,7 +276,20 @@ impl<'b, 'a> Names<'b, 'a> {
             report.error_help(codes::UNKNOWN_NAME, reference.span, message, help);
         } else if field == "outputs" {
             self.output(reference, 3, other, report);
+            self.never_put_out(reference, other, site, report);
         }
+    }
+
+    /// What is read of a step that no run does.
+    fn never_put_out(&self, reference: &Reference, other: usize, site: &Site, report: &mut Report) {
+        let is_never = |node: usize| self.step(node).condition.as_ref().is_some_and(|condition| condition.is_never());
+        if reference.optional || reference.lazy || !is_never(other) || site.node.is_some_and(is_never) {
+            return;
+        }
+        let (id, name) = (&self.step(other).id, reference.dotted());
+        let message = format!("`{name}` is never there: the `if` of `{id}` is false");
+        let help = format!("take the `if` of `{id}` away, or say what is taken instead: `(default {name} …)`");
+        report.error_help(codes::MISSING_VALUE, reference.span, message, help);
     }
 
     /// A step of `finally` may look at all steps; they have ended.

@@ -6,11 +6,12 @@ use super::names::{Names, Site};
 use super::schema::Flaw;
 use super::{conditions, drill, foreach, holds, in_place, nearest, people, places, schema, secrets, time, values};
 use crate::runbook::ast::{Proof, Undo};
-use crate::runbook::catalog::{KindFace, Late};
+use crate::runbook::catalog::{KindFace, Late, Shape};
 use crate::runbook::codes;
 use crate::runbook::diagnostic::{Problem, Report};
 use crate::runbook::schema::required;
 use crate::runbook::source::Span;
+use crate::runbook::suggest;
 use crate::runbook::tree::Tree;
 
 /// Kinds of the language that this version does not have.
@@ -27,6 +28,8 @@ const LATER: &[&str] = &[
     "github.workflow",
     "helm.release",
 ];
+/// Systems of which this version has nothing.
+const LATER_SYSTEMS: &[&str] = &["mysql", "mongodb"];
 
 pub fn judge(names: &Names<'_, '_>, node: usize, report: &mut Report) {
     let step = names.step(node);
@@ -72,9 +75,20 @@ fn judge_proof(names: &Names<'_, '_>, node: usize, proof: &Proof, report: &mut R
     let site = Site::verify(node);
     if let Some(kind) = kind(names, &proof.probe, proof.span, true, report) {
         with(names, kind, &proof.with, proof.span, &site, report);
+        parts(kind, proof, report);
     }
     for tree in proof.expect.trees() {
         names.judge_tree(tree, &site, report);
+    }
+}
+
+/// The names that `expect` asks for: what a probe never finds is never as expected.
+fn parts(kind: &dyn KindFace, proof: &Proof, report: &mut Report) {
+    let Shape::Closed(found) = kind.outputs(&Late { value: &proof.with.written() }) else { return };
+    for (name, _) in proof.expect.parts.iter().filter(|(name, _)| !found.contains_key(&name.text)) {
+        let message = format!("`{}` finds no `{}`", kind.name(), name.text);
+        let help = nearest(&name.text, found.keys().map(String::as_str));
+        report.error_help(codes::UNKNOWN_KEY, name.span, message, help);
     }
 }
 
@@ -101,17 +115,40 @@ fn kind<'a>(
             let known: Vec<_> = known(names, as_probe).into_iter().map(|name| format!("`{name}`")).collect();
             report.error_help(codes::KIND_MISPLACED, span, message, format!("{fitting} are {}", known.join(", ")));
         }
-        None if LATER.contains(&word) => {
+        None if is_later(word) => {
             let message = format!("the kind `{word}` is not in this version");
-            report.error_help(codes::KIND_LATER, span, message, nearest(word, known(names, as_probe)));
+            let meanwhile = if as_probe { "`command`" } else { "`run` or `manual.task`" };
+            report.error_help(
+                codes::KIND_LATER,
+                span,
+                message,
+                format!("it is not there yet; until then use {meanwhile}"),
+            );
         }
         None => {
             let what = if as_probe { "probe" } else { "kind" };
             let message = format!("there is no {what} `{word}`");
-            report.error_help(codes::UNKNOWN_KIND, span, message, nearest(word, known(names, as_probe)));
+            report.error_help(codes::UNKNOWN_KIND, span, message, near_kind(word, &known(names, as_probe)));
         }
     }
     None
+}
+
+fn is_later(word: &str) -> bool {
+    LATER.contains(&word) || LATER_SYSTEMS.iter().any(|system| word.split('.').next() == Some(system))
+}
+
+/// A kind of the same system: what another one calls alike does something else.
+fn near_kind(word: &str, known: &[&'static str]) -> String {
+    let Some((system, _)) = word.split_once('.') else { return nearest(word, known.iter().copied()) };
+    let systems = known.iter().filter_map(|name| Some(name.split_once('.')?.0));
+    match suggest::nearest(system, systems) {
+        Some(near) => {
+            let family = known.iter().copied().filter(|name| name.split_once('.').is_some_and(|it| it.0 == near));
+            nearest(word, family)
+        }
+        None => format!("there is no kind for `{system}`; `regrow kinds` shows what there is"),
+    }
 }
 
 fn known(names: &Names<'_, '_>, as_probe: bool) -> Vec<&'static str> {

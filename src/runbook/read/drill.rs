@@ -48,7 +48,8 @@ fn unknown<'a>(
 ) {
     let message = format!("the runbook has no {what} `{}` that a drill could give another value", name.text);
     let help = suggest::help(&name.text, known.map(String::as_str));
-    report.error_help(code, name.span, message, help.unwrap_or_else(|| format!("declare it under `{what}s:` first")));
+    let key = if code == codes::UNKNOWN_PARAM { "params" } else { "vars" };
+    report.error_help(code, name.span, message, help.unwrap_or_else(|| format!("declare it under `{key}:` first")));
 }
 
 /// A word, or a mapping with the word and what belongs to it.

@@ -63,6 +63,10 @@ fn expect(entry: Entry, report: &mut Report) -> Expect {
         if let Some(operator) = Operator::parse(&entry.key.text) {
             expect.main.extend(operator_test(operator, entry, report));
         } else if let Node::Map(inner) = entry.value.node {
+            if inner.is_empty() {
+                let message = format!("`{}` is asked for nothing", entry.key.text);
+                report.error_help(codes::MISSING_FIELD, entry.key.span, message, "write for example `{ equals: 0 }`");
+            }
             let tests = inner.into_iter().filter_map(|entry| test(entry, false, report)).collect();
             expect.parts.push((entry.key, tests));
         } else {
@@ -179,7 +183,8 @@ fn range_fits(entry: &Entry, items: &[Tree], report: &mut Report) -> bool {
 fn pattern_fits(pattern: &str, span: Span, report: &mut Report) -> bool {
     let good = regex::Regex::new(pattern).is_ok();
     if !good {
-        report.error(codes::BAD_PATTERN, span, format!("`{pattern}` is no regular expression"));
+        let help = "put `\\` before a letter that is meant as itself";
+        report.error_help(codes::BAD_PATTERN, span, format!("`{pattern}` is no regular expression"), help);
     }
     good
 }

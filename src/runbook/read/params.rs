@@ -74,7 +74,8 @@ fn pattern(entry: &Entry, report: &mut Report) -> Option<String> {
 fn items(entry: Entry, kind: ParamType, report: &mut Report) -> Option<ParamType> {
     if !matches!(kind, ParamType::List | ParamType::Map) {
         let message = format!("`items` belongs to a list or a map, not to `type: {}`", kind.word());
-        report.error(codes::NOT_ALLOWED, entry.key.span, message);
+        let help = "take `items` away, or write `type: list`";
+        report.error_help(codes::NOT_ALLOWED, entry.key.span, message, help);
         return None;
     }
     // `items: {type: integer}` is what users of JSON Schema write.
@@ -91,7 +92,8 @@ fn choices(entry: Entry, spec: &ParamSpec, report: &mut Report) -> Vec<Value> {
     let at = scalars::place(&entry.value, Some(&key));
     let Some(list) = scalars::list(entry, report) else { return Vec::new() };
     if list.is_empty() {
-        report.error(codes::MISSING_FIELD, at, "`enum` holds no value");
+        let help = "list what is allowed: `enum: [one, two]`";
+        report.error_help(codes::MISSING_FIELD, at, "`enum` holds no value", help);
     }
     // The values of a list are chosen one by one.
     let of_item = ParamSpec { kind: spec.items.unwrap_or(ParamType::String), ..spec.clone() };

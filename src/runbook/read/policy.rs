@@ -10,6 +10,9 @@ use crate::runbook::diagnostic::Report;
 use crate::runbook::tree::{Entry, Name, Node, Tree};
 use crate::runbook::{codes, duration, keys, suggest};
 
+/// Who waits for more of them waits for nothing.
+const MOST_ATTEMPTS: u32 = 1000;
+
 pub fn needs(entry: Entry, report: &mut Report) -> Vec<Need> {
     let key = entry.key.clone();
     let items = match entry.value.node {
@@ -68,13 +71,14 @@ pub fn requirements(entry: Entry, report: &mut Report) -> Vec<Requirement> {
 pub fn retry(entry: Entry, report: &mut Report) -> Retry {
     let mut retry = Retry { attempts: 3, ..Retry::default() };
     if matches!(entry.value.node, Node::Number(_)) {
-        retry.attempts = scalars::integer(&entry, 1, report).unwrap_or(1);
+        retry.attempts = scalars::within(&entry, 1, MOST_ATTEMPTS, report).unwrap_or(1);
         return retry;
     }
     let Some(mut fields) = Fields::open(entry.value, Some(&entry.key), &keys::RETRY, report) else {
         return Retry::default();
     };
-    if let Some(attempts) = fields.take("attempts").and_then(|entry| scalars::integer(&entry, 1, report)) {
+    if let Some(attempts) = fields.take("attempts").and_then(|entry| scalars::within(&entry, 1, MOST_ATTEMPTS, report))
+    {
         retry.attempts = attempts;
     }
     if let Some(delay) = fields.take("delay").and_then(|entry| scalars::duration_or_zero(&entry, report)) {
@@ -95,7 +99,7 @@ fn backoff(entry: &Entry, report: &mut Report) -> Option<Backoff> {
             Some(factor) => Some(Backoff::Factor(factor)),
             None => {
                 let message = format!("`backoff` has to be from 1 to 100, not {number}");
-                report.error(codes::OUT_OF_RANGE, entry.value.span, message);
+                report.error_help(codes::OUT_OF_RANGE, entry.value.span, message, "2 doubles the delay each time");
                 None
             }
         },

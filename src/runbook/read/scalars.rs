@@ -34,7 +34,7 @@ pub fn wrong(tree: &Tree, key: Option<&Name>, wanted: &str, report: &mut Report)
         }
         _ => match key.and_then(|key| instead(tree, &key.text, wanted)) {
             Some(help) => report.error_help(codes::WRONG_TYPE, at, message, help),
-            None => report.error(codes::WRONG_TYPE, at, message),
+            None => report.error_help(codes::WRONG_TYPE, at, message, format!("write {wanted}")),
         },
     }
 }
@@ -111,18 +111,23 @@ pub fn boolean(entry: &Entry, report: &mut Report) -> Option<bool> {
     }
 }
 
-/// A whole number within limits.
+/// A whole number from `least` on.
 pub fn integer(entry: &Entry, least: u32, report: &mut Report) -> Option<u32> {
+    within(entry, least, 1_000_000, report)
+}
+
+/// A whole number within limits.
+pub fn within(entry: &Entry, least: u32, most: u32, report: &mut Report) -> Option<u32> {
     let Node::Number(number) = &entry.value.node else {
         wrong_type(entry, "a whole number", report);
         return None;
     };
-    match whole(number).and_then(|n| u32::try_from(n).ok()).filter(|n| *n >= least && *n <= 1_000_000) {
+    match whole(number).and_then(|n| u32::try_from(n).ok()).filter(|n| (least..=most).contains(n)) {
         Some(number) => Some(number),
         None => {
-            let message =
-                format!("`{}` has to be a whole number from {least} to 1000000, not {number}", entry.key.text);
-            report.error(codes::OUT_OF_RANGE, entry.value.span, message);
+            let message = format!("`{}` has to be a whole number from {least} to {most}, not {number}", entry.key.text);
+            let help = format!("write a number from {least} to {most}");
+            report.error_help(codes::OUT_OF_RANGE, entry.value.span, message, help);
             None
         }
     }
@@ -225,7 +230,8 @@ pub fn argv(entry: Entry, report: &mut Report) -> Option<Tree> {
     };
     if items.is_empty() {
         let message = format!("`{}` names no program", entry.key.text);
-        report.error(codes::MISSING_FIELD, place(&entry.value, Some(&entry.key)), message);
+        let help = format!("write the program and its arguments: `{}: [program, argument]`", entry.key.text);
+        report.error_help(codes::MISSING_FIELD, place(&entry.value, Some(&entry.key)), message, help);
         return None;
     }
     let mut good = true;

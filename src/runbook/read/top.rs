@@ -95,7 +95,8 @@ fn version(top: &mut Fields, report: &mut Report) {
 fn name(entry: &Entry, report: &mut Report) -> Option<String> {
     let text = scalars::text(entry, report)?;
     if text.trim().is_empty() || text.len() > 200 || text.contains(['\n', '\r']) {
-        report.error(codes::BAD_FORMAT, entry.value.span, "`name` is one line of 1 to 200 characters");
+        let message = "`name` is one line of 1 to 200 characters";
+        report.error_help(codes::BAD_FORMAT, entry.value.span, message, "write more of it in `description`");
         return None;
     }
     Some(text)
@@ -111,7 +112,8 @@ pub fn filled(entry: Entry, report: &mut Report) -> Vec<Step> {
     let at = scalars::place(&entry.value, Some(&key));
     let Some(list) = scalars::list(entry, report) else { return Vec::new() };
     if list.is_empty() {
-        report.error(codes::MISSING_FIELD, at, format!("`{}` holds no step", key.text));
+        let message = format!("`{}` holds no step", key.text);
+        report.error_help(codes::MISSING_FIELD, at, message, "add one: `- { id: NAME, needs: [], run: … }`");
     }
     each(list, report)
 }
@@ -180,7 +182,8 @@ pub fn people(tree: Tree, report: &mut Report) -> IndexMap<String, Somebody> {
         return people;
     };
     if entries.is_empty() {
-        report.error(codes::NO_MAPPING, span, "the people file names nobody");
+        let help = "add one: `ana: { roles: [firefighter] }`";
+        report.error_help(codes::NO_MAPPING, span, "the people file names nobody", help);
     }
     for entry in entries {
         if let Some(somebody) = person(entry.value, &entry.key, report) {
@@ -278,12 +281,15 @@ fn secret_spec(tree: Tree, name: &Name, report: &mut Report) -> Option<SecretSpe
             }
             let command: Vec<_> = scalars::names(entry, report).into_iter().map(|name| name.text).collect();
             if command.is_empty() {
-                report.error(codes::MISSING_FIELD, at, "`command` names no program");
+                let help = "write the program and its arguments: `command: [program, argument]`";
+                report.error_help(codes::MISSING_FIELD, at, "`command` names no program", help);
             }
             Some(SecretSpec::Command { command })
         }
         SecretSource::Kubernetes => {
-            report.error(codes::VALUE_LATER, from.value.span, "`from: kubernetes` is not in this version");
+            let message = "`from: kubernetes` is not in this version";
+            let help = "read it with a command: `{ from: command, command: [kubectl, get, secret, …] }`";
+            report.error_help(codes::VALUE_LATER, from.value.span, message, help);
             None
         }
     }

@@ -66,7 +66,7 @@ impl Template {
                 *span = place.map_or_else(Span::default, |(source, scalar)| tag_span(source, scalar, text, at));
                 let span = *span;
                 expr.paths(false, &mut |path, optional| {
-                    references.push(Reference { path: path.to_vec(), optional, span });
+                    references.push(Reference { path: path.to_vec(), optional, lazy: expr.is_lazy(), span });
                 });
             }
             parts.push(piece);

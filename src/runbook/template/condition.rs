@@ -45,6 +45,11 @@ impl Condition {
         Self { text: yes.to_string(), span, expr: Expr::Literal(yes.into()), references: Vec::new() }
     }
 
+    /// Written as `false`, whatever the run is given.
+    pub fn is_never(&self) -> bool {
+        self.expr == Expr::Literal(false.into())
+    }
+
     pub fn references(&self) -> &[Reference] {
         &self.references
     }

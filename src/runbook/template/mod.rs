@@ -63,6 +63,8 @@ pub struct Reference {
     pub path: Vec<String>,
     /// Stands inside `(default …)` or `(exists …)`: may be missing.
     pub optional: bool,
+    /// Stands inside `(and …)` or `(or …)`, which may be worked out without it.
+    pub lazy: bool,
     /// The `{{ … }}` it stands in.
     pub span: Span,
 }
@@ -126,6 +128,14 @@ impl Template {
 
 impl Expr {
     /// Calls `visit` for every path, saying whether it may be missing.
+    /// Whether it may be worked out without some of what it names.
+    pub(crate) fn is_lazy(&self) -> bool {
+        match self {
+            Expr::Call(helper, args) => matches!(helper.name, "and" | "or") || args.iter().any(Expr::is_lazy),
+            Expr::Literal(_) | Expr::Path(_) => false,
+        }
+    }
+
     pub(crate) fn paths<'a>(&'a self, optional: bool, visit: &mut dyn FnMut(&'a [String], bool)) {
         match self {
             Expr::Literal(_) => {}
