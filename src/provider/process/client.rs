@@ -78,13 +78,10 @@ fn is_supervised(files: &JobFiles) -> Result<bool, Fault> {
 pub async fn watch(op: &OpId, files: &JobFiles) -> Result<Outcome, Fault> {
     let path = files.job();
     let waited = tokio::task::spawn_blocking(move || File::open(path)?.lock_shared()).await;
-    let lost = || {
-        Fault::new("RG2003", format!("the supervisor of `{op}` is gone and left no result")).retry(RetryClass::Unknown)
-    };
     match waited {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(lost().caused_by(&error)),
-        Err(error) => return Err(lost().caused_by(&error)),
+        Ok(Err(error)) => return Err(lost(op).caused_by(&error)),
+        Err(error) => return Err(lost(op).caused_by(&error)),
     }
     if let Ok(Some(Written::Result(outcome))) = files.read() {
         return Ok(*outcome);
@@ -94,9 +91,24 @@ pub async fn watch(op: &OpId, files: &JobFiles) -> Result<Outcome, Fault> {
         match fate(op, files, true)? {
             Fate::Ended(outcome) => return Ok(*outcome),
             Fate::Supervised | Fate::Orphaned(_) => tokio::time::sleep(Duration::from_millis(200)).await,
-            Fate::NeverBegan | Fate::Lost => return Err(lost()),
+            Fate::NeverBegan | Fate::Lost => return Err(lost(op)),
         }
     }
+}
+
+/// Starts `job` unless somebody began it before, and sees it to its end: a crash in between makes nothing twice.
+pub async fn once(cx: &WriteCx, op: &OpId, files: &JobFiles, same_boot: bool, job: &Job) -> Result<Outcome, Fault> {
+    match fate(op, files, same_boot)? {
+        Fate::Ended(outcome) => return Ok(*outcome),
+        Fate::Lost => return Err(lost(op)),
+        Fate::Supervised | Fate::Orphaned(_) => {}
+        Fate::NeverBegan => start(cx, op, files, job).await?,
+    }
+    watch(op, files).await
+}
+
+fn lost(op: &OpId) -> Fault {
+    Fault::new("RG2003", format!("the supervisor of `{op}` is gone and left no result")).retry(RetryClass::Unknown)
 }
 
 /// Processes that carry `op` in their environment.

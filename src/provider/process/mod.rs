@@ -23,7 +23,7 @@ mod supervisor;
 mod work;
 mod written;
 
-pub use client::{Fate, fate, living, start, survivors, watch};
+pub use client::{Fate, fate, living, once, start, survivors, watch};
 pub use environment::{basics, environment, work_job};
 pub use files::{JobFiles, latest_pulse};
 pub use job::{Ended, Job, Outcome, Program, Sealing, WorkRequest};
