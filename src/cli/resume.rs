@@ -1,5 +1,7 @@
 //! `resume`: goes on with a run, by the copy of the runbook in its folder.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::args::{Going, ResumeArgs};
@@ -7,7 +9,7 @@ use super::context::{Context, person};
 use super::failure::{EDITED, FILES};
 use super::run::{self, Engaged};
 use super::{Failure, amend, answer, cleanup, exit, follow, sealed};
-use crate::engine::errand::{is_errand, touched};
+use crate::engine::errand::{is_errand, makers, touched};
 use crate::engine::tell;
 use crate::journal::store::RunDir;
 use crate::journal::{Folder, JournalError, recover};
@@ -86,6 +88,10 @@ pub fn grown(context: &Context, dir: &RunDir, state: &RunState) -> Result<Plan, 
 pub fn act(context: &Context, dir: &RunDir, plan: Plan, before: &RunState, answer: Answer) -> Result<u8, Failure> {
     let needed = secrets::needed(&plan, touched(&plan, before, &answer.verb));
     let mut secrets = run::open_those_secrets(&plan, &needed)?;
+    // A secret that is missing keeps nobody from ending a run: what cannot be taken away without it stays and is named.
+    for name in secrets::needed(&plan, makers(&plan, before, &answer.verb)).difference(&needed) {
+        secrets.extend(run::open_those_secrets(&plan, &BTreeSet::from([name.clone()])).unwrap_or_default());
+    }
     // Who is told of the end is told where that can be; for want of an address nothing is left undone.
     secrets.extend(super::plan::harmless_secrets(&plan, &secrets::of_tell(&plan)));
     let who = answer.who.clone();

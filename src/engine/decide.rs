@@ -99,7 +99,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, now: &Moment) -> D
         return decision;
     }
     late::decide(plan, state, live, now, &mut decision);
-    let may_start = !live.stopping && !state.paused;
+    let may_start = !live.stopping && !state.paused && !live.full;
     for node in live.frontier.movable() {
         if live.busy.contains(&node) || !ending::is_turn(plan, state, live, node) {
             continue;

@@ -158,7 +158,7 @@ impl<'a, W: World, D: Disk> Driver<'a, W, D> {
         loop {
             let in_flight = self.live.busy.len();
             self.live.has_room = match &mut self.writer {
-                Some(writer) => writer.has_room_for(in_flight)?,
+                Some(writer) => writer.has_room_for(in_flight)? && !self.live.full,
                 None => false,
             };
             let now = self.world.now();

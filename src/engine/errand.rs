@@ -28,17 +28,21 @@ pub fn touched(plan: &Plan, state: &RunState, verb: &Verb) -> BTreeSet<usize> {
     }
 }
 
-/// What an end still moves: work under way, whatever waits to be proven, what gives holds back, the steps of `finally`, the makers of what they
-/// clean up.
+/// The makers of what `finally` cleans up when the command ends the run: it is taken away with the fields of the step that
+/// made it. An end does not wait for what they need.
+pub fn makers(plan: &Plan, state: &RunState, verb: &Verb) -> BTreeSet<usize> {
+    let ends = matches!(verb, Verb::Abort { .. }) || matches!(verb, Verb::Undo { step: None } if state.ended.is_none());
+    let cleans_up = || (0..plan.len()).any(|node| plan.is_finally(node) && plan.kinds[node].name() == "ledger.cleanup");
+    let makers = state.ledger.iter().filter(|_| ends && cleans_up());
+    makers.filter_map(|entry| plan.find(&entry.made_by)).collect()
+}
+
+/// What an end still moves: work under way, whatever waits to be proven, what gives holds back, and the steps of `finally`.
 fn ending(plan: &Plan, state: &RunState) -> BTreeSet<usize> {
     let is_open = |node: usize| {
         let step = state.step(plan.address(node));
         step.intent.is_some() && !step.status.is_settled()
     };
     let moved = |node: &usize| plan.is_finally(*node) || holds::is_release(plan, *node) || is_open(*node);
-    let moved: BTreeSet<usize> = (0..plan.len()).filter(moved).collect();
-    // What `finally` cleans up is taken away with the fields of the step that made it.
-    let cleans_up = moved.iter().any(|node| plan.kinds[*node].name() == "ledger.cleanup");
-    let makers = state.ledger.iter().filter(|_| cleans_up).filter_map(|entry| plan.find(&entry.made_by));
-    moved.iter().copied().chain(makers).collect()
+    (0..plan.len()).filter(moved).collect()
 }

@@ -147,7 +147,8 @@ fn ledger(plan: &Plan, state: &RunState, node: usize, made: Vec<Made>) -> Result
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
         let (kind, id) = (text(creates.kind.render(&scope)?), text(creates.id.render(&scope)?));
         let op = OpId::new(&plan.run, plan.address(node), state.step(plan.address(node)).generation);
-        let details = json!({ "op": op, "remove": creates.remove.render(&scope)? });
+        let attempt = state.step(plan.address(node)).attempts + 1;
+        let details = json!({ "op": op, "attempt": attempt, "remove": creates.remove.render(&scope)? });
         entries.push(entry(plan, node, Made { kind, id, scratch: false, details }));
     }
     Ok(entries)

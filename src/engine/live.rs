@@ -33,6 +33,8 @@ pub struct Live {
     pub errand: bool,
     /// Nothing new is started any more.
     pub stopping: bool,
+    /// There was no room for what a process would leave: nothing more is started.
+    pub full: bool,
     /// Whether the journal has room for the records of one more step.
     pub has_room: bool,
 }
@@ -57,6 +59,7 @@ impl Live {
             boot: boot.to_string(),
             errand: false,
             stopping: false,
+            full: false,
             has_room: true,
         }
     }

@@ -8,6 +8,7 @@ use crate::model::record::{Event, StepSucceeded};
 use crate::model::time::Moment;
 use crate::model::{Fault, RetryClass, RunState, Status};
 use crate::plan::Plan;
+use crate::provider::process::{CANNOT_START, NO_ROOM};
 
 /// An outcome that cannot be told is looked for this often before a person is asked.
 const MOST_LOOKS: u32 = 3;
@@ -162,9 +163,18 @@ fn ended(
             live.looked.remove(&node);
             vec![Event::PhaseReached { step, phase, facts, shown, creates }]
         }
+        Err(fault) if fault.code == NO_ROOM => {
+            // Nothing was begun: the intent stands, and whoever executes once there is room begins it.
+            live.full = true;
+            live.known.insert(node, Known::Absent);
+            Vec::new()
+        }
         Err(fault) if fault.retry == RetryClass::Unknown && guard!("unknown fault") => {
             // Nothing is recorded: the intent stands without outcome, and the next decision looks for it.
             let looks = live.looked.get(&node).copied().unwrap_or(0);
+            if looks >= MOST_LOOKS && fault.code == CANNOT_START {
+                return failed(plan, state, node, fault.retry(RetryClass::Never), luck);
+            }
             if looks >= MOST_LOOKS {
                 return vec![Event::StepDoubted { step, evidence: fault.to_string() }];
             }

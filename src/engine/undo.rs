@@ -95,7 +95,7 @@ pub fn decide(plan: &Plan, state: &RunState, live: &mut Live, decision: &mut Dec
 /// Undoes one step, perhaps once more after a crash.
 pub(super) fn take_back(plan: &Plan, state: &RunState, live: &mut Live, node: usize, decision: &mut Decision) {
     let step = plan.address(node);
-    match command(plan, state, node) {
+    match command(plan, state, live, node) {
         Ok((undo, command)) => {
             if state.status(step) != Status::Undoing {
                 decision.events.push(Event::UndoIntended { step: step.clone(), undo: undo.to_string() });
@@ -144,12 +144,26 @@ fn written(plan: &Plan, state: &RunState, node: usize) -> Result<Value, crate::m
     })
 }
 
-fn command(plan: &Plan, state: &RunState, node: usize) -> Result<(Value, Command), crate::model::Fault> {
+fn command(plan: &Plan, state: &RunState, live: &Live, node: usize) -> Result<(Value, Command), crate::model::Fault> {
     let undo = written(plan, state, node)?;
     let missing = || crate::model::Fault::new("RG5002", "there is nothing to take back");
-    let op = intent::op(plan, state, node).ok_or_else(missing)?;
-    let outputs: Outputs = state.step(plan.address(node)).outputs.clone().unwrap_or_default();
+    let mut op = intent::op(plan, state, node).ok_or_else(missing)?;
+    let step = state.step(plan.address(node));
+    let has_begun = step.status == Status::Undoing;
+    let times = step.taking_back.as_ref().map_or(u32::from(has_begun), |it| it.times) + u32::from(!has_begun);
+    op.phase = phase(times);
+    if !has_begun {
+        op.boot.clone_from(&live.boot);
+    } else if let Some(begun) = &step.taking_back {
+        op.boot.clone_from(&begun.boot);
+    }
+    let outputs: Outputs = step.outputs.clone().unwrap_or_default();
     Ok((undo.clone(), Command::Undo { op, undo, outputs }))
+}
+
+/// One that failed and is asked for again is another one; one that a crash cut off is the same.
+fn phase(times: u32) -> String {
+    if times > 1 { format!("undo-{times}") } else { "undo".into() }
 }
 
 #[cfg(test)]

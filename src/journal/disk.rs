@@ -67,14 +67,24 @@ impl Disk for Folder {
     }
 
     fn reserve(&mut self, file: &mut File, offset: u64, bytes: u64) -> io::Result<()> {
-        use rustix::fs::{FallocateFlags, fallocate};
-        use rustix::io::Errno;
-        match fallocate(&*file, FallocateFlags::KEEP_SIZE, offset, bytes) {
-            // Not every file system can; there the room is only known when it is used.
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-            result => Ok(result?),
-        }
+        self::reserve(file, offset, bytes)
     }
+}
+
+/// Keeps room without making the file longer.
+pub fn reserve(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+    match fallocate(file, FallocateFlags::KEEP_SIZE, offset, bytes) {
+        // Not every file system can; there the room is only known when it is used.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Whether somebody has to make room first.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Opens files that only their owner reads, and never through a link.

@@ -4,6 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
+use super::disk::is_full;
+
 #[derive(Debug, Error)]
 pub enum JournalError {
     /// It cannot be written any more. What was staged may or may not be on disk; no further effect may be begun.
@@ -31,9 +33,9 @@ impl JournalError {
 
     pub fn lost(file: &str, offset: u64, source: io::Error) -> Self {
         let file = file.into();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { file, offset, source },
-            _ => Self::Lost { file, offset, source },
+        match is_full(&source) {
+            true => Self::Full { file, offset, source },
+            false => Self::Lost { file, offset, source },
         }
     }
 

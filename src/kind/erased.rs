@@ -180,18 +180,20 @@ impl<K: Kind> AnyKind for K {
 
     fn find<'a>(&'a self, cx: &'a ReadCx, op: &'a RawOp) -> Boxed<'a, Found> {
         Box::pin(async move {
-            if K::WORKS
-                && let Some(found) = find_work(cx, op)?
-            {
-                return Ok(found);
-            }
-            Ok(match Kind::find(self, cx, &typed::<K>(op)?).await? {
+            let effect = Kind::effect(self, &Late { value: &op.params });
+            let found = match K::WORKS.then(|| find_work(cx, op)).transpose()? {
+                Some(Trace::Clear(found)) => return Ok(*found),
+                Some(Trace::Cut(fault)) if effect == Effect::Read => return Ok(Found::Failed(fault)),
+                Some(Trace::Cut(fault)) => {
+                    return Ok(after_a_cut(Kind::find(self, cx, &typed::<K>(op)?).await, fault, effect));
+                }
+                Some(Trace::Lost) | None => Kind::find(self, cx, &typed::<K>(op)?).await?,
+            };
+            Ok(match found {
                 // There is no process left to wait for: what goes on by itself is taken up by new work under the same id.
                 Found::Running if K::WORKS => Found::Absent,
                 // To read once more does no harm.
-                Found::CannotTell(_) if Kind::effect(self, &Late { value: &op.params }) == Effect::Read => {
-                    Found::Absent
-                }
+                Found::CannotTell(_) if effect == Effect::Read => Found::Absent,
                 other => other,
             })
         })
@@ -228,25 +230,56 @@ impl<K: Kind> AnyKind for K {
     }
 }
 
-/// What the work's own process tells; `None` where only the outside world can.
-fn find_work(cx: &ReadCx, op: &RawOp) -> Result<Option<Found>, Fault> {
+/// What the work's own process tells.
+enum Trace {
+    Clear(Box<Found>),
+    /// It was ended because its time was up: what it had sent may have landed all the same.
+    Cut(Fault),
+    /// Only the outside world can tell.
+    Lost,
+}
+
+fn find_work(cx: &ReadCx, op: &RawOp) -> Result<Trace, Fault> {
     let same_boot = op.boot == crate::provider::clock::boot();
+    let clear = |found| Trace::Clear(Box::new(found));
     Ok(match process::fate(&op.id, &JobFiles::of(&cx.work, op), same_boot)? {
-        Fate::Supervised | Fate::Orphaned(_) => Some(Found::Running),
-        Fate::NeverBegan => Some(Found::Absent),
-        Fate::Lost => None,
+        Fate::Supervised | Fate::Orphaned(_) => clear(Found::Running),
+        Fate::NeverBegan => clear(Found::Absent),
+        Fate::Lost => Trace::Lost,
         Fate::Ended(outcome) => match worked(op, *outcome) {
-            Ok(next) => Some(Found::Done(next)),
-            Err(fault) if fault.retry == RetryClass::Unknown => None,
-            Err(fault) => Some(Found::Failed(fault)),
+            Ok(next) => clear(Found::Done(next)),
+            Err(fault) if fault.retry != RetryClass::Unknown => clear(Found::Failed(fault)),
+            Err(fault) if fault.code == process::TIMED_OUT => Trace::Cut(fault.retry(RetryClass::Never)),
+            Err(_) => Trace::Lost,
         },
     })
 }
 
+/// The outside world is asked whether it is done. Where it is not, or to do it again makes nothing twice, the attempt has
+/// failed, and `retry` means it.
+fn after_a_cut(found: Result<Found, Fault>, cut: Fault, effect: Effect) -> Found {
+    match found {
+        Ok(Found::Done(next)) => Found::Done(next),
+        Ok(found @ (Found::Failed(_) | Found::Foreign(_))) => found,
+        Ok(Found::Absent) => Found::Failed(cut),
+        Ok(Found::CannotTell(evidence)) if effect == Effect::Opaque => {
+            Found::CannotTell(format!("{}; {evidence}", cut.message))
+        }
+        Ok(Found::Running) if effect == Effect::Opaque => Found::CannotTell(cut.message),
+        Err(fault) if effect == Effect::Opaque => {
+            Found::CannotTell(format!("{}; it cannot be looked for: {fault}", cut.message))
+        }
+        Ok(Found::CannotTell(_) | Found::Running) | Err(_) => Found::Failed(cut),
+    }
+}
+
 fn worked(op: &RawOp, outcome: Outcome) -> Result<Next, Fault> {
     match (outcome.ended, outcome.work) {
+        // An answer that came before its process was ended is the answer.
+        (_, Some(Ok(next))) => Ok(next),
         (process::Ended::TimedOut, _) => {
-            Err(Fault::new(process::TIMED_OUT, format!("the work {}", process::out_of_time(op.timeout_ms))))
+            let cut = format!("the work {}", process::out_of_time(op.timeout_ms));
+            Err(Fault::new(process::TIMED_OUT, cut).retry(RetryClass::Unknown))
         }
         (_, Some(result)) => result,
         (ended, None) => {

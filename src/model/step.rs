@@ -93,6 +93,9 @@ pub struct StepState {
     pub extended: Option<Box<Extended>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// The newest undo, whatever became of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taking_back: Option<Box<TakingBack>>,
     /// A lost record may have held an intent of this step: it is looked for before it starts. Holds the boot of that time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_doubt: Option<String>,
@@ -123,6 +126,14 @@ pub struct Intent {
     /// See [`StepIntended::spared`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spared: Vec<String>,
+}
+
+/// An undo that has its intent on disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TakingBack {
+    /// How often one was intended: each is done once, whatever crash comes in between.
+    pub times: u32,
+    pub boot: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -220,6 +231,7 @@ impl StepState {
             repairs: Vec::new(),
             extended: None,
             undo: None,
+            taking_back: None,
             in_doubt: None,
         }
     }
@@ -324,7 +336,11 @@ impl StepState {
                 self.skipped = Some(why.clone());
             }
             Event::StepReopened { generation, .. } => self.reopen(*generation),
-            Event::UndoIntended { undo, .. } => self.undo = Some(undo.clone()),
+            Event::UndoIntended { undo, .. } => {
+                self.undo = Some(undo.clone());
+                let times = self.taking_back.as_ref().map_or(0, |before| before.times) + 1;
+                self.taking_back = Some(Box::new(TakingBack { times, boot: moment.boot.clone() }));
+            }
             Event::StepUndone { .. } => {
                 self.end(moment);
                 self.generation += 1;

@@ -107,7 +107,7 @@ fn a_clean_up_that_was_killed_is_gone_on_with() {
         let said = place.regrow(next).ends(0);
         let status = place.status();
         assert_eq!(status["ledger"].as_array().unwrap().len(), 1, "{next}: {said:#?}");
-        assert_eq!(place.effects(), ["begun", "begun", "un-now"], "{next}");
+        assert_eq!(place.effects(), ["begun", "un-now"], "{next}");
         let told = place.regrow("events run1").ends(0).stdout;
         assert_eq!(told.matches("what is temporary is taken away").count(), 1, "{told}");
     }
@@ -170,4 +170,65 @@ finally:
     assert!(!said.stderr.contains("RG0323"), "{said:#?}");
     assert!(!place.path("made").exists(), "{said:#?}");
     assert_eq!(place.status()["ledger"], serde_json::json!([]));
+}
+
+/// Slow enough to be cut off, and tells how often it was begun and done.
+const SLOW: &str = "[sh, -c, \"echo begun >> effects; sleep 2; echo done >> effects\"]";
+
+#[test]
+fn what_is_being_taken_away_when_the_executor_dies_is_not_taken_away_twice() {
+    // Still under way, and over.
+    for pause in [0, 3_000] {
+        let made = format!("creates: [{{ kind: file, id: x, remove: {SLOW} }}]");
+        let place = Place::new(&format!(
+            "steps:\n  - {{ id: make, run: 'true', temporary: true, {made} }}\n  - {{ id: fails, needs: [make], run: exit 1 }}\nfinally:\n  - {{ id: clean, uses: ledger.cleanup, with: {{ only: temporary }} }}\n"
+        ));
+        let run = place.start_run("--no-wait --on-failure abort");
+        place.until_effects(1);
+        run.signal(Signal::KILL);
+        run.end();
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        place.regrow("resume run1 --no-wait").ends(1);
+        assert_eq!(place.read("effects"), "begun\ndone\n");
+        assert_eq!(
+            (place.step_state("clean").as_str(), &place.status()["ledger"]),
+            ("succeeded", &serde_json::json!([]))
+        );
+    }
+}
+
+#[test]
+fn an_undo_that_outlives_its_executor_is_adopted_and_one_that_failed_is_done_again() {
+    for pause in [0, 3_000] {
+        let place = Place::new(&format!("steps:\n  - {{ id: make, run: 'true', undo: {SLOW} }}\n"));
+        place.run("--no-wait").ends(0);
+        let undo = place.start("undo make --run run1 --because wrong --yes");
+        place.until_effects(1);
+        undo.signal(Signal::KILL);
+        undo.end();
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        place.regrow("resume run1 --no-wait");
+        assert_eq!((place.read("effects").as_str(), place.step_state("make").as_str()), ("begun\ndone\n", "undone"));
+    }
+    let undo = "[sh, -c, \"echo tried >> effects; test -e ready\"]";
+    let place = Place::new(&format!("steps:\n  - {{ id: make, run: 'true', undo: {undo} }}\n"));
+    place.run("--no-wait").ends(0);
+    place.regrow("undo make --run run1 --because wrong --yes").ends(1);
+    place.write("ready", "");
+    place.regrow("undo make --run run1 --because wrong --yes").ends(0);
+    assert_eq!((place.effects().len(), place.step_state("make").as_str()), (2, "undone"));
+}
+
+#[test]
+fn an_undo_without_a_result_is_not_done_again_by_itself() {
+    let place = Place::new(&format!("steps:\n  - {{ id: make, run: 'true', undo: {SLOW} }}\n"));
+    place.run("--no-wait").ends(0);
+    let undo = place.start("undo make --run run1 --because wrong --yes");
+    place.until_effects(1);
+    undo.cut_power();
+    place.regrow("resume run1 --no-wait");
+    assert_eq!(place.read("effects"), "begun\n");
+    assert_eq!(place.step("make")["fault"]["code"], "RG2003", "{:#}", place.step("make"));
+    place.regrow("undo make --run run1 --because looked --yes").ends(0);
+    assert_eq!(place.read("effects"), "begun\nbegun\ndone\n");
 }

@@ -255,3 +255,49 @@ fn a_step_that_prints_much_costs_no_memory() {
     println!("200 MB printed: executor {} MiB, supervisor {} MiB; nothing: {}, {}", loud.0, loud.1, quiet.0, quiet.1);
     assert!(loud.0 < quiet.0 + 16 && loud.1 < quiet.1 + 16, "{loud:?} MiB, printing nothing {quiet:?} MiB");
 }
+
+/// In a namespace of its own the state lies on a small disk, which is filled while the first step runs. `MADE` is what that step
+/// puts out.
+const FULL: &str = r#"
+mkdir -p state && chmod 700 state && mount -t tmpfs -o size=3m,mode=0700 tmpfs state || exit 77
+"$REGROW" run book.yaml --yes --no-wait --run-id run1 & run=$!
+while ! [ -e begun ]; do sleep 0.05; done
+dd if=/dev/zero of=state/fill bs=4096 2>/dev/null
+touch full
+wait $run; echo "full $?" >> codes
+rm state/fill
+"$REGROW" resume run1 --no-wait; echo "room $?" >> codes
+"$REGROW" status run1 --json > status.json
+"#;
+
+#[test]
+fn on_a_full_disk_nothing_new_begins_and_what_is_under_way_keeps_its_result() {
+    let place = Place::new(
+        r#"steps:
+  - id: long
+    needs: []
+    run: |
+      touch begun
+      while [ -e book.yaml ] && ! [ -e full ]; do sleep 0.05; done
+      echo long >> effects
+      printf 'text=%20000d\n' 1 >> "$REGROW_OUTPUT"
+    with: { outputs: { text: {} } }
+  - id: next
+    needs: [long]
+    run: echo next >> effects
+"#,
+    );
+    place.write("full.sh", FULL);
+    let mut command = place.command("unshare", &["-rm", "sh", "full.sh"]);
+    command.env("REGROW", REGROW);
+    let said = super::support::finish(command);
+    if place.read("codes").is_empty() {
+        // Not every machine lets a test mount anything.
+        assert_ne!(said.code, Some(0), "{said:#?}");
+        return;
+    }
+    assert_eq!(place.read("codes"), "full 75\nroom 0\n", "{said:#?}");
+    assert_eq!(place.read("effects"), "long\nnext\n");
+    let status: serde_json::Value = serde_json::from_str(&place.read("status.json")).unwrap();
+    assert_eq!(status["state"], "succeeded");
+}

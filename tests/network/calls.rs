@@ -155,6 +155,33 @@ fn an_answer_outlives_a_killed_executor() {
 }
 
 #[test]
+fn a_call_that_its_own_timeout_cuts_is_never_sent_again_unless_that_is_harmless() {
+    let retry = "    timeout: 1s\n    retry: { attempts: 3, delay: 0s, when: [timeout, failed, RG2005] }\n";
+    let web = slow();
+    let opaque = place(&format!("{{ method: POST, url: {} }}", web.url("/make")), retry);
+    opaque.run("--no-wait").ends(4);
+    assert_eq!((web.log.count("POST"), opaque.step_state("call").as_str()), (1, "unknown"));
+    opaque.regrow("retry call run1").ends(2);
+    // Nothing is made twice under its name, so the attempt has failed, and `retry` means it.
+    let web = slow();
+    let keyed = format!("{{ method: POST, url: {}, idempotency_header: Key }}", web.url("/make"));
+    let keyed = place(&keyed, retry);
+    keyed.run("--no-wait").ends(1);
+    assert_eq!((web.log.count("POST"), keyed.step("call")["fault"]["code"].as_str()), (3, Some("RG2005")));
+    // Who can tell is asked.
+    let web = Web::start(|seen, _| {
+        if seen.line.starts_with("POST") {
+            thread::sleep(Duration::from_secs(2));
+        }
+        says(200, "", "made")
+    });
+    let with = format!("{{ method: POST, url: {}, probe: {{ url: {} }} }}", web.url("/make"), web.url("/made"));
+    let asked = place(&with, retry);
+    asked.run("--no-wait").ends(0);
+    assert_eq!(web.log.count("POST"), 1);
+}
+
+#[test]
 fn cut_off_in_the_middle_it_is_unknown_or_sent_again_under_its_key() {
     for (more, code, sent) in [("", 4, 1), (", idempotency_header: Key", 0, 2)] {
         let web = slow();

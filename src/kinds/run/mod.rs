@@ -6,6 +6,7 @@
 mod output;
 mod params;
 mod probe;
+mod remove;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use params::{EffectParam, OutputKind};
 
 use crate::kind::{Found, Kind, Next, Op, Outputs, ReadCx, Rehearsal, Scratch, Undone, WriteCx};
 use crate::model::ledger::LedgerEntry;
-use crate::model::{Effect, Fault, OpId};
+use crate::model::{Effect, Fault, RetryClass};
 use crate::provider::clock;
 use crate::provider::process::{self, Ended, Fate, Job, JobFiles, Outcome, Program, Sealing};
 use crate::runbook::catalog::{Complaint, InPlace, Known, Late, OutputType, Shape};
@@ -133,37 +134,19 @@ with:
     async fn undo(&self, cx: &WriteCx, op: &RunOp, undo: &Value, _: &Outputs) -> Result<Undone, Fault> {
         let argv: Vec<String> = serde_json::from_value(undo.clone())
             .map_err(|_| Fault::new("RG2014", "`undo` of `run` is a list: the program and its arguments"))?;
-        let mut undone = op.with(op.params.clone(), Value::Null);
-        undone.phase = "undo".into();
-        let files = JobFiles::of(&cx.work, &undone);
-        process::start(cx, &op.id, &files, &job(cx, &undone, argv.clone(), &files)).await?;
-        succeeded(&process::watch(&op.id, &files).await?, op)?;
+        let (files, same_boot) = (JobFiles::of(&cx.work, op), op.boot == clock::boot());
+        let job = job(cx, op, argv.clone(), &files);
+        let outcome = process::once(cx, &op.id, &files, same_boot, &job).await.map_err(|fault| match fault.retry {
+            RetryClass::Unknown => fault.hint("look whether it was taken back before `regrow undo` does it again"),
+            _ => fault,
+        })?;
+        succeeded(&outcome, op)?;
         Ok(vec![format!("ran `{}`", argv.join(" "))].into())
     }
 
-    /// With the environment of the step that made it: credentials stand there.
     async fn remove(&self, cx: &WriteCx, entry: &LedgerEntry, with: &Value) -> Result<(), Fault> {
-        let unsaid = || Fault::new("RG2014", format!("the ledger does not say how to remove `{}`", entry.id));
-        let argv: Vec<String> =
-            serde_json::from_value(entry.details.get("remove").cloned().unwrap_or_default()).map_err(|_| unsaid())?;
-        let own = with["env"].as_object().into_iter().flatten();
-        let own =
-            own.map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
-        let env = process::environment(cx, &maker(entry).ok_or_else(unsaid)?, own);
-        let code = probe::quiet(&cx.base, &argv, &env).await?;
-        if code == Some(0) {
-            return Ok(());
-        }
-        Err(Fault::new("RG2011", format!("`{}` failed to remove `{} {}`", argv.join(" "), entry.kind, entry.id)))
+        remove::remove(cx, entry, with).await
     }
-}
-
-/// The operation that made it.
-fn maker(entry: &LedgerEntry) -> Option<Op<(), ()>> {
-    let id: OpId = serde_json::from_value(entry.details.get("op")?.clone()).ok()?;
-    let run = id.to_string().split('.').next()?.parse().ok()?;
-    let (step, phase, boot) = (entry.made_by.clone(), "remove".to_string(), String::new());
-    Some(Op { id, run, step, attempt: 1, phase, params: (), prior: (), facts: Value::Null, timeout_ms: None, boot })
 }
 
 fn output_type(spec: &Value) -> OutputType {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::files::{JobFiles, Written};
 use super::job::{Job, Outcome};
-use super::pool;
-use crate::journal::disk::private;
+use super::{CANNOT_START, NO_ROOM, pool};
+use crate::journal::disk::{is_full, private, reserve};
 use crate::kind::WriteCx;
 use crate::model::{Fault, OpId, RetryClass};
 
@@ -27,17 +27,21 @@ pub enum Fate {
     Orphaned(Vec<u32>),
 }
 
+/// Kept for the mark and the result before anything begins (G12): the end of a step is told even on a full disk.
+const ROOM: u64 = 64 * 1024;
+
 /// Starts `job` under a supervisor of its own. Returns once the supervisor has the job.
 pub async fn start(_: &WriteCx, op: &OpId, files: &JobFiles, job: &Job) -> Result<(), Fault> {
-    let failed = |what: &str, error: &io::Error| {
-        Fault::new("RG2001", format!("cannot start a process for `{op}`: {what}")).caused_by(error)
+    let failed = |what: &str, error: &io::Error| match is_full(error) {
+        true => Fault::new(NO_ROOM, format!("no room is left for what `{op}` will tell; nothing was begun")),
+        false => Fault::new(CANNOT_START, format!("cannot start a process for `{op}`: {what}")).caused_by(error),
     };
     let lock =
         private().create(true).truncate(false).write(true).open(files.job()).map_err(|e| failed("its job file", &e))?;
     lock.try_lock().map_err(|_| {
         Fault::new("RG2002", format!("`{op}` is running already")).hint("another executor may have started it")
     })?;
-    lock.set_len(0).map_err(|e| failed("its job file", &e))?;
+    lock.set_len(0).and_then(|()| reserve(&lock, 0, ROOM)).map_err(|e| failed("its job file", &e))?;
     let text = serde_json::to_vec(job).map_err(|e| failed("its job", &io::Error::other(e)))?;
     pool::hand_over(&text, &lock).map_err(|e| failed("its supervisor", &e))
 }
@@ -78,13 +82,10 @@ fn is_supervised(files: &JobFiles) -> Result<bool, Fault> {
 pub async fn watch(op: &OpId, files: &JobFiles) -> Result<Outcome, Fault> {
     let path = files.job();
     let waited = tokio::task::spawn_blocking(move || File::open(path)?.lock_shared()).await;
-    let lost = || {
-        Fault::new("RG2003", format!("the supervisor of `{op}` is gone and left no result")).retry(RetryClass::Unknown)
-    };
     match waited {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(lost().caused_by(&error)),
-        Err(error) => return Err(lost().caused_by(&error)),
+        Ok(Err(error)) => return Err(lost(op).caused_by(&error)),
+        Err(error) => return Err(lost(op).caused_by(&error)),
     }
     if let Ok(Some(Written::Result(outcome))) = files.read() {
         return Ok(*outcome);
@@ -94,9 +95,28 @@ pub async fn watch(op: &OpId, files: &JobFiles) -> Result<Outcome, Fault> {
         match fate(op, files, true)? {
             Fate::Ended(outcome) => return Ok(*outcome),
             Fate::Supervised | Fate::Orphaned(_) => tokio::time::sleep(Duration::from_millis(200)).await,
-            Fate::NeverBegan | Fate::Lost => return Err(lost()),
+            Fate::NeverBegan => {
+                let what = format!("the supervisor of `{op}` ended before it began");
+                return Err(Fault::new(CANNOT_START, what).retry(RetryClass::Unknown));
+            }
+            Fate::Lost => return Err(lost(op)),
         }
     }
+}
+
+/// Starts `job` unless somebody began it before, and sees it to its end: a crash in between makes nothing twice.
+pub async fn once(cx: &WriteCx, op: &OpId, files: &JobFiles, same_boot: bool, job: &Job) -> Result<Outcome, Fault> {
+    match fate(op, files, same_boot)? {
+        Fate::Ended(outcome) => return Ok(*outcome),
+        Fate::Lost => return Err(lost(op)),
+        Fate::Supervised | Fate::Orphaned(_) => {}
+        Fate::NeverBegan => start(cx, op, files, job).await?,
+    }
+    watch(op, files).await
+}
+
+fn lost(op: &OpId) -> Fault {
+    Fault::new("RG2003", format!("the supervisor of `{op}` is gone and left no result")).retry(RetryClass::Unknown)
 }
 
 /// Processes that carry `op` in their environment.

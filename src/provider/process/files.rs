@@ -107,6 +107,11 @@ impl JobFiles {
         }
     }
 
+    /// The same may be begun once more. Where it cannot be taken away it stands, and nothing is done twice.
+    pub fn forget(&self) {
+        let _ = fs::remove_file(self.job());
+    }
+
     /// When the supervisor wrote the result down; nothing where there is none.
     pub fn ended_at(&self) -> Option<Timestamp> {
         let Ok(Some(Written::Result(_))) = self.read() else { return None };

@@ -23,7 +23,7 @@ mod supervisor;
 mod work;
 mod written;
 
-pub use client::{Fate, fate, living, start, survivors, watch};
+pub use client::{Fate, fate, living, once, start, survivors, watch};
 pub use environment::{basics, environment, work_job};
 pub use files::{JobFiles, latest_pulse};
 pub use job::{Ended, Job, Outcome, Program, Sealing, WorkRequest};
@@ -41,6 +41,10 @@ pub const SUPERVISE: &str = "__supervise";
 /// First argument under which this binary does a kind's long work.
 pub const WORK: &str = "__work";
 
+/// Fault of a process that certainly never began.
+pub const CANNOT_START: &str = "RG2001";
+/// Fault of a process that was not begun because the disk of the run's folder is full: the executor leaves, and can go on.
+pub const NO_ROOM: &str = "RG2006";
 /// Fault of a process that was ended because its time was up; `retry.when: [timeout]` means it.
 pub const TIMED_OUT: &str = "RG2005";
 

@@ -4,10 +4,11 @@
 //! the command, writes the result, and lets the lock go. It makes no sync.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use super::files::{self, JobFiles};
 use super::job::{Ended, Job, Outcome, Program, Sealing};
 use super::log::{Log, Stream};
 use super::pool;
-use crate::journal::disk::private;
+use crate::journal::disk::{is_full, private};
 use crate::kind::Next;
 use crate::model::secret::Secret;
 use crate::model::{Fault, Pulse, RetryClass};
@@ -26,6 +27,8 @@ use crate::provider::seal::Seal;
 
 /// The name under which all that a command wrote to `REGROW_OUTPUT` is sealed; no output has it.
 const WRITTEN: &str = "";
+/// How often it is tried again to write a result to a full disk.
+const NO_ROOM_YET: Duration = Duration::from_millis(500);
 
 /// One line that a kind's own work prints for the supervisor.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,11 +60,20 @@ pub fn main() -> i32 {
 }
 
 /// Leaves the mark and the result of one job in its file.
-fn serve(job: &[u8], mut file: &File) -> io::Result<()> {
+fn serve(job: &[u8], file: &File) -> io::Result<()> {
     let job: Job = serde_json::from_slice(job)?;
-    file.write_all(files::begun())?;
+    file.write_all_at(files::begun(), 0)?;
     let outcome = supervise(&job).unwrap_or_else(|error| Outcome::of(Ended::NotStarted(unstarted(&job, &error))));
-    file.write_all(&files::encode(&outcome))
+    let (at, result) = (files::begun().len() as u64, files::encode(&outcome));
+    // One longer than the room that was kept waits until somebody makes room: what was done is not forgotten.
+    while let Err(error) = file.write_all_at(&result, at) {
+        if !is_full(&error) {
+            return Err(error);
+        }
+        std::thread::sleep(NO_ROOM_YET);
+    }
+    // Gives back what was kept and not used.
+    file.set_len(at + result.len() as u64)
 }
 
 /// A system's word names neither what was to be started nor the folder in which it was.
