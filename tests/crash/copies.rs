@@ -58,23 +58,34 @@ fn place(source: &str, target: &str, to: &str, with: &str) -> Place {
 }
 
 impl Copied {
-    /// The target is empty and keeps versions.
-    fn new(count: u32, to: &str, with: &str) -> Self {
+    /// The target is empty; how it is made is a word of the other client.
+    fn new(count: u32, to: &str, with: &str, made: &str) -> Self {
         let (source, target) = (name(), name());
         client("make", &source, &[&count.to_string()]);
-        client_of(to, "kept", &target, &[]);
+        client_of(to, made, &target, &[]);
         let place = place(&source, &target, to, with);
         Self { source, target, to: to.to_owned(), place }
     }
 
     /// Within one server.
     pub fn here(count: u32, with: &str) -> Self {
-        Self::new(count, &server().endpoint(), with)
+        Self::new(count, &server().endpoint(), with, "kept")
     }
 
     /// From one server to another.
     pub fn away(count: u32, with: &str) -> Self {
-        Self::new(count, elsewhere(), with)
+        Self::new(count, elsewhere(), with, "kept")
+    }
+
+    /// Within one server, and from one to another, into targets that keep no versions.
+    pub fn unkept(count: u32, with: &str) -> [Self; 2] {
+        [server().endpoint(), elsewhere().to_owned()].map(|to| Self::new(count, &to, with, "plain"))
+    }
+
+    /// Somebody else writes to the target.
+    pub fn somebody_writes(&self, key: &str, text: &str) -> impl Fn() + Send + Sync + Clone + 'static {
+        let (to, target, key, text) = (self.to.clone(), self.target.clone(), key.to_owned(), text.to_owned());
+        move || drop(client_of(&to, "put", &target, &[&key, &text]))
     }
 
     pub fn there(&self, word: &str, more: &[&str]) -> String {
@@ -229,6 +240,16 @@ fn a_wrong_bucket_is_found_before_anything_is_written() {
     );
     same.regrow("check book.yaml").ends(0);
     refused(&same, "RG2915");
+    // The same server by another name.
+    let alias = server().endpoint().replace("127.0.0.1", "localhost");
+    refused(&of(&copied.source, &copied.source, &alias, "target_prefix: many/"), "RG2915");
+    // Tags that may not be read would be lost without a word.
+    let untold = Copied::away(3, "max_parallel: 1");
+    let _proxies = untold.through(|head, _| {
+        let is_tags = head.starts_with("GET ") && head.lines().next().unwrap_or_default().contains("tagging");
+        if is_tags { Fate::Denied } else { Fate::Passes }
+    });
+    refused(&untold.place, "s3:GetObjectTagging");
     assert_eq!(copied.there("etags", &[]), "");
     assert_eq!(client_of(elsewhere(), "etags", &plain, &[]), "");
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::copies::{Copied, all};
+use super::objects::client;
 use super::objects_proxy::Fate;
 
 /// Whether it writes an object.
@@ -104,4 +105,50 @@ fn a_target_with_etags_of_its_own_gets_no_second_copy_either() {
     // Of what another run wrote nothing is known.
     let said = copied.place.regrow("run book.yaml --yes --run-id run2 --no-wait").ends(2);
     assert!(said.stderr.contains("RG2913"), "{said:#?}");
+}
+
+/// What was not there when the target was listed, and is written before the copy: no version of it would be left.
+#[test]
+fn what_somebody_writes_meanwhile_stays() {
+    let theirs = "of somebody else";
+    let [here, away] = Copied::unkept(3, "max_parallel: 1");
+    for (copied, moment) in [(here, "/many/"), (away, "/zz/end")] {
+        let (write, is_written) = (copied.somebody_writes("zz/end", theirs), AtomicBool::new(false));
+        let (writes, is_written) = (Arc::new(AtomicU32::new(0)), Arc::new(is_written));
+        let (count, seen) = (Arc::clone(&writes), Arc::clone(&is_written));
+        let _proxies = copied.through(move |head, _| {
+            if is_write(head) {
+                count.fetch_add(1, Ordering::SeqCst);
+                let is_now = head.lines().next().unwrap_or_default().contains(moment);
+                if is_now && !seen.swap(true, Ordering::SeqCst) {
+                    write();
+                }
+            }
+            Fate::Passes
+        });
+        copied.place.run("--no-wait").ends(1);
+        assert!(is_written.load(Ordering::SeqCst));
+        let fault = copied.place.step("objects")["fault"].clone();
+        assert_eq!(fault["code"], "RG2910", "{fault:#}");
+        assert!(fault["causes"][0].as_str().unwrap().contains("zz/end: something else was written"), "{fault:#}");
+        let etags = copied.there("etags", &[]);
+        let there = etags.lines().find(|line| line.contains("zz/end")).unwrap();
+        assert!(there.ends_with(&format!(" {}]", theirs.len())), "{there}");
+        assert_eq!(etags.lines().count() as u64, all(3));
+    }
+}
+
+#[test]
+fn a_server_that_cannot_write_only_where_nothing_is_is_written_to_all_the_same_and_that_is_said() {
+    let copied = Copied::away(10, "max_parallel: 4");
+    client("parts", &copied.source, &["film"]);
+    let _proxies = copied.through(|head, _| match head.to_ascii_lowercase().contains("\r\nif-none-match:") {
+        true => Fate::Says("501 Not Implemented", "NotImplemented"),
+        false => Fate::Passes,
+    });
+    copied.place.run("--no-wait").ends(0);
+    copied.is_whole();
+    copied.has_one_version_each();
+    let said = copied.place.regrow("logs objects").ends(0).stdout;
+    assert_eq!(said.matches("write only where nothing is").count(), 1, "{said}");
 }

@@ -32,9 +32,14 @@ fn an_inventory_tells_each_store_and_fails_no_run() {
     let kept = Kept::new();
     kept.backup("one");
     kept.write();
-    let (media, empty) = (name(), name());
+    let (media, empty, marked, deleted) = (name(), name(), name(), name());
     client("make", &media, &["40"]);
-    client("kept", &empty, &[]);
+    for bucket in [&empty, &marked, &deleted] {
+        client("kept", bucket, &[]);
+    }
+    client("markers", &marked, &["3"]);
+    client("put", &deleted, &["one", "x"]);
+    client("delete", &deleted, &["one"]);
     thread::sleep(Duration::from_millis(1100));
     let postgres = format!("kind: postgres, base: '{}', wal: '{}'", kept.base.display(), kept.archive());
     let stores = [
@@ -43,6 +48,8 @@ fn an_inventory_tells_each_store_and_fails_no_run() {
         bucket("copy", &media, ", copy: true"),
         bucket("still", &media, ", copy: true, max_age: 1s"),
         bucket("empty", &empty, ""),
+        bucket("marked", &marked, ""),
+        bucket("deleted", &deleted, ""),
         bucket("gone", "no-such-bucket", ""),
     ]
     .concat();
@@ -50,7 +57,7 @@ fn an_inventory_tells_each_store_and_fails_no_run() {
     place.run("--no-wait").ends(0);
     let outputs = place.step("backups")["outputs"].clone();
     assert_eq!(outputs["fitness"], "unfit");
-    assert_eq!(outputs["unfit"], json!(["empty", "gone", "still", "young"]), "{outputs:#}");
+    assert_eq!(outputs["unfit"], json!(["empty", "gone", "marked", "still", "young"]), "{outputs:#}");
     let codes = |store: &str| {
         let all = outputs["stores"][store]["findings"].as_array().unwrap();
         all.iter().map(|it| it["fault"]["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -63,6 +70,8 @@ fn an_inventory_tells_each_store_and_fails_no_run() {
         ("copy", vec!["RG3204"]),
         ("still", vec!["RG3201"]),
         ("empty", vec!["RG3208"]),
+        ("marked", vec!["RG3208"]),
+        ("deleted", vec!["RG3211"]),
         ("gone", vec!["RG2906"]),
     ];
     wanted.iter().for_each(|(store, wanted)| assert_eq!(codes(store), *wanted, "{store}: {outputs:#}"));

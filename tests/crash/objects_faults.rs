@@ -166,3 +166,59 @@ fn what_somebody_else_wrote_meanwhile_is_not_taken_for_the_copy() {
     lost.place.regrow("run book.yaml --yes --run-id run2 --no-wait").ends(0);
     assert_eq!(client("versions", &lost.bucket, &[]), versions);
 }
+
+/// Some servers want a digest of the list, some take none that holds such keys, and some take none at all.
+#[test]
+fn deleted_objects_come_back_whatever_a_server_wants_of_the_list() {
+    let more =
+        |bucket: &str| ["ctl\u{1}a", "ctl\u{1}b"].iter().for_each(|key| drop(client("put", bucket, &[key, "x"])));
+    for takes_lists in [true, false] {
+        let lost = lost_at(&server().endpoint(), 20, "", more);
+        let lists = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&lists);
+        let _proxy = through(&lost, move |head, _| {
+            if !(head.starts_with("POST ") && head.contains("?delete")) {
+                return Fate::Passes;
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            match head.to_ascii_lowercase().contains("\r\ncontent-md5:") {
+                false => Fate::Says("400 Bad Request", "MissingContentMD5"),
+                true if takes_lists => Fate::Passes,
+                true => Fate::Says("400 Bad Request", "MalformedXML"),
+            }
+        });
+        lost.place.run("--no-wait").ends(0);
+        assert!(lists.load(Ordering::SeqCst) > 0);
+        is_back(&lost);
+    }
+}
+
+/// It has no rules, does not tell when buckets were made, and knows no parts.
+#[test]
+fn what_a_server_does_not_know_is_done_without() {
+    let only_in_parts = |bucket: &str| drop(client("parts", bucket, &["film"]));
+    let lost = lost_at(&server().endpoint(), 4, "", only_in_parts);
+    client("parts", &lost.bucket, &["film", "bad"]);
+    let _proxy = through(&lost, |head, _| {
+        let line = head.lines().next().unwrap_or_default();
+        match ["?lifecycle", "GET /?", "partNumber="].iter().any(|call| line.contains(call)) && !line.starts_with("PUT")
+        {
+            true => Fate::Says("501 Not Implemented", "NotImplemented"),
+            false => Fate::Passes,
+        }
+    });
+    let began = Instant::now();
+    lost.place.run("--no-wait").ends(0);
+    assert!(began.elapsed() < Duration::from_secs(30), "it is asked again and again");
+    is_back(&lost);
+}
+
+#[test]
+fn rules_that_may_not_be_read_are_no_rules_that_are_not_there() {
+    let lost = lost(4, "");
+    let _proxy = through(&lost, |head, _| {
+        if head.lines().next().unwrap_or_default().contains("?lifecycle") { Fate::Denied } else { Fate::Passes }
+    });
+    let plan = lost.place.regrow("plan book.yaml").ends(0).stdout;
+    assert!(plan.contains("cannot be told"), "{plan}");
+}

@@ -25,6 +25,8 @@ pub enum Fate {
     OwnEtags,
     /// Times are told in whole seconds, as AWS and most others do.
     WholeSeconds,
+    /// Refused with this status and code.
+    Says(&'static str, &'static str),
     /// Nobody is there.
     Gone,
 }
@@ -86,6 +88,7 @@ fn serve(mut from: TcpStream, server: &str, fate: &dyn Fn(&str, u32) -> Fate, co
         Fate::Gone => return None,
         Fate::Refused => fails("503 Slow Down", "SlowDown"),
         Fate::Denied => fails("403 Forbidden", "AccessDenied"),
+        Fate::Says(status, code) => fails(status, code),
         Fate::FailsWithin => fails("200 OK", "InternalError"),
         Fate::Pretended => says("200 OK", "<?xml version=\"1.0\"?><DeleteResult></DeleteResult>"),
         Fate::Passes | Fate::AnswerLost | Fate::OwnEtags | Fate::WholeSeconds => {

@@ -70,8 +70,12 @@ pub fn said(place: &str, prefix: &str) -> String {
 
 /// A copy into what is copied would find its own copies.
 pub fn apart(source: &Place, target: &Place, prefix: &str, target_prefix: &str) -> Result<(), Fault> {
-    let overlap = prefix.starts_with(target_prefix) || target_prefix.starts_with(prefix);
-    if !(source.is_same(target) && overlap) {
+    if source.is_same(target) { same(prefix, target_prefix) } else { Ok(()) }
+}
+
+/// The same of what is known to be one bucket.
+pub fn same(prefix: &str, target_prefix: &str) -> Result<(), Fault> {
+    if !prefix.starts_with(target_prefix) && !target_prefix.starts_with(prefix) {
         return Ok(());
     }
     Err(Fault::new("RG2915", "source and target are the same objects").hint(

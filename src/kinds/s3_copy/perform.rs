@@ -1,6 +1,6 @@
 //! Makes the copies, each on its own.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::pairs::Pair;
 use super::progress::Begun;
@@ -8,6 +8,9 @@ use crate::kind::WorkCx;
 use crate::model::amount::size;
 use crate::model::{Fault, Pulse};
 use crate::provider::s3::{Bucket, By, Etags, Job, LARGEST_COPY, Origin, OwnEtags, PART, Refused, Writer, cut, settle};
+
+/// The code of something else that stands in the target.
+pub const DIFFERS: &str = "RG2913";
 
 /// Where from, where to, and through whom.
 #[derive(Clone, Copy)]
@@ -17,6 +20,9 @@ pub struct Way<'a> {
     pub target_prefix: &'a str,
     pub by: By,
     pub overwrite: bool,
+    /// Looks at every key before it is written: what is written over there would be lost, and not every server that is asked
+    /// to write only where nothing is knows how to.
+    pub looks: bool,
 }
 
 /// What all copies share.
@@ -28,12 +34,14 @@ pub struct Copies<'a> {
     etags: Etags,
     keys: AtomicU64,
     bytes: AtomicU64,
+    /// That it is not guarded was said.
+    told: AtomicBool,
 }
 
 impl<'a> Copies<'a> {
     pub fn new(cx: &'a WorkCx, way: Way<'a>, total: Option<u64>, etags: OwnEtags) -> Self {
         let (keys, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { way, cx, total, etags: Etags::new(etags), keys, bytes }
+        Self { way, cx, total, etags: Etags::new(etags), keys, bytes, told: AtomicBool::new(false) }
     }
 
     /// `has_moved`: something else stands there than when an earlier process began, perhaps its copy.
@@ -66,7 +74,7 @@ impl<'a> Copies<'a> {
 
     async fn copy(&self, key: &str, pair: &Pair, begun: &Begun, has_moved: bool) -> Result<(), Fault> {
         let (target, source) = (self.way.target, &pair.source.content);
-        let (mut sent, counted) = (has_moved, &AtomicU64::new(0));
+        let (mut sent, counted) = (has_moved || self.way.looks, &AtomicU64::new(0));
         let etag = target.flow().again(|| {
             let again = std::mem::replace(&mut sent, true);
             async move {
@@ -77,12 +85,30 @@ impl<'a> Copies<'a> {
                         return Ok(etag);
                     }
                 }
-                self.make(key, pair, counted).await
+                match self.make(key, pair, counted).await {
+                    Err(fault) if !fault.retry.is_transient() => self.instead(key, pair, begun, fault).await,
+                    made => made,
+                }
             }
         });
         let etag = etag.await?;
+        if !self.way.overwrite && !target.guards() && !self.told.swap(true, Ordering::Relaxed) {
+            self.cx.say(
+                "this server cannot be asked to write only where nothing is: write nothing to the target meanwhile",
+            );
+        }
         self.bytes.fetch_add(begun.size - counted.load(Ordering::Relaxed), Ordering::Relaxed);
         self.etags.hear(target, key, source, &etag).await
+    }
+
+    /// What became of a copy that was refused for good: where it was because of what stands there by now, that is the one to
+    /// tell.
+    async fn instead(&self, key: &str, pair: &Pair, begun: &Begun, fault: Fault) -> Result<String, Fault> {
+        match self.made(key, pair, begun).await {
+            Ok(Some(etag)) => Ok(etag),
+            Err(other) if other.code == DIFFERS => Err(other),
+            _ => Err(fault),
+        }
     }
 
     /// The ETag of what is there by now, where that is the copy. What is not stays, unless it may be overwritten.
@@ -99,7 +125,7 @@ impl<'a> Copies<'a> {
         }
         match overwrite || begun.stands(&now.content.etag) {
             true => Ok(None),
-            false => Err(Fault::new("RG2913", "something else was written there meanwhile; it stays")),
+            false => Err(Fault::new(DIFFERS, "something else was written there meanwhile; it stays")),
         }
     }
 

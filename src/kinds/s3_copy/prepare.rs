@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::{Action, decide};
 use super::pairs::{Pairs, Side, cut};
-use super::params::{Params, apart, nothing_overwritten, said};
+use super::params::{Params, apart, nothing_overwritten, said, same};
+use super::perform::DIFFERS;
 use super::progress::Progress;
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
 use crate::model::amount::{self, size};
-use crate::provider::s3::{Bucket, By, Flow, Listing, OwnEtags, Range, Versioning, own, progress};
+use crate::provider::s3::{
+    Bucket, By, DENIED, Flow, Listing, Object, Origin, OwnEtags, Range, Versioning, own, progress,
+};
 
 /// As many keys are named where something is wrong with them.
 const NAMED: usize = 5;
@@ -55,6 +58,17 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(source.flow().width());
     let nothing = Counted { whole: true, ..Counted::default() };
     let counted = counts.try_fold(nothing, |all, one| async { Ok(all.and(one)) }).await?;
+    let (first, by) = (source.objects(&with.prefix, None).await?.objects.into_iter().next(), with.by());
+    let (source_made, target_made) = (source.made().await?, if is_made { None } else { target.made().await? });
+    if let Some(first) = first {
+        if (&with.source.place.bucket, source_made) == (&with.target.place.bucket, target_made) && source_made.is_some()
+        {
+            not_by_another_name(&target, with, &first).await?;
+        }
+        if by == By::Us {
+            readable_tags(&source, &first).await?;
+        }
+    }
     let (from, to) = (said(source.said(), &with.prefix), said(target.said(), with.target_prefix()));
     if counted.keys == 0 {
         return Err(Fault::new("RG2914", format!("there is nothing to copy: {from} holds no object")).hint(
@@ -64,12 +78,8 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     if !counted.differ.is_empty() {
         return Err(counted.differ.fault(&to));
     }
-    let prior = Prior {
-        source_made: source.made().await?,
-        target_made: if is_made { None } else { target.made().await? },
-        keys: counted.whole.then_some(counted.keys),
-    };
-    let mut changes = counted.words(&from, &to, with.by());
+    let prior = Prior { source_made, target_made, keys: counted.whole.then_some(counted.keys) };
+    let mut changes = counted.words(&from, &to, by);
     // An approval is for this bucket, and for no other one of its name.
     changes.extend(prior.target_made.map(|made| format!("{} was made at {made}", target.said())));
     if is_made {
@@ -77,6 +87,28 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     }
     let creates = is_made.then(|| own::made(&op.id, &with.target.place)).into_iter().collect();
     Ok(Prepared::new(prior, changes).creating(creates))
+}
+
+/// One server may have two addresses: then the same object is in both buckets, written at the same moment.
+async fn not_by_another_name(target: &Bucket, with: &Params, first: &Object) -> Result<(), Fault> {
+    let there = target.objects(&with.prefix, None).await?.objects.into_iter().next();
+    match there {
+        Some(there) if there == *first => same(&with.prefix, with.target_prefix()),
+        _ => Ok(()),
+    }
+}
+
+/// A server that may not tell tags says of an object that has some the same as of one that has none.
+async fn readable_tags(source: &Bucket, first: &Object) -> Result<(), Fault> {
+    let origin = Origin { bucket: source, key: &first.key, id: None, content: &first.content };
+    match source.flow().again(|| origin.tags()).await {
+        Err(fault) if fault.code == DENIED => {
+            Err(fault.hint("the keys of the source need `s3:GetObjectTagging`: without it copies would have no tags"))
+        }
+        Err(fault) if fault.retry.is_transient() => Err(fault),
+        // An object that went meanwhile says nothing.
+        _ => Ok(()),
+    }
 }
 
 /// What is overwritten has to stay somewhere.
@@ -118,7 +150,7 @@ impl Differ {
         let differ = if self.count == 1 { "object differs" } else { "objects differ" };
         let (first, more) = (self.first.join(", "), if self.count > self.first.len() as u64 { ", …" } else { "" });
         let what = format!("in {target} {} {differ} from the source: {first}{more}; none was changed", self.count);
-        Fault::new("RG2913", what).hint(
+        Fault::new(DIFFERS, what).hint(
             "`overwrite: true` puts those of the source over them, where the target keeps versions; or copy under another \
              `target_prefix`",
         )

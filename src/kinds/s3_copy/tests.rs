@@ -56,6 +56,11 @@ fn source_and_target_are_two() {
     assert_eq!(complaints(&with("x/", json!({"bucket": "a"}))), same);
     assert_eq!(complaints(&with("", json!({"bucket": "b"}))), []);
     assert_eq!(complaints(&with("", json!({"bucket": "a", "endpoint": "https://elsewhere.example"}))), []);
+    // However it is written.
+    let at = |endpoint: &str| json!({"bucket": "a", "endpoint": endpoint});
+    let two = |one: &str, other: &str| complaints(&json!({"source": at(one), "target": at(other)}));
+    assert_eq!(two("https://S3.example:443", "https://s3.example/"), same);
+    assert_eq!(two("https://s3.example", "https://s3.example:8443"), []);
     let beside =
         |to: &str| json!({"source": {"bucket": "a"}, "target": {"bucket": "a"}, "prefix": "x/", "target_prefix": to});
     assert_eq!(complaints(&beside("y/")), []);

@@ -12,13 +12,15 @@ use crate::kind::{Next, Op, WorkCx};
 use crate::model::Fault;
 use crate::provider::s3::progress::{self, Write};
 use crate::provider::s3::{
-    Bucket, Ended, Failed, Flow, Job, Lanes, Object, Pilot, Refused, Turn, Writer, ahead, fly, pages, wrong,
+    Bucket, Ended, Failed, Flow, Job, Lanes, Object, Pilot, Refused, Turn, Versioning, Writer, ahead, fly, pages, wrong,
 };
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let with = &op.params;
     let source = Bucket::open(&with.source.place, Flow::of_work(with.max_parallel)).await?;
     let target = Writer::open(cx, &with.target.place, with.max_parallel).await?;
+    // What is overwritten stays as an older version.
+    let target = if with.overwrite { target } else { target.guarding() };
     source.is_still(op.prior.source_made).await?;
     target.is_still(op.prior.target_made).await?;
     overwritable(&target, with).await?;
@@ -34,7 +36,10 @@ pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
     let from = Side { bucket: Some(&source), prefix: &with.prefix };
     let to = Side { bucket: Some(&*target), prefix: with.target_prefix() };
     if !progress.lanes.is_through() {
+        // In what is made for this step nobody else writes; a marker or a version more destroys nothing.
+        let looks = !with.overwrite && !with.target.create && target.versioning().await? != Versioning::Enabled;
         let way = Way {
+            looks,
             source: &source,
             target: &target,
             target_prefix: with.target_prefix(),

@@ -170,7 +170,13 @@ fn words(sums: &Sums, with: &Params, deletes_newer: bool, whole: bool) -> Vec<St
 /// Rules that have taken versions which were current then.
 async fn gone(bucket: &Bucket, as_of: Timestamp) -> Result<Vec<String>, Fault> {
     let age = Timestamp::now().duration_since(as_of);
-    let rules = bucket.expiries().await?.into_iter();
+    let Some(rules) = bucket.expiries().await? else {
+        return Ok(vec![
+            "whether rules have taken versions of that moment away cannot be told: these keys may not read them"
+                .to_owned(),
+        ]);
+    };
+    let rules = rules.into_iter();
     let rules =
         rules.filter(|rule| age > SignedDuration::from_hours(24 * i64::try_from(rule.days).unwrap_or(i64::MAX / 24)));
     Ok(rules

@@ -5,7 +5,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, EncodingType, ExpirationStatus, 
 use jiff::Timestamp;
 
 use super::client;
-use super::fault::of;
+use super::fault::{DENIED, UNKNOWN, of};
 use super::flow::Flow;
 use super::list::{Content, Objects, Page, Start, content, objects, page, time};
 use super::place::Place;
@@ -58,13 +58,19 @@ impl Bucket {
 
     pub async fn versioning(&self) -> Result<Versioning, Fault> {
         let answer = self.flow.again(|| async {
-            self.client.get_bucket_versioning().bucket(&self.name).send().await.map_err(|e| of(&self.said, e))
+            match self.client.get_bucket_versioning().bucket(&self.name).send().await {
+                Ok(answer) => Ok(versioning(answer.status().map(BucketVersioningStatus::as_str))),
+                Err(error) => {
+                    let body = error.raw_response().and_then(|answer| answer.body().bytes()).unwrap_or_default();
+                    renamed(body).ok_or_else(|| of(&self.said, error))
+                }
+            }
         });
-        Ok(match answer.await?.status() {
-            Some(BucketVersioningStatus::Enabled) => Versioning::Enabled,
-            Some(_) => Versioning::Suspended,
-            None => Versioning::Never,
-        })
+        match answer.await {
+            // Without the call there are no versions either.
+            Err(fault) if fault.code == UNKNOWN => Ok(Versioning::Never),
+            answer => answer,
+        }
     }
 
     /// Without versions there is nothing to bring back, and writing would destroy what is there.
@@ -85,16 +91,17 @@ impl Bucket {
         Fault::new("RG2907", format!("the listing of {} broke off", self.said)).retry(RetryClass::Later)
     }
 
-    /// The rules under which versions that are not the current one are taken away; empty where nobody may say.
-    pub async fn expiries(&self) -> Result<Vec<Expiry>, Fault> {
+    /// The rules under which versions that are not the current one are taken away; none where nobody may say.
+    pub async fn expiries(&self) -> Result<Option<Vec<Expiry>>, Fault> {
         let answer = self.flow.again(|| async {
             let call = self.client.get_bucket_lifecycle_configuration().bucket(&self.name);
             call.send().await.map_err(|e| of(&self.said, e))
         });
         match answer.await {
-            Ok(answer) => Ok(answer.rules().iter().filter_map(expiry).collect()),
+            Ok(answer) => Ok(Some(answer.rules().iter().filter_map(expiry).collect())),
+            Err(fault) if fault.code == DENIED => Ok(None),
             // No rules are an error here, and not every server has any.
-            Err(fault) if fault.retry == RetryClass::Never => Ok(Vec::new()),
+            Err(fault) if fault.retry == RetryClass::Never => Ok(Some(Vec::new())),
             Err(fault) => Err(fault),
         }
     }
@@ -107,10 +114,22 @@ impl Bucket {
             let call = call.set_key_marker(start.key.clone()).set_version_id_marker(start.version.clone());
             call.send().await.map_err(|e| of(&self.said, e))
         });
-        page(answer.await?).ok_or_else(|| {
+        let page = page(answer.await?).ok_or_else(|| {
             Fault::new("RG2907", format!("{} lists versions without their key or time", self.said))
                 .hint("this server's listing cannot be relied on")
-        })
+        })?;
+        for entries in [&page.versions, &page.markers] {
+            // What is known of a key is complete when the next one comes.
+            if !entries.is_sorted_by(|one, other| one.key.as_bytes() <= other.key.as_bytes()) {
+                return Err(self.out_of_order());
+            }
+        }
+        Ok(page)
+    }
+
+    fn out_of_order(&self) -> Fault {
+        Fault::new("RG2907", format!("{} does not list keys in their order", self.said))
+            .hint("this server's listing cannot be relied on")
     }
 
     /// Up to 1,000 objects behind that key.
@@ -131,8 +150,7 @@ impl Bucket {
         for object in &page.objects {
             // Whoever goes on behind a key, or holds two listings side by side, relies on it.
             if last.is_some_and(|last| last.as_bytes() >= object.key.as_bytes()) {
-                return Err(Fault::new("RG2907", format!("{} does not list keys in their order", self.said))
-                    .hint("this server's listing cannot be relied on"));
+                return Err(self.out_of_order());
             }
             last = Some(&object.key);
         }
@@ -210,6 +228,24 @@ impl Bucket {
     }
 }
 
+fn versioning(status: Option<&str>) -> Versioning {
+    match status {
+        Some("Enabled") => Versioning::Enabled,
+        Some(_) => Versioning::Suspended,
+        None => Versioning::Never,
+    }
+}
+
+/// What the answer says whose root has the name that another client calls for: there are servers that write it, and the
+/// client takes none of it.
+fn renamed(body: &[u8]) -> Option<Versioning> {
+    let body = std::str::from_utf8(body).ok()?;
+    let (_, inner) = body.split_once("<GetBucketVersioningResponse")?;
+    let status =
+        inner.split_once("<Status>").and_then(|(_, rest)| rest.split_once('<')).map(|(status, _)| status.trim());
+    Some(versioning(status))
+}
+
 fn expiry(rule: &LifecycleRule) -> Option<Expiry> {
     let days = rule.noncurrent_version_expiration()?.noncurrent_days()?;
     let is_on = *rule.status() == ExpirationStatus::Enabled;
@@ -217,4 +253,23 @@ fn expiry(rule: &LifecycleRule) -> Option<Expiry> {
         rule: rule.id().unwrap_or("without a name").to_owned(),
         days: u64::try_from(days).unwrap_or(0),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_whose_root_is_called_otherwise_is_read() {
+        let answer = |inner: &str| {
+            format!(
+                "<?xml version=\"1.0\"?><GetBucketVersioningResponse xmlns=\"x\">{inner}</GetBucketVersioningResponse>"
+            )
+        };
+        let of = |inner: &str| renamed(answer(inner).as_bytes());
+        assert_eq!(of("<Status>Enabled</Status>"), Some(Versioning::Enabled));
+        assert_eq!(of("<Status>Suspended</Status>"), Some(Versioning::Suspended));
+        assert_eq!(of(""), Some(Versioning::Never));
+        assert_eq!(renamed(b"<Error><Code>AccessDenied</Code></Error>"), None);
+    }
 }

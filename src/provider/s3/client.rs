@@ -13,6 +13,7 @@ use aws_sdk_s3::config::{
     SharedCredentialsProvider,
 };
 
+use super::digest::Digest;
 use super::limit::Limit;
 use super::place::{Place, endpoint};
 use crate::model::Fault;
@@ -33,6 +34,7 @@ pub async fn client(place: &Place) -> Result<Client, Fault> {
             TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(ANSWERS_WITHIN).build(),
         )
         .interceptor(Limit)
+        .interceptor(Digest)
         // Servers older than these checksums refuse them.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);

@@ -8,8 +8,14 @@ use crate::model::{Fault, RetryClass};
 
 /// The code of a server that asks for less.
 pub const BUSY: &str = "RG2904";
+/// The code of a server that does not let us.
+pub const DENIED: &str = "RG2903";
+/// The code of a bucket that lies in another region.
+const ELSEWHERE: &str = "RG2905";
 /// The code of a call of which nobody can tell whether it arrived.
 pub const UNREACHED: &str = "RG2902";
+/// The code of a server that does not know a call, or something in it.
+pub const UNKNOWN: &str = "RG2921";
 
 /// Of a call to `place`.
 pub fn of<E>(place: &str, error: SdkError<E, HttpResponse>) -> Fault
@@ -29,6 +35,10 @@ where
         }
     };
     let mut fault = refused(place, status.unwrap_or_default(), &code, &said);
+    let region = error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"));
+    if let Some(region) = region.filter(|_| fault.code == ELSEWHERE) {
+        fault = fault.hint(format!("it lies there: `region: {region}`"));
+    }
     if code.is_empty() {
         // No error as S3 words it: why it is none lies deeper.
         fault.causes.clear();
@@ -50,6 +60,11 @@ pub fn refused(place: &str, status: u16, code: &str, said: &str) -> Fault {
     let mut fault = match (code, status) {
         ("NoSuchBucket", _) => Fault::new("RG2906", format!("{place} does not exist"))
             .hint("look at `bucket`, `endpoint` and `region`; a bucket that was deleted takes its versions with it"),
+        // It will not know it by and by either.
+        ("NotImplemented" | "MethodNotAllowed", _) | (_, 405 | 501) => {
+            Fault::new(UNKNOWN, format!("{place} does not know this call"))
+                .hint("this server does less than S3; what needs the call cannot be done with it")
+        }
         (
             "SlowDown"
             | "Throttling"
@@ -61,10 +76,14 @@ pub fn refused(place: &str, status: u16, code: &str, said: &str) -> Fault {
             | "InternalError"
             | "RequestTimeout"
             | "XMinioServerNotInitialized"
-            | "OperationAborted",
+            | "OperationAborted"
+            | "ConditionalRequestConflict",
             _,
         )
         | (_, 429 | 500..=599) => Fault::new(BUSY, format!("{place} is busy or broken")).retry(RetryClass::Later),
+        // AWS says so with 403, and no right would help.
+        ("InvalidObjectState", _) => Fault::new("RG2907", format!("{place} does not give what lies in an archive"))
+            .hint("have it brought out of the archive first (`aws s3api restore-object`)"),
         (
             "AccessDenied"
             | "AllAccessDisabled"
@@ -75,7 +94,7 @@ pub fn refused(place: &str, status: u16, code: &str, said: &str) -> Fault {
             | "RequestTimeTooSkewed",
             _,
         )
-        | (_, 401 | 403) => Fault::new("RG2903", format!("{place} does not let us: {code}"))
+        | (_, 401 | 403) => Fault::new(DENIED, format!("{place} does not let us: {code}"))
             .hint("look at the keys, at their rights, and at the clock of this machine"),
         (
             "PermanentRedirect"
@@ -84,7 +103,7 @@ pub fn refused(place: &str, status: u16, code: &str, said: &str) -> Fault {
             | "IllegalLocationConstraintException",
             _,
         )
-        | (_, 301 | 307) => Fault::new("RG2905", format!("{place} lies in another region, or at another endpoint"))
+        | (_, 301 | 307) => Fault::new(ELSEWHERE, format!("{place} lies in another region, or at another endpoint"))
             .hint("name the right `region`"),
         ("", _) => Fault::new("RG2907", format!("{place} answers {status}")),
         _ => Fault::new("RG2907", format!("{place} refuses: {code}")),
@@ -93,5 +112,59 @@ pub fn refused(place: &str, status: u16, code: &str, said: &str) -> Fault {
     fault
         .causes
         .extend((!said.is_empty()).then(|| if code.is_empty() { said.to_owned() } else { format!("{code}: {said}") }));
+    if code == "InvalidObjectState" {
+        // Of many keys only the cause is told.
+        fault.causes = vec![format!("{code}: it lies in an archive, and has to be brought out of it first")];
+    }
     fault
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::super::client::client;
+    use super::*;
+
+    #[test]
+    fn what_a_server_does_not_know_is_not_asked_again() {
+        let of = |code: &str, status| refused("bucket b", status, code, "as told");
+        for (code, status) in [("NotImplemented", 501), ("", 501), ("MethodNotAllowed", 405), ("", 405)] {
+            let fault = of(code, status);
+            assert_eq!((fault.code.as_str(), fault.retry), (UNKNOWN, RetryClass::Never), "{code} {status}");
+        }
+        for (code, status) in [("InternalError", 500), ("", 503), ("ConditionalRequestConflict", 409)] {
+            assert!(of(code, status).retry.is_transient(), "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn what_lies_in_an_archive_is_no_matter_of_rights() {
+        let fault = refused("bucket b", 403, "InvalidObjectState", "The operation is not valid");
+        assert_eq!(fault.code, "RG2907");
+        assert!(fault.hint.unwrap().contains("restore-object") && fault.causes[0].contains("archive"));
+    }
+
+    #[tokio::test]
+    async fn where_a_bucket_lies_is_said_if_the_server_tells() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let _ = stream.read(&mut [0; 4096]);
+            let body = "<Error><Code>PermanentRedirect</Code></Error>";
+            let head = "HTTP/1.1 301 Moved Permanently\r\nx-amz-bucket-region: eu-west-1\r\nConnection: close";
+            write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        });
+        let place = serde_json::json!({
+            "bucket": "b", "endpoint": endpoint, "access_key_id": "key", "secret_access_key": "secret",
+        });
+        let client = client(&serde_json::from_value(place).unwrap()).await.unwrap();
+        let fault = of("bucket b", client.list_objects_v2().bucket("b").send().await.unwrap_err());
+        tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap();
+        assert_eq!(fault.code, ELSEWHERE);
+        assert!(fault.hint.unwrap().contains("region: eu-west-1"));
+    }
 }

@@ -28,6 +28,11 @@ impl Range {
         ends.map(|until| Self { after: std::mem::replace(&mut after, until.clone()), until }).collect()
     }
 
+    /// There are servers that begin a listing with the very key behind which it is to begin.
+    pub fn holds(&self, key: &str) -> bool {
+        self.after.as_ref().is_none_or(|after| key.as_bytes() > after.as_bytes()) && !self.ends_before(key)
+    }
+
     pub fn ends_before(&self, key: &str) -> bool {
         self.until.as_ref().is_some_and(|until| key.as_bytes() > until.as_bytes())
     }
@@ -71,10 +76,7 @@ mod tests {
             let mut marks = Marks::every(2);
             (0..pages).for_each(|page| marks.add(&format!("{page:04}")));
             let ranges = marks.ranges();
-            let holding = |key: &str| {
-                let holds = |it: &&Range| it.after.as_deref().is_none_or(|after| key > after) && !it.ends_before(key);
-                ranges.iter().filter(holds).count()
-            };
+            let holding = |key: &str| ranges.iter().filter(|range| range.holds(key)).count();
             assert!((0..=pages).all(|page| holding(&format!("{page:04}")) == 1), "{pages}: {ranges:?}");
             assert!(ranges.len() <= MOST && (pages < 32 || ranges.len() > MOST / 2), "{pages}: {}", ranges.len());
         }

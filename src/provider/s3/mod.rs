@@ -6,6 +6,7 @@
 
 mod bucket;
 mod client;
+mod digest;
 mod etags;
 mod fault;
 mod flight;
@@ -31,6 +32,7 @@ mod write;
 
 pub use bucket::{Bucket, Current, Expiry, Versioning};
 pub use etags::{Etags, OwnEtags};
+pub use fault::DENIED;
 pub use flight::{Pilot, Turn, fly};
 pub use flow::Flow;
 pub use folders::{Cut, Of};

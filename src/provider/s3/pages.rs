@@ -17,7 +17,7 @@ impl<'a> Pages<'a> {
         Self { bucket, prefix, range, start: Some(start) }
     }
 
-    /// The next one, without keys behind the range.
+    /// The next one, without keys outside of the range.
     pub async fn next(&mut self) -> Result<Option<Page>, Fault> {
         let Some(start) = self.start.take() else { return Ok(None) };
         let mut page = self.bucket.versions(self.prefix, &start).await?;
@@ -25,7 +25,7 @@ impl<'a> Pages<'a> {
         let is_over = |next: &Start| next.key.as_ref().is_some_and(|key| self.range.ends_before(key));
         page.next = page.next.filter(|next| !is_over(next));
         for entries in [&mut page.versions, &mut page.markers] {
-            entries.retain(|entry| !self.range.ends_before(&entry.key));
+            entries.retain(|entry| self.range.holds(&entry.key));
         }
         if page.next.as_ref() == Some(&start) {
             return Err(Fault::new("RG2907", format!("the listing of {} does not come to an end", self.bucket.said()))

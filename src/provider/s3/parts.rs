@@ -3,7 +3,7 @@
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, StorageClass};
 
-use super::fault::of;
+use super::fault::{UNKNOWN, of};
 use super::pass::like;
 use super::write::{By, Origin, Writer};
 use crate::model::Fault;
@@ -29,7 +29,11 @@ impl Origin<'_> {
         let Some(count) = count.filter(|count| (1..=MOST_PARTS).contains(count)) else { return Ok(None) };
         let head = self.bucket.client.head_object().bucket(&self.bucket.name).key(self.key).part_number(1);
         let head = head.set_version_id(self.id.map(str::to_owned)).set_if_match(self.only_if()).send().await;
-        let head = head.map_err(|error| of(self.bucket.said(), error))?;
+        let head = match head.map_err(|error| of(self.bucket.said(), error)) {
+            Ok(head) => head,
+            Err(fault) if fault.code == UNKNOWN => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
         let first = head.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
         let is_known = first > 0 && (count == 1 || first >= LEAST_PART);
         Ok(is_known.then(|| cut(self.content.size, first)).filter(|parts| parts.len() as u64 == count))
@@ -94,9 +98,13 @@ impl Writer {
             start += size;
         }
         let whole = CompletedMultipartUpload::builder().set_parts(Some(copied)).build();
-        let call = self.client.complete_multipart_upload().bucket(&self.name).key(key).upload_id(upload);
-        let answer = call.multipart_upload(whole).send().await.map_err(|error| of(self.said(), error))?;
-        Ok(answer.e_tag().unwrap_or_default().trim_matches('"').to_owned())
+        let whole = &whole;
+        let answer = self.guarded(|only| async move {
+            let call = self.client.complete_multipart_upload().bucket(&self.name).key(key).upload_id(upload);
+            let call = call.multipart_upload(whole.clone()).set_if_none_match(only);
+            call.send().await.map_err(|error| of(self.said(), error))
+        });
+        Ok(answer.await?.e_tag().unwrap_or_default().trim_matches('"').to_owned())
     }
 }
 

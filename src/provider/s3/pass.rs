@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_s3::types::StorageClass;
 
-use super::fault::of;
+use super::fault::{UNKNOWN, of};
 use super::list::encode;
 use super::write::{Origin, Writer};
 use crate::model::{Fault, RetryClass};
@@ -33,11 +33,15 @@ pub(super) fn moment(text: Option<&str>) -> Option<DateTime> {
 }
 
 impl Origin<'_> {
-    /// As they are sent along; none if there are none.
-    pub(super) async fn tags(&self) -> Result<Option<String>, Fault> {
+    /// As they are sent along; none if there are none, also where the server knows of none.
+    pub async fn tags(&self) -> Result<Option<String>, Fault> {
         let call = self.bucket.client.get_object_tagging().bucket(&self.bucket.name).key(self.key);
         let answer = call.set_version_id(self.id.map(str::to_owned)).send().await;
-        let answer = answer.map_err(|error| of(self.bucket.said(), error))?;
+        let answer = match answer.map_err(|error| of(self.bucket.said(), error)) {
+            Ok(answer) => answer,
+            Err(fault) if fault.code == UNKNOWN => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
         let tags = answer.tag_set().iter().map(|tag| format!("{}={}", encode(tag.key()), encode(tag.value())));
         Ok(Some(tags.collect::<Vec<_>>().join("&")).filter(|tags| !tags.is_empty()))
     }
@@ -76,7 +80,7 @@ impl Origin<'_> {
 }
 
 impl Writer {
-    pub(super) async fn pass(&self, key: &str, from: &Origin<'_>) -> Result<String, Fault> {
+    pub(super) async fn pass(&self, key: &str, from: &Origin<'_>, only: Option<String>) -> Result<String, Fault> {
         let get = from.bucket.client.get_object().bucket(&from.bucket.name).key(from.key);
         let get = get.set_version_id(from.id.map(str::to_owned)).set_if_match(from.only_if());
         let got = get.send().await.map_err(|error| of(from.bucket.said(), error))?;
@@ -86,7 +90,7 @@ impl Writer {
         };
         let put = self.client.put_object().bucket(&self.name).key(key);
         let put = put.storage_class(StorageClass::from(from.content.class.as_str()));
-        let put = like!(put, got, tags).set_content_length(got.content_length());
+        let put = like!(put, got, tags).set_if_none_match(only).set_content_length(got.content_length());
         let answer = put.body(got.body).send().await.map_err(|error| of(self.said(), error))?;
         Ok(answer.e_tag().unwrap_or_default().trim_matches('"').to_owned())
     }

@@ -58,8 +58,9 @@ impl Place {
         self.endpoint() == other.endpoint() && self.bucket == other.bucket
     }
 
-    fn endpoint(&self) -> Option<&str> {
-        self.endpoint.as_deref().map(|endpoint| endpoint.trim().trim_end_matches('/'))
+    /// In one form, however it is written: what is no address stays as it is, and is complained of elsewhere.
+    fn endpoint(&self) -> Option<String> {
+        self.endpoint.as_deref().map(|text| endpoint(text).map_or_else(|_| text.to_owned(), String::from))
     }
 
     /// What [`Place::said`] says, from a `with` whose templates are not filled in; none without the bucket's name.

@@ -44,7 +44,8 @@ impl Tally {
     }
 
     fn take(&mut self, page: Page) {
-        page.versions.iter().chain(&page.markers).for_each(|entry| self.now.at(entry.time));
+        // A marker holds nothing.
+        page.versions.iter().for_each(|entry| self.now.at(entry.time));
         for history in self.histories.take(page) {
             content(&history.now).into_iter().for_each(|content| self.now.current(content.size));
             content(&history.then).into_iter().for_each(|content| self.before.current(content.size));
@@ -62,14 +63,28 @@ impl Bucket {
             tally.take(page);
         }
         let (sums, before) = (tally.now, tally.before);
-        let kept = self.expiries().await?.iter().map(|rule| rule.days).min();
+        let rules = self.expiries().await?;
+        let mut doubts: Vec<_> = rules.is_none().then(|| self.rules_untold()).into_iter().collect();
+        doubts.extend((sums.count == 0).then(|| self.all_deleted()));
+        let kept = rules.iter().flatten().map(|rule| rule.days).min();
         let kept = kept.map(|days| SignedDuration::from_hours(24 * i64::try_from(days).unwrap_or(i64::MAX / 24)));
         let since = kept.and_then(|kept| Timestamp::now().checked_sub(kept).ok()).max(sums.oldest);
         let stock = self.of_sums(prefix, sums, Reach::Always)?;
         // Where nothing was there then, there is nothing to be less than.
         let (bytes, items) = (Some(before.bytes), Some(before.count));
         let before = Held { name: "a day before".to_owned(), at: day_ago, bytes, items };
-        Ok(Stock { since, before: Some(before).filter(|it| it.bytes > Some(0)), ..stock })
+        Ok(Stock { since, before: Some(before).filter(|it| it.bytes > Some(0)), doubts, ..stock })
+    }
+
+    fn rules_untold(&self) -> Fault {
+        let what = format!("whether rules take old versions of {} away cannot be told", self.said());
+        Fault::new("RG3210", what).hint("give these keys `s3:GetLifecycleConfiguration`, or look at the rules by hand")
+    }
+
+    fn all_deleted(&self) -> Fault {
+        let what = format!("everything in {} is deleted; its older versions are there", self.said());
+        Fault::new("RG3211", what)
+            .hint("see who deleted it; `s3.restore` brings back what was there at a moment before")
     }
 
     /// A bucket into which something else copies: as new as what came last.
@@ -131,5 +146,14 @@ mod tests {
         assert_eq!((tally.now.count, tally.now.bytes), (3, 3 + 5 + 7));
         assert_eq!((tally.before.count, tally.before.bytes), (3, 100 + 200 + 7));
         assert_eq!((tally.now.oldest, tally.now.newest), (Some(at(1)), Some(at(13))));
+    }
+
+    #[test]
+    fn markers_alone_are_nothing_to_recover_from() {
+        let marker =
+            Entry { key: "a".to_owned(), id: "1".to_owned(), time: Timestamp::UNIX_EPOCH, latest: true, content: None };
+        let mut tally = Tally::new(Timestamp::UNIX_EPOCH);
+        tally.take(Page { versions: vec![], markers: vec![marker], next: None });
+        assert_eq!((tally.now.count, tally.now.newest), (0, None));
     }
 }

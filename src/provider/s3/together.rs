@@ -32,7 +32,11 @@ pub async fn together(flow: &Flow, jobs: Vec<BoxFuture<'_, Result<(), Fault>>>) 
 /// A server that is gone, or lets nobody in, is no matter of one key.
 pub fn settle(keys: u64, refused: Refused) -> Result<(u64, Refused), Fault> {
     match refused.iter().find(|(_, fault)| fault.retry.is_transient() || fault.code == "RG2906") {
-        Some((_, fault)) => Err(fault.clone()),
+        Some((key, fault)) => {
+            let mut fault = fault.clone();
+            fault.causes.push(format!("it was at {key}"));
+            Err(fault)
+        }
         None => Ok((keys, refused)),
     }
 }
@@ -63,5 +67,18 @@ impl Failed {
             .hint("the causes name the first ones; mend it, then `regrow retry STEP`: what is done is left alone");
         fault.causes = self.first;
         fault
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RetryClass;
+
+    #[test]
+    fn what_ends_all_work_says_at_which_key_it_was() {
+        let refused = |retry| vec![("film".to_owned(), Fault::new("RG2904", "busy").retry(retry))];
+        assert_eq!(settle(1, refused(RetryClass::Never)).unwrap().1.len(), 1);
+        assert_eq!(settle(1, refused(RetryClass::Later)).unwrap_err().causes, ["it was at film"]);
     }
 }

@@ -8,6 +8,7 @@
     objects.py ENDPOINT plain BUCKET           a bucket without versions
     objects.py ENDPOINT kept BUCKET            an empty bucket with versions
     objects.py ENDPOINT put BUCKET KEY TEXT    one object
+    objects.py ENDPOINT delete BUCKET KEY      a marker on top of it
     objects.py ENDPOINT parts BUCKET KEY [XYZ] one object of 12 MB, uploaded in three parts, with tags and metadata
     objects.py ENDPOINT etags BUCKET           each key with its ETag
     objects.py ENDPOINT markers BUCKET COUNT   so many keys of which there is nothing but a marker
@@ -212,6 +213,8 @@ elif word == "plain":
     s3.create_bucket(Bucket=bucket)
 elif word == "put":
     put(rest[0], rest[1], 0)
+elif word == "delete":
+    s3.delete_object(Bucket=bucket, Key=rest[0])
 elif word == "parts":
     parts(rest[0])
 elif word == "markers":
