@@ -274,7 +274,7 @@ fn a_drill_that_brings_nothing_back_fails() {
     let lab = site.lab();
     furnish(&lab, |name| velero.backup(name, &lab.space, &[]).unwrap());
     let proof = "verify:\n  - { probe: kubernetes.ready, with: { kubeconfig: kube }, expect: { equals: true } }";
-    let with = format!("backup: b-{0}\ninclude_namespaces: [{0}]\ninclude_resources: [resourcequotas]", lab.space);
+    let with = format!("backup: b-{0}\ninclude_namespaces: [{0}]\ninclude_resources: [limitranges]", lab.space);
     lab.restore_book(&with, &format!("succeeds_if: verify\n{proof}"));
     lab.place.regrow(LINE).ends(1);
     assert_eq!(lab.fault()["code"], "RG3113", "{:#}", lab.fault());
