@@ -139,6 +139,32 @@ pub async fn available(cluster: &Cluster, namespace: &str, backup: &Value) -> Re
     judge_location(backup, location.find().await?)
 }
 
+/// Where a backup lies, as far as both are there.
+pub async fn location_named(cluster: &Cluster, namespace: &str, backup: &str) -> Result<Option<Value>, Fault> {
+    let Some(backup) = cluster.place(&named(namespace, "Backup", backup)).await?.find().await? else { return Ok(None) };
+    cluster.place(&named(namespace, "BackupStorageLocation", location_of(&backup))).await?.find().await
+}
+
+/// Whether the backup holds the namespaces that are wanted of it. Patterns are Velero's to read.
+pub fn holds(backup: &Value, wanted: &[String]) -> Result<(), Fault> {
+    let list = |path: &str| -> Vec<&str> {
+        field(backup, path).as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    };
+    let (held, left_out) = (list("spec.includedNamespaces"), list("spec.excludedNamespaces"));
+    let is_pattern = |name: &str| name.contains(['*', '?', '[', '{']);
+    let is_held = |name: &str| {
+        let in_it = held.is_empty() || held.iter().any(|one| *one == name || is_pattern(one));
+        is_pattern(name) || (in_it && !left_out.contains(&name))
+    };
+    let Some(missing) = wanted.iter().find(|name| !is_held(name)) else { return Ok(()) };
+    let what = format!("the backup `{}` does not hold the namespace `{missing}`", metadata(backup, "name"));
+    let told = match held.is_empty() || held.iter().any(|one| is_pattern(one)) {
+        true => format!("it was made without: {}", left_out.join(", ")),
+        false => format!("it holds: {}", held.join(", ")),
+    };
+    Err(Fault::new("RG3109", what).hint(format!("{told}; look at `include_namespaces`, or name another backup")))
+}
+
 /// What there is, whether or not a recovery is wanted.
 pub async fn stock(cluster: &Cluster, namespace: &str, meant: Meant<'_>) -> Result<Stock, Fault> {
     let all = all(cluster, namespace).await?;
@@ -192,7 +218,7 @@ fn partly(backup: &Value) -> Option<Fault> {
 }
 
 fn expired(backup: &Value) -> Option<Fault> {
-    let end = time(backup, "status.expiration").filter(|end| *end < Timestamp::now())?;
+    let end = expiry(backup)?;
     let what = format!("the backup `{}` expired at {end}: Velero may delete it at any time", metadata(backup, "name"));
     Some(Fault::new("RG3207", what).hint("make another one, or see why the schedule makes none"))
 }
@@ -286,12 +312,15 @@ pub fn words(backup: &Value) -> Vec<String> {
         let errors = field(backup, "status.errors").as_u64().unwrap_or_default();
         lines.push(format!("not whole: {errors} errors when it was made"));
     }
-    if let Some(end) = time(backup, "status.expiration")
-        && end < Timestamp::now()
-    {
+    if let Some(end) = expiry(backup) {
         lines.push(format!("expired at {end}: Velero may delete it at any time"));
     }
     lines
+}
+
+/// When its time was over, if it is.
+pub fn expiry(backup: &Value) -> Option<Timestamp> {
+    time(backup, "status.expiration").filter(|end| *end < Timestamp::now())
 }
 
 /// When it was complete.
@@ -337,6 +366,27 @@ mod tests {
         let fault = found("2026-11-19T00:00:00Z").unwrap_err();
         assert_eq!((fault.code.as_str(), fault.retry), ("RG3102", RetryClass::Later));
         assert_eq!(fault.causes[0], "n-4: PartiallyFailed, complete at 2026-11-23T00:01:00Z");
+    }
+
+    #[test]
+    fn a_namespace_that_a_backup_does_not_hold_is_not_looked_for_in_it() {
+        let holds = |held: &[&str], left_out: &[&str], wanted: &str| {
+            let spec = json!({"includedNamespaces": held, "excludedNamespaces": left_out});
+            super::holds(&json!({"metadata": {"name": "b"}, "spec": spec}), &[wanted.to_owned()])
+        };
+        for (held, left_out, wanted) in [
+            (&["edx"][..], &[][..], "edx"),
+            (&[], &[], "edx"),
+            (&["*"], &["x"], "edx"),
+            (&["ed*"], &[], "edx"),
+            (&["edx"], &[], "e*"),
+        ] {
+            assert_eq!(holds(held, left_out, wanted), Ok(()), "{held:?} {left_out:?} {wanted}");
+        }
+        let fault = holds(&["edx", "web"], &[], "edx-typo").unwrap_err();
+        assert!(fault.code == "RG3109" && fault.hint.unwrap().starts_with("it holds: edx, web;"));
+        let fault = holds(&["*"], &["edx"], "edx").unwrap_err();
+        assert!(fault.hint.unwrap().starts_with("it was made without: edx;"));
     }
 
     #[test]

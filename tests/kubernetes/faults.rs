@@ -21,7 +21,7 @@ fn code(lab: &Lab, run: &str, kubeconfig: &str, with: &str) -> String {
     let fault = lab.fault();
     assert!(fault["hint"].is_string() && fault["message"].is_string(), "{fault:#}");
     let all = format!("{said:?}{}{}", lab.place.regrow("report").stdout, lab.place.regrow("events --json").stdout);
-    for token in ["rig-stranger", "sesame-expired"] {
+    for token in ["rig-stranger", "sesame-expired", "sesame-in-its-environment"] {
         assert!(!all.contains(token), "{token} is shown: {all}");
     }
     fault["code"].as_str().unwrap().to_owned()
@@ -34,12 +34,15 @@ fn every_way_not_to_get_in_has_a_code_and_a_hint() {
     let expired = lab.shared.cluster.kubeconfig_of("sesame-expired");
     let stranger = lab.shared.cluster.kubeconfig_of(STRANGER);
     let silent = silent(&good);
-    let user = "user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: COMMAND, interactiveMode: Never}}";
+    let user = "user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: COMMAND, interactiveMode: Never, \
+                installHint: get it from your provider, env: [{name: CLIENT_SECRET, value: sesame-in-its-environment}]}}";
     let line = good.lines().find(|line| line.contains("token:")).unwrap().trim().to_owned();
     let exec = |command: &str| good.replace(&line, &user.replace("COMMAND", command));
     lab.place.write("plugin", "#!/bin/sh\necho sesame-expired\necho sesame-expired >&2\nexit 3\n");
     let plugin = lab.place.path("plugin");
     std::fs::set_permissions(&plugin, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let proxied = good.replace("{server:", "{proxy-url: 'http://127.0.0.1:9', server:");
+    assert_ne!(proxied, good);
     let cases = [
         (silent.as_str(), "", "RG3001"),
         ("no: kubeconfig: [", "", "RG3002"),
@@ -49,15 +52,35 @@ fn every_way_not_to_get_in_has_a_code_and_a_hint() {
         (&stranger, "", "RG3005"),
         (&exec("no-such-plugin-here"), "", "RG3006"),
         (&exec(plugin.to_str().unwrap()), "", "RG3006"),
+        (&proxied, "", "RG3021"),
         (&good, "api_version: nothing.test/v1", "RG3009"),
     ];
     for (at, (kubeconfig, with, wanted)) in cases.into_iter().enumerate() {
         let found = code(&lab, &format!("case{at}"), kubeconfig, with);
-        assert_eq!(found, wanted, "case {at}: {:#}", lab.fault());
+        let fault = lab.fault();
+        assert_eq!(found, wanted, "case {at}: {fault:#}");
+        if wanted == "RG3006" {
+            let named = ["no-such-plugin-here", plugin.to_str().unwrap()].map(|program| format!("`{program}`, which"));
+            let message = fault["message"].as_str().unwrap();
+            assert!(named.iter().any(|named| message.contains(named)), "{fault:#}");
+            let hinted = fault["causes"].to_string().contains("get it from your provider");
+            assert_eq!(hinted, message.contains("cannot be started"), "{fault:#}");
+        }
     }
     std::fs::remove_file(lab.place.path("kube")).unwrap();
     lab.place.regrow("run book.yaml --yes --no-wait --run-id gone").ends(1);
     assert_eq!(lab.fault()["code"], "RG3002");
+}
+
+/// What leads to the cluster is the kubeconfig alone.
+#[test]
+fn a_proxy_of_the_environment_is_not_looked_at() {
+    let lab = Lab::new();
+    lab.book("get", "object: namespace/default", "");
+    let mut run =
+        lab.place.command(super::support::REGROW, &["run", "book.yaml", "--yes", "--no-wait", "--run-id", "run1"]);
+    run.env("HTTPS_PROXY", "http://127.0.0.1:9").env("https_proxy", "no address");
+    super::support::finish(run).ends(0);
 }
 
 /// As a step that makes a cluster puts it out.

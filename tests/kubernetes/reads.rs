@@ -53,6 +53,17 @@ fn what_is_not_ready_is_named_with_what_it_lacks() {
 }
 
 #[test]
+fn a_namespace_that_is_not_there_is_not_ready() {
+    let lab = Lab::new();
+    lab.book("ready", &format!("namespaces: [{}]", lab.space), "");
+    lab.place.run("").ends(0);
+    assert_eq!(lab.place.step("it")["outputs"]["count"], 0);
+    lab.book("ready", "namespaces: [edx-typo]", "");
+    lab.place.regrow("run book.yaml --yes --no-wait --run-id run2").ends(1);
+    assert_eq!(lab.fault()["code"], "RG3008", "{:#}", lab.fault());
+}
+
+#[test]
 fn a_condition_is_waited_for_and_what_lacks_is_said() {
     let lab = Lab::new();
     lab.deploy("lms", 1);

@@ -21,6 +21,18 @@ fn a_restart_makes_the_pods_anew_and_waits_for_them() {
     assert_eq!(lab.place.step("it")["outputs"]["status"]["availableReplicas"], 1);
 }
 
+/// As kubectl refuses it.
+#[test]
+fn what_makes_no_pods_anew_by_itself_is_not_restarted() {
+    let lab = Lab::new();
+    lab.deploy("lms", 1);
+    lab.kubectl("rollout pause deployment lms");
+    lab.book("rollout", "object: deployment/lms\nrestart: true", "");
+    let said = lab.place.run("--no-wait");
+    assert!(format!("{}{}", said.stdout, said.stderr).contains("RG3015 "), "{said:?}");
+    assert_eq!(lab.object("deployment/lms")["spec"]["template"]["metadata"]["annotations"], json!(null));
+}
+
 #[test]
 fn what_does_not_come_up_is_said_with_its_reason() {
     let lab = Lab::new();

@@ -34,6 +34,41 @@ fn down_means_that_no_pod_is_left_and_undo_gives_the_former_count_back() {
 }
 
 #[test]
+fn what_it_had_before_it_was_stopped_is_kept_by_whoever_stops_it_again() {
+    let lab = Lab::new();
+    lab.deploy("lms", 3);
+    lab.book("scale", &format!("{DOWN}\nwait: false"), "undo: restore_replicas");
+    lab.place.run("").ends(0);
+    let said = lab.place.regrow("run book.yaml --yes --run-id run2").ends(0);
+    assert!(lab.place.regrow("logs it --run run2").stdout.contains("set it from 3 to 0"), "{said:?}");
+    assert_eq!(lab.place.step("it")["outputs"], json!({"previous": 3, "replicas": 0}));
+    lab.undo("run2").ends(0);
+    let live = lab.object("deployment/lms");
+    assert_eq!(live["spec"]["replicas"], 3);
+    for mark in ["operation", "former-replicas", "set-replicas"] {
+        assert_eq!(live["metadata"]["annotations"][format!("regrow.dev/{mark}")], json!(null), "{mark}");
+    }
+}
+
+/// The kubeconfig is read again at each look.
+#[test]
+fn a_token_that_expires_meanwhile_is_taken_from_the_kubeconfig_once_it_was_renewed() {
+    let lab = Lab::new();
+    lab.deploy("lms", 1);
+    lab.hold_pods("lms", true);
+    lab.book("scale", DOWN, "");
+    let good = lab.place.read("kube");
+    let run = lab.place.start_run("--no-wait");
+    lab.until_said("waits: 1 pods of deployment/lms still have to go");
+    lab.kubeconfig(&lab.shared.cluster.kubeconfig_of("sesame-expired"));
+    lab.until_said("does not accept the credentials; the kubeconfig is read again");
+    lab.kubeconfig(&good);
+    lab.hold_pods("lms", false);
+    run.end().ends(0);
+    assert_eq!(lab.place.step("it")["attempts"], 1);
+}
+
+#[test]
 fn up_waits_until_the_pods_are_ready() {
     let lab = Lab::new();
     lab.deploy("lms", 0);

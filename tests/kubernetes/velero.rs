@@ -213,6 +213,23 @@ fn a_partial_loss_brings_back_the_namespaces_that_are_gone() {
     }
 }
 
+/// Velero is content with it.
+#[test]
+fn a_restore_that_brings_nothing_back_is_no_success() {
+    let site = Site::borrow();
+    let velero = site.velero();
+    let lab = site.lab();
+    velero.backup(&format!("b-{}", lab.space), &lab.space, &[]).unwrap();
+    refused(&lab, &format!("backup: b-{0}\ninclude_namespaces: [no-{0}]", lab.space), 2, "RG3109");
+    let empty = "include_resources: [resourcequotas]\nread_only_location: true";
+    lab.restore_book(&format!("backup: b-{0}\ninclude_namespaces: [{0}]\n{empty}", lab.space), "");
+    let _ = std::fs::remove_dir_all(lab.place.path("state"));
+    lab.place.run("--no-wait").ends(1);
+    assert_eq!(lab.fault()["code"], "RG3113", "{:#}", lab.fault());
+    let mode = ["get", "backupstoragelocation", "default", "-n", "velero", "-o", "jsonpath={.spec.accessMode}"];
+    assert_ne!(lab.shared.cluster.said(&mode).unwrap(), "ReadOnly", "the location is put back whatever came of it");
+}
+
 #[test]
 fn what_would_fail_is_found_before_anything_is_made() {
     let site = Site::borrow();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::kind::{Foresight, Kind, Next, Op, Outputs, ReadCx, Role, answered};
 use crate::model::{Effect, Fault, RetryClass};
-use crate::provider::kubernetes::{self, Cluster, Progress, Reach};
+use crate::provider::kubernetes::{self, Cluster, Named, Progress, Reach};
 use crate::runbook::catalog::{Complaint, Late, OutputType, Shape};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -25,7 +25,12 @@ async fn look(cx: &ReadCx, with: &Params) -> Result<Outputs, Fault> {
     let cluster = Cluster::open(cx, &with.reach).await?;
     let (mut not_ready, mut count) = (Vec::new(), 0);
     for namespace in with.namespaces.as_ref().unwrap_or(&vec![cluster.namespace.clone()]) {
-        for (kind, object) in kubernetes::workloads(&cluster, namespace).await? {
+        let found = kubernetes::workloads(&cluster, namespace).await?;
+        // A namespace that is not there is listed like one in which nothing is deployed.
+        if found.is_empty() {
+            is_there(&cluster, namespace).await?;
+        }
+        for (kind, object) in found {
             count += 1;
             if let Progress::Lacks(what) | Progress::Failed(what) = kubernetes::progress(kind, &object) {
                 let name = object["metadata"]["name"].as_str().unwrap_or("?");
@@ -35,6 +40,15 @@ async fn look(cx: &ReadCx, with: &Params) -> Result<Outputs, Fault> {
     }
     let outputs = [("ready", json!(not_ready.is_empty())), ("not_ready", json!(not_ready)), ("count", json!(count))];
     Ok(outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+async fn is_there(cluster: &Cluster, namespace: &str) -> Result<(), Fault> {
+    let named = Named::parse(&format!("namespace/{namespace}"), None)?;
+    match cluster.place(&named).await?.get().await {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.code == "RG3008" => Err(fault.retry(RetryClass::Later)),
+        Err(fault) => Err(fault),
+    }
 }
 
 impl Kind for KubernetesReady {

@@ -20,10 +20,32 @@ pub async fn prepare(cx: &ReadCx, with: &Params) -> Result<Prepared<Prior>, Faul
     let cluster = Cluster::open(cx, &with.reach).await?;
     let place = cluster.place(&named(&with.object)?).await?;
     let live = place.get().await?;
+    if with.restart {
+        can_restart(&place.what, &live)?;
+    }
     let where_it_is = format!("{} in `{}` of {}", place.what, place.namespace(), cluster.identity.words());
     let change = if with.restart { "its pods are made anew" } else { "is only waited for" };
     let prior = Prior { cluster: cluster.identity, uid: metadata(&live, "uid").to_owned() };
     Ok(Prepared::new(prior, vec![format!("{where_it_is}: {change}")]))
+}
+
+/// As `kubectl rollout restart` and `rollout status` have it: a change of the form must lead to pods that are made anew.
+fn can_restart(what: &str, live: &Value) -> Result<(), Fault> {
+    let field = |path: &str| live.pointer(path);
+    if field("/spec/paused") == Some(&Value::Bool(true)) {
+        return Err(Fault::new("RG3015", format!("{what} is paused: its pods would not be made anew"))
+            .hint("`kubectl rollout resume` it, then `regrow retry STEP`"));
+    }
+    if field("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
+        return Err(Fault::new(
+            "RG3015",
+            format!("{what} has the update strategy OnDelete: its pods would not be made anew"),
+        )
+        .hint(
+            "delete its pods one by one, and wait for them without `restart`; or set its strategy to RollingUpdate",
+        ));
+    }
+    Ok(())
 }
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
@@ -119,4 +141,20 @@ fn selector(live: &Value) -> String {
 
 fn outputs(live: &Value) -> Outputs {
     Outputs::from_iter([("status".to_owned(), live["status"].clone())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_makes_its_pods_anew_by_itself_is_restarted() {
+        let code = |spec: Value| can_restart("it", &json!({"spec": spec})).err().map(|fault| fault.code);
+        for spec in [json!({}), json!({"paused": false}), json!({"updateStrategy": {"type": "RollingUpdate"}})] {
+            assert_eq!(code(spec), None);
+        }
+        for spec in [json!({"paused": true}), json!({"updateStrategy": {"type": "OnDelete"}})] {
+            assert_eq!(code(spec).as_deref(), Some("RG3015"));
+        }
+    }
 }

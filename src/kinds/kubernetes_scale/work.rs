@@ -16,13 +16,14 @@ pub async fn prepare(cx: &ReadCx, with: &Params) -> Result<Prepared<Prior>, Faul
     let place = cluster.place(&with.target.named()?).await?;
     let live = place.get().await?;
     place.selector().await?;
-    let prior = Prior::of(cluster.identity.clone(), &live);
+    let prior = Prior::of(cluster.identity.clone(), &live, with.replicas);
     let place = format!("{} in `{}` of {}", place.what, place.namespace(), cluster.identity.words());
-    let change = match (prior.replicas, with.replicas) {
+    let mut changes = vec![match (prior.now(), with.replicas) {
         (old, new) if old == new => format!("{place} has {old} already: nothing to do"),
         (old, new) => format!("{place}: {old} → {new}"),
-    };
-    Ok(Prepared::new(prior, vec![change]))
+    }];
+    changes.extend(prior.words());
+    Ok(Prepared::new(prior, changes))
 }
 
 pub async fn work(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Next, Fault> {
@@ -46,13 +47,16 @@ impl Goal for Scaled<'_> {
             Stand::Elsewhere(why) => Err(moved(&place.what, why)),
             Stand::Before(patch) => {
                 if place.merge(cx, &patch).await? {
-                    cx.say(&format!("written: {} {} → {}", place.what, prior.replicas, with.replicas));
+                    cx.say(&format!("written: {} {} → {}", place.what, prior.now(), with.replicas));
                 }
                 Ok(Look::Lacks(format!("{} is being changed", place.what)))
             }
             Stand::After => Ok(match lacking(cluster, &place, &live, with).await? {
                 Some(what) => Look::Lacks(what),
-                None => Look::Done(outputs(prior, with.replicas)),
+                None => {
+                    prior.words().iter().for_each(|words| cx.say(words));
+                    Look::Done(outputs(prior, with.replicas))
+                }
             }),
         }
     }

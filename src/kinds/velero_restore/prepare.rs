@@ -8,21 +8,25 @@ use super::params::{Params, Policy};
 use super::scratch;
 use crate::kind::{Op, Prepared, ReadCx};
 use crate::model::Fault;
-use crate::provider::kubernetes::{Cluster, Named, is_made_by, metadata};
+use crate::provider::kubernetes::{Cluster, Named, field, is_made_by, metadata};
 use crate::provider::velero;
 
 pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>, Fault> {
     let with = &op.params;
     let cluster = Cluster::open(cx, &with.reach()).await?;
-    velero_is_there(&cluster, with).await?;
+    let server = velero_is_there(&cluster, with).await?;
     let backup = velero::choose(&cluster, &with.namespace, &with.backup).await?;
     velero::judge(&backup)?;
+    velero::holds(&backup, &with.include_namespaces)?;
     let location = velero::available(&cluster, &with.namespace, &backup).await?;
+    let remedy = remedy(with, &backup, &location);
     let location = with.read_only_location.then(|| Location::of(&location));
     let name = metadata(&backup, "name").to_owned();
     taken(cx, &cluster, op, &name).await?;
     let mut changes = vec![format!("restored into {}", cluster.identity.words())];
+    changes.extend(standing_still(&server));
     changes.extend(velero::words(&backup));
+    changes.extend(remedy);
     changes.extend(scope(with));
     changes.extend(location.as_ref().map(Location::words));
     changes.extend(standing(&cluster, with).await?);
@@ -34,7 +38,7 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>) -> Result<Prepared<Prior>
 }
 
 /// Its definitions, and the Deployment that it reads itself when it restores pods.
-async fn velero_is_there(cluster: &Cluster, with: &Params) -> Result<(), Fault> {
+async fn velero_is_there(cluster: &Cluster, with: &Params) -> Result<Value, Fault> {
     let (server, space) = (&cluster.identity.server, &with.namespace);
     let absent = |what: String| {
         Fault::new("RG3101", what)
@@ -48,9 +52,23 @@ async fn velero_is_there(cluster: &Cluster, with: &Params) -> Result<(), Fault> 
     }
     let deployment = Named { namespace: Some(space.clone()), ..Named::parse("deployment/velero", None)? };
     match cluster.place(&deployment).await?.find().await? {
-        Some(_) => Ok(()),
+        Some(live) => Ok(live),
         None => Err(absent(format!("there is no Velero in the namespace `{space}` of the cluster at {server}"))),
     }
+}
+
+/// It may run elsewhere, so that is only said.
+fn standing_still(deployment: &Value) -> Option<String> {
+    let stopped = field(deployment, "spec.replicas") == 0;
+    stopped.then(|| "the Deployment of Velero is set to 0 pods: nobody may take the restore up".to_owned())
+}
+
+/// Against what an expired backup is in danger of.
+fn remedy(with: &Params, backup: &Value, location: &Value) -> Option<String> {
+    let writable = field(location, "spec.accessMode") != "ReadOnly" && !with.read_only_location;
+    velero::expiry(backup)
+        .filter(|_| writable)
+        .map(|_| "`read_only_location: true` keeps Velero from deleting it meanwhile".to_owned())
 }
 
 /// Whether the cluster would take the `Restore`: its roles, its definition, its name. One that an earlier attempt made is looked

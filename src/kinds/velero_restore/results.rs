@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::gzip;
 use super::params::Params;
-use crate::kind::WorkCx;
+use super::{Prior, gzip};
+use crate::journal::store::replace_private;
+use crate::kind::{Op, WorkCx};
 use crate::model::{Fault, RetryClass};
 use crate::provider::http::{self, Call, Failure};
 use crate::provider::kubernetes::{Cluster, field, metadata};
 use crate::provider::mask::Masker;
+use crate::provider::velero;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Of lines in the log.
@@ -92,7 +98,13 @@ impl Part {
 }
 
 /// None while Velero has not answered. What is asked carries the name of the restore, so a crash asks nothing twice.
-pub async fn fetch(cx: &WorkCx, cluster: &Cluster, with: &Params, restore: &str) -> Result<Option<Results>, Fault> {
+pub async fn fetch(
+    cx: &WorkCx,
+    cluster: &Cluster,
+    op: &Op<Params, Prior>,
+    restore: &str,
+) -> Result<Option<Results>, Fault> {
+    let with = &op.params;
     let named = with.named("DownloadRequest", restore);
     let place = cluster.place(&named).await?;
     let Some(request) = place.find().await? else {
@@ -105,24 +117,54 @@ pub async fn fetch(cx: &WorkCx, cluster: &Cluster, with: &Params, restore: &str)
         place.create(cx, &body).await?;
         return Ok(None);
     };
+    // Left behind by one that was killed: its address is of no use any more.
+    if has_expired(&request, Timestamp::now()) {
+        place.delete(cx, metadata(&request, "uid")).await?;
+        return Ok(None);
+    }
     if field(&request, "status.phase") != "Processed" {
         return Ok(None);
     }
     let url = field(&request, "status.downloadURL").as_str().unwrap_or_default();
-    let got = download(url, cx.masker()).await;
-    // An address that was used up or has expired helps nobody.
-    place.delete(cx, metadata(&request, "uid")).await?;
+    let ca = trusted(cx, cluster, op).await?;
+    let got = download(url, ca, cx.masker()).await;
+    // An address that was used up helps nobody. Velero takes it away as well, and what was read is worth more.
+    if let Err(fault) = place.delete(cx, metadata(&request, "uid")).await {
+        cx.say(&format!("{} stays until Velero takes it away: {}", place.what, fault.message));
+    }
     got.and_then(|packed| Results::read(&packed)).map(Some)
 }
 
+fn has_expired(request: &Value, now: Timestamp) -> bool {
+    let end = field(request, "status.expiration").as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    end.is_some_and(|end| end <= now)
+}
+
+/// A file with the authorities that the location of the backup names besides the machine's, as Velero itself believes them. A
+/// location that is not there any more names none.
+async fn trusted(cx: &WorkCx, cluster: &Cluster, op: &Op<Params, Prior>) -> Result<Option<PathBuf>, Fault> {
+    let Some(location) = velero::location_named(cluster, &op.params.namespace, &op.prior.backup).await? else {
+        return Ok(None);
+    };
+    let packed = field(&location, "spec.objectStorage.caCert").as_str().unwrap_or_default();
+    let unfit = || Fault::new("RG3110", "the `caCert` of the storage location cannot be used");
+    if packed.is_empty() {
+        return Ok(None);
+    }
+    let certificates = STANDARD.decode(packed).map_err(|error| unfit().caused_by(&error))?;
+    let path = cx.work.join(format!("{}.ca", op.id.file_name()));
+    replace_private(&path, &certificates).map_err(|error| unfit().caused_by(&error))?;
+    Ok(Some(path))
+}
+
 /// The address holds a signature: it is never shown.
-async fn download(url: &str, masker: Masker) -> Result<Vec<u8>, Fault> {
+async fn download(url: &str, ca: Option<PathBuf>, masker: Masker) -> Result<Vec<u8>, Fault> {
     let call = Call {
         method: "GET".to_owned(),
         url: url.to_owned(),
         headers: BTreeMap::new(),
         body: None,
-        ca: None,
+        ca,
         timeout: PATIENCE,
         masker,
     };
@@ -168,6 +210,14 @@ mod tests {
         for bad in [packed("no json"), b"not packed".to_vec(), packed(file)[..20].to_vec()] {
             assert_eq!(Results::read(&bad).unwrap_err().code, "RG3110");
         }
+    }
+
+    #[test]
+    fn an_address_is_good_for_a_while() {
+        let now: Timestamp = "2026-11-24T08:10:00Z".parse().unwrap();
+        let is_over = |end: Value| has_expired(&json!({"status": {"expiration": end}}), now);
+        assert!(is_over(json!("2026-11-24T08:10:00Z")) && is_over(json!("2026-11-24T08:00:00Z")));
+        assert!(!is_over(json!("2026-11-24T08:10:01Z")) && !is_over(Value::Null));
     }
 
     #[test]

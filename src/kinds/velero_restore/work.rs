@@ -14,7 +14,7 @@ use super::results::{self, Results};
 use super::scratch;
 use crate::kind::{Found, Next, Op, Outputs, ReadCx, WorkCx};
 use crate::model::{Fault, Pulse};
-use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_made_by, metadata};
+use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_made_by, metadata, was_asked};
 
 /// A watch on which nothing comes is a watch that may be dead.
 const WATCHED: Duration = Duration::from_secs(20);
@@ -53,7 +53,7 @@ fn phase(name: &str, facts: Value) -> Next {
 
 /// Whether nothing of the restore goes on any more; else only the waiting has ended, or the cluster is another one.
 fn is_over(fault: &Fault) -> bool {
-    matches!(fault.code.as_str(), "RG3105" | "RG3106" | "RG3107" | "RG3108")
+    matches!(fault.code.as_str(), "RG3105" | "RG3106" | "RG3107" | "RG3108" | "RG3111" | "RG3113")
 }
 
 async fn restored(cx: &WorkCx, op: &Op<Params, Prior>) -> Result<Outputs, Fault> {
@@ -69,7 +69,13 @@ pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault>
         return Ok(Found::Running);
     }
     let name = params::name(&op.id);
-    Ok(match cluster.place(&op.params.named("Restore", &name)).await?.find().await? {
+    let place = cluster.place(&op.params.named("Restore", &name)).await?;
+    Ok(match place.find().await? {
+        None if was_asked(cx, &op.id)? => Found::CannotTell(format!(
+            "{} was asked for and is not there: it was never made, or somebody deleted it since; `velero restore get` lists \
+             what there is",
+            place.what
+        )),
         None => Found::Absent,
         Some(live) if is_made_by(cx, &live, &op.id)? => Found::Running,
         Some(_) => Found::Foreign(foreign(&name)),
@@ -119,7 +125,7 @@ impl Restored<'_> {
     async fn end(&self, cx: &WorkCx, cluster: &Cluster, live: &Value) -> Result<Look<Outputs>, Fault> {
         let since = self.seen(|seen| *seen.ended.get_or_insert_with(Instant::now));
         let results = if ended::has_messages(live) {
-            match results::fetch(cx, cluster, &self.op.params, metadata(live, "name")).await {
+            match results::fetch(cx, cluster, self.op, metadata(live, "name")).await {
                 Ok(Some(results)) => Ok(results),
                 Ok(None) if since.elapsed() < FILES => {
                     return Ok(Look::Lacks("Velero has not said yet where its result files are".to_owned()));

@@ -1,26 +1,30 @@
 //! What an API server says, as a [`Fault`].
 
+use std::time::Duration;
+
 use http_body_util::LengthLimitError;
 use kube::Error;
 use kube::client::AuthError;
+use kube::config::ExecConfig;
 use kube::core::Status;
 use kube::error::DiscoveryError;
 
 use super::object::Named;
 use crate::model::fault::add_causes;
 use crate::model::{Fault, RetryClass};
+use crate::runbook::duration;
 
 /// `server` is where it was sent, or what it was about.
 pub fn of(error: &Error, server: &str) -> Fault {
     match error {
         Error::Api(status) => refused(status, server),
-        Error::Auth(error) => of_auth(error),
+        Error::Auth(error) => of_auth(error, None),
         Error::Service(error) if error.is::<LengthLimitError>() => {
             Fault::new("RG3012", format!("the answer of {server} does not end, or is longer than 64 MiB"))
                 .hint("look what stands at the address; no list that regrow asks for is as long")
         }
         Error::Service(error) => match error.downcast_ref::<AuthError>() {
-            Some(error) => of_auth(error),
+            Some(error) => of_auth(error, None),
             None => silent(server, &**error),
         },
         Error::HyperError(_) | Error::ReadEvents(_) => silent(server, error),
@@ -29,6 +33,20 @@ pub fn of(error: &Error, server: &str) -> Fault {
         }
         other => Fault::new("RG3012", format!("the answer of {server} cannot be read")).caused_by(other),
     }
+}
+
+/// While the credentials are got, for which the kubeconfig may name a program.
+pub fn of_entry(error: &Error, server: &str, program: Option<&ExecConfig>) -> Fault {
+    match error {
+        Error::Auth(error) => of_auth(error, program),
+        other => of(other, server),
+    }
+}
+
+/// A program that gives neither credentials nor an end.
+pub fn hangs(program: Option<&ExecConfig>, longest: Duration) -> Fault {
+    let what = format!("{} does not end within {}", named(program), duration::format(longest));
+    Fault::new("RG3006", what).hint(BY_HAND).retry(RetryClass::Later)
 }
 
 /// Nothing was written because of it.
@@ -90,26 +108,34 @@ fn refused(status: &Status, server: &str) -> Fault {
     fault
 }
 
-/// Never with what a helper program printed: that is where tokens are.
-fn of_auth(error: &AuthError) -> Fault {
+const BY_HAND: &str =
+    "run it by hand with nothing in its environment but PATH, HOME, LANG and what the kubeconfig says";
+
+/// By its name alone: its arguments and its environment hold what lets us in.
+fn named(program: Option<&ExecConfig>) -> String {
+    match program.and_then(|program| program.command.as_deref()) {
+        Some(command) => format!("`{command}`, which the kubeconfig names for credentials,"),
+        None => "the program that the kubeconfig names for credentials".to_owned(),
+    }
+}
+
+/// Never with what a helper program printed, nor with how it was called: that is where tokens are.
+fn of_auth(error: &AuthError, program: Option<&ExecConfig>) -> Fault {
+    let who = named(program);
     match error {
         AuthError::AuthExecStart(error) => {
-            Fault::new("RG3006", "the program that the kubeconfig names for credentials cannot be started")
+            let mut fault = Fault::new("RG3006", format!("{who} cannot be started"))
                 .hint("install it on this machine, where `PATH` finds it, or use a kubeconfig with a token")
-                .caused_by(error)
+                .caused_by(error);
+            let told = program.and_then(|program| program.install_hint.as_deref()).map(str::trim);
+            fault.causes.extend(told.map(|told| format!("the kubeconfig says: {told}")));
+            fault
         }
-        AuthError::AuthExecRun { cmd, out } => {
-            let program = cmd.split_whitespace().next().unwrap_or_default().trim_matches('"').to_owned();
-            Fault::new(
-                "RG3006",
-                format!("`{program}`, which the kubeconfig names for credentials, failed: {}", out.status),
-            )
-            .hint("run it by hand with nothing in its environment but PATH, HOME, LANG and what the kubeconfig says")
-            .retry(RetryClass::Later)
+        AuthError::AuthExecRun { out, .. } => {
+            Fault::new("RG3006", format!("{who} failed: {}", out.status)).hint(BY_HAND).retry(RetryClass::Later)
         }
         AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed | AuthError::AuthExec(_) => {
-            Fault::new("RG3006", "the program that the kubeconfig names for credentials gives none")
-                .hint("run it by hand and look at what it prints")
+            Fault::new("RG3006", format!("{who} gives none")).hint("run it by hand and look at what it prints")
         }
         AuthError::ReadTokenFile(error, path) => {
             Fault::new("RG3004", format!("the token file `{}` of the kubeconfig cannot be read", path.display()))

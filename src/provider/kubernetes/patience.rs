@@ -13,6 +13,10 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 /// Slower after a while: nobody is helped by ten thousand questions.
 const LATER: Duration = Duration::from_secs(3);
 
+/// Whoever was let in before may be let in again: credentials are renewed from outside, and a server that was just started may not know
+/// them yet.
+const LET_IN_AGAIN: Duration = Duration::from_secs(300);
+
 /// What a look found.
 pub enum Look<T> {
     Done(T),
@@ -52,7 +56,7 @@ pub async fn until<G: Goal, P, Q>(
     // Ends before the supervisor ends it, which could not say what is missing.
     let own = op.timeout_ms.map(|ms| Duration::from_millis(ms).saturating_sub(Duration::from_secs(1)));
     let (patience, began) = (own.unwrap_or(G::PATIENCE), Instant::now());
-    let (mut said, mut looks) = (String::new(), 0);
+    let (mut said, mut looks, mut let_in) = (String::new(), 0, None::<Instant>);
     loop {
         let opened = match pinned {
             Some(pinned) => Cluster::open_as(cx, reach, pinned).await,
@@ -64,8 +68,14 @@ pub async fn until<G: Goal, P, Q>(
         };
         let (lacks, away) = match looked {
             Ok(Look::Done(done)) => return Ok(done),
-            Ok(Look::Lacks(what)) => (what, None),
+            Ok(Look::Lacks(what)) => {
+                let_in = Some(Instant::now());
+                (what, None)
+            }
             Err(fault) if is_away(&fault) => (fault.message.clone(), Some(fault)),
+            Err(fault) if is_locked_out(&fault, let_in.map(|at| at.elapsed())) => {
+                (format!("{}; the kubeconfig is read again", fault.message), Some(fault))
+            }
             Err(fault) => return Err(fault),
         };
         if lacks != said {
@@ -88,10 +98,30 @@ pub async fn until<G: Goal, P, Q>(
     }
 }
 
+/// Not let in any more, for so short a time that it may be over soon.
+fn is_locked_out(fault: &Fault, let_in_ago: Option<Duration>) -> bool {
+    fault.code == "RG3004" && let_in_ago.is_some_and(|ago| ago < LET_IN_AGAIN)
+}
+
 fn too_late(patience: Duration, lacks: String) -> Fault {
     let mut fault = Fault::new("RG3013", format!("after {} it is still not so", duration::format(patience)))
         .hint("`regrow retry STEP` goes on waiting; `timeout` of the step says how long")
         .retry(RetryClass::Later);
     fault.causes.push(lacks);
     fault
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_was_let_in_just_now_is_waited_for_at_the_door() {
+        let is_locked_out =
+            |code: &str, ago: Option<u64>| is_locked_out(&Fault::new(code, ""), ago.map(Duration::from_secs));
+        assert!(is_locked_out("RG3004", Some(0)) && is_locked_out("RG3004", Some(299)));
+        assert!(
+            !is_locked_out("RG3004", Some(300)) && !is_locked_out("RG3004", None) && !is_locked_out("RG3005", Some(1))
+        );
+    }
 }

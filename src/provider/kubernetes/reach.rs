@@ -1,6 +1,8 @@
 //! What a step says of the cluster it means.
 
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use http_body_util::Limited;
 use hyper::Response;
@@ -9,6 +11,9 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tower::util::MapResponseLayer;
 
 use super::fault;
@@ -34,9 +39,11 @@ pub struct Reach {
 }
 
 /// A server that does not take a connection within this is not there.
-const CONNECT: std::time::Duration = std::time::Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(5);
 /// Every answer comes at once; a longer silence is a connection that is dead.
-const ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(30);
+/// A program that gives credentials asks somebody over the network, and one that asks a person has nobody here.
+const CREDENTIALS: Duration = Duration::from_secs(60);
 
 /// Longer than the longest list; a server that never stops is not listened to until all memory is used up. A watch ends
 /// there, too.
@@ -59,7 +66,7 @@ impl Reach {
     }
 
     pub(super) async fn door(&self, cx: &ReadCx) -> Result<Door, Fault> {
-        let kubeconfig = self.read(cx)?;
+        let mut kubeconfig = self.read(cx)?;
         if let Some(wanted) = &self.context
             && !kubeconfig.contexts.iter().any(|context| &context.name == wanted)
         {
@@ -68,17 +75,17 @@ impl Reach {
                 .hint(format!("it has: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })));
         }
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
+        without_proxy(&mut kubeconfig, self.context.as_deref())?;
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unfit(&error))?;
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(ANSWER);
+        config.proxy_url = None;
         // What was sent may have arrived: who sends again looks first.
         config.default_retry = false;
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let masker = Masker::new(cx.secrets.iter().chain(&credentials(&config)));
-        let builder = ClientBuilder::try_from(config).map_err(|error| masker.masked(fault::of(&error, &server)))?;
-        let limited = |answer: Response<Box<DynBody>>| answer.map(|body| Limited::new(body, LONGEST));
-        let client = builder.with_layer(&MapResponseLayer::new(limited)).build();
+        let client = entered(config, &server).await.map_err(|fault| masker.masked(fault))?;
         Ok(Door { client, server, namespace, masker })
     }
 
@@ -100,12 +107,62 @@ impl Reach {
     }
 }
 
+/// With its credentials. A program that gives them is waited for without an end by the client, so that is done on a thread that
+/// can be left behind.
+async fn entered(config: Config, server: &str) -> Result<Client, Fault> {
+    let program = config.auth_info.exec.clone();
+    if program.is_none() {
+        return client(config).map_err(|error| fault::of(&error, server));
+    }
+    let (give, given) = oneshot::channel();
+    let runtime = Handle::current();
+    thread::spawn(move || {
+        let _entered = runtime.enter();
+        drop(give.send(client(config)));
+    });
+    match timeout(CREDENTIALS, given).await {
+        Ok(Ok(client)) => client.map_err(|error| fault::of_entry(&error, server, program.as_ref())),
+        Ok(Err(_)) | Err(_) => Err(fault::hangs(program.as_ref(), CREDENTIALS)),
+    }
+}
+
+fn client(config: Config) -> Result<Client, kube::Error> {
+    let limited = |answer: Response<Box<DynBody>>| answer.map(|body| Limited::new(body, LONGEST));
+    Ok(ClientBuilder::try_from(config)?.with_layer(&MapResponseLayer::new(limited)).build())
+}
+
+/// The way to a cluster is what its kubeconfig says, and a proxy is none that we can go. Where it names none the client would
+/// look in the environment.
+fn without_proxy(kubeconfig: &mut Kubeconfig, context: Option<&str>) -> Result<(), Fault> {
+    let context = context.or(kubeconfig.current_context.as_deref());
+    let meant = kubeconfig.contexts.iter().find(|known| Some(known.name.as_str()) == context);
+    let meant = meant.and_then(|known| known.context.as_ref()).map(|known| known.cluster.clone());
+    for known in &mut kubeconfig.clusters {
+        let Some(cluster) = &mut known.cluster else { continue };
+        let is_proxied = cluster.proxy_url.as_ref().is_some_and(|url| !url.is_empty());
+        if is_proxied && Some(&known.name) == meant.as_ref() {
+            return Err(Fault::new(
+                "RG3021",
+                format!("the kubeconfig leads to the cluster `{}` by a proxy", known.name),
+            )
+            .hint(
+                "regrow goes there by itself: take `proxy-url` out, or open a way to the API server (a tunnel, a VPN)",
+            ));
+        }
+        // Any will do: it is looked at in front of the environment, and is not used.
+        cluster.proxy_url = Some("http://unused.invalid".to_owned());
+    }
+    Ok(())
+}
+
 /// What is sent to be let in. What a program of the kubeconfig gives is known to the client alone.
 fn credentials(config: &Config) -> Vec<Secret> {
     let said = serde_json::to_value(&config.auth_info).unwrap_or_default();
     let inline = ["token", "password", "client-key-data"].into_iter().flat_map(|key| mask::texts(&said[key]));
     let file = said["tokenFile"].as_str().and_then(|path| std::fs::read_to_string(path).ok());
-    inline.chain(file.into_iter().flat_map(|token| mask::texts(&token.into()))).collect()
+    // What a program is given to get them.
+    let given = said["exec"]["env"].as_array().into_iter().flatten().flat_map(|one| mask::texts(&one["value"]));
+    inline.chain(given).chain(file.into_iter().flat_map(|token| mask::texts(&token.into()))).collect()
 }
 
 fn file(path: &Path) -> Result<Kubeconfig, Fault> {
