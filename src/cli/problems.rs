@@ -282,7 +282,7 @@ mod tests {
         let beyond = Problem::at(&source, "RG0101", crate::runbook::source::Span::new(book.len() + 9, 3), "gone");
         assert!(text(&[beyond], false, 100).contains("gone"));
         // A line that fits is drawn whole.
-        assert!(!text(&broken(), false, 100).contains('…'));
+        assert!(!text(&broken(), false, 100).contains("│ …"));
     }
 
     #[test]

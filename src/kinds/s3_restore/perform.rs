@@ -37,7 +37,7 @@ pub fn jobs(hand: Hand<'_>, todo: Vec<Todo>) -> Vec<Job<'_>> {
             settle(1, copied.err().map(|fault| (copy.source.key, fault)).into_iter().collect())
         })
     };
-    let (mut copies, mut away) = (Vec::new(), Vec::new());
+    let (mut copies, mut looks, mut away) = (Vec::new(), Vec::new(), Vec::new());
     for Todo { history, action, before } in todo {
         let key = history.key;
         match action {
@@ -45,17 +45,18 @@ pub fn jobs(hand: Hand<'_>, todo: Vec<Todo>) -> Vec<Job<'_>> {
                 let has_moved = history.now.map(|now| now.id).unwrap_or_default() != before;
                 copies.push(copy(source, before, if has_moved { Doubt::Moved } else { Doubt::None }));
             }
-            Action::Compare(source) => copies.push(copy(source, before, Doubt::Same)),
+            Action::Compare(source) => looks.push(copy(source, before, Doubt::Same)),
             Action::Undelete { markers, .. } => away.extend(markers.into_iter().map(|id| (key.clone(), Some(id)))),
             Action::Delete => away.push((key, None)),
             Action::Leave | Action::Keep | Action::Ambiguous | Action::Lost => {}
         }
     }
     let bucket = hand.bucket;
-    // The longest calls first, so that none of them is left alone at the end.
+    // The longest calls first, so that none of them is left alone at the end. What is compared comes last: whoever goes on after
+    // a cut does that again.
     let deletions = away.chunks(DELETED_AT_ONCE).map(|some| some.to_vec());
     let deletions = deletions.map(|some| -> Job<'_> { Box::pin(delete(bucket, some)) });
-    deletions.chain(copies).collect()
+    deletions.chain(copies).chain(looks).collect()
 }
 
 /// What has to be looked at before a copy is sent.

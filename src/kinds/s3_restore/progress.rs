@@ -138,23 +138,27 @@ impl Begun {
     /// None for what calls nobody.
     pub fn of(history: &History, action: &Action) -> Option<Self> {
         let (what, size) = match action {
-            Action::Copy(source) => (What::Copy, source.content.size),
+            Action::Copy(source) | Action::Compare(source) => (What::Copy, source.content.size),
             Action::Undelete { size, .. } => (What::Undelete, *size),
             Action::Delete => (What::Delete, 0),
-            // A comparison does nothing, and a copy that it leads to is seen by the next one.
-            Action::Leave | Action::Compare(_) | Action::Keep | Action::Ambiguous | Action::Lost => return None,
+            Action::Leave | Action::Keep | Action::Ambiguous | Action::Lost => return None,
         };
         Some(Self { latest: latest(history), what, size })
     }
 
-    pub fn is_copy(&self) -> bool {
-        self.what == What::Copy
+    /// Whether what is there may be its copy.
+    pub fn is_copied(&self, history: &History) -> bool {
+        self.what == What::Copy && self.has_moved(history)
+    }
+
+    fn has_moved(&self, history: &History) -> bool {
+        latest(history) != self.latest
     }
 
     /// Whether it is done by now, as the history of its key tells: what, and how large. A copy whose ETag tells
     /// nothing is looked at before it is made again.
     pub fn is_done(&self, history: &History, action: &Action) -> Option<(What, u64)> {
-        let moved_on = latest(history) != self.latest;
+        let moved_on = self.has_moved(history);
         let is_done = match self.what {
             What::Copy => moved_on && is_as_it_was(history),
             What::Undelete | What::Delete => moved_on && *action == Action::Leave,

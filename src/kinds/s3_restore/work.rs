@@ -75,7 +75,9 @@ impl<'a> Pilot for Act<'a> {
             let before = self.progress.begun.get(&history.key);
             let action = match decide(&history, self.op.deletes_newer(), &known) {
                 // What may be its copy is read.
-                Action::Compare(source) if before.is_some_and(Begun::is_copy) => Action::Copy(source),
+                Action::Compare(source) if before.is_some_and(|before| before.is_copied(&history)) => {
+                    Action::Copy(source)
+                }
                 action => action,
             };
             let new = Begun::of(&history, &action);
@@ -85,10 +87,7 @@ impl<'a> Pilot for Act<'a> {
                 continue;
             }
             ended.sums.add(&history.key, &action);
-            if let Action::Compare(_) = action {
-                let before = history.now.as_ref().map(|now| now.id.clone()).unwrap_or_default();
-                todo.push(Todo { before, history, action });
-            } else if let Some(new) = new {
+            if let Some(new) = new {
                 // What an earlier process began keeps the id that it saw: else its copy would not be known as one.
                 let begun = self.progress.begun.entry(history.key.clone()).or_insert(new);
                 ended.begun.push(history.key.clone());
