@@ -80,7 +80,7 @@ impl Copy<'_> {
     async fn make(&self) -> Result<(), Fault> {
         let bucket = self.hand.bucket;
         if self.doubt == Doubt::Same {
-            if bucket.flow().again(|| self.is_same()).await? {
+            if self.is_same().await? {
                 return Ok(());
             }
             self.hand.copied_after_all.fetch_add(1, Ordering::Relaxed);
@@ -105,7 +105,8 @@ impl Copy<'_> {
         let there =
             Origin { bucket: self.hand.bucket, key: &self.source.key, id: Some(&now.id), content: &now.content };
         let wanted = self.source.of(self.hand.from);
-        Ok(wanted.holds_what(&there).await? && wanted.belongings().await? == there.belongings().await?)
+        let holds = self.hand.bucket.flow().again(|| wanted.holds_what(&there));
+        Ok(holds.await? && wanted.belongings().await? == there.belongings().await?)
     }
 
     /// In the parts of its source, where it has some: then its ETag tells that it is the same.

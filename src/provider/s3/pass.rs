@@ -56,10 +56,15 @@ pub struct Belongings {
 }
 
 impl Origin<'_> {
+    /// Each of its calls is sent again by itself.
     pub async fn belongings(&self) -> Result<Belongings, Fault> {
-        let head = self.bucket.client.head_object().bucket(&self.bucket.name).key(self.key);
-        let head = head.set_version_id(self.id.map(str::to_owned)).set_if_match(self.only_if()).send().await;
-        let head = head.map_err(|error| of(self.bucket.said(), error))?;
+        let flow = self.bucket.flow();
+        let head = flow.again(|| async {
+            let head = self.bucket.client.head_object().bucket(&self.bucket.name).key(self.key);
+            let head = head.set_version_id(self.id.map(str::to_owned)).set_if_match(self.only_if());
+            head.send().await.map_err(|error| of(self.bucket.said(), error))
+        });
+        let head = head.await?;
         let headers = [
             head.content_type(),
             head.content_encoding(),
@@ -69,7 +74,7 @@ impl Origin<'_> {
             head.expires_string(),
             head.website_redirect_location(),
         ];
-        let tags = match self.tags().await {
+        let tags = match flow.again(|| self.tags()).await {
             // Not everybody may read them, and not every server has any.
             Err(fault) if fault.retry == RetryClass::Never => None,
             tags => tags?,
