@@ -216,7 +216,7 @@ elif word == "put":
 elif word == "delete":
     s3.delete_object(Bucket=bucket, Key=rest[0])
 elif word == "parts":
-    parts(rest[0])
+    parts(*rest)
 elif word == "markers":
     markers(int(rest[0]))
 elif word == "long":
