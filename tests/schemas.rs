@@ -113,10 +113,13 @@ const UNSEEN: &[(&str, &[&str])] = &[
 
 /// Broken files whose code a schema can tell, but not in this place. Each with the reason.
 const NOT_HERE: &[(&str, &str)] = &[
+    ("condition-never.yaml", "what a step reads stands inside of a template"),
     ("defaults-bad-pattern.yaml", "which kinds a pattern means is not for a schema"),
     ("defaults-field-of-no-kind.yaml", "which kinds a pattern means is not for a schema"),
+    ("expect-part.yaml", "which parts a probe has"),
     ("foreach-companions-alone.yaml", "editors would refuse the step as a whole, not the key"),
     ("foreach-keys.yaml", "whether items can be told apart"),
+    ("foreach-no-key.yaml", "whether items can be told apart"),
     ("foreach-of-text-param.yaml", "the type of what a template gives"),
     ("foreach-runtime-number.yaml", "the type of what a template gives"),
     ("foreach-runtime-list.yaml", "it stands inside of a template"),
@@ -129,6 +132,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("param-required-default.yaml", "two keys that exclude one another"),
     ("ref-item.yaml", "it stands inside of a template"),
     ("ref-step-field.yaml", "it stands inside of a template"),
+    ("step-many-attempts.yaml", "how large a count may be"),
     ("with-template-type.yaml", "the type of what a template gives"),
     ("with-var-type.yaml", "the type of what a variable holds"),
 ];

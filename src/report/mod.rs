@@ -30,9 +30,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use tempfile::NamedTempFile;
 
-use crate::journal::disk::sync_folder;
+use crate::journal::disk::{private, sync_folder};
 use crate::journal::store::RunDir;
 use crate::view::clean;
 use postmortem::Postmortem;
@@ -118,7 +117,8 @@ pub fn write_to(run: &RunDir, formats: &[Format], folder: &Path) -> io::Result<V
 pub fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Steps that write the same report side by side do not share it.
-    let mut out = BufWriter::new(NamedTempFile::new_in(folder)?);
+    let draft = |path: &Path| private().create_new(true).write(true).open(path);
+    let mut out = BufWriter::new(tempfile::Builder::new().make_in(folder, draft)?);
     write(&mut out)?;
     let draft = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     draft.as_file().sync_data()?;

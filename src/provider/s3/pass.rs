@@ -47,11 +47,12 @@ impl Origin<'_> {
     }
 }
 
-/// Everything that belongs to an object beside its bytes, as far as it may be read.
+/// Everything that belongs to an object beside its bytes, as far as it may be read; but for `Expires`, which MinIO leaves out when
+/// it copies.
 #[derive(Debug, PartialEq)]
 pub struct Belongings {
     metadata: Option<HashMap<String, String>>,
-    headers: [Option<String>; 7],
+    headers: [Option<String>; 6],
     tags: Option<String>,
 }
 
@@ -71,7 +72,6 @@ impl Origin<'_> {
             head.content_disposition(),
             head.content_language(),
             head.cache_control(),
-            head.expires_string(),
             head.website_redirect_location(),
         ];
         let tags = match flow.again(|| self.tags()).await {
