@@ -46,25 +46,6 @@ fn cut_off_while_it_waits_it_is_found_again() {
     assert_eq!(lab.object("configmap/settings")["data"]["theme"], "dark");
 }
 
-/// Whether what was asked for was ever done nobody can tell: it is not done again by itself.
-#[test]
-fn one_that_was_deleted_while_nobody_looked_is_not_made_again() {
-    let site = Site::borrow();
-    let mut velero = site.velero();
-    let lab = site.lab();
-    velero.backup(&format!("b-{}", lab.space), &lab.space, &[]).unwrap();
-    velero.kill();
-    lab.restore_book(&format!("backup: b-{}", lab.space), "");
-    let run = lab.place.start_run("");
-    lab.until_said("has not taken up restore/regrow-run1-it-1");
-    run.cut_power();
-    lab.shared.cluster.said(&["delete", "restores", "--all", "-n", "velero"]).unwrap();
-    lab.place.regrow("resume run1 --no-wait").ends(4);
-    assert_eq!(lab.place.step_state("it"), "unknown");
-    assert!(lab.restores().is_empty());
-    velero.start_server().unwrap();
-}
-
 /// Velero gives up what it was doing when it is started again.
 #[test]
 fn killed_with_its_velero_it_says_how_far_it_came_and_is_done_again_under_another_name() {

@@ -14,7 +14,7 @@ use super::results::{self, Results};
 use super::scratch;
 use crate::kind::{Found, Next, Op, Outputs, ReadCx, WorkCx};
 use crate::model::{Fault, Pulse};
-use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_made_by, metadata, was_asked};
+use crate::provider::kubernetes::{self, Cluster, Goal, Look, Named, Place, is_made_by, metadata};
 
 /// A watch on which nothing comes is a watch that may be dead.
 const WATCHED: Duration = Duration::from_secs(20);
@@ -69,13 +69,7 @@ pub async fn settle(cx: &ReadCx, op: &Op<Params, Prior>) -> Result<Found, Fault>
         return Ok(Found::Running);
     }
     let name = params::name(&op.id);
-    let place = cluster.place(&op.params.named("Restore", &name)).await?;
-    Ok(match place.find().await? {
-        None if was_asked(cx, &op.id)? => Found::CannotTell(format!(
-            "{} was asked for and is not there: it was never made, or somebody deleted it since; `velero restore get` lists \
-             what there is",
-            place.what
-        )),
+    Ok(match cluster.place(&op.params.named("Restore", &name)).await?.find().await? {
         None => Found::Absent,
         Some(live) if is_made_by(cx, &live, &op.id)? => Found::Running,
         Some(_) => Found::Foreign(foreign(&name)),
