@@ -58,11 +58,14 @@ pub async fn prepare(cx: &ReadCx, op: &Op<Params, ()>, most: usize) -> Result<Pr
     let counts = stream::iter(counts.collect::<Vec<_>>()).buffered(source.flow().width());
     let nothing = Counted { whole: true, ..Counted::default() };
     let counted = counts.try_fold(nothing, |all, one| async { Ok(all.and(one)) }).await?;
-    let (first, by) = (source.objects(&with.prefix, None).await?.objects.into_iter().next(), with.by());
+    let by = with.by();
     let (source_made, target_made) = (source.made().await?, if is_made { None } else { target.made().await? });
-    if let Some(first) = first {
-        if (&with.source.place.bucket, source_made) == (&with.target.place.bucket, target_made) && source_made.is_some()
-        {
+    let may_be_one =
+        (&with.source.place.bucket, source_made) == (&with.target.place.bucket, target_made) && source_made.is_some();
+    if (may_be_one || by == By::Us)
+        && let Some(first) = source.objects(&with.prefix, None).await?.objects.into_iter().next()
+    {
+        if may_be_one {
             not_by_another_name(&target, with, &first).await?;
         }
         if by == By::Us {
